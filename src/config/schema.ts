@@ -1,0 +1,424 @@
+import { z } from 'zod';
+import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from '../core/units.ts';
+
+/**
+ * The file an operator writes, as a schema: what each key may hold, its default, and the words that the
+ * editor help and docs/configuration.md show. What needs more than one key to judge (names that must exist,
+ * conflicts) is in `rules.ts`. Durations become milliseconds, sizes bytes.
+ */
+
+const duration = z
+  .string({ error: 'expected a duration with its unit, such as 500ms, 30s, 10m or 24h' })
+  .regex(new RegExp(DURATION_PATTERN), 'expected a duration with its unit, such as 500ms, 30s, 10m or 24h')
+  .transform((text) => parseDuration(text) ?? Number.NaN);
+
+const size = z
+  .string({ error: 'expected a size with its unit, such as 512B, 16KiB or 10MiB' })
+  .regex(new RegExp(SIZE_PATTERN), 'expected a size with its unit, such as 512B, 16KiB or 10MiB')
+  .transform((text) => parseSize(text) ?? Number.NaN);
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a name of letters, digits, ".", "_" and "-"');
+const text = z.string().min(1, 'expected a non-empty string');
+const textList = z.array(text).min(1, 'expected at least one entry');
+const filePath = text;
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const claimName = z.union([text, z.array(text).min(1)]).meta({
+  description: 'A string is one literal claim name, dots included; a list is a path into nested objects.',
+});
+
+// ---------------------------------------------------------------- listener
+
+const limits = z
+  .strictObject({
+    headers: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(100)
+      .meta({ description: 'Header fields a request may have; more are refused with 431.' }),
+    headerBytes: size
+      .prefault('32KiB')
+      .meta({ description: 'Bytes of all header fields together; more are refused with 431.' }),
+    tokenBytes: size
+      .prefault('16KiB')
+      .meta({ description: 'Bytes of one token; longer ones are refused as malformed.' }),
+    connections: z
+      .int()
+      .min(1)
+      .default(10_000)
+      .meta({ description: 'Open client connections; further ones are closed at once.' }),
+    headerTimeout: duration
+      .prefault('10s')
+      .meta({ description: 'Time a client has to send the header fields of a request.' }),
+    bodyIdle: duration
+      .prefault('60s')
+      .meta({ description: 'Longest gap between two pieces of a request body.' }),
+  })
+  .meta({ description: 'What a client may ask of the listener.' });
+
+const listen = z
+  .strictObject({
+    host: text
+      .default('127.0.0.1')
+      .meta({ description: 'Address to listen on.', examples: ['0.0.0.0', '::'] }),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(8080)
+      .meta({ description: 'Port to listen on; 0 takes a free one.' }),
+    publicUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .meta({ description: 'How clients see this gateway.', examples: ['https://api.example.com'] }),
+    trustedProxies: z
+      .array(text)
+      .default([])
+      .meta({
+        description: 'Addresses or CIDRs of proxies in front whose X-Forwarded-* headers count.',
+        examples: [['10.0.0.0/8']],
+      }),
+    limits: limits.prefault({}),
+  })
+  .meta({ description: 'Where clients reach the gateway.' });
+
+const admin = z
+  .strictObject({
+    host: text.default('127.0.0.1').meta({ description: 'Address of the admin listener.' }),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(9090)
+      .meta({ description: 'Port of the admin listener; 0 takes a free one.' }),
+  })
+  .meta({ description: 'A second listener for health, metrics and status; never reachable through routes.' });
+
+const shutdown = z
+  .strictObject({
+    delay: duration.prefault('0s').meta({
+      description:
+        'Time after SIGTERM in which new requests are still accepted, for load balancers to notice.',
+    }),
+    grace: duration.prefault('20s').meta({ description: 'Time running requests have to finish.' }),
+  })
+  .meta({ description: 'How the process ends.' });
+
+const log = z
+  .strictObject({
+    level: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+      .default('info')
+      .meta({ description: 'Least level that is written.' }),
+    subject: z
+      .enum(['none', 'hash', 'plain'])
+      .default('none')
+      .meta({ description: 'Whether access lines name the subject of the token.' }),
+  })
+  .meta({ description: 'What is written to standard output.' });
+
+// ---------------------------------------------------------------- issuers
+
+const issuerNames = z
+  .union([z.literal('any'), z.array(name).min(1, 'expected at least one issuer')])
+  .meta({ description: 'Names of issuers, or `any` for every issuer of the file (warned of).' });
+
+const audiences = z.union([z.literal('any'), textList]).meta({
+  description: 'Accepted audiences; any one must be in `aud`. `any` turns the check off and is warned of.',
+});
+
+export const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+] as const;
+
+const keys = z
+  .strictObject({
+    refresh: duration
+      .optional()
+      .meta({ description: 'Longest time between two fetches of the keys.', default: '10m' }),
+    cooldown: duration.optional().meta({
+      description: 'Shortest time between two attempts to fetch the keys, failed ones too.',
+      default: '30s',
+    }),
+    maxStale: duration.optional().meta({
+      description: 'How long the last good keys serve while the provider cannot be reached.',
+      default: '24h',
+    }),
+    timeout: duration.optional().meta({ description: 'Time one fetch may take.', default: '5s' }),
+    maxBytes: size.optional().meta({ description: 'Largest answer that is read.', default: '1MiB' }),
+  })
+  .meta({ description: 'How the keys of this issuer are fetched and kept.' });
+
+const issuer = z
+  .strictObject({
+    issuer: text.meta({
+      description: 'The exact `iss` of its tokens.',
+      examples: ['https://example.okta.com/oauth2/default'],
+    }),
+    audiences: audiences,
+    jwksUri: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .meta({ description: 'Where the keys are; found by discovery when left out.' }),
+    algorithms: z
+      .array(z.enum(ALGORITHMS))
+      .min(1)
+      .optional()
+      .meta({
+        description: 'Accepted signature algorithms. HS* and none are never accepted.',
+        default: [...ALGORITHMS],
+      }),
+    clockTolerance: duration.optional().meta({
+      description: 'Allowed difference between the clocks of the issuer and the gateway.',
+      default: '30s',
+    }),
+    maxTokenAge: duration
+      .optional()
+      .meta({ description: 'Longest time since `iat`; tokens without `iat` are then refused.' }),
+    tokenTypes: textList.optional().meta({
+      description:
+        'Accepted `typ` headers. Default: JWT, at+jwt, or none; when set, a missing typ is refused too.',
+      examples: [['at+jwt']],
+    }),
+    idTokens: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Accepts ID tokens as credentials.', default: false }),
+    requiredClaims: textList
+      .optional()
+      .meta({ description: 'Claims that must be present; exp always must.', examples: [['sub']] }),
+    scopeClaims: z
+      .array(claimName)
+      .min(1)
+      .optional()
+      .meta({ description: 'Where scopes are; the first present counts.', default: ['scope', 'scp'] }),
+    roleClaims: z
+      .array(claimName)
+      .min(1)
+      .optional()
+      .meta({ description: 'Where roles are; the first present counts.', default: ['roles'] }),
+    insecure: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Allows http: for this issuer beyond loopback.', default: false }),
+    keys: keys.optional(),
+  })
+  .meta({ description: 'One trusted issuer of tokens.' });
+
+// ---------------------------------------------------------------- upstreams
+
+const timeouts = z
+  .strictObject({
+    connect: duration.optional().meta({ description: 'Time to establish a connection.', default: '2s' }),
+    response: duration
+      .optional()
+      .meta({ description: 'From the end of the request to the head of the response.', default: '30s' }),
+    idle: duration.optional().meta({ description: 'Longest gap in a response body.', default: '5m' }),
+    keepAlive: duration
+      .optional()
+      .meta({ description: 'How long an idle connection is kept.', default: '4s' }),
+  })
+  .meta({ description: 'How long the gateway waits for the backend.' });
+
+const upstreamUrl = z.url({ protocol: /^https?$/, error: 'expected an http: or https: URL' });
+
+const upstream = z
+  .strictObject({
+    url: upstreamUrl.meta({
+      description: 'Where the backend is; a path in it is put before the forwarded path.',
+      examples: ['http://orders:3000'],
+    }),
+    hostHeader: z
+      .enum(['upstream', 'client'])
+      .default('upstream')
+      .meta({ description: 'Which Host the backend sees.' }),
+    timeouts: timeouts.prefault({}),
+    tls: z
+      .strictObject({
+        ca: filePath.optional().meta({
+          description: 'PEM file of the certificate authorities to trust instead of the system ones.',
+        }),
+        cert: filePath.optional().meta({ description: 'PEM file of the client certificate.' }),
+        key: filePath.optional().meta({ description: 'PEM file of the client key.' }),
+        serverName: text.optional().meta({ description: 'Name the certificate of the backend must carry.' }),
+      })
+      .optional()
+      .meta({ description: 'TLS towards the backend; verification is always on.' }),
+  })
+  .meta({ description: 'One backend.' });
+
+// ---------------------------------------------------------------- identity
+
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a header name');
+
+const identitySource = z.union([
+  z.null(),
+  text,
+  z.array(text).min(1),
+  z.strictObject({
+    claim: claimName.optional(),
+    template: text.optional(),
+    format: z.enum(['csv', 'json', 'space', 'repeat', 'base64']).optional(),
+    filter: text.optional(),
+    maxBytes: size.optional(),
+    required: z.boolean().optional(),
+  }),
+]);
+
+const identity = z
+  .strictObject({
+    headers: z.record(headerName, identitySource).optional().meta({
+      description:
+        'Header → claim. A name, a path, `$scopes`, `$roles`, `$client`, `$issuerName`, a template, or null to unset.',
+    }),
+    forwardToken: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Passes the Authorization header on.', default: false }),
+  })
+  .meta({ description: 'What the backend is told about the caller.' });
+
+const fileIdentity = identity.extend({
+  reserved: z
+    .array(headerName)
+    .optional()
+    .meta({ description: 'Further header names that no client may send.' }),
+});
+
+// ---------------------------------------------------------------- access
+
+const anyAll = z.union([
+  textList,
+  z
+    .strictObject({ any: textList.optional(), all: textList.optional() })
+    .refine((value) => value.any !== undefined || value.all !== undefined, 'expected `any` or `all`'),
+]);
+
+const claimsMap = z
+  .record(text, z.union([scalar, z.array(scalar).min(1)]))
+  .refine((value) => Object.keys(value).length > 0, 'expected at least one claim');
+
+const claimRule = z
+  .strictObject({
+    claim: claimName,
+    equals: scalar.optional(),
+    any: z.array(scalar).min(1).optional(),
+    all: z.array(scalar).min(1).optional(),
+  })
+  .refine(
+    (value) => [value.equals, value.any, value.all].filter((rule) => rule !== undefined).length === 1,
+    'expected exactly one of `equals`, `any`, `all`',
+  );
+
+const accessBlock = z
+  .strictObject({
+    issuers: issuerNames.optional(),
+    audiences: audiences.optional().meta({ description: "Replaces the issuer's audiences here." }),
+    scopes: anyAll.optional().meta({
+      description: 'Scopes the token must have: all of a list, or { any }, { all }.',
+      examples: [['orders:read']],
+    }),
+    roles: anyAll
+      .optional()
+      .meta({ description: 'Roles the token must have: all of a list, or { any }, { all }.' }),
+    claims: z
+      .union([claimsMap, z.array(claimRule).min(1)])
+      .optional()
+      .meta({ description: 'Claims and the values they must have.' }),
+  })
+  .refine(
+    (value) => Object.keys(value).length > 0,
+    'expected at least one rule; use `authenticated` to accept every valid token',
+  );
+
+const access = z
+  .union([z.enum(['public', 'optional', 'authenticated']), accessBlock, z.array(accessBlock).min(1)])
+  .meta({
+    description:
+      'Who may use the route: `public`, `optional`, `authenticated`, one block of rules, or a list of blocks of which one must hold.',
+  });
+
+// ---------------------------------------------------------------- routes
+
+const route = z
+  .strictObject({
+    name: name.meta({ description: 'Unique; used in logs, metrics and explain.' }),
+    host: text.optional().meta({ description: 'Host the route answers to; any when left out.' }),
+    path: text.meta({
+      description: 'The path and everything below it, on segment borders. `:name` is a parameter.',
+    }),
+    exact: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Only the path itself, with or without one trailing slash.' }),
+    methods: z
+      .array(text)
+      .min(1)
+      .optional()
+      .meta({ description: 'Accepted methods; all when left out.', examples: [['GET', 'HEAD']] }),
+    upstream: text.meta({ description: 'Name of an upstream, or a URL in place.' }),
+    rewrite: text.optional().meta({ description: 'Replaces `path` at the front of the forwarded path.' }),
+    access: access,
+    identity: identity.optional(),
+    passAuthorization: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Hands Authorization on unverified; public and optional routes only.' }),
+    timeouts: timeouts.optional(),
+    allow: z
+      .array(z.enum(['encodedSlash', 'doubleSlash', 'semicolon']))
+      .min(1)
+      .optional()
+      .meta({ description: 'Ambiguous spellings that pass if every reading of them stays in this route.' }),
+  })
+  .meta({ description: 'One route.' });
+
+// ---------------------------------------------------------------- the file
+
+export const configSchema = z
+  .strictObject({
+    listen: listen.prefault({}),
+    admin: admin.prefault({}),
+    shutdown: shutdown.prefault({}),
+    log: log.prefault({}),
+    matching: z
+      .strictObject({ case: z.enum(['sensitive', 'insensitive']).default('sensitive') })
+      .prefault({})
+      .meta({ description: 'How paths are compared.' }),
+    defaults: z
+      .strictObject({ issuers: issuerNames.optional() })
+      .prefault({})
+      .meta({ description: 'For routes that name none.' }),
+    issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
+    upstreams: z.record(name, upstream).default({}).meta({ description: 'Backends by name.' }),
+    identity: fileIdentity.prefault({}),
+    routes: z
+      .array(route)
+      .min(1, 'expected at least one route')
+      .meta({ description: 'What is let through, and where to. The order never matters.' }),
+  })
+  .meta({ title: 'Sealgate configuration' });
+
+/** The validated file: data without behaviour. Durations in milliseconds, sizes in bytes. */
+export type Config = z.output<typeof configSchema>;
+export type IssuerConfig = Config['issuers'][string];
+export type UpstreamConfig = Config['upstreams'][string];
+export type RouteConfig = Config['routes'][number];
+export type AccessConfig = RouteConfig['access'];
+export type AccessBlockConfig = z.output<typeof accessBlock>;
+export type ClaimName = z.output<typeof claimName>;
+export type IdentityConfig = z.output<typeof identity>;
+export type IdentitySource = z.output<typeof identitySource>;
+export type TimeoutsConfig = z.output<typeof timeouts>;

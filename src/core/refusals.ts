@@ -1,0 +1,226 @@
+/**
+ * The one table of every "no" the gateway can say.
+ *
+ * `source` says who is at fault: the client that asked, the upstream that failed, or the gateway and
+ * what it depends on. `challenge` is the `error` of the `WWW-Authenticate: Bearer` header (RFC 6750 §3.1);
+ * `none` is a challenge without `error`, sent when no token came at all (RFC 6750 §3, last paragraph).
+ * `closes` marks refusals after which the connection cannot be trusted to be in step and is closed.
+ */
+export interface RefusalRow {
+  readonly status: number;
+  readonly title: string;
+  readonly source: 'client' | 'upstream' | 'gateway';
+  readonly challenge?: 'none' | 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  readonly closes?: true;
+}
+
+export const REFUSALS = {
+  ambiguous_path: { status: 400, source: 'client', title: 'The request target has more than one reading' },
+  bad_request: { status: 400, source: 'client', title: 'The request is malformed', closes: true },
+  multiple_tokens: { status: 400, source: 'client', title: 'The request carries more than one token' },
+  upgrade_refused: {
+    status: 400,
+    source: 'client',
+    title: 'This route does not accept upgrades',
+    closes: true,
+  },
+
+  token_missing: { status: 401, source: 'client', title: 'A bearer token is required', challenge: 'none' },
+  token_malformed: {
+    status: 401,
+    source: 'client',
+    title: 'The token is malformed',
+    challenge: 'invalid_token',
+  },
+  token_expired: {
+    status: 401,
+    source: 'client',
+    title: 'The token has expired',
+    challenge: 'invalid_token',
+  },
+  token_not_yet_valid: {
+    status: 401,
+    source: 'client',
+    title: 'The token is not valid yet',
+    challenge: 'invalid_token',
+  },
+  token_too_old: {
+    status: 401,
+    source: 'client',
+    title: 'The token was issued too long ago',
+    challenge: 'invalid_token',
+  },
+  issuer_unknown: {
+    status: 401,
+    source: 'client',
+    title: 'The issuer of the token is not trusted',
+    challenge: 'invalid_token',
+  },
+  issuer_not_allowed: {
+    status: 401,
+    source: 'client',
+    title: 'The issuer of the token is not accepted here',
+    challenge: 'invalid_token',
+  },
+  audience_mismatch: {
+    status: 401,
+    source: 'client',
+    title: 'The token is meant for another audience',
+    challenge: 'invalid_token',
+  },
+  algorithm_not_allowed: {
+    status: 401,
+    source: 'client',
+    title: 'The signature algorithm is not accepted',
+    challenge: 'invalid_token',
+  },
+  key_unknown: {
+    status: 401,
+    source: 'client',
+    title: 'The issuer publishes no such key',
+    challenge: 'invalid_token',
+  },
+  signature_invalid: {
+    status: 401,
+    source: 'client',
+    title: 'The signature does not verify',
+    challenge: 'invalid_token',
+  },
+  type_not_allowed: {
+    status: 401,
+    source: 'client',
+    title: 'This type of token is not accepted',
+    challenge: 'invalid_token',
+  },
+  claim_missing: {
+    status: 401,
+    source: 'client',
+    title: 'A required claim is missing',
+    challenge: 'invalid_token',
+  },
+  token_bound: {
+    status: 401,
+    source: 'client',
+    title: 'The token is bound to a proof of possession',
+    challenge: 'invalid_token',
+  },
+  token_revoked: {
+    status: 401,
+    source: 'client',
+    title: 'The token has been revoked',
+    challenge: 'invalid_token',
+  },
+
+  insufficient_scope: {
+    status: 403,
+    source: 'client',
+    title: 'The token lacks a required scope',
+    challenge: 'insufficient_scope',
+  },
+  role_missing: {
+    status: 403,
+    source: 'client',
+    title: 'The token lacks a required role',
+    challenge: 'insufficient_scope',
+  },
+  claim_mismatch: {
+    status: 403,
+    source: 'client',
+    title: 'A claim of the token does not have the required value',
+    challenge: 'insufficient_scope',
+  },
+  condition_failed: {
+    status: 403,
+    source: 'client',
+    title: 'The condition of the route does not hold',
+    challenge: 'insufficient_scope',
+  },
+  identity_incomplete: {
+    status: 403,
+    source: 'client',
+    title: 'The token lacks a claim that the backend requires',
+    challenge: 'insufficient_scope',
+  },
+  identity_too_large: {
+    status: 403,
+    source: 'client',
+    title: 'The identity in the token is too large to hand on',
+    challenge: 'insufficient_scope',
+  },
+  origin_not_allowed: {
+    status: 403,
+    source: 'client',
+    title: 'The origin is not accepted',
+    challenge: 'insufficient_scope',
+  },
+
+  route_unknown: { status: 404, source: 'client', title: 'No route leads here' },
+  method_not_allowed: { status: 405, source: 'client', title: 'The method is not allowed here' },
+  request_timeout: {
+    status: 408,
+    source: 'client',
+    title: 'The request took too long to arrive',
+    closes: true,
+  },
+  body_too_large: { status: 413, source: 'client', title: 'The body is too large', closes: true },
+  expectation_failed: { status: 417, source: 'client', title: 'The expectation cannot be met', closes: true },
+  rate_limited: { status: 429, source: 'client', title: 'Too many requests' },
+  headers_too_large: {
+    status: 431,
+    source: 'client',
+    title: 'The header fields are too large',
+    closes: true,
+  },
+
+  upstream_unreachable: { status: 502, source: 'upstream', title: 'The backend could not be reached' },
+  upstream_invalid: { status: 502, source: 'upstream', title: 'The backend gave an invalid answer' },
+  upstream_timeout: { status: 504, source: 'upstream', title: 'The backend took too long to answer' },
+  keys_unavailable: {
+    status: 503,
+    source: 'gateway',
+    title: 'The keys to judge the token are not available',
+  },
+  upstream_unhealthy: { status: 503, source: 'upstream', title: 'No healthy backend is available' },
+  overloaded: { status: 503, source: 'gateway', title: 'The gateway is overloaded' },
+  shutting_down: { status: 503, source: 'gateway', title: 'The gateway is shutting down', closes: true },
+  internal: { status: 500, source: 'gateway', title: 'The gateway failed' },
+} as const satisfies Record<string, RefusalRow>;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
+/** A refusal as a value: phases return it, one writer (`http/problem.ts`) sends it. */
+export interface Refusal {
+  readonly refused: true;
+  readonly code: RefusalCode;
+  /**
+   * Why, for the log line and `explain`: names of rules, claims and headers, never a claim value and nothing
+   * of the token, save what contract §6 lists (key id, audience), escaped and cut by whoever puts it here.
+   */
+  readonly reason: string;
+  /** Scopes that would have sufficed, for the `scope` attribute of the challenge (RFC 6750 §3). */
+  readonly scopes?: readonly string[];
+  /** Methods that the path accepts, for `Allow` (RFC 9110 §15.5.6). */
+  readonly allow?: readonly string[];
+  /** Whole seconds, for `Retry-After` (RFC 9110 §10.2.3). */
+  readonly retryAfterSeconds?: number;
+  /** Further response headers, such as the RateLimit fields. Lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The configured name of the issuer, once it is known. */
+  readonly issuer?: string;
+}
+
+type RefusalDetails = Omit<Refusal, 'refused' | 'code' | 'reason'>;
+
+/** Makes a refusal. `reason` must hold no claim value and nothing of the token. */
+export function refuse(code: RefusalCode, reason: string, details?: RefusalDetails): Refusal {
+  return details === undefined
+    ? { refused: true, code, reason }
+    : { refused: true, code, reason, ...details };
+}
+
+/** Narrows the outcome of a phase that gives either its result or a refusal. */
+export function isRefusal(outcome: unknown): outcome is Refusal {
+  return (
+    typeof outcome === 'object' && outcome !== null && (outcome as { refused?: unknown }).refused === true
+  );
+}

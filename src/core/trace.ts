@@ -1,0 +1,20 @@
+/**
+ * One step of a decision, as `explain` prints it. `expected` and `got` speak of names, never of claim values,
+ * unless the trace says that claims may be shown.
+ */
+export interface Step {
+  /** The phase and what it looked at, such as `path`, `match`, `issuer`, `signature`, `scopes`. */
+  readonly step: string;
+  readonly ok: boolean;
+  readonly expected?: string;
+  readonly got?: string;
+  /** After a refusal: what would have to change. */
+  readonly note?: string;
+}
+
+/** Listens to the pipeline while it decides. Served requests have none, so a trace costs them one comparison. */
+export interface Trace {
+  /** True when the person who asked wants to see claim values (`explain --show-claims`). */
+  readonly showClaims: boolean;
+  add(step: Step): void;
+}

@@ -1,0 +1,28 @@
+const DURATION = /^(\d+)(ms|s|m|h|d)$/;
+const SIZE = /^(\d+)(B|KiB|MiB|GiB)$/;
+
+const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/** The regular expression that a duration obeys, for the JSON Schema. */
+export const DURATION_PATTERN = DURATION.source;
+/** The regular expression that a size obeys, for the JSON Schema. */
+export const SIZE_PATTERN = SIZE.source;
+
+/** Reads `500ms`, `30s`, `10m`, `24h`, `7d` as milliseconds; anything else is `undefined`. */
+export function parseDuration(text: string): number | undefined {
+  const match = DURATION.exec(text);
+  if (match === null) return undefined;
+  return safe(Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]);
+}
+
+/** Reads `512B`, `16KiB`, `10MiB`, `1GiB` as bytes; anything else is `undefined`. */
+export function parseSize(text: string): number | undefined {
+  const match = SIZE.exec(text);
+  if (match === null) return undefined;
+  return safe(Number(match[1]) * BYTES[match[2] as keyof typeof BYTES]);
+}
+
+function safe(value: number): number | undefined {
+  return Number.isSafeInteger(value) ? value : undefined;
+}

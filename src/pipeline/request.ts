@@ -1,0 +1,19 @@
+import type { Target } from '../http/target.ts';
+
+/** What the pipeline may know of a request. Nothing here is trusted. */
+export interface RequestFacts {
+  readonly method: string;
+  /** The request target as it stood on the request line. */
+  readonly rawTarget: string;
+  /** Names and values in turn, in the order and spelling of the wire (Node's `rawHeaders`). */
+  readonly rawHeaders: readonly string[];
+  /** Address of the client: the peer of the socket, or what a trusted proxy said it was. */
+  readonly clientAddress: string;
+}
+
+/** A request whose target and host have one reading, and whose headers went through the firewall. */
+export interface CanonicalRequest extends RequestFacts {
+  readonly target: Target;
+  /** Lower case, without port and trailing dot; from `Host` or `:authority` only. Undefined when HTTP/1.0 sent none. */
+  readonly host: string | undefined;
+}

@@ -1,0 +1,22 @@
+/** The payload of a verified token (RFC 7519 §4). Parsed without a prototype; numbers are finite. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+/**
+ * A token whose form, issuer, algorithm, type, key, signature, claims and times held when it was handed out.
+ * Its audience is *not* judged yet: that is the route's business (`pipeline/authorize.ts`).
+ * Never mutated and shared between requests through the cache.
+ */
+export interface VerifiedToken {
+  /** The configured name of the issuer, not its `iss`. */
+  readonly issuer: string;
+  readonly header: { readonly alg: string; readonly kid?: string; readonly typ?: string };
+  readonly claims: Claims;
+  /** The audiences it names (RFC 7519 §4.1.3, or what the issuer's preset puts in their place); undefined when it names none. */
+  readonly audiences: readonly string[] | undefined;
+  /** From the first claim of `scopeClaims` that is present. */
+  readonly scopes: readonly string[];
+  /** From the first claim of `roleClaims` that is present. */
+  readonly roles: readonly string[];
+  /** The moment from which it is no longer accepted: exp plus tolerance, in milliseconds since the epoch. */
+  readonly rejectedFromMs: number;
+}
