@@ -1,0 +1,183 @@
+import { dirname, resolve } from 'node:path';
+import { type IssueContext, problemsOf, withoutEchoes } from './issue-words.ts';
+import { plainValues } from './plain-values.ts';
+import {
+  byPosition,
+  type ConfigPath,
+  formatPath,
+  type PathProblem,
+  type Position,
+  type Problem,
+  pathKey,
+} from './problem.ts';
+import { decodeUtf8, type ReadFile, readFileBounded, whyUnreadable } from './read-file.ts';
+import { applyRules } from './rules.ts';
+import { salvage } from './salvage.ts';
+import { type Config, configSchema } from './schema.ts';
+import { hasSubstitution, type Substitution, type SubstitutionSources, substitute } from './substitution.ts';
+import { validate, valueAt } from './validate.ts';
+import { brokenSource, parseYaml, type SourceProblem, type YamlSource } from './yaml-source.ts';
+
+export interface LoadedConfig {
+  /** As it was given. */
+  readonly file: string;
+  /** Undefined when `problems` has an error. */
+  readonly config: Config | undefined;
+  /** All of them, in the order of the file. */
+  readonly problems: readonly Problem[];
+  /** Absolute paths of the files that came in through `${file:…}`, for watching. */
+  readonly files: readonly string[];
+  /** The place of a value, or of its key; of the nearest parent that exists when it does not. */
+  readonly locate: (path: ConfigPath, at?: 'key') => Position;
+  /** Places what later phases find. What a placeholder causes is left out. */
+  readonly report: (problems: readonly PathProblem[]) => readonly Problem[];
+  /** The absolute path of a file named in the configuration: relative ones count from the file's folder. */
+  readonly resolvePath: (path: string) => string;
+}
+
+export interface LoadOptions {
+  readonly file: string;
+  /** Default: the environment of the process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly readFile?: ReadFile;
+  /** `placeholder`: a missing variable is a warning, and something that fits stands in for it. Default `error`. */
+  readonly missingVariables?: 'error' | 'placeholder';
+}
+
+const MAX_CONFIG_BYTES = 4 * 1024 ** 2;
+const MAX_SUBSTITUTED_BYTES = 1024 ** 2;
+
+/** Reads, parses, substitutes and validates the file, and finds every problem of it at once. Never throws for a bad file. */
+export function loadConfig(options: LoadOptions): LoadedConfig {
+  const { file, readFile = readFileBounded } = options;
+  const resolvePath = (path: string): string => resolve(dirname(file), path);
+  const content = readText(resolve(file), { readFile, maxBytes: MAX_CONFIG_BYTES });
+  const source =
+    'text' in content ? parseYaml(content.text) : brokenSource(`cannot read the file: ${content.problem}`);
+
+  const files = new Set<string>();
+  const substitutions = new Map<string, Substitution>();
+  const sources: SubstitutionSources = {
+    variable: (name) => (options.env ?? process.env)[name],
+    file: (path) => {
+      files.add(resolvePath(path));
+      const inside = readText(resolvePath(path), { readFile, maxBytes: MAX_SUBSTITUTED_BYTES });
+      return 'text' in inside ? { text: inside.text.replace(/\r?\n$/, '') } : inside;
+    },
+  };
+  const { value, problems: sourceProblems } = plainValues(source, (text, path, complain) => {
+    if (!hasSubstitution(text)) return text;
+    const { result, problems } = substitute(text, sources);
+    substitutions.set(pathKey(path), result);
+    for (const { missing, ...problem } of problems) {
+      const tolerated = missing !== undefined && options.missingVariables === 'placeholder';
+      complain({ ...problem, severity: tolerated ? 'warning' : 'error' });
+    }
+    return result.text;
+  });
+
+  const report = (found: readonly PathProblem[]): readonly Problem[] =>
+    found
+      .filter(({ path }) => !isPlaceholder(path, substitutions))
+      .map((problem) => withPosition(problem, { file, source, substitutions }));
+  const early = [...source.problems, ...sourceProblems];
+  const judged = source.problems.length > 0 ? NOTHING : judge({ value, source, substitutions, early });
+  const problems = [
+    ...early.map((problem) => ({
+      severity: 'error' as const,
+      ...problem,
+      file,
+      path: formatPath(problem.path),
+    })),
+    ...report(judged.problems),
+  ].sort(byPosition);
+  return {
+    file,
+    config: problems.some(({ severity }) => severity === 'error') ? undefined : judged.config,
+    problems,
+    files: [...files],
+    locate: source.locate,
+    report,
+    resolvePath,
+  };
+}
+
+interface Judgement {
+  readonly config: Config | undefined;
+  readonly problems: readonly PathProblem[];
+}
+
+const NOTHING: Judgement = { config: undefined, problems: [] };
+
+interface Judged {
+  readonly value: unknown;
+  readonly source: YamlSource;
+  readonly substitutions: ReadonlyMap<string, Substitution>;
+  readonly early: readonly SourceProblem[];
+}
+
+/** Schema first, then rules over what is valid. Something wrong in itself is not also blamed for what follows from it. */
+function judge({ value, source, substitutions, early }: Judged): Judgement {
+  const { config, leaves } = validate(value, substitutions);
+  const inFile = {
+    issuerNames: Object.keys(Object(valueAt(value, ['issuers']))),
+    upstreamNames: Object.keys(Object(valueAt(value, ['upstreams']))),
+  };
+  const lineOf = (path: ConfigPath): number => source.locate(path).line;
+  if (config !== undefined) return { config, problems: applyRules({ config, ...inFile, lineOf }) };
+
+  const context: IssueContext = {
+    schema: configSchema,
+    valueAt: (path) => valueAt(value, path),
+    writtenAt: (path) => substitutions.get(pathKey(path))?.written,
+  };
+  const known = new Set(early.map(({ path }) => pathKey(path)));
+  const schemaProblems = withoutEchoes(leaves.flatMap((leaf) => problemsOf(leaf, context))).filter(
+    ({ path }) => !known.has(pathKey(path)),
+  );
+  const rest = salvage(value, leaves);
+  if (rest === undefined) return { config, problems: schemaProblems };
+  const ruleProblems = applyRules({
+    config: rest.config,
+    ...inFile,
+    lineOf: (path) => lineOf(rest.toFilePath(path)),
+  })
+    .map((problem) => ({ ...problem, path: rest.toFilePath(problem.path) }))
+    .filter(({ severity, path }) => severity === 'error' && !rest.isTouched(path));
+  return { config, problems: [...schemaProblems, ...ruleProblems] };
+}
+
+interface Place {
+  readonly file: string;
+  readonly source: YamlSource;
+  readonly substitutions: ReadonlyMap<string, Substitution>;
+}
+
+function withPosition(
+  { path, at, ...problem }: PathProblem,
+  { file, source, substitutions }: Place,
+): Problem {
+  const substitution = substitutions.get(pathKey(path));
+  // What came from the environment or a file may be a secret; the message shows what is written in the file.
+  const message =
+    substitution === undefined || substitution.text === ''
+      ? problem.message
+      : problem.message.replaceAll(substitution.text, substitution.written);
+  return { ...problem, message, file, path: formatPath(path), ...source.locate(path, at) };
+}
+
+function isPlaceholder(path: ConfigPath, substitutions: ReadonlyMap<string, Substitution>): boolean {
+  return path.some((_, index) => substitutions.get(pathKey(path.slice(0, index + 1)))?.placeholder === true);
+}
+
+function readText(
+  path: string,
+  { readFile, maxBytes }: { readonly readFile: ReadFile; readonly maxBytes: number },
+): { readonly text: string } | { readonly problem: string } {
+  try {
+    const text = decodeUtf8(readFile(path, maxBytes));
+    return text === undefined ? { problem: 'it is not valid UTF-8' } : { text };
+  } catch (error) {
+    return { problem: whyUnreadable(error) };
+  }
+}

@@ -1,0 +1,62 @@
+/** Where something is in the file: keys and indices from the root. */
+export type ConfigPath = readonly (string | number)[];
+
+/** A place in the file; both count from 1, columns in UTF-16 units as editors do. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+export type Severity = 'error' | 'warning';
+
+/** A problem as rules and later phases know it: by path. `LoadedConfig.report` turns it into a `Problem`. */
+export interface PathProblem {
+  readonly severity: Severity;
+  readonly path: ConfigPath;
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint?: string;
+  /** Points at the key instead of its value. */
+  readonly at?: 'key';
+}
+
+/** A problem as a person reads it: by file, line and column. Holds no value that came in by substitution. */
+export interface Problem extends Position {
+  readonly severity: Severity;
+  readonly file: string;
+  /** Such as `routes[0].access.scopes`; empty for the file as a whole. */
+  readonly path: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** Writes a path the way people do: `routes[0].access`, `issuers.corp`, `claims["a.b"]`. */
+export function formatPath(path: ConfigPath): string {
+  return path.reduce<string>((written, step) => {
+    if (typeof step === 'number') return `${written}[${step}]`;
+    if (!/^[\w$-]+$/.test(step)) return `${written}[${JSON.stringify(step)}]`;
+    return written === '' ? step : `${written}.${step}`;
+  }, '');
+}
+
+/** A map key for a path; no two paths share one. */
+export function pathKey(path: ConfigPath): string {
+  return JSON.stringify(path);
+}
+
+/** Whether `path` is `start` or below it. */
+export function isWithin(path: ConfigPath, start: ConfigPath): boolean {
+  return start.length <= path.length && start.every((step, index) => step === path[index]);
+}
+
+/** Writes a problem as editors and terminals can jump to it: `file:line:column: error: message`. */
+export function formatProblem(problem: Problem): string {
+  const { file, line, column, severity, message, hint } = problem;
+  const head = `${file}:${line}:${column}: ${severity}: ${message}`;
+  return hint === undefined ? head : `${head}\n    hint: ${hint}`;
+}
+
+/** Orders problems as a reader meets them. */
+export function byPosition(a: Position, b: Position): number {
+  return a.line - b.line || a.column - b.column;
+}

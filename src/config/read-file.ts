@@ -1,0 +1,47 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+
+/** Reads a whole file, or throws; more than `maxBytes` is an error. */
+export type ReadFile = (path: string, maxBytes: number) => Uint8Array;
+
+/** Reads by counting bytes, not by trusting the size the file system tells: devices and pipes have none. */
+export const readFileBounded: ReadFile = (path, maxBytes) => {
+  const buffer = Buffer.allocUnsafe(maxBytes + 1);
+  const descriptor = openSync(path, 'r');
+  try {
+    let length = 0;
+    for (;;) {
+      const count = readSync(descriptor, buffer, length, buffer.length - length, null);
+      if (count === 0) return Buffer.from(buffer.subarray(0, length));
+      length += count;
+      if (length > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+};
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'no permission to read it',
+  EPERM: 'no permission to read it',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'part of its path is not a folder',
+  ELOOP: 'its symbolic links go in a circle',
+  ENXIO: 'it cannot be opened for reading',
+};
+
+/** Why reading failed, in words, without the path that Node puts into its messages. */
+export function whyUnreadable(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === 'string') return REASONS[code] ?? code;
+  return error instanceof Error ? error.message : 'it cannot be read';
+}
+
+/** Decodes UTF-8 strictly; undefined when it is not valid. A byte order mark is dropped. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { type LeafIssue, leafIssues } from './leaf-issues.ts';
+import { nearest } from './nearest.ts';
+import { type ConfigPath, isWithin, pathKey } from './problem.ts';
+import { type Config, configSchema } from './schema.ts';
+import { valueAt } from './validate.ts';
+
+/** What holds of a file with errors, so that rules over several keys can speak in the same run. Never served. */
+export interface Salvage {
+  readonly config: Config;
+  /** The path in the file of a path in `config`; they differ where list entries were left out. */
+  readonly toFilePath: (path: ConfigPath) => ConfigPath;
+  /** Whether something at, above or below this place of the file was left out. */
+  readonly isTouched: (path: ConfigPath) => boolean;
+}
+
+const lenientSchema = configSchema.extend({
+  routes: z.array(configSchema.shape.routes.element).default([]),
+});
+
+/** Keys that say which requests a route takes: without one of them it would seem to take others. */
+const MATCHING_KEYS = ['host', 'path', 'exact', 'methods'];
+
+/** Leaves out what is wrong, and what cannot be without it, until the rest is valid. */
+export function salvage(value: unknown, leaves: readonly LeafIssue[]): Salvage | undefined {
+  const removed: ConfigPath[] = [];
+  let wrong: readonly ConfigPath[] = leaves.flatMap((leaf) => removals(leaf, value));
+  for (;;) {
+    if (wrong.length === 0 || wrong.some((path) => path.length === 0)) return undefined;
+    removed.push(...wrong);
+    const { rest, toFilePath } = prune(value, removed);
+    const parsed = lenientSchema.safeParse(rest);
+    if (parsed.success) {
+      const isTouched = (path: ConfigPath): boolean =>
+        removed.some((place) => isWithin(path, place) || isWithin(place, path));
+      return { config: parsed.data, toFilePath, isTouched };
+    }
+    wrong = leafIssues(parsed.error.issues)
+      .flatMap((leaf) => removals(leaf, rest))
+      .map(toFilePath);
+  }
+}
+
+function removals({ issue, path }: LeafIssue, value: unknown): readonly ConfigPath[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => wholeRoute([...path, nearest(key, MATCHING_KEYS) ?? key], [...path, key]));
+  }
+  return [valueAt(value, path) === undefined ? path.slice(0, -1) : wholeRoute(path, path)];
+}
+
+function wholeRoute(meant: ConfigPath, path: ConfigPath): ConfigPath {
+  const [section, , key] = meant;
+  return section === 'routes' && MATCHING_KEYS.includes(String(key)) ? path.slice(0, 2) : path;
+}
+
+function prune(
+  value: unknown,
+  removed: readonly ConfigPath[],
+): { readonly rest: unknown; readonly toFilePath: (path: ConfigPath) => ConfigPath } {
+  const gone = new Set(removed.map(pathKey));
+  const keptIndices = new Map<string, readonly number[]>();
+  const keep = (inside: unknown, path: ConfigPath): unknown => {
+    const stays = (step: string | number): boolean => !gone.has(pathKey([...path, step]));
+    if (Array.isArray(inside)) {
+      const kept = [...inside.keys()].filter(stays);
+      keptIndices.set(pathKey(path), kept);
+      return kept.map((index) => keep(inside[index], [...path, index]));
+    }
+    if (typeof inside !== 'object' || inside === null) return inside;
+    const entries = Object.entries(inside).filter(([key]) => stays(key));
+    return Object.fromEntries(entries.map(([key, item]) => [key, keep(item, [...path, key])]));
+  };
+  const toFilePath = (path: ConfigPath): ConfigPath => {
+    const filePath: (string | number)[] = [];
+    for (const step of path) {
+      const kept = typeof step === 'number' ? keptIndices.get(pathKey(filePath))?.[step] : undefined;
+      filePath.push(kept ?? step);
+    }
+    return filePath;
+  };
+  return { rest: keep(value, []), toFilePath };
+}
