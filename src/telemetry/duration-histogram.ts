@@ -1,0 +1,50 @@
+import type { Labels, Metric, Sample } from './metric.ts';
+
+/** Upper bounds in milliseconds: fine where a gateway's own work lies, wide where backends and clients take their time. */
+export const REQUEST_BOUNDS_MS = [
+  1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000,
+] as const;
+/** For work that is microseconds when remembered and seconds when keys must be fetched. */
+export const VERIFICATION_BOUNDS_MS = [
+  0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 100, 1000, 5000,
+] as const;
+
+/** Counts durations by bucket. Its own few lines, because prom-client hashes the labels at each observation. */
+export interface DurationHistogram {
+  observe(durationMs: number): void;
+  /** The series of this histogram (seconds, cumulative buckets), named after the metric it belongs to. */
+  samples(name: string, labels: Labels): Sample[];
+}
+
+/** Makes an empty histogram. */
+export function createDurationHistogram(boundsMs: readonly number[]): DurationHistogram {
+  const counts = new Array<number>(boundsMs.length + 1).fill(0);
+  let sumMs = 0;
+  return {
+    observe(durationMs) {
+      let bucket = 0;
+      while (bucket < boundsMs.length && durationMs > (boundsMs[bucket] as number)) bucket += 1;
+      counts[bucket] = (counts[bucket] as number) + 1;
+      sumMs += durationMs;
+    },
+    samples(name, labels) {
+      let cumulative = 0;
+      const samples: Sample[] = boundsMs.map((boundMs, bucket) => {
+        cumulative += counts[bucket] as number;
+        return { metricName: `${name}_bucket`, labels: { ...labels, le: boundMs / 1000 }, value: cumulative };
+      });
+      cumulative += counts[boundsMs.length] as number;
+      samples.push(
+        { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: cumulative },
+        { metricName: `${name}_sum`, labels, value: sumMs / 1000 },
+        { metricName: `${name}_count`, labels, value: cumulative },
+      );
+      return samples;
+    },
+  };
+}
+
+/** Puts the series of several histograms under one metric. */
+export function histogram(name: string, help: string, values: readonly Sample[]): Metric {
+  return { name, help, type: 'histogram', aggregator: 'sum', values };
+}

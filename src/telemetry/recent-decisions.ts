@@ -1,0 +1,70 @@
+/** What is remembered of a judged request; an access record is one. */
+export interface JudgedRequest {
+  readonly requestId: string;
+  readonly method: string;
+  readonly route: string | undefined;
+  readonly status: number;
+  /** `allow`, or the code of the refusal. */
+  readonly code: string;
+  readonly reason: string | undefined;
+  readonly issuer: string | undefined;
+}
+
+/** One judged request, as `/status/decisions` shows it: names and codes, no path and no claim value. */
+export interface RecentDecision {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly requestId: string;
+  readonly method: string;
+  readonly route: string | null;
+  readonly status: number;
+  readonly code: string;
+  readonly reason: string | null;
+  readonly issuer: string | null;
+}
+
+export interface RecentDecisions {
+  add(record: JudgedRequest): void;
+  /** Newest first. */
+  list(): RecentDecision[];
+}
+
+/** How many decisions are kept. */
+export const DECISIONS_KEPT = 200;
+
+/** Remembers the last decisions. A record is only pointed at; it is put into words when somebody asks. */
+export function createRecentDecisions(capacity = DECISIONS_KEPT): RecentDecisions {
+  const records = new Array<JudgedRequest | undefined>(capacity).fill(undefined);
+  const times = new Float64Array(capacity);
+  let next = 0;
+  return {
+    add(record) {
+      records[next] = record;
+      times[next] = Date.now();
+      next = next + 1 === capacity ? 0 : next + 1;
+    },
+    list() {
+      const decisions: RecentDecision[] = [];
+      for (let age = 1; age <= capacity; age += 1) {
+        const slot = (next - age + capacity) % capacity;
+        const record = records[slot];
+        if (record === undefined) break;
+        decisions.push(describe(record, times[slot] as number));
+      }
+      return decisions;
+    },
+  };
+}
+
+function describe(record: JudgedRequest, timeMs: number): RecentDecision {
+  return {
+    time: new Date(timeMs).toISOString(),
+    requestId: record.requestId,
+    method: record.method,
+    route: record.route ?? null,
+    status: record.status,
+    code: record.code,
+    reason: record.reason ?? null,
+    issuer: record.issuer ?? null,
+  };
+}

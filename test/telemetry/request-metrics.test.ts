@@ -1,0 +1,81 @@
+import t from 'tap';
+import type { Metric } from '../../src/telemetry/metric.ts';
+import { createRequestMetrics, type FinishedRequest } from '../../src/telemetry/request-metrics.ts';
+
+const READ: FinishedRequest = {
+  route: 'orders',
+  method: 'GET',
+  status: 200,
+  code: 'allow',
+  durationMs: 12,
+  upstreamMs: 8,
+};
+
+function find(metrics: readonly Metric[], name: string): Metric {
+  const metric = metrics.find((candidate) => candidate.name === name);
+  if (metric === undefined) throw new Error(`no metric ${name}`);
+  return metric;
+}
+
+t.test('requests are counted by route, method, status and decision', async (t) => {
+  const counts = createRequestMetrics();
+  counts.observe(READ, 0.2);
+  counts.observe(READ, 0.02);
+  counts.observe({ ...READ, status: 403, code: 'insufficient_scope', upstreamMs: undefined }, 0.1);
+  t.same(find(counts.metrics(), 'sealgate_requests_total').values, [
+    { labels: { route: 'orders', method: 'GET', status: '200', code: 'allow' }, value: 2 },
+    { labels: { route: 'orders', method: 'GET', status: '403', code: 'insufficient_scope' }, value: 1 },
+  ]);
+});
+
+t.test('nothing a client or a backend sends can make series without end', async (t) => {
+  const counts = createRequestMetrics();
+  for (let n = 0; n < 500; n += 1) {
+    counts.observe({ ...READ, route: undefined, method: `M${n}`, status: 404, code: 'route_unknown' }, 0);
+    counts.observe({ ...READ, method: '__proto__', status: 500 + (n % 400) }, 0);
+  }
+  const { values } = find(counts.metrics(), 'sealgate_requests_total');
+  t.ok(values.length < 30, `${values.length} series`);
+  t.ok(values.every(({ labels }) => labels.method === 'other'));
+  t.ok(values.some(({ labels }) => labels.route === 'none' && labels.status === '404'));
+  t.ok(values.some(({ labels }) => labels.status === '8xx'));
+});
+
+t.test('histograms are cumulative, in seconds, and end at the count', async (t) => {
+  const counts = createRequestMetrics();
+  counts.observe(READ, undefined);
+  counts.observe({ ...READ, durationMs: 60_000 }, undefined);
+  const { values } = find(counts.metrics(), 'sealgate_request_duration_seconds');
+  const of = (le: unknown) => values.find(({ labels }) => labels.le === le)?.value;
+  t.equal(of(0.01), 0);
+  t.equal(of(0.025), 1);
+  t.equal(of(30), 1);
+  t.equal(of('+Inf'), 2);
+  t.match(
+    values.find(({ metricName }) => metricName?.endsWith('_sum')),
+    { value: 60.012 },
+  );
+  const verification = find(counts.metrics(), 'sealgate_verification_duration_seconds').values;
+  t.equal(verification.find(({ metricName }) => metricName?.endsWith('_count'))?.value, 0);
+});
+
+t.test('routes that left the file are forgotten, unmatched requests are not', async (t) => {
+  const counts = createRequestMetrics();
+  counts.observe(READ, 1);
+  counts.observe({ ...READ, route: undefined, code: 'route_unknown', status: 404 }, 1);
+  counts.retainRoutes(new Set(['other']));
+  t.same(
+    counts.traffic().map(({ route }) => route),
+    ['none'],
+  );
+});
+
+t.test('the traffic of a route is told by refusal and status class', async (t) => {
+  const counts = createRequestMetrics();
+  counts.observe(READ, 1);
+  counts.observe({ ...READ, status: 401, code: 'token_expired' }, 1);
+  counts.observe({ ...READ, status: 401, code: 'token_expired', method: 'POST' }, 1);
+  t.same(counts.traffic(), [
+    { route: 'orders', requests: 3, refusals: { token_expired: 2 }, statuses: { '2xx': 1, '4xx': 2 } },
+  ]);
+});
