@@ -295,6 +295,9 @@ const fileIdentity = identity.extend({
     .array(headerName)
     .optional()
     .meta({ description: 'Further header names that no client may send.' }),
+  maxBytes: size.prefault('8KiB').meta({
+    description: 'Bytes that all identity headers of a request may have together; more are refused with 403.',
+  }),
 });
 
 // ---------------------------------------------------------------- access

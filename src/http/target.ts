@@ -1,4 +1,6 @@
-/** A request target with exactly one reading (contract §3.1). */
+import { type Refusal, refuse } from '../core/refusals.ts';
+
+/** A request target with exactly one reading (contract §3.1), or whose readings a route may accept together. */
 export interface Target {
   /** The path as sent, byte for byte: this is what goes up. */
   readonly path: string;
@@ -6,4 +8,123 @@ export interface Target {
   readonly query: string;
   /** The segments of the path after the leading slash, decoded exactly once. `/a/b/` gives `a`, `b`, and an empty last one. */
   readonly segments: readonly string[];
+  /** Set when the path passes only on a route that allows its spelling: see `matchRoute`. */
+  readonly ambiguity: Ambiguity | undefined;
+}
+
+/** The other ways in which a backend might read a path. */
+export interface Ambiguity {
+  /** The spellings that the route must allow, as bits of `SPELLINGS`. */
+  readonly spellings: number;
+  /** Every reading as segments, the one of the target among them. All must lead to the same route. */
+  readonly readings: readonly (readonly string[])[];
+}
+
+/** Spellings that a route can allow, as bits. */
+export const SPELLINGS = { encodedSlash: 1, doubleSlash: 2, semicolon: 4 } as const;
+
+/** One expression for the targets nearly all clients send: unreserved characters, no empty or dot segment, a clean query. */
+const PLAIN = /^(?:\/(?!\.\.?(?:[/?]|$))[A-Za-z0-9\-._~!$&'()*+,=:@[\]]+)*\/?(?:\?[!"$-~]*)?$/;
+
+const CLEAN_QUERY = /^(?:\?[!"$-~]*)?$/;
+
+/** What no path may hold, whatever the route allows, and how the log line calls it. */
+const NEVER: readonly (readonly [RegExp, string])[] = [
+  [/^(?!\/)/, 'is not in origin form'],
+  [/[^!-~]/, 'holds a space, a control or a non-ASCII character'],
+  [/["<>{}|^`]/, 'holds a character that must be percent-encoded'],
+  [/#/, 'holds a fragment'],
+  [/\\|%5c/i, 'holds a backslash'],
+  [/%(?![0-9a-f]{2})/i, 'holds a broken escape'],
+  [/%(?:[01][0-9a-f]|7f)/i, 'holds an encoded control character'],
+  [/%25(?:25)*(?:2[ef]|5c|[01][0-9a-f]|7f)/i, 'is encoded twice'],
+];
+
+/**
+ * Reads the target of a request line, or refuses it with `ambiguous_path` when two programs could read it
+ * differently (contract §3.1). `allowable` has the bits of the `SPELLINGS` that any route allows; a target
+ * that needs one of them comes back with its `ambiguity`, and the route table settles it.
+ */
+export function parseTarget(rawTarget: string, allowable = 0): Target | Refusal {
+  if (rawTarget.charCodeAt(0) !== 47 || !PLAIN.test(rawTarget)) return parseOddTarget(rawTarget, allowable);
+  const queryAt = rawTarget.indexOf('?');
+  const path = queryAt === -1 ? rawTarget : rawTarget.slice(0, queryAt);
+  const query = queryAt === -1 ? '' : rawTarget.slice(queryAt);
+  return { path, query, segments: path.slice(1).split('/'), ambiguity: undefined };
+}
+
+function parseOddTarget(rawTarget: string, allowable: number): Target | Refusal {
+  const queryAt = rawTarget.indexOf('?');
+  const path = queryAt === -1 ? rawTarget : rawTarget.slice(0, queryAt);
+  const query = queryAt === -1 ? '' : rawTarget.slice(queryAt);
+  for (const [pattern, fault] of NEVER) if (pattern.test(path)) return ambiguous(`the path ${fault}`);
+  if (!CLEAN_QUERY.test(query)) {
+    return ambiguous('the query holds "#", a space, a control or a non-ASCII character');
+  }
+  let spellings = 0;
+  if (/%2f/i.test(path)) spellings |= SPELLINGS.encodedSlash;
+  if (path.includes(';')) spellings |= SPELLINGS.semicolon;
+
+  const readings = readInEveryWay(path, spellings);
+  if (readings === undefined) return ambiguous('the path is not valid UTF-8 once decoded');
+  if (readings.some((segments) => segments.some(isDotSegment))) {
+    return ambiguous('the path holds a "." or ".." segment');
+  }
+  if (readings.some(hasEmptySegment)) spellings |= SPELLINGS.doubleSlash;
+  if ((spellings & ~allowable) !== 0) {
+    const names = Object.entries(SPELLINGS).filter(([, bit]) => (spellings & ~allowable & bit) !== 0);
+    return ambiguous(`the path holds ${names.map(([name]) => name).join(' and ')}, which no route allows`);
+  }
+  const segments = readings[0] as readonly string[];
+  if (spellings === 0) return { path, query, segments, ambiguity: undefined };
+  const merged = readings.filter(hasEmptySegment).map(mergeSlashes);
+  return { path, query, segments, ambiguity: { spellings, readings: [...readings, ...merged] } };
+}
+
+/**
+ * The path as different backends take it apart: split then decoded (the one that counts), decoded then split, and both of
+ * these without parameters, taken off before or after decoding. Undefined when a byte sequence is not UTF-8.
+ */
+function readInEveryWay(path: string, spellings: number): readonly (readonly string[])[] | undefined {
+  try {
+    const asSent = splitPath(path).map(decodeURIComponent);
+    if (spellings === 0) return [asSent];
+    const bare = withoutParameters(path);
+    const decoded = decodeURIComponent(path);
+    return [
+      asSent,
+      splitPath(decoded),
+      splitPath(bare).map(decodeURIComponent),
+      splitPath(decodeURIComponent(bare)),
+      splitPath(withoutParameters(decoded)),
+    ];
+  } catch {
+    return undefined;
+  }
+}
+
+function splitPath(path: string): string[] {
+  return path.slice(1).split('/');
+}
+
+function withoutParameters(path: string): string {
+  return path.replace(/;[^/]*/g, '');
+}
+
+function isDotSegment(segment: string): boolean {
+  return segment === '.' || segment === '..';
+}
+
+/** The empty last segment of a trailing slash is none. */
+function hasEmptySegment(segments: readonly string[]): boolean {
+  const at = segments.indexOf('');
+  return at !== -1 && at !== segments.length - 1;
+}
+
+function mergeSlashes(segments: readonly string[]): readonly string[] {
+  return segments.filter((segment, at) => segment !== '' || at === segments.length - 1);
+}
+
+function ambiguous(reason: string): Refusal {
+  return refuse('ambiguous_path', reason);
 }

@@ -7,11 +7,13 @@ export interface RequestFacts {
   readonly rawTarget: string;
   /** Names and values in turn, in the order and spelling of the wire (Node's `rawHeaders`). */
   readonly rawHeaders: readonly string[];
+  /** Such as `1.1` (Node's `httpVersion`): only HTTP/1.0 may leave out Host. */
+  readonly httpVersion: string;
   /** Address of the client: the peer of the socket, or what a trusted proxy said it was. */
   readonly clientAddress: string;
 }
 
-/** A request whose target and host have one reading, and whose headers went through the firewall. */
+/** A request whose target and host have one reading. */
 export interface CanonicalRequest extends RequestFacts {
   readonly target: Target;
   /** Lower case, without port and trailing dot; from `Host` or `:authority` only. Undefined when HTTP/1.0 sent none. */

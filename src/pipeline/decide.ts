@@ -1,0 +1,167 @@
+import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
+import type { Trace } from '../core/trace.ts';
+import { parseHost } from '../http/host.ts';
+import { parseTarget, type Target } from '../http/target.ts';
+import type { VerifiedToken } from '../tokens/verified-token.ts';
+import type { TokenVerifier } from '../tokens/verifier.ts';
+import { extractToken, refuseSeveralAuthorizations } from './extract-token.ts';
+import { type Firewall, type ScreenedHeaders, screenHeaders } from './firewall.ts';
+import { judgeToken } from './judge.ts';
+import { matchRoute, type RouteTable } from './match-route.ts';
+import type { RequestFacts } from './request.ts';
+import type { PathParameters, Route } from './route.ts';
+
+declare const permitted: unique symbol;
+
+/** The proof that a request was decided and may go up. Only this file makes one; the proxy forwards nothing without. */
+export interface Permit {
+  readonly [permitted]: true;
+  readonly route: Route;
+  readonly parameters: PathParameters;
+  readonly target: Target;
+  readonly host: string | undefined;
+  /** The header fields as the firewall sorted them; `passed` are those that go up. */
+  readonly headers: ScreenedHeaders;
+  /** Identity headers to add: lower-case names and encoded values in turn. */
+  readonly identity: readonly string[];
+  /** The value of `Authorization` to send up, where the route says so. */
+  readonly authorization: string | undefined;
+  /** Undefined on public routes, and on optional ones without a token. */
+  readonly token: VerifiedToken | undefined;
+}
+
+export interface Decision {
+  /** The route that was matched, for logs and metrics, also when it refuses. */
+  readonly route: Route | undefined;
+  readonly outcome: Permit | Refusal;
+}
+
+/** The rules of one file, compiled: everything a decision needs. */
+export interface Gate {
+  readonly table: RouteTable;
+  /** By `Route.index`. */
+  readonly routes: readonly Route[];
+  readonly firewall: Firewall;
+  readonly verifier: TokenVerifier;
+  /** Bits of the `SPELLINGS` that any route allows. */
+  readonly allowableSpellings: number;
+}
+
+/** A request with its route. */
+interface Matched {
+  readonly route: Route;
+  readonly parameters: PathParameters;
+  readonly target: Target;
+  readonly host: string | undefined;
+  readonly headers: ScreenedHeaders;
+}
+
+/**
+ * Decides on one request: contract §3, steps 1 to 7, in this order. A step either gives what the next one needs or ends the
+ * decision with its refusal. Answers at once unless keys must be waited for.
+ */
+export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decision | Promise<Decision> {
+  if (request.method === 'CONNECT') {
+    return refused(
+      undefined,
+      refuse('method_not_allowed', 'CONNECT is never forwarded', { allow: [] }),
+      trace,
+    );
+  }
+  // 1. Canonical path
+  const target = parseTarget(request.rawTarget, gate.allowableSpellings);
+  if (isRefusal(target)) return refused('path', target, trace);
+  trace?.add({ step: 'path', ok: true, got: target.path });
+
+  // 2. Firewall
+  const headers = screenHeaders(gate.firewall, request.rawHeaders);
+  const host = parseHost(headers.hosts, request.httpVersion);
+  if (isRefusal(host)) return refused('host', host, trace);
+  trace?.add({ step: 'host', ok: true, got: host ?? 'none' });
+
+  // 3. Match
+  const match = matchRoute(gate.table, { method: request.method, host, target });
+  if (isRefusal(match)) return refused('match', match, trace);
+  const { route, parameters } = match;
+  trace?.add({ step: 'match', ok: true, got: `route ${route.name}` });
+  const matched: Matched = { route, parameters, target, host, headers };
+
+  if (route.access.token === 'public') return permitPublic(matched, trace);
+
+  // 4. Extract
+  const rawToken = extractToken(headers);
+  if (isRefusal(rawToken)) return refusedBy(route, 'token', rawToken, trace);
+  if (rawToken === undefined) return decideWithoutToken(matched, trace);
+  trace?.add({ step: 'token', ok: true, got: 'one token' });
+
+  // 5. Authenticate
+  const verified = gate.verifier.verify(rawToken, route.access.accepts, trace);
+  if (verified instanceof Promise) return verified.then((outcome) => decideVerified(matched, outcome, trace));
+  return decideVerified(matched, verified, trace);
+}
+
+function decideVerified(
+  matched: Matched,
+  verified: VerifiedToken | Refusal,
+  trace: Trace | undefined,
+): Decision {
+  const { route } = matched;
+  if (isRefusal(verified)) return { route, outcome: verified };
+
+  // 6. Authorize
+  const { access, identity } = judgeToken(route, verified, trace);
+  if (access !== undefined) return { route, outcome: access };
+
+  // 7. Identity
+  if (isRefusal(identity)) return refusedBy(route, 'identity', identity, trace);
+  trace?.add({ step: 'identity', ok: true, got: namesOf(identity) });
+  const authorization = route.identity.forwardsToken ? matched.headers.authorizations[0] : undefined;
+  return { route, outcome: grant(matched, { identity, authorization, token: verified }) };
+}
+
+/** The token of a public route is not looked at, but two of them are refused here as everywhere. */
+function permitPublic(matched: Matched, trace: Trace | undefined): Decision {
+  const { route, headers } = matched;
+  const several = refuseSeveralAuthorizations(headers);
+  if (several !== undefined) return refusedBy(route, 'token', several, trace);
+  trace?.add({ step: 'access', ok: true, expected: 'public', got: 'not looked at' });
+  return { route, outcome: grantAnonymous(matched) };
+}
+
+function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decision {
+  const { route, headers } = matched;
+  if (route.access.token === 'optional') {
+    trace?.add({ step: 'token', ok: true, expected: 'optional', got: 'none' });
+    return { route, outcome: grantAnonymous(matched) };
+  }
+  const reason =
+    headers.authorizations.length === 0
+      ? 'the request carries no token'
+      : 'Authorization is not of the Bearer scheme';
+  return refusedBy(route, 'token', refuse('token_missing', reason), trace);
+}
+
+function grantAnonymous(matched: Matched): Permit {
+  const authorization = matched.route.config.passAuthorization
+    ? matched.headers.authorizations[0]
+    : undefined;
+  return grant(matched, { identity: [], authorization, token: undefined });
+}
+
+function grant(matched: Matched, granted: Pick<Permit, 'identity' | 'authorization' | 'token'>): Permit {
+  return { ...matched, ...granted } as Permit;
+}
+
+function refused(step: string | undefined, outcome: Refusal, trace: Trace | undefined): Decision {
+  if (step !== undefined) trace?.add({ step, ok: false, got: outcome.reason });
+  return { route: undefined, outcome };
+}
+
+function refusedBy(route: Route, step: string, outcome: Refusal, trace: Trace | undefined): Decision {
+  trace?.add({ step, ok: false, got: outcome.reason });
+  return { route, outcome };
+}
+
+function namesOf(pairs: readonly string[]): string {
+  return pairs.filter((_, at) => at % 2 === 0).join(', ') || 'no headers';
+}

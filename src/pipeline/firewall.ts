@@ -1,0 +1,194 @@
+import type { Config } from '../config/schema.ts';
+import { END_TO_END, foldHeaderName, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS } from '../http/header-names.ts';
+import { DEFAULT_IDENTITY } from './identity-rules.ts';
+
+/** What becomes of a header field; small integers, so that the memo stays a plain map of numbers. */
+const FATE = {
+  passed: 0,
+  dropped: 1,
+  host: 2,
+  authorization: 3,
+  connection: 4,
+  proxied: 5,
+  origin: 6,
+  cookie: 7,
+  credential: 8,
+} as const;
+type Fate = (typeof FATE)[keyof typeof FATE];
+
+/** Fields with a meaning of their own. Any other spelling of their names that folds to the same is dropped. */
+const SPECIAL: Readonly<Record<string, Fate>> = {
+  host: FATE.host,
+  authorization: FATE.authorization,
+  connection: FATE.connection,
+  origin: FATE.origin,
+  cookie: FATE.cookie,
+  'content-length': FATE.passed,
+  'content-type': FATE.passed,
+  'content-encoding': FATE.passed,
+};
+
+/** Connection options that are not names of fields to drop, or fields that are dropped anyway. */
+const USUAL_OPTIONS: ReadonlySet<string> = new Set([
+  'close',
+  'keep-alive',
+  'upgrade',
+  'te',
+  'http2-settings',
+]);
+
+const MEMO_ENTRIES = 1024;
+const MEMO_NAME_LENGTH = 64;
+const NONE: readonly string[] = Object.freeze([]);
+
+/** What a file forbids clients to say, compiled once. */
+export interface Firewall {
+  /** Folded names with a fate of their own; all others pass. */
+  readonly fates: ReadonlyMap<string, Fate>;
+  /** Names as sent → fate, so that a usual name costs one look-up. Bounded. */
+  readonly memo: Map<string, Fate>;
+}
+
+/** The header fields of a request, sorted. Lists of pairs hold names and values in turn. */
+export interface ScreenedHeaders {
+  /** What may go up: pairs in the order and spelling of the wire, `Origin` and `Cookie` among them. */
+  readonly passed: readonly string[];
+  readonly hosts: readonly string[];
+  readonly authorizations: readonly string[];
+  /** What proxies say of the client (`X-Forwarded-*`, `Forwarded`, `X-Request-Id` …): pairs with lower-case names. */
+  readonly proxied: readonly string[];
+  readonly origins: readonly string[];
+  readonly cookies: readonly string[];
+  /** Fields that routes or presets name as sources of tokens: pairs with lower-case names. */
+  readonly credentials: readonly string[];
+}
+
+/**
+ * Collects every name that no client may send: the identity headers named anywhere in the file, unset and
+ * reserved ones too, the gateway's own, and the fields that override method or URL (contract §3.2).
+ * `credentialHeaders` are further fields that carry tokens; they never go up unasked.
+ */
+export function compileFirewall(
+  config: Pick<Config, 'identity' | 'routes'>,
+  credentialHeaders: Iterable<string> = [],
+): Firewall {
+  const fates = new Map<string, Fate>(Object.entries(SPECIAL));
+  for (const name of PROXY_FIELDS) fates.set(name, FATE.proxied);
+  for (const name of credentialHeaders) {
+    const folded = foldHeaderName(name);
+    if (!fates.has(folded)) fates.set(folded, FATE.credential);
+  }
+  const identity = [config.identity, ...config.routes.map((route) => route.identity)].flatMap((part) =>
+    Object.keys(part?.headers ?? {}),
+  );
+  const dropped = [
+    ...HOP_BY_HOP,
+    ...OVERRIDES,
+    ...Object.keys(DEFAULT_IDENTITY),
+    ...identity,
+    ...(config.identity.reserved ?? []),
+  ];
+  for (const name of dropped) {
+    const folded = foldHeaderName(name);
+    if (SPECIAL[folded] === undefined) fates.set(folded, FATE.dropped);
+  }
+  return { fates, memo: new Map() };
+}
+
+/** Sorts the header fields of one request in one pass. `rawHeaders` is Node's flat list. */
+export function screenHeaders(firewall: Firewall, rawHeaders: readonly string[]): ScreenedHeaders {
+  const passed: string[] = [];
+  let hosts = NONE;
+  let authorizations = NONE;
+  let proxied = NONE;
+  let origins = NONE;
+  let cookies = NONE;
+  let credentials = NONE;
+  let connections = NONE;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    const value = rawHeaders[at + 1] as string;
+    switch (firewall.memo.get(name) ?? learnFate(firewall, name)) {
+      case FATE.passed:
+        passed.push(name, value);
+        break;
+      case FATE.dropped:
+        break;
+      case FATE.host:
+        hosts = hosts.length === 0 ? [value] : [...hosts, value];
+        break;
+      case FATE.authorization:
+        authorizations = authorizations.length === 0 ? [value] : [...authorizations, value];
+        break;
+      case FATE.connection:
+        connections = [...connections, value];
+        break;
+      case FATE.proxied:
+        proxied = [...proxied, name.toLowerCase(), value];
+        break;
+      case FATE.origin:
+        origins = [...origins, value];
+        passed.push(name, value);
+        break;
+      case FATE.cookie:
+        cookies = [...cookies, value];
+        passed.push(name, value);
+        break;
+      case FATE.credential:
+        credentials = [...credentials, name.toLowerCase(), value];
+        break;
+    }
+  }
+  return {
+    passed: connections.length === 0 ? passed : dropNominated(passed, connections),
+    hosts,
+    authorizations,
+    proxied,
+    origins,
+    cookies,
+    credentials,
+  };
+}
+
+/** True when the firewall lets a field of this name go up as the client sent it. */
+export function passesFirewall(firewall: Firewall, name: string): boolean {
+  const fate = fateOf(firewall, name);
+  return fate === FATE.passed || fate === FATE.origin || fate === FATE.cookie;
+}
+
+function learnFate(firewall: Firewall, name: string): Fate {
+  const fate = fateOf(firewall, name);
+  if (name.length > MEMO_NAME_LENGTH) return fate;
+  if (firewall.memo.size >= MEMO_ENTRIES) firewall.memo.clear();
+  firewall.memo.set(name, fate);
+  return fate;
+}
+
+function fateOf(firewall: Firewall, name: string): Fate {
+  if (name.startsWith(':')) return name === ':authority' ? FATE.host : FATE.dropped;
+  const folded = foldHeaderName(name);
+  const isAlias = folded !== name.toLowerCase();
+  const fate = firewall.fates.get(folded);
+  if (fate !== undefined) return isAlias ? FATE.dropped : fate;
+  if (folded.startsWith('x-sealgate')) return FATE.dropped;
+  if (folded.startsWith('x-forwarded-')) return isAlias ? FATE.dropped : FATE.proxied;
+  return FATE.passed;
+}
+
+/** Takes away the fields that the client's `Connection` names, but none that is meant for every recipient. */
+function dropNominated(passed: string[], connections: readonly string[]): readonly string[] {
+  const nominated = new Set<string>();
+  for (const value of connections) {
+    for (const option of value.split(',')) {
+      const name = option.trim().toLowerCase();
+      if (name !== '' && !USUAL_OPTIONS.has(name) && !END_TO_END.test(name)) nominated.add(name);
+    }
+  }
+  if (nominated.size === 0) return passed;
+  const kept: string[] = [];
+  for (let at = 0; at < passed.length; at += 2) {
+    const name = passed[at] as string;
+    if (!nominated.has(name.toLowerCase())) kept.push(name, passed[at + 1] as string);
+  }
+  return kept;
+}

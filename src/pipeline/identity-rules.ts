@@ -1,0 +1,137 @@
+import { RE2JS } from '@bufbuild/re2';
+import type { PathProblem } from '../config/problem.ts';
+import type { Config, IdentityConfig, IdentitySource } from '../config/schema.ts';
+import type { VerifiedToken } from '../tokens/verified-token.ts';
+import { nameClaim, readClaim, toClaimPath } from './claim-values.ts';
+import { type IdentityTemplate, parseIdentityTemplate } from './identity-template.ts';
+
+/** What every backend is told unless the file unsets it. */
+export const DEFAULT_IDENTITY = {
+  'x-user-id': 'sub',
+  'x-user-issuer': 'iss',
+  'x-user-scopes': '$scopes',
+} as const satisfies Record<string, string>;
+
+/** How a value becomes the text of a header. Without one: scalars as they are, scopes by space, other lists by comma. */
+export type IdentityFormat = 'csv' | 'json' | 'space' | 'repeat' | 'base64';
+
+/** The identity headers of one route. */
+export interface IdentityRules {
+  readonly headers: readonly IdentityHeader[];
+  /** Bytes that all of them may have together, names included. */
+  readonly budgetBytes: number;
+  readonly forwardsToken: boolean;
+}
+
+export interface IdentityHeader {
+  /** Lower case. */
+  readonly name: string;
+  /** What the header is made of, as the file names it. */
+  readonly origin: string;
+  readonly read: (token: VerifiedToken) => unknown;
+  readonly template: IdentityTemplate | undefined;
+  readonly format: IdentityFormat | undefined;
+  readonly filter: { test(text: string): boolean } | undefined;
+  readonly maxBytes: number | undefined;
+  readonly isRequired: boolean;
+}
+
+/** Facts of a token that are not one claim, by the name the file gives them. */
+const FACTS: Readonly<Record<string, (token: VerifiedToken) => unknown>> = {
+  $scopes: (token) => token.scopes,
+  $roles: (token) => token.roles,
+  $issuerName: (token) => token.issuer,
+  $client: readClient,
+};
+
+/** Where providers put the client: RFC 9068 §2.2, OpenID Connect Core §2, Okta, Entra v1. */
+const CLIENT_CLAIMS = ['client_id', 'azp', 'cid', 'appid'] as const;
+
+/** The client a token was issued to: the first of its usual claims that is a non-empty string. */
+export function readClient(token: Pick<VerifiedToken, 'claims'>): string | undefined {
+  for (const name of CLIENT_CLAIMS) {
+    const value = readClaim(token.claims, [name]);
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return undefined;
+}
+
+/** Lays the file's headers over the defaults and the route's over both. `at` is where the route stands in the file. */
+export function compileIdentity(
+  file: Config['identity'],
+  route: IdentityConfig | undefined,
+  at: readonly (string | number)[],
+): { readonly rules: IdentityRules; readonly problems: readonly PathProblem[] } {
+  const sources = new Map<string, { source: IdentitySource; path: readonly (string | number)[] }>();
+  const layers = [
+    { headers: DEFAULT_IDENTITY, path: [] },
+    { headers: file.headers, path: ['identity', 'headers'] },
+    { headers: route?.headers, path: [...at, 'identity', 'headers'] },
+  ];
+  for (const { headers, path } of layers) {
+    for (const [name, source] of Object.entries(headers ?? {})) {
+      sources.set(name.toLowerCase(), { source, path: [...path, name] });
+    }
+  }
+  const headers: IdentityHeader[] = [];
+  const problems: PathProblem[] = [];
+  for (const [name, { source, path }] of sources) {
+    if (source === null) continue;
+    const compiled = compileHeader(name, source);
+    if ('fault' in compiled) problems.push({ severity: 'error', path, message: compiled.fault });
+    else headers.push(compiled);
+  }
+  const forwardsToken = route?.forwardToken ?? file.forwardToken ?? false;
+  return {
+    rules: { headers, budgetBytes: file.maxBytes, forwardsToken },
+    problems,
+  };
+}
+
+function compileHeader(
+  name: string,
+  source: Exclude<IdentitySource, null>,
+): IdentityHeader | { readonly fault: string } {
+  const settings = typeof source === 'string' || Array.isArray(source) ? readShorthand(source) : source;
+  if ((settings.claim === undefined) === (settings.template === undefined)) {
+    return { fault: 'expected either `claim` or `template`' };
+  }
+  const filter = settings.filter === undefined ? undefined : compileFilter(settings.filter);
+  if (filter !== undefined && 'fault' in filter) return filter;
+  const rest = {
+    name,
+    format: settings.format,
+    filter,
+    maxBytes: settings.maxBytes,
+    isRequired: settings.required ?? false,
+  };
+  if (settings.template !== undefined) {
+    const template = parseIdentityTemplate(settings.template);
+    if ('fault' in template) return template;
+    if (settings.format !== undefined) return { fault: 'a template has no `format`' };
+    return { ...rest, origin: 'its template', read: () => undefined, template };
+  }
+  const claim = settings.claim as string | string[];
+  if (typeof claim === 'string' && claim.startsWith('$')) {
+    const read = FACTS[claim];
+    if (read === undefined) return { fault: `"${claim}" is not one of ${Object.keys(FACTS).join(', ')}` };
+    const format = settings.format ?? (claim === '$scopes' ? 'space' : undefined);
+    return { ...rest, origin: claim, read, template: undefined, format };
+  }
+  const path = toClaimPath(claim);
+  const origin = `claim ${nameClaim(path)}`;
+  return { ...rest, origin, read: (token) => readClaim(token.claims, path), template: undefined };
+}
+
+function readShorthand(source: string | string[]): Exclude<IdentitySource, null | string | string[]> {
+  return typeof source === 'string' && source.includes('{') ? { template: source } : { claim: source };
+}
+
+/** RE2 syntax and its linear time: no claim can hold up the process. */
+function compileFilter(pattern: string): { test(text: string): boolean } | { readonly fault: string } {
+  try {
+    return new RE2JS(pattern);
+  } catch {
+    return { fault: `"${pattern}" is not a regular expression in RE2 syntax` };
+  }
+}

@@ -1,0 +1,204 @@
+import { type Refusal, refuse } from '../core/refusals.ts';
+import type { Target } from '../http/target.ts';
+import type { PathParameters, Route } from './route.ts';
+
+/** Methods that no route accepts: they act on the connection or echo what the gateway added. */
+const NEVER_FORWARDED: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
+/** What `Allow` lists for a route that accepts all others. */
+const USUAL_METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+const NO_PARAMETERS: PathParameters = Object.freeze(Object.create(null));
+
+/** The routes of a file as trees of path segments, one per host and one for the rest. */
+export interface RouteTable {
+  readonly hosts: ReadonlyMap<string, PathNode>;
+  readonly anyHost: PathNode;
+  readonly ignoresCase: boolean;
+}
+
+/** A place in a tree of paths. */
+interface PathNode {
+  readonly statics: Map<string, PathNode>;
+  parameter: PathNode | undefined;
+  exact: Endpoint | undefined;
+  prefix: Endpoint | undefined;
+}
+
+/** The routes of one path on one host; their methods are disjoint. */
+interface Endpoint {
+  readonly routes: Route[];
+  readonly byMethod: Map<string, Route>;
+  /** The route for all methods; then there is no other. */
+  all: Route | undefined;
+}
+
+export interface RouteMatch {
+  readonly route: Route;
+  readonly parameters: PathParameters;
+}
+
+/** Two routes that want the same requests. */
+export interface RouteConflict {
+  readonly route: Route;
+  readonly other: Route;
+  readonly methods: readonly string[] | 'all';
+}
+
+/** Builds the trees. Of two routes in conflict the first stays, and the conflict is told. */
+export function compileRouteTable(
+  routes: readonly Route[],
+  { ignoresCase }: { readonly ignoresCase: boolean },
+): { readonly table: RouteTable; readonly conflicts: readonly RouteConflict[] } {
+  const hosts = new Map<string, PathNode>();
+  const anyHost = makeNode();
+  const conflicts: RouteConflict[] = [];
+  for (const route of routes) {
+    let node = route.host === undefined ? anyHost : getOrSet(hosts, route.host, makeNode);
+    for (const segment of route.pattern.segments) {
+      if (segment === null) {
+        node.parameter ??= makeNode();
+        node = node.parameter;
+      } else {
+        node = getOrSet(node.statics, ignoresCase ? foldCase(segment) : segment, makeNode);
+      }
+    }
+    const place = route.config.exact ? 'exact' : 'prefix';
+    node[place] ??= { routes: [], byMethod: new Map(), all: undefined };
+    const conflict = addToEndpoint(node[place], route);
+    if (conflict !== undefined) conflicts.push(conflict);
+  }
+  return { table: { hosts, anyHost, ignoresCase }, conflicts };
+}
+
+/**
+ * Finds the route of a request (contract §2, "Matching"): the request's host before any, then segment by segment from the left
+ * static before parameter, then the longer path, then exact. The path decides before the method. Refuses with `route_unknown`,
+ * `method_not_allowed`, or `ambiguous_path` when the target's readings do not all stay in a route that allows its spelling.
+ */
+export function matchRoute(
+  table: RouteTable,
+  request: { readonly method: string; readonly host: string | undefined; readonly target: Target },
+): RouteMatch | Refusal {
+  const { method, host, target } = request;
+  const endpoint = findEndpoint(table, host, target.segments);
+  if (target.ambiguity !== undefined && !staysInOneRoute(table, endpoint, request)) {
+    return refuse('ambiguous_path', 'the path has readings that the route does not allow');
+  }
+  if (endpoint === undefined) {
+    if (NEVER_FORWARDED.has(method))
+      return refuse('method_not_allowed', `${method} is never forwarded`, { allow: [] });
+    return refuse('route_unknown', 'no route has this host and path');
+  }
+  const route = routeOf(endpoint, method);
+  if (route === undefined) {
+    return refuse('method_not_allowed', 'the routes of this path do not accept the method', {
+      allow: endpoint.all === undefined ? [...endpoint.byMethod.keys()] : USUAL_METHODS,
+    });
+  }
+  return { route, parameters: readParameters(route, target) };
+}
+
+/** All routes in the order in which they are tried, for people to read. */
+export function listInMatchingOrder(table: RouteTable): readonly Route[] {
+  const hosts = [...table.hosts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, node]) => node);
+  return [...hosts, table.anyHost].flatMap(listNode);
+}
+
+function listNode(node: PathNode): readonly Route[] {
+  const statics = [...node.statics.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, child]) => child);
+  const below = node.parameter === undefined ? statics : [...statics, node.parameter];
+  return [...below.flatMap(listNode), ...(node.exact?.routes ?? []), ...(node.prefix?.routes ?? [])];
+}
+
+function findEndpoint(
+  table: RouteTable,
+  host: string | undefined,
+  decoded: readonly string[],
+): Endpoint | undefined {
+  const segments = table.ignoresCase ? decoded.map(foldCase) : decoded;
+  const ofHost = host === undefined ? undefined : table.hosts.get(host);
+  const found = ofHost === undefined ? undefined : findBelow(ofHost, segments, 0);
+  return found ?? findBelow(table.anyHost, segments, 0);
+}
+
+/** Depth first, static before parameter, so the first endpoint found is the best; no node is visited twice. */
+function findBelow(node: PathNode, segments: readonly string[], at: number): Endpoint | undefined {
+  const isLast = at >= segments.length - 1;
+  if (at === segments.length || (isLast && segments[at] === '')) return node.exact ?? node.prefix;
+  const segment = segments[at] as string;
+  const fixed = node.statics.get(segment);
+  if (fixed !== undefined) {
+    const found = findBelow(fixed, segments, at + 1);
+    if (found !== undefined) return found;
+  }
+  if (node.parameter !== undefined && segment !== '') {
+    const found = findBelow(node.parameter, segments, at + 1);
+    if (found !== undefined) return found;
+  }
+  return node.prefix;
+}
+
+function routeOf(endpoint: Endpoint, method: string): Route | undefined {
+  if (NEVER_FORWARDED.has(method)) return undefined;
+  return endpoint.all ?? endpoint.byMethod.get(method);
+}
+
+function staysInOneRoute(
+  table: RouteTable,
+  endpoint: Endpoint | undefined,
+  {
+    method,
+    host,
+    target,
+  }: { readonly method: string; readonly host: string | undefined; readonly target: Target },
+): boolean {
+  if (endpoint === undefined || target.ambiguity === undefined) return false;
+  const { spellings, readings } = target.ambiguity;
+  const route = routeOf(endpoint, method);
+  const allows = (candidate: Route) => (candidate.allowedSpellings & spellings) === spellings;
+  if (!(route === undefined ? endpoint.routes.some(allows) : allows(route))) return false;
+  return readings.every((segments) => findEndpoint(table, host, segments) === endpoint);
+}
+
+/** A parameter that is not the same in every reading of the path is left out: no rule may rest on it. */
+function readParameters(route: Route, target: Target): PathParameters {
+  const { parameters } = route.pattern;
+  if (parameters.length === 0) return NO_PARAMETERS;
+  const values: Record<string, string> = Object.create(null);
+  for (const { name, at } of parameters) {
+    const value = target.segments[at] as string;
+    if (target.ambiguity?.readings.every((segments) => segments[at] === value) ?? true) values[name] = value;
+  }
+  return values;
+}
+
+function addToEndpoint(endpoint: Endpoint, route: Route): RouteConflict | undefined {
+  const methods = route.config.methods;
+  const other = endpoint.all ?? (methods === undefined ? endpoint.routes[0] : undefined);
+  if (other !== undefined) return { route, other, methods: methods ?? other.config.methods ?? 'all' };
+  const taken = methods?.filter((method) => endpoint.byMethod.has(method)) ?? [];
+  if (taken.length > 0) {
+    return { route, other: endpoint.byMethod.get(taken[0] as string) as Route, methods: taken };
+  }
+  endpoint.routes.push(route);
+  if (methods === undefined) endpoint.all = route;
+  for (const method of methods ?? []) endpoint.byMethod.set(method, route);
+  return undefined;
+}
+
+/** As a backend that ignores case might, whether it compares upper or lower case letters. */
+function foldCase(segment: string): string {
+  return segment.toUpperCase().toLowerCase();
+}
+
+function makeNode(): PathNode {
+  return { statics: new Map(), parameter: undefined, exact: undefined, prefix: undefined };
+}
+
+function getOrSet<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const present = map.get(key);
+  if (present !== undefined) return present;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,36 @@
+import type { RouteConfig } from '../config/schema.ts';
+import type { Refusal } from '../core/refusals.ts';
+import type { VerifiedToken } from '../tokens/verified-token.ts';
+import type { AccessRules } from './access-rules.ts';
+import type { IdentityRules } from './identity-rules.ts';
+import type { PathPattern } from './path-pattern.ts';
+
+/** One route of the file, compiled. Identity of the object is identity of the route. */
+export interface Route {
+  /** Dense, from 0, in the order of the file: other layers keep arrays beside it. */
+  readonly index: number;
+  readonly name: string;
+  readonly config: RouteConfig;
+  /** As `normalizeHost` writes it; undefined answers to every host. */
+  readonly host: string | undefined;
+  readonly pattern: PathPattern;
+  /** The number of segments that `rewrite` replaces. */
+  readonly depth: number;
+  /** Bits of the `SPELLINGS` that the route allows. */
+  readonly allowedSpellings: number;
+  readonly access: AccessRules;
+  readonly identity: IdentityRules;
+  /** What was judged of a token before, as long as the token is the same object and the rules ask nothing of the request. */
+  readonly judgements: WeakMap<VerifiedToken, Judgement>;
+}
+
+/** The values of a route's path parameters, decoded once. Without a prototype. */
+export type PathParameters = Readonly<Record<string, string>>;
+
+/** What a route makes of a verified token. */
+export interface Judgement {
+  /** The refusal of its access rules. */
+  readonly access: Refusal | undefined;
+  /** The identity headers as names and values in turn, or why they cannot be written. */
+  readonly identity: readonly string[] | Refusal;
+}

@@ -1,0 +1,321 @@
+import t from 'tap';
+import { configSchema } from '../../src/config/schema.ts';
+import { isRefusal } from '../../src/core/refusals.ts';
+import { parseHost } from '../../src/http/host.ts';
+import { parseTarget } from '../../src/http/target.ts';
+import { compileGate } from '../../src/pipeline/compile-gate.ts';
+import type { Gate } from '../../src/pipeline/decide.ts';
+import { listInMatchingOrder, matchRoute } from '../../src/pipeline/match-route.ts';
+import { type ConfigInput, fakeVerifier, fileWith, gateOf } from '../support/gate.ts';
+
+type Routes = Parameters<typeof fileWith>[0];
+
+const routesOf = (routes: Routes, rest: Partial<ConfigInput> = {}) =>
+  gateOf(
+    fileWith(
+      routes.map((route) => ({ name: nameFor(route), ...route })),
+      rest,
+    ),
+  );
+
+const nameFor = ({ host, path = '/', exact, methods }: Routes[number]) =>
+  [
+    'r',
+    host?.replace(/[^a-z.]/gi, ''),
+    path.replace(/[^a-z0-9]+/gi, '_'),
+    exact && 'exact',
+    methods?.join('_'),
+  ]
+    .filter(Boolean)
+    .join('-');
+
+/** The name of the matched route, or the code of the refusal. */
+function match(gate: Gate, line: string, hostValue = 'gw.example') {
+  const [method = '', rawTarget = ''] = line.split(' ');
+  const target = parseTarget(rawTarget, gate.allowableSpellings);
+  if (isRefusal(target)) return target.code;
+  const host = parseHost([hostValue], '1.1');
+  if (isRefusal(host)) return host.code;
+  const found = matchRoute(gate.table, { method, host, target });
+  return isRefusal(found) ? (found.allow ? `405 ${found.allow.join(',')}` : found.code) : found.route.name;
+}
+
+t.test('a prefix ends at segment borders, and no rule is no entry', async (t) => {
+  const gate = routesOf([{ path: '/api' }]);
+  const table: Record<string, string> = {
+    'GET /api': 'r-_api',
+    'GET /api/': 'r-_api',
+    'GET /api/x/y': 'r-_api',
+    'GET /api?x=/other': 'r-_api',
+    'GET /apix': 'route_unknown',
+    'GET /ap': 'route_unknown',
+    'GET /': 'route_unknown',
+    'GET /API': 'route_unknown',
+    'GET /Api/x': 'route_unknown',
+    'GET /%61pi/x': 'r-_api',
+    'GET /x/api': 'route_unknown',
+    'GET /x?/api': 'route_unknown',
+  };
+  for (const [line, expected] of Object.entries(table)) t.equal(match(gate, line), expected, line);
+});
+
+t.test('exact covers itself with one trailing slash, and nothing below', async (t) => {
+  const gate = routesOf([
+    { path: '/status', exact: true },
+    { path: '/', exact: true },
+  ]);
+  t.equal(match(gate, 'GET /status'), 'r-_status-exact');
+  t.equal(match(gate, 'GET /status/'), 'r-_status-exact');
+  t.equal(match(gate, 'GET /status/x'), 'route_unknown');
+  t.equal(match(gate, 'GET /statusx'), 'route_unknown');
+  t.equal(match(gate, 'GET /'), 'r-_-exact');
+});
+
+t.test('segments are compared from the left: static, parameter, longer, exact', async (t) => {
+  const gate = routesOf([
+    { path: '/' },
+    { path: '/a' },
+    { path: '/a', exact: true },
+    { path: '/a/b' },
+    { path: '/a/:x' },
+    { path: '/a/:x/c' },
+    { path: '/:p/b/c/d' },
+    { path: '/:p' },
+    { path: '/users/:id/orders' },
+    { path: '/users/me' },
+  ]);
+  const table: Record<string, string> = {
+    'GET /': 'r-_',
+    'GET /a': 'r-_a-exact',
+    'GET /a/': 'r-_a-exact',
+    'GET /a/b': 'r-_a_b',
+    'GET /a/b/c': 'r-_a_b',
+    'GET /a/b/c/d': 'r-_a_b',
+    'GET /a/z': 'r-_a_x',
+    'GET /a/z/c': 'r-_a_x_c',
+    'GET /z/b/c/d/e': 'r-_p_b_c_d',
+    'GET /z/b/c': 'r-_p',
+    'GET /users': 'r-_p',
+    'GET /users/7': 'r-_p',
+    'GET /users/7/orders/1': 'r-_users_id_orders',
+    'GET /users/me/orders': 'r-_users_me',
+  };
+  for (const [line, expected] of Object.entries(table)) t.equal(match(gate, line), expected, line);
+});
+
+t.test('the order in the file never matters', async (t) => {
+  const routes = [{ path: '/' }, { path: '/a' }, { path: '/a/:x' }, { path: '/a/b' }, { path: '/:y/b' }];
+  const lines = ['GET /', 'GET /a', 'GET /a/b', 'GET /a/c', 'GET /z/b', 'GET /z/c'];
+  const expected = lines.map((line) => match(routesOf(routes), line));
+  for (let turn = 1; turn < routes.length; turn++) {
+    const turned = [...routes.slice(turn), ...routes.slice(0, turn)].reverse();
+    t.strictSame(
+      lines.map((line) => match(routesOf(turned), line)),
+      expected,
+    );
+  }
+});
+
+t.test('a parameter takes a segment of any length, but not an empty one', async (t) => {
+  const gate = routesOf([{ path: '/files/:name/meta', access: 'authenticated' }, { path: '/' }]);
+  const found = matchRoute(gate.table, {
+    method: 'GET',
+    host: undefined,
+    target: parseTarget(`/files/${'x'.repeat(8000)}/meta`) as never,
+  });
+  t.match(found, { parameters: { name: 'x'.repeat(8000) } });
+  t.equal(match(gate, 'GET /files/'), 'r-_');
+  t.equal(match(gate, 'GET /files/a%20b/meta'), 'r-_files_name_meta');
+  const decoded = matchRoute(gate.table, {
+    method: 'GET',
+    host: undefined,
+    target: parseTarget('/files/a%20%C3%A9/meta') as never,
+  });
+  t.match(decoded, { parameters: { name: 'a \u00e9' } });
+});
+
+t.test('the host of the request comes before any host', async (t) => {
+  const gate = routesOf([
+    { path: '/' },
+    { path: '/a/b' },
+    { path: '/a', host: 'API.example.com' },
+    { path: '/only', host: '[0:0::1]', methods: ['GET'] },
+  ]);
+  t.equal(match(gate, 'GET /a/b', 'api.example.com'), 'r-API.example.com-_a');
+  t.equal(match(gate, 'GET /a/b', 'API.EXAMPLE.COM.:8443'), 'r-API.example.com-_a');
+  t.equal(match(gate, 'GET /a/b', 'other.example'), 'r-_a_b');
+  t.equal(match(gate, 'GET /z', 'api.example.com'), 'r-_');
+  t.equal(match(gate, 'GET /only', '[::1]:80').startsWith('r-'), true);
+  t.equal(
+    match(gate, 'POST /only', '[::1]'),
+    '405 GET',
+    'the path decided, though the route for any host takes POST',
+  );
+});
+
+t.test('the path decides before the method', async (t) => {
+  const gate = routesOf([
+    { path: '/' },
+    { path: '/admin', methods: ['GET'] },
+    { path: '/admin', methods: ['PUT', 'DELETE'] },
+    { path: '/admin/x', methods: ['PATCH'], exact: true },
+  ]);
+  t.equal(match(gate, 'GET /admin'), 'r-_admin-GET');
+  t.equal(match(gate, 'DELETE /admin/y'), 'r-_admin-PUT_DELETE');
+  t.equal(match(gate, 'POST /admin'), '405 GET,PUT,DELETE');
+  t.equal(match(gate, 'GET /admin/x'), '405 PATCH');
+  t.equal(match(gate, 'HEAD /admin'), '405 GET,PUT,DELETE', 'HEAD needs a rule');
+  t.equal(match(gate, 'OPTIONS /admin'), '405 GET,PUT,DELETE', 'OPTIONS needs a rule');
+  t.equal(match(gate, 'get /admin'), '405 GET,PUT,DELETE', 'methods are case-sensitive');
+  t.match(match(gate, 'TRACE /'), /^405 GET,HEAD/);
+  t.equal(match(gate, 'TRACE /admin'), '405 GET,PUT,DELETE');
+  t.equal(match(routesOf([{ path: '/x' }]), 'TRACE /y'), '405 ');
+});
+
+t.test('case is ignored only where the file says so', async (t) => {
+  const gate = routesOf([{ path: '/Admin/:Id' }, { path: '/' }], { matching: { case: 'insensitive' } });
+  for (const path of ['/admin/x', '/ADMIN/X', '/%41dMiN/x'])
+    t.equal(match(gate, `GET ${path}`), 'r-_Admin_Id', path);
+  const k = routesOf([{ path: '/kiosk' }, { path: '/' }], { matching: { case: 'insensitive' } });
+  t.equal(match(k, 'GET /%E2%84%AAio%C5%BFk'), 'r-_kiosk', 'letters that fold to ASCII are folded too');
+});
+
+t.test('an allowed spelling passes only if every reading stays in that route', async (t) => {
+  const gate = routesOf([
+    { path: '/' },
+    { path: '/files', allow: ['encodedSlash', 'semicolon'] },
+    { path: '/files/secret' },
+    { path: '/merge', allow: ['doubleSlash'] },
+    { path: '/merge/secret' },
+    { path: '/repos/:name/raw', allow: ['encodedSlash'] },
+    { path: '/read', methods: ['GET'], allow: ['encodedSlash'] },
+  ]);
+  const table: Record<string, string> = {
+    'GET /files/a%2Fb': 'r-_files',
+    'GET /files/a;v=1': 'r-_files',
+    'GET /files/a;v=1%2Fx': 'r-_files',
+    'GET /files%2Fa': 'ambiguous_path',
+    'GET /files/secret%2Fx': 'ambiguous_path',
+    'GET /files/secret;x': 'ambiguous_path',
+    'GET /files/secret;x/y': 'ambiguous_path',
+    'GET /files/a%2F..%2Fsecret': 'ambiguous_path',
+    'GET /files/a%5Cb': 'ambiguous_path',
+    'GET /files/a//b': 'ambiguous_path',
+    'GET /files;x/a': 'ambiguous_path',
+    'GET /merge//a': 'r-_merge',
+    'GET /merge///a//': 'r-_merge',
+    'GET //merge/a': 'ambiguous_path',
+    'GET /merge//secret': 'ambiguous_path',
+    'GET /merge/a%2Fb': 'ambiguous_path',
+    'GET /other/a%2Fb': 'ambiguous_path',
+    'GET /a;b': 'ambiguous_path',
+    'GET /repos/a%2Fb/raw': 'ambiguous_path',
+    'GET /repos/a/raw/x%2Fy': 'r-_repos_name_raw',
+    'GET /read/a%2Fb': 'r-_read-GET',
+    'POST /read/a%2Fb': '405 GET',
+  };
+  for (const [line, expected] of Object.entries(table)) t.equal(match(gate, line), expected, line);
+});
+
+t.test('a parameter that reads in two ways is not there', async (t) => {
+  const gate = routesOf([{ path: '/u/:id', allow: ['semicolon'] }]);
+  const found = (path: string) =>
+    matchRoute(gate.table, {
+      method: 'GET',
+      host: undefined,
+      target: parseTarget(path, gate.allowableSpellings) as never,
+    });
+  t.strictSame({ ...(found('/u/alice;x') as { parameters: object }).parameters }, {});
+  t.strictSame({ ...(found('/u/alice/y;x') as { parameters: object }).parameters }, { id: 'alice' });
+});
+
+t.test('routes that want the same requests are errors, whatever their parameters are called', async (t) => {
+  const conflicts = (routes: Routes) =>
+    compileGate({ config: configSchema.parse(fileWith(routes)), verifier: fakeVerifier({}) }).problems.length;
+  t.equal(conflicts([{ path: '/a' }, { path: '/a' }]), 1);
+  t.equal(conflicts([{ path: '/a' }, { path: '/a/' }]), 1);
+  t.equal(conflicts([{ path: '/a/:x' }, { path: '/a/:y' }]), 1);
+  t.equal(conflicts([{ path: '/a' }, { path: '/%61' }]), 1);
+  t.equal(conflicts([{ path: '/a', methods: ['GET'] }, { path: '/a' }]), 1);
+  t.equal(
+    conflicts([
+      { path: '/a', methods: ['GET', 'PUT'] },
+      { path: '/a', methods: ['PUT'] },
+    ]),
+    1,
+  );
+  t.equal(
+    conflicts([
+      { path: '/a', host: 'A.example' },
+      { path: '/a', host: 'a.example.' },
+    ]),
+    1,
+  );
+  t.equal(
+    conflicts([
+      { path: '/a', methods: ['GET'] },
+      { path: '/a', methods: ['PUT'] },
+    ]),
+    0,
+  );
+  t.equal(conflicts([{ path: '/a' }, { path: '/a', exact: true }, { path: '/a', host: 'a.example' }]), 0);
+});
+
+t.test('paths that no request can have are errors', async (t) => {
+  const faults = [
+    'a',
+    '/a/*',
+    '/a*',
+    '/a//b',
+    '//',
+    '/./a',
+    '/a/..',
+    '/%2e%2e',
+    '/a%2Fb',
+    '/a\\b',
+    '/%zz',
+    '/%ff',
+    '/a?b',
+    '/a#b',
+    '/a;b',
+    '/:',
+    '/:a-b',
+    '/:a/:a',
+    '/%00',
+  ];
+  for (const path of faults) {
+    const { problems } = compileGate({
+      config: configSchema.parse(fileWith([{ path }])),
+      verifier: fakeVerifier({}),
+    });
+    t.match(problems, [{ severity: 'error', path: ['routes', 0, 'path'] }], path);
+  }
+});
+
+t.test('lists routes in the order in which they are tried', async (t) => {
+  const gate = routesOf([
+    { path: '/' },
+    { path: '/a' },
+    { path: '/a/:x' },
+    { path: '/a/b' },
+    { path: '/', host: 'h.example' },
+  ]);
+  t.strictSame(
+    listInMatchingOrder(gate.table).map(({ name }) => name),
+    ['r-h.example-_', 'r-_a_b', 'r-_a_x', 'r-_a', 'r-_'],
+  );
+});
+
+t.test('ten thousand routes compile in well under a second and cost no more to match', async (t) => {
+  const routes = Array.from({ length: 10_000 }, (_, at) => ({
+    name: `n${at}`,
+    path: `/t${at % 100}/:id/s${at}`,
+    access: 'authenticated' as const,
+  }));
+  const config = configSchema.parse(fileWith(routes));
+  const started = performance.now();
+  const { gate, problems } = compileGate({ config, verifier: fakeVerifier({}) });
+  t.ok(performance.now() - started < 1000, `${performance.now() - started} ms`);
+  t.equal(problems.length, 0);
+  t.equal(match(gate, 'GET /t42/x/s9942/y'), 'n9942');
+});
