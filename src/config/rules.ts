@@ -1,20 +1,48 @@
-import type { ConfigPath, PathProblem } from './problem.ts';
-import type { Config } from './schema.ts';
+import type { PathProblem } from './problem.ts';
+import type { Rule, RuleInput } from './rule.ts';
+import {
+  accessNeedsAnIssuer,
+  authorizationIsPassedToOpenRoutesOnly,
+  issuersOfAccessExist,
+} from './rules/access.ts';
+import { caseVariantsStayGuarded } from './rules/case-variants.ts';
+import { hostsHideNothing } from './rules/hidden-routes.ts';
+import {
+  identityHeadersAreFree,
+  identitySourcesAreKnown,
+  subjectsNeedTheirIssuer,
+} from './rules/identity.ts';
+import { intervalsAreSane, issuersAreReachable, issuersAreUnique } from './rules/issuers.ts';
+import { listenersAreApart, trustedProxiesAreAddresses } from './rules/listeners.ts';
+import { riskySettingsAreMeant } from './rules/risky-settings.ts';
+import { routesDoNotConflict } from './rules/route-conflicts.ts';
+import { routesAreWellFormed } from './rules/routes.ts';
+import { scopesAreSpeltAlike } from './rules/scopes.ts';
+import { everythingIsUsed } from './rules/unused.ts';
+import { upstreamsAreWellFormed } from './rules/upstreams.ts';
 
-/** What a rule may look at. */
-export interface RuleInput {
-  readonly config: Config;
-  /** Names the file gives, also to entries that are wrong in themselves. */
-  readonly issuerNames: readonly string[];
-  readonly upstreamNames: readonly string[];
-  /** The line of a place in the file, for messages that name a second place. */
-  readonly lineOf: (path: ConfigPath) => number;
-}
-
-/** Judges what needs more than one key. */
-export type Rule = (input: RuleInput) => readonly PathProblem[];
-
-const RULES: readonly Rule[] = [];
+/** Everything about the file that one value alone cannot tell. Each finds what it finds on its own; the order is for reading. */
+const RULES: readonly Rule[] = [
+  listenersAreApart,
+  trustedProxiesAreAddresses,
+  issuersAreUnique,
+  issuersAreReachable,
+  intervalsAreSane,
+  upstreamsAreWellFormed,
+  identityHeadersAreFree,
+  identitySourcesAreKnown,
+  subjectsNeedTheirIssuer,
+  routesAreWellFormed,
+  routesDoNotConflict,
+  issuersOfAccessExist,
+  accessNeedsAnIssuer,
+  authorizationIsPassedToOpenRoutesOnly,
+  riskySettingsAreMeant,
+  hostsHideNothing,
+  caseVariantsStayGuarded,
+  scopesAreSpeltAlike,
+  everythingIsUsed,
+];
 
 /** Every problem of a file whose single values are all valid. */
 export function applyRules(input: RuleInput): readonly PathProblem[] {

@@ -1,0 +1,33 @@
+import type { ConfigPath, PathProblem } from './problem.ts';
+import type { Config } from './schema.ts';
+
+/** What a rule may look at. */
+export interface RuleInput {
+  readonly config: Config;
+  /** Names the file gives, also to entries that are wrong in themselves. */
+  readonly issuerNames: readonly string[];
+  readonly upstreamNames: readonly string[];
+  /** The line of a place in the file, for messages that name a second place. */
+  readonly lineOf: (path: ConfigPath) => number;
+}
+
+/** Judges what needs more than one key, or more than a pattern. */
+export type Rule = (input: RuleInput) => readonly PathProblem[];
+
+/** The optional parts of a problem. */
+interface Details {
+  readonly hint?: string | undefined;
+  readonly at?: 'key';
+}
+
+export function error(path: ConfigPath, message: string, details: Details = {}): PathProblem {
+  return { severity: 'error', path, message, ...known(details) };
+}
+
+export function warning(path: ConfigPath, message: string, details: Details = {}): PathProblem {
+  return { severity: 'warning', path, message, ...known(details) };
+}
+
+function known({ hint, at }: Details): { readonly hint?: string; readonly at?: 'key' } {
+  return { ...(hint !== undefined && { hint }), ...(at !== undefined && { at }) };
+}

@@ -1,0 +1,61 @@
+import type { ConfigPath, PathProblem } from '../problem.ts';
+import { allAlternatives } from '../route-access.ts';
+import { type Rule, warning } from '../rule.ts';
+
+/** What is allowed but opens something, so that whoever reads `check` sees it. */
+export const riskySettingsAreMeant: Rule = ({ config }) => [
+  ...Object.entries(config.issuers).flatMap(([name, issuer]) => [
+    ...anyAudience(issuer.audiences, ['issuers', name, 'audiences']),
+    ...(issuer.insecure === true
+      ? [
+          warning(['issuers', name, 'insecure'], `issuer \`${name}\` may be asked over plain http:`, {
+            hint: 'whoever is on the way can replace its keys',
+          }),
+        ]
+      : []),
+  ]),
+  ...anyIssuer(config.defaults.issuers, ['defaults', 'issuers']),
+  ...config.routes.flatMap(({ name, access, passAuthorization }, index) => [
+    ...(access === 'public'
+      ? [warning(['routes', index, 'access'], `route \`${name}\` is public: it needs no token`)]
+      : []),
+    ...(passAuthorization && (access === 'public' || access === 'optional')
+      ? [
+          warning(
+            ['routes', index, 'passAuthorization'],
+            `route \`${name}\` hands Authorization on unverified`,
+            {
+              hint: 'its backend must judge it',
+            },
+          ),
+        ]
+      : []),
+  ]),
+  ...allAlternatives(config).flatMap(({ block, path }) => [
+    ...anyIssuer(block.issuers, [...path, 'issuers']),
+    ...anyAudience(block.audiences, [...path, 'audiences']),
+  ]),
+];
+
+function anyIssuer(issuers: readonly string[] | 'any' | undefined, path: ConfigPath): readonly PathProblem[] {
+  return issuers === 'any'
+    ? [
+        warning(path, '`issuers: any` accepts every issuer of the file, later ones too', {
+          hint: 'name them',
+        }),
+      ]
+    : [];
+}
+
+function anyAudience(
+  audiences: readonly string[] | 'any' | undefined,
+  path: ConfigPath,
+): readonly PathProblem[] {
+  return audiences === 'any'
+    ? [
+        warning(path, '`audiences: any` accepts tokens that were made for other services', {
+          hint: 'name the audience of this API',
+        }),
+      ]
+    : [];
+}
