@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair } from 'jose';
 import type { Configuration, Provider } from 'oidc-provider';
 import { handleInteraction } from './interaction.ts';
+import { type ListenOptions, listen } from './listen.ts';
 import { loadOidcProvider, withoutStartupWarnings } from './oidc-provider.ts';
 
 /** The API that the tokens of the demo are for: their `aud`. */
@@ -28,10 +27,7 @@ export const CLIENTS = {
 const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
-interface ProviderOptions {
-  /** Default: a free one. */
-  readonly port?: number;
-  readonly host?: string;
+interface ProviderOptions extends ListenOptions {
   /** The `iss` of its tokens; default: the address it listens on. */
   readonly issuer?: string;
   /** What access tokens are signed with; the key set holds a key for each algorithm. */
@@ -50,11 +46,9 @@ export interface RunningProvider {
 export async function startProvider(options: ProviderOptions = {}): Promise<RunningProvider> {
   const [{ Provider }, keys] = await Promise.all([loadOidcProvider(), generateSigningKeys()]);
   const server = createServer();
-  const host = options.host ?? '127.0.0.1';
-  server.listen(options.port ?? 0, host);
-  await once(server, 'listening');
+  const { url, close } = await listen(server, options);
 
-  const issuer = options.issuer ?? `http://${host}:${(server.address() as AddressInfo).port}`;
+  const issuer = options.issuer ?? url;
   const provider: Provider = withoutStartupWarnings(
     () => new Provider(issuer, { ...configuration(options), jwks: { keys } }),
   );
@@ -64,16 +58,7 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Runn
     else void answer(req, res);
   });
 
-  return {
-    issuer,
-    audience: AUDIENCE,
-    clients: CLIENTS,
-    close: async () => {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
-  };
+  return { issuer, audience: AUDIENCE, clients: CLIENTS, close };
 }
 
 async function generateSigningKeys() {

@@ -1,0 +1,104 @@
+/*
+ * Authorization code with PKCE (RFC 7636) as any single-page application does it, without a library.
+ * What must survive the way to the provider and back waits in sessionStorage; tokens never go there.
+ */
+
+const PENDING = 'sealgate-demo-login';
+const REDIRECT_URI = `${location.origin}/demo`;
+
+/** Leaves the page for the provider's login, asking for `scope`. */
+export async function startLogin({ issuer, clientId }, scope) {
+  const { authorization_endpoint } = await readMetadata(issuer);
+  const verifier = randomText();
+  const state = randomText();
+  const challenge = base64url(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier)));
+  const request = {
+    response_type: 'code',
+    client_id: clientId,
+    redirect_uri: REDIRECT_URI,
+    scope,
+    state,
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+  };
+  sessionStorage.setItem(PENDING, JSON.stringify({ verifier, state, request }));
+  location.assign(`${authorization_endpoint}?${new URLSearchParams(request)}`);
+}
+
+/**
+ * Back from the provider: trades the code for tokens. Undefined when nobody was sent there.
+ * Answers the tokens and the exchanges that led to them.
+ */
+export async function finishLogin({ issuer, clientId }) {
+  const answer = new URLSearchParams(location.search);
+  const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? 'null');
+  sessionStorage.removeItem(PENDING);
+  history.replaceState(null, '', location.pathname);
+  if (pending === null || (!answer.has('code') && !answer.has('error'))) return undefined;
+
+  if (answer.get('state') !== pending.state) throw new Error('The answer belongs to another login.');
+  if (answer.get('iss') !== issuer) throw new Error('The answer comes from another provider.');
+  if (answer.has('error')) throw new Error(`The provider said: ${answer.get('error_description')}.`);
+
+  const { token_endpoint, authorization_endpoint } = await readMetadata(issuer);
+  const form = {
+    grant_type: 'authorization_code',
+    code: answer.get('code'),
+    redirect_uri: REDIRECT_URI,
+    client_id: clientId,
+    code_verifier: pending.verifier,
+  };
+  const tokens = await requestTokens(token_endpoint, form);
+  const exchanges = [
+    {
+      title: 'This page sent you to the provider',
+      line: `GET ${authorization_endpoint}`,
+      fields: pending.request,
+    },
+    {
+      title: 'You allowed it, and came back with a code',
+      line: `GET ${REDIRECT_URI}`,
+      fields: Object.fromEntries(answer),
+    },
+    {
+      title: 'This page traded the code and its verifier for tokens',
+      line: `POST ${token_endpoint}`,
+      fields: form,
+    },
+  ];
+  return { tokens, exchanges };
+}
+
+/** Trades the refresh token for fresh tokens (RFC 6749 §6). */
+export async function refresh({ issuer, clientId }, refreshToken) {
+  const { token_endpoint } = await readMetadata(issuer);
+  return requestTokens(token_endpoint, {
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    client_id: clientId,
+  });
+}
+
+async function requestTokens(endpoint, form) {
+  const response = await fetch(endpoint, { method: 'POST', body: new URLSearchParams(form) });
+  const tokens = await response.json();
+  if (!response.ok)
+    throw new Error(`The provider gave no tokens: ${tokens.error_description ?? tokens.error}.`);
+  return tokens;
+}
+
+async function readMetadata(issuer) {
+  const response = await fetch(`${issuer}/.well-known/openid-configuration`);
+  return response.json();
+}
+
+function randomText() {
+  return base64url(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+function base64url(bytes) {
+  return btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
+}
