@@ -1,0 +1,35 @@
+# The gateway: `docker build -t sealgate .`
+# Its file is /etc/sealgate/gateway.yaml (or wherever SEALGATE_CONFIG points): mount yours over it.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN npm run --silent build
+
+# The provider and the backend of the try-out, for docker-compose.yml.
+FROM build AS demo
+USER node
+ENTRYPOINT ["node", "--import", "tsx"]
+
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production SEALGATE_CONFIG=/etc/sealgate/gateway.yaml
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY package.json LICENSE ./
+COPY config /etc/sealgate
+USER node
+EXPOSE 8080 9090
+# The admin listener inside the container, whatever it is told to be outside. There is no curl in the image.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:9090/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Exec form: node is the first process and gets SIGTERM itself, which it answers with a clean drain.
+ENTRYPOINT ["node", "dist/main.js"]
+CMD ["start", "--host", "0.0.0.0", "--admin-host", "0.0.0.0"]

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Builds the image, brings docker-compose.yml up on free ports with the engine that is there (docker or podman),
+# runs the demo's requests against it from outside, looks at how it runs and ends, and takes it down.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then
+  engine=docker compose=(docker compose)
+elif docker info >/dev/null 2>&1 && command -v docker-compose >/dev/null; then
+  engine=docker compose=(docker-compose)
+elif podman info >/dev/null 2>&1 && command -v podman-compose >/dev/null; then
+  engine=podman compose=(podman-compose)
+else
+  echo "found neither docker with compose nor podman with podman-compose" >&2
+  exit 1
+fi
+# An own project name, so that a try-out that is already running is left alone.
+compose+=(-p "sealgate-test-$$")
+
+free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
+GATEWAY_PORT=$(free_port) PROVIDER_PORT=$(free_port)
+export GATEWAY_PORT PROVIDER_PORT
+gateway=http://localhost:$GATEWAY_PORT provider=http://localhost:$PROVIDER_PORT
+
+finish() {
+  local code=$?
+  [ "$code" = 0 ] || "${compose[@]}" logs 2>&1 | tail -n 100 >&2 || true
+  "${compose[@]}" down >/dev/null 2>&1 || true
+  exit "$code"
+}
+trap finish EXIT
+
+echo "building and starting with ${compose[*]}"
+"${compose[@]}" up -d --build
+
+echo "waiting for $gateway"
+for _ in $(seq 120); do
+  node -e "fetch('$gateway/status').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))" && break
+  sleep 0.5
+done
+
+echo
+node --import tsx demo/demo.ts --once --gateway "$gateway" --provider "$provider"
+echo
+
+container=$("$engine" ps --format '{{.Names}}' | grep "sealgate-test-$$" | grep gateway)
+[ "$("$engine" exec "$container" id -u)" != 0 ] || { echo "the gateway runs as root" >&2; exit 1; }
+"$engine" exec "$container" node -e "fetch('http://127.0.0.1:9090/ready').then((r) => process.exit(r.ok ? 0 : 1))"
+"$engine" stop -t 20 "$container" >/dev/null
+code=$("$engine" inspect -f '{{.State.ExitCode}}' "$container")
+[ "$code" = 0 ] || { echo "SIGTERM ended the gateway with exit code $code" >&2; exit 1; }
+echo "The gateway runs as an ordinary user, is ready, and ends cleanly on SIGTERM."
