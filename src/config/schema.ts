@@ -355,6 +355,98 @@ const access = z
 
 // ---------------------------------------------------------------- routes
 
+const ORIGIN =
+  /^(?:https?:\/\/(?:\*\.(?=[^.:]+\.))?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?)$/;
+
+const method = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a method such as GET')
+  .refine((value) => value !== '*', 'expected a method; list them');
+
+const origin = z
+  .string()
+  .regex(
+    ORIGIN,
+    'expected an origin as browsers send it: scheme, lower-case host and a port that is not the default, such as https://app.example.com, or https://*.example.com for its subdomains',
+  )
+  .refine((value) => !/^(?:http:.*:80|https:.*:443)$/.test(value), 'browsers leave the default port out');
+
+const cors = z
+  .strictObject({
+    origins: z.union([z.literal('*'), z.array(origin).min(1, 'expected at least one origin')]).meta({
+      description:
+        'Origins whose scripts may call the route and read its answers; also the allowlist for its WebSockets. `*` is warned of.',
+      examples: [['https://app.example.com', 'https://*.example.com']],
+    }),
+    methods: z
+      .array(method)
+      .min(1)
+      .default(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
+      .meta({ description: 'Methods that preflights allow.' }),
+    headers: z
+      .array(
+        headerName.refine((value) => value !== '*', 'expected header names; `*` never covers Authorization'),
+      )
+      .default(['Authorization', 'Content-Type'])
+      .meta({ description: 'Request headers that preflights allow.' }),
+    exposeHeaders: z
+      .array(headerName)
+      .default([])
+      .meta({ description: 'Response headers that scripts may read beyond the usual few.' }),
+    credentials: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Lets browsers send cookies and client certificates along.' }),
+    maxAge: duration
+      .prefault('10m')
+      .meta({ description: 'How long browsers may remember a preflight; they cap it at 2h to 24h.' }),
+  })
+  .refine((value) => value.origins !== '*' || !value.credentials, {
+    path: ['credentials'],
+    error: 'credentials need listed origins, not `*`',
+  })
+  .meta({ description: 'Cross-origin requests from browsers: the gateway answers preflights itself.' });
+
+const rateLimit = z
+  .strictObject({
+    max: z
+      .int()
+      .min(1)
+      .max(1_000_000_000)
+      .meta({ description: 'Requests that one asker may make in the window.' }),
+    window: duration
+      .refine((value) => value >= 1000, 'expected at least 1s')
+      .meta({ description: 'Time in which the quota refills, evenly.', examples: ['1m'] }),
+    by: z.union([z.enum(['subject', 'client', 'ip']), z.strictObject({ claim: claimName })]).meta({
+      description:
+        'Who is counted: the subject or client of the token, the client address (IPv6 by /64), or a claim. Who has no such claim is counted by address.',
+    }),
+  })
+  .meta({ description: 'How many requests one asker may make; more are refused with 429.' });
+
+const rateLimitStoreUrl = z.url({
+  protocol: /^rediss?$/,
+  error: 'expected a redis:// or rediss:// URL',
+});
+
+const rateLimitStore = z
+  .union([
+    rateLimitStoreUrl.transform((url) => ({ url, onFailure: 'closed' as const, timeout: 250 })),
+    z.strictObject({
+      url: rateLimitStoreUrl.meta({ description: 'Where the store is; the password may stand in it.' }),
+      onFailure: z.enum(['open', 'closed']).default('closed').meta({
+        description:
+          '`closed` answers 503 while the store is down; `open` lets every gateway count for itself meanwhile.',
+      }),
+      timeout: duration.prefault('250ms').meta({ description: 'Time the store has to answer.' }),
+    }),
+  ])
+  .meta({
+    description:
+      'A Redis or Valkey that several gateways share for their rate limits. In memory when left out.',
+    examples: ['redis://redis:6379'],
+  });
+
 const route = z
   .strictObject({
     name: name.meta({ description: 'Unique; used in logs, metrics and explain.' }),
@@ -379,6 +471,8 @@ const route = z
       .boolean()
       .default(false)
       .meta({ description: 'Hands Authorization on unverified; public and optional routes only.' }),
+    rateLimit: z.union([rateLimit, z.array(rateLimit).min(1)]).optional(),
+    cors: cors.optional(),
     timeouts: timeouts.optional(),
     allow: z
       .array(z.enum(['encodedSlash', 'doubleSlash', 'semicolon']))
@@ -404,6 +498,7 @@ export const configSchema = z
       .strictObject({ issuers: issuerNames.optional() })
       .prefault({})
       .meta({ description: 'For routes that name none.' }),
+    rateLimitStore: rateLimitStore.optional(),
     issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
     upstreams: z.record(name, upstream).default({}).meta({ description: 'Backends by name.' }),
     identity: fileIdentity.prefault({}),
@@ -425,3 +520,6 @@ export type ClaimName = z.output<typeof claimName>;
 export type IdentityConfig = z.output<typeof identity>;
 export type IdentitySource = z.output<typeof identitySource>;
 export type TimeoutsConfig = z.output<typeof timeouts>;
+export type CorsConfig = z.output<typeof cors>;
+export type RateLimitConfig = z.output<typeof rateLimit>;
+export type RateLimitStoreConfig = z.output<typeof rateLimitStore>;

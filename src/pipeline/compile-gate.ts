@@ -4,11 +4,14 @@ import { normalizeHost } from '../http/host.ts';
 import { SPELLINGS } from '../http/target.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import { compileAccess } from './access-rules.ts';
+import { compileCors } from './cors.ts';
 import type { Gate } from './decide.ts';
 import { compileFirewall } from './firewall.ts';
 import { compileIdentity } from './identity-rules.ts';
+import { createMemoryLimitStore, type LimitStore } from './limit-store.ts';
 import { compileRouteTable, type RouteConflict } from './match-route.ts';
 import { parsePathPattern } from './path-pattern.ts';
+import { compileRateLimits } from './rate-limit.ts';
 import type { Route } from './route.ts';
 
 /**
@@ -18,14 +21,17 @@ import type { Route } from './route.ts';
 export function compileGate({
   config,
   verifier,
+  limitStore = createMemoryLimitStore(),
 }: {
   readonly config: Config;
   readonly verifier: TokenVerifier;
+  /** Outlives the gate, so that a reload forgives nobody. */
+  readonly limitStore?: LimitStore;
 }): { readonly gate: Gate; readonly problems: readonly PathProblem[] } {
   const problems: PathProblem[] = [];
   const routes: Route[] = [];
   for (const [at, route] of config.routes.entries()) {
-    const compiled = compileRoute(config, route, { at, index: routes.length });
+    const compiled = compileRoute(config, route, { at, index: routes.length, limitStore });
     problems.push(...compiled.problems);
     if (compiled.route !== undefined) routes.push(compiled.route);
   }
@@ -45,7 +51,7 @@ export function compileGate({
 function compileRoute(
   config: Config,
   route: RouteConfig,
-  { at, index }: { readonly at: number; readonly index: number },
+  { at, index, limitStore }: { readonly at: number; readonly index: number; readonly limitStore: LimitStore },
 ): { readonly route?: Route; readonly problems: readonly PathProblem[] } {
   const place = ['routes', at] as const;
   const pattern = parsePathPattern(route.path);
@@ -73,6 +79,11 @@ function compileRoute(
     allowedSpellings: (route.allow ?? []).reduce((bits, spelling) => bits | SPELLINGS[spelling], 0),
     access: compileAccess(config, route),
     identity: identity.rules,
+    cors: route.cors === undefined ? undefined : compileCors(route.cors),
+    limits:
+      route.rateLimit === undefined
+        ? undefined
+        : compileRateLimits(route.rateLimit, { routeName: route.name, store: limitStore }),
     judgements: new WeakMap(),
   };
   return { route: compiled, problems };

@@ -4,10 +4,19 @@ import { parseHost } from '../http/host.ts';
 import { parseTarget, type Target } from '../http/target.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
+import {
+  answerPreflight,
+  corsHeaders,
+  judgeUpgradeOrigin,
+  type Preflight,
+  requestedMethod,
+  VARY_BY_ORIGIN,
+} from './cors.ts';
 import { extractToken, refuseSeveralAuthorizations } from './extract-token.ts';
 import { type Firewall, type ScreenedHeaders, screenHeaders } from './firewall.ts';
 import { judgeToken } from './judge.ts';
 import { matchRoute, type RouteTable } from './match-route.ts';
+import { NOTHING_SPENT, type Spent, spend } from './rate-limit.ts';
 import type { RequestFacts } from './request.ts';
 import type { PathParameters, Route } from './route.ts';
 
@@ -33,7 +42,9 @@ export interface Permit {
 export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
   readonly route: Route | undefined;
-  readonly outcome: Permit | Refusal;
+  readonly outcome: Permit | Refusal | Preflight;
+  /** What every answer to the request carries, whoever gives it: CORS and RateLimit fields, names and values in turn. */
+  readonly answerHeaders?: readonly string[];
 }
 
 /** The rules of one file, compiled: everything a decision needs. */
@@ -49,6 +60,7 @@ export interface Gate {
 
 /** A request with its route. */
 interface Matched {
+  readonly request: RequestFacts;
   readonly route: Route;
   readonly parameters: PathParameters;
   readonly target: Target;
@@ -79,13 +91,61 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
   if (isRefusal(host)) return refused('host', host, trace);
   trace?.add({ step: 'host', ok: true, got: host ?? 'none' });
 
-  // 3. Match
+  // 3. Match; a preflight asks for the route of another method
+  const asked = request.method === 'OPTIONS' ? requestedMethod(headers) : undefined;
+  if (asked !== undefined) {
+    const match = matchRoute(gate.table, { method: asked, host, target });
+    if (!isRefusal(match) && match.route.cors !== undefined) {
+      return decidePreflight(match.route, answerPreflight(match.route.cors, headers.origins), trace);
+    }
+  }
   const match = matchRoute(gate.table, { method: request.method, host, target });
   if (isRefusal(match)) return refused('match', match, trace);
   const { route, parameters } = match;
   trace?.add({ step: 'match', ok: true, got: `route ${route.name}` });
-  const matched: Matched = { route, parameters, target, host, headers };
+  const matched: Matched = { request, route, parameters, target, host, headers };
+  if (route.cors === undefined && route.limits === undefined) return decideAccess(gate, matched, trace);
+  return decideWithin(gate, matched, trace);
+}
 
+/** The rest of the decision between the limits of the route, with the fields that its answers carry. */
+function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
+  const { request, route, headers } = matched;
+  const { cors, limits } = route;
+  const shared = cors === undefined ? [] : corsHeaders(cors, headers.origins);
+  const carrying = (decision: Decision, spent: Spent): Decision => ({
+    ...decision,
+    answerHeaders: [...shared, ...spent.headers],
+  });
+  const refusedWithin = (step: string, refusal: Refusal, spent: Spent): Decision =>
+    carrying(refusedBy(route, step, refusal, trace), spent);
+
+  const origin =
+    cors === undefined || !request.isUpgrade ? undefined : judgeUpgradeOrigin(cors, headers.origins);
+  if (origin !== undefined) return refusedWithin('origin', origin, NOTHING_SPENT);
+
+  const { clientAddress } = request;
+  return after(spend(limits?.byAddress, { clientAddress }), (spent) => {
+    if (spent.refusal !== undefined) return refusedWithin('limits', spent.refusal, spent);
+    return after(decideAccess(gate, matched, trace), (decision) => {
+      const { outcome } = decision;
+      if (limits === undefined || isRefusal(outcome) || 'preflight' in outcome)
+        return carrying(decision, spent);
+      return after(spend(limits.byToken, { clientAddress, token: outcome.token }, spent), (spentByToken) => {
+        if (spentByToken.refusal === undefined) return carrying(decision, spentByToken);
+        return refusedWithin('limits', spentByToken.refusal, spentByToken);
+      });
+    });
+  });
+}
+
+/** Goes on at once where it can: a promise only where something must be waited for. */
+function after<T, U>(value: T | Promise<T>, then: (value: T) => U | Promise<U>): U | Promise<U> {
+  return value instanceof Promise ? value.then(then) : then(value);
+}
+
+function decideAccess(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
+  const { route, headers } = matched;
   if (route.access.token === 'public') return permitPublic(matched, trace);
 
   // 4. Extract
@@ -148,8 +208,18 @@ function grantAnonymous(matched: Matched): Permit {
   return grant(matched, { identity: [], authorization, token: undefined });
 }
 
-function grant(matched: Matched, granted: Pick<Permit, 'identity' | 'authorization' | 'token'>): Permit {
-  return { ...matched, ...granted } as Permit;
+function grant(
+  { route, parameters, target, host, headers }: Matched,
+  granted: Pick<Permit, 'identity' | 'authorization' | 'token'>,
+): Permit {
+  return { route, parameters, target, host, headers, ...granted } as Permit;
+}
+
+function decidePreflight(route: Route, outcome: Preflight | Refusal, trace: Trace | undefined): Decision {
+  if (isRefusal(outcome))
+    return { ...refusedBy(route, 'preflight', outcome, trace), answerHeaders: VARY_BY_ORIGIN };
+  trace?.add({ step: 'preflight', ok: true, got: `answered for route ${route.name}` });
+  return { route, outcome };
 }
 
 function refused(step: string | undefined, outcome: Refusal, trace: Trace | undefined): Decision {

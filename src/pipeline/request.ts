@@ -11,6 +11,8 @@ export interface RequestFacts {
   readonly httpVersion: string;
   /** Address of the client: the peer of the socket, or what a trusted proxy said it was. */
   readonly clientAddress: string;
+  /** True for a WebSocket handshake. */
+  readonly isUpgrade?: boolean;
 }
 
 /** A request whose target and host have one reading. */

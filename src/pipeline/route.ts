@@ -2,8 +2,10 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { Refusal } from '../core/refusals.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { AccessRules } from './access-rules.ts';
+import type { CorsRules } from './cors.ts';
 import type { IdentityRules } from './identity-rules.ts';
 import type { PathPattern } from './path-pattern.ts';
+import type { RateLimits } from './rate-limit.ts';
 
 /** One route of the file, compiled. Identity of the object is identity of the route. */
 export interface Route {
@@ -20,6 +22,8 @@ export interface Route {
   readonly allowedSpellings: number;
   readonly access: AccessRules;
   readonly identity: IdentityRules;
+  readonly cors: CorsRules | undefined;
+  readonly limits: RateLimits | undefined;
   /** What was judged of a token before, as long as the token is the same object and the rules ask nothing of the request. */
   readonly judgements: WeakMap<VerifiedToken, Judgement>;
 }

@@ -85,13 +85,15 @@ export function decideNow(gate: Gate, request: RequestFacts): Decision {
 /** `allow` or the code of the refusal. */
 export function verdictOf(gate: Gate, request: RequestFacts): string {
   const { outcome } = decideNow(gate, request);
-  return isRefusal(outcome) ? outcome.code : 'allow';
+  if (isRefusal(outcome)) return outcome.code;
+  return 'preflight' in outcome ? 'preflight' : 'allow';
 }
 
 /** The permit of a request that must pass. */
 export function permitOf(gate: Gate, request: RequestFacts): Permit {
   const { outcome } = decideNow(gate, request);
   if (isRefusal(outcome)) throw new Error(`refused: ${outcome.code}, ${outcome.reason}`);
+  if ('preflight' in outcome) throw new Error('answered as a preflight');
   return outcome;
 }
 

@@ -1,6 +1,7 @@
 import type { ConfigPath, PathProblem } from '../problem.ts';
 import { allAlternatives } from '../route-access.ts';
 import { type Rule, warning } from '../rule.ts';
+import type { CorsConfig } from '../schema.ts';
 
 /** What is allowed but opens something, so that whoever reads `check` sees it. */
 export const riskySettingsAreMeant: Rule = ({ config }) => [
@@ -31,11 +32,28 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
         ]
       : []),
   ]),
+  ...config.routes.flatMap(({ name, cors }, index) =>
+    anyOrigin(name, cors, ['routes', index, 'cors', 'origins']),
+  ),
   ...allAlternatives(config).flatMap(({ block, path }) => [
     ...anyIssuer(block.issuers, [...path, 'issuers']),
     ...anyAudience(block.audiences, [...path, 'audiences']),
   ]),
 ];
+
+function anyOrigin(route: string, cors: CorsConfig | undefined, path: ConfigPath): readonly PathProblem[] {
+  if (cors === undefined) return [];
+  if (cors.origins === '*') {
+    return [warning(path, `scripts of every site may call route \`${route}\``, { hint: 'list the origins' })];
+  }
+  const widest = cors.origins.findIndex((origin) => origin.includes('*'));
+  if (widest === -1 || !cors.credentials) return [];
+  return [
+    warning([...path, widest], `every subdomain may use the cookies of users on route \`${route}\``, {
+      hint: 'one abandoned subdomain is enough; list those that need it',
+    }),
+  ];
+}
 
 function anyIssuer(issuers: readonly string[] | 'any' | undefined, path: ConfigPath): readonly PathProblem[] {
   return issuers === 'any'

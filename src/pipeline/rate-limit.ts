@@ -1,0 +1,134 @@
+import type { RateLimitConfig } from '../config/schema.ts';
+import { type Refusal, refuse } from '../core/refusals.ts';
+import type { VerifiedToken } from '../tokens/verified-token.ts';
+import { isDistinctScalar, nameClaim, readClaim, toClaimPath } from './claim-values.ts';
+import { readClient } from './identity-rules.ts';
+import type { Count, LimitStore, Quota } from './limit-store.ts';
+import { networkOf } from './network.ts';
+
+/** The limits of one route in the two places where they can be judged. */
+export interface RateLimits {
+  /** Judged before the token: they slow those down who guess at tokens. */
+  readonly byAddress: readonly RateLimit[];
+  /** Judged after access: whom they count is proven. */
+  readonly byToken: readonly RateLimit[];
+}
+
+export interface RateLimit {
+  /** What the `RateLimit` fields call it: `ip`, `subject`, `client` or `claim`. */
+  readonly by: string;
+  /** Begins every key; the same limit of the same route keeps its counters over a reload. */
+  readonly prefix: string;
+  readonly quota: Quota;
+  readonly store: LimitStore;
+  /** Whom it counts; undefined when the token does not say, and then the address is counted. */
+  readonly read: (token: VerifiedToken) => string | undefined;
+}
+
+/** What counting a request gave: the refusal, if there is one, and the fields that its answer carries either way. */
+export interface Spent {
+  readonly refusal: Refusal | undefined;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+}
+
+/** Compiles the `rateLimit` key of a route, one limit or several. */
+export function compileRateLimits(
+  config: RateLimitConfig | readonly RateLimitConfig[],
+  { routeName, store }: { readonly routeName: string; readonly store: LimitStore },
+): RateLimits {
+  const limits = [config].flat().map((limit) => compileRateLimit(limit, routeName, store));
+  return {
+    byAddress: limits.filter(({ by }) => by === 'ip'),
+    byToken: limits.filter(({ by }) => by !== 'ip'),
+  };
+}
+
+/**
+ * Counts one request under the given limits and stops at the first that is used up (429 `rate_limited`). A store that cannot
+ * tell refuses with 503 `overloaded`. Answers at once unless the store is shared. `before` is what was spent already.
+ */
+export function spend(
+  limits: readonly RateLimit[] | undefined,
+  asker: Asker,
+  before: Spent = NOTHING_SPENT,
+): Spent | Promise<Spent> {
+  return limits === undefined ? before : spendFrom(limits, 0, asker, before);
+}
+
+/** Who is counted. */
+export interface Asker {
+  readonly clientAddress: string;
+  readonly token?: VerifiedToken | undefined;
+}
+
+export const NOTHING_SPENT: Spent = { refusal: undefined, headers: [] };
+
+function spendFrom(
+  limits: readonly RateLimit[],
+  at: number,
+  asker: Asker,
+  before: Spent,
+): Spent | Promise<Spent> {
+  const limit = limits[at];
+  if (limit === undefined) return before;
+  const proceed = (count: Count | undefined): Spent | Promise<Spent> => {
+    if (count === undefined) return { refusal: STORE_DOWN, headers: before.headers };
+    const headers = describeCount(limit, count);
+    if (count.allowed) return spendFrom(limits, at + 1, asker, { refusal: undefined, headers });
+    const retryAfterSeconds = Math.max(1, Math.ceil(count.retryMs / 1000));
+    const refusal = refuse('rate_limited', `the limit by ${limit.by} is used up`, { retryAfterSeconds });
+    return { refusal, headers };
+  };
+  const counted = limit.store.take(keyOf(limit, asker), limit.quota);
+  return counted instanceof Promise ? counted.then(proceed) : proceed(counted);
+}
+
+const STORE_DOWN = refuse('overloaded', 'rateLimitStore does not answer', { retryAfterSeconds: 1 });
+
+/** A token without what is counted is counted by address: leaving a claim out is no way around a limit. */
+function keyOf(limit: RateLimit, { clientAddress, token }: Asker): string {
+  const value = token === undefined ? undefined : limit.read(token);
+  return value === undefined
+    ? `${limit.prefix}ip\n${networkOf(clientAddress)}`
+    : `${limit.prefix}${token?.issuer}\n${value}`;
+}
+
+/**
+ * The fields of draft-ietf-httpapi-ratelimit-headers-10, and beside them the three of its first drafts, which more clients
+ * know. Both speak of the limit that was judged last.
+ */
+function describeCount({ by, quota }: RateLimit, { remaining, resetMs }: Count): readonly string[] {
+  const resetSeconds = Math.ceil(resetMs / 1000);
+  return [
+    ...['ratelimit-policy', `"${by}";q=${quota.max};w=${Math.ceil(quota.windowMs / 1000)}`],
+    ...['ratelimit', `"${by}";r=${remaining};t=${resetSeconds}`],
+    ...['ratelimit-limit', String(quota.max)],
+    ...['ratelimit-remaining', String(remaining)],
+    ...['ratelimit-reset', String(resetSeconds)],
+  ];
+}
+
+function compileRateLimit(
+  { max, window, by }: RateLimitConfig,
+  routeName: string,
+  store: LimitStore,
+): RateLimit {
+  const quota = { max, windowMs: window };
+  if (typeof by !== 'string') {
+    const path = toClaimPath(by.claim);
+    const read = (token: VerifiedToken) => textOf(readClaim(token.claims, path));
+    return { by: 'claim', prefix: `${routeName}\nclaim ${nameClaim(path)}\n`, quota, store, read };
+  }
+  return { by, prefix: `${routeName}\n${by}\n`, quota, store, read: READERS[by] };
+}
+
+const READERS = {
+  ip: () => undefined,
+  subject: (token) => textOf(readClaim(token.claims, ['sub'])),
+  client: (token) => textOf(readClient(token)),
+} as const satisfies Record<string, (token: VerifiedToken) => string | undefined>;
+
+function textOf(value: unknown): string | undefined {
+  return isDistinctScalar(value) && value !== '' ? `${typeof value} ${value}` : undefined;
+}
