@@ -10,6 +10,7 @@ import {
   renderTitle,
 } from './text.ts';
 import { prepareTries, runTry, type Try } from './tries.ts';
+import { waitUntilOk } from './wait-until-ok.ts';
 
 /*
  * npm run demo              starts everything, prints requests to copy, serves until Ctrl-C
@@ -60,6 +61,7 @@ async function tryOnce(): Promise<void> {
 }
 
 async function tryOut(providerUrl: string, gatewayUrl: string): Promise<void> {
+  await waitUntilOk(`${providerUrl}/jwks`);
   const tries = await prepareTries(providerUrl, gatewayUrl);
   if (options.once) await runTries(tries);
   else print(`Copy into a terminal:\n\n${renderCurlLines(tries)}`);

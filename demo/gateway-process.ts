@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { waitUntilOk } from './wait-until-ok.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const READY_WITHIN_MS = 15_000;
 
 interface GatewayProcessOptions {
   /** The gateway's file. */
@@ -38,7 +37,7 @@ export async function startGatewayProcess(
   };
   try {
     await Promise.race([
-      waitUntilReady(options.adminUrl),
+      waitUntilOk(`${options.adminUrl}/ready`),
       exited.then(([code]) => Promise.reject(new Error(`the gateway ended with exit code ${code}`))),
     ]);
   } catch (error) {
@@ -46,14 +45,4 @@ export async function startGatewayProcess(
     throw error;
   }
   return { close };
-}
-
-async function waitUntilReady(adminUrl: string): Promise<void> {
-  const deadline = Date.now() + READY_WITHIN_MS;
-  while (Date.now() < deadline) {
-    const response = await fetch(`${adminUrl}/ready`).catch(() => undefined);
-    if (response?.ok) return;
-    await delay(25);
-  }
-  throw new Error(`the gateway was not ready within ${READY_WITHIN_MS / 1000} s`);
 }

@@ -20,18 +20,23 @@ compose+=(-p "sealgate-test-$$")
 free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
 GATEWAY_PORT=$(free_port) PROVIDER_PORT=$(free_port)
 export GATEWAY_PORT PROVIDER_PORT
+log=$(mktemp)
 gateway=http://localhost:$GATEWAY_PORT provider=http://localhost:$PROVIDER_PORT
 
 finish() {
   local code=$?
-  [ "$code" = 0 ] || "${compose[@]}" logs 2>&1 | tail -n 100 >&2 || true
+  if [ "$code" != 0 ]; then
+    tail -n 100 "$log" >&2
+    "${compose[@]}" logs 2>&1 | tail -n 100 >&2 || true
+  fi
   "${compose[@]}" down >/dev/null 2>&1 || true
+  rm -f "$log"
   exit "$code"
 }
 trap finish EXIT
 
 echo "building and starting with ${compose[*]}"
-"${compose[@]}" up -d --build
+"${compose[@]}" up -d --build >"$log" 2>&1
 
 echo "waiting for $gateway"
 for _ in $(seq 120); do
@@ -43,10 +48,19 @@ echo
 node --import tsx demo/demo.ts --once --gateway "$gateway" --provider "$provider"
 echo
 
-container=$("$engine" ps --format '{{.Names}}' | grep "sealgate-test-$$" | grep gateway)
-[ "$("$engine" exec "$container" id -u)" != 0 ] || { echo "the gateway runs as root" >&2; exit 1; }
-"$engine" exec "$container" node -e "fetch('http://127.0.0.1:9090/ready').then((r) => process.exit(r.ok ? 0 : 1))"
-"$engine" stop -t 20 "$container" >/dev/null
+container_of() { "$engine" ps -a --format '{{.Names}}' | grep "sealgate-test-$$.$1"; }
+fail() { echo "$*" >&2; exit 1; }
+
+"$engine" logs "$(container_of requests)" 2>&1 | grep -q "^curl -i $gateway/orders -H" || fail 'no requests were printed'
+container=$(container_of gateway)
+[ "$("$engine" exec "$container" id -u)" != 0 ] || fail 'the gateway runs as root'
+"$engine" exec "$container" node -e "fetch('http://127.0.0.1:9090/ready').then((r) => process.exit(r.ok ? 0 : 1))" ||
+  fail 'the gateway is not ready'
+! "$engine" exec "$container" test -e node_modules/typescript || fail 'the image holds development dependencies'
+"$engine" stop -t 25 "$container" >/dev/null
 code=$("$engine" inspect -f '{{.State.ExitCode}}' "$container")
-[ "$code" = 0 ] || { echo "SIGTERM ended the gateway with exit code $code" >&2; exit 1; }
+[ "$code" = 0 ] || fail "SIGTERM ended the gateway with exit code $code"
+size=$("$engine" image inspect -f '{{.Size}}' sealgate)
+base=$("$engine" image inspect -f '{{.Size}}' node:24-bookworm-slim)
 echo "The gateway runs as an ordinary user, is ready, and ends cleanly on SIGTERM."
+echo "Its image adds $(((size - base) / 1000000)) MB to node:24-bookworm-slim."
