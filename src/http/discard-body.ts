@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http';
+
+/** Bytes of an unwanted body that are read and thrown away before the connection is cut. */
+const MAX_BYTES = 1024 * 1024;
+/** Time that the rest of an unwanted body may take, in milliseconds. */
+const MAX_MS = 5_000;
+
+/**
+ * Reads on after an early answer, so that the client gets to see it: closing a connection with unread bytes
+ * makes TCP reset it, and an answer on its way is lost. A client that does not stop soon is cut off. Must be
+ * called before the answer is complete where the answer closes the connection.
+ */
+export function discardBody(req: IncomingMessage): void {
+  if (req.complete || req.destroyed) {
+    req.resume();
+    return;
+  }
+  const { socket } = req;
+  let bytes = 0;
+  const timer = setTimeout(() => socket.destroy(), MAX_MS);
+  timer.unref();
+  // Node closes both directions after an answer with `Connection: close`; only the way down may close yet.
+  socket.destroySoon = () => socket.end();
+  const done = (): void => {
+    clearTimeout(timer);
+    if (socket.writableEnded) socket.destroy();
+    else Reflect.deleteProperty(socket, 'destroySoon');
+  };
+  req.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_BYTES) socket.destroy();
+  });
+  req.once('end', done);
+  req.once('close', done);
+  req.resume();
+}

@@ -1,0 +1,136 @@
+import { BlockList, isIP } from 'node:net';
+import { parseAddressRange } from '../config/address-range.ts';
+
+/** What backends are told of the way a request took before the gateway. */
+export interface ForwardedFor {
+  /** The address that counts as the client's: for logs, limits by address and the chain's start. */
+  readonly client: string;
+  /** The value of X-Forwarded-For: what trusted proxies reported, then the peer. */
+  readonly chain: string;
+  readonly proto: 'http' | 'https';
+  /** As the client named it, with its port if it named one. Undefined when HTTP/1.0 sent none. */
+  readonly host: string | undefined;
+  readonly port: string;
+}
+
+/** How a request came in at the gateway's own socket. */
+export interface Arrival {
+  readonly peer: string;
+  readonly encrypted: boolean;
+  /** The value of Host or `:authority`. */
+  readonly host: string | undefined;
+  /** The gateway's own port. */
+  readonly port: number;
+  /** Node's flat list; only read when the peer is trusted. */
+  readonly rawHeaders: readonly string[];
+}
+
+/** The proxies in front whose X-Forwarded-* fields count. */
+export interface TrustedProxies {
+  has(address: string): boolean;
+}
+
+/** Compiles addresses and CIDRs; what is neither is skipped, since the file's check has named it. */
+export function compileTrustedProxies(ranges: readonly string[]): TrustedProxies | undefined {
+  if (ranges.length === 0) return undefined;
+  const list = new BlockList();
+  for (const text of ranges) {
+    const range = parseAddressRange(text);
+    if (range !== undefined) list.addSubnet(range.address, range.prefix, range.family);
+  }
+  return {
+    has(address) {
+      const family = isIP(address);
+      return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    },
+  };
+}
+
+/**
+ * Finds out who the client is. From an untrusted peer nothing counts but its own address. From a trusted one
+ * X-Forwarded-For is read from the right: the first address that is not trusted is the client; entries left of
+ * it are the client's own words, handed on but never believed. -Proto, -Host and -Port count if each came once and is sane.
+ */
+export function resolveForwarded(arrival: Arrival, trusted: TrustedProxies | undefined): ForwardedFor {
+  const peer = plainAddress(arrival.peer);
+  const direct: ForwardedFor = {
+    client: peer,
+    chain: peer,
+    proto: arrival.encrypted ? 'https' : 'http',
+    host: arrival.host,
+    port: String(arrival.port),
+  };
+  if (trusted === undefined || !trusted.has(peer)) return direct;
+  const reported = reportedFields(arrival.rawHeaders);
+  const proto = protoOf(reported.proto) ?? direct.proto;
+  return {
+    client: clientOf(reported.for, peer, trusted),
+    chain: reported.for === '' ? peer : `${reported.for}, ${peer}`,
+    proto,
+    host: HOST.test(reported.host) ? reported.host : direct.host,
+    port: portOf(reported) ?? (proto === direct.proto ? direct.port : DEFAULT_PORTS[proto]),
+  };
+}
+
+const HOST = /^[a-z0-9._~-]+(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/i;
+const DEFAULT_PORTS = { http: '80', https: '443' } as const;
+
+interface Reported {
+  for: string;
+  proto: string;
+  host: string;
+  port: string;
+}
+
+const FIELDS: ReadonlyMap<string, keyof Reported> = new Map([
+  ['x-forwarded-for', 'for'],
+  ['x-forwarded-proto', 'proto'],
+  ['x-forwarded-host', 'host'],
+  ['x-forwarded-port', 'port'],
+]);
+
+function reportedFields(rawHeaders: readonly string[]): Reported {
+  const reported: Reported = { for: '', proto: '', host: '', port: '' };
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const field = FIELDS.get((rawHeaders[i] as string).toLowerCase());
+    if (field === undefined) continue;
+    // Several lines are one list (RFC 9110 §5.3); a list is not a sane -Proto, -Host or -Port.
+    const value = rawHeaders[i + 1] as string;
+    reported[field] = reported[field] === '' ? value : `${reported[field]}, ${value}`;
+  }
+  return reported;
+}
+
+/** Walks from the nearest proxy outwards and stops at the first address that is not a trusted proxy. */
+function clientOf(chain: string, peer: string, trusted: TrustedProxies): string {
+  let client = peer;
+  const entries = chain.split(',');
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const address = addressOf((entries[i] as string).trim());
+    if (address === undefined) return client;
+    client = address;
+    if (!trusted.has(address)) return client;
+  }
+  return client;
+}
+
+/** Some proxies write the port too: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function addressOf(entry: string): string | undefined {
+  const bare = /^\[(.+)\](?::\d{1,5})?$/.exec(entry)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(entry)?.[1] ?? entry;
+  return isIP(bare) === 0 ? undefined : plainAddress(bare);
+}
+
+function protoOf(value: string): 'http' | 'https' | undefined {
+  const lower = value.toLowerCase();
+  return lower === 'http' || lower === 'https' ? lower : undefined;
+}
+
+function portOf({ port, host }: Reported): string | undefined {
+  const text = port === '' ? /:(\d{1,5})$/.exec(host)?.[1] : port;
+  return text !== undefined && /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535 ? text : undefined;
+}
+
+/** An IPv4 client on an IPv6 socket is an IPv4 client. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+}

@@ -1,0 +1,86 @@
+import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
+import { type ConnectionOptions, checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
+
+/** Where one backend listens and how a connection to it is made. Everything is settled at load. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  /** Present for https: backends. Verification is not an option in here: it is always on. */
+  readonly tls: EndpointTls | undefined;
+  readonly connectTimeoutMs: number;
+}
+
+export interface EndpointTls {
+  /** PEM; undefined trusts the authorities that Node ships or the system names. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** The name that the certificate must carry, and that is sent as SNI unless it is an address. */
+  readonly serverName: string;
+}
+
+/** The connection was not up in time: neither refused nor answered. */
+export class ConnectTimeout extends Error {
+  readonly code = 'SEALGATE_CONNECT_TIMEOUT';
+}
+
+type Connected = (error: Error | null, socket?: Socket) => void;
+
+/** How often TCP asks whether a silent peer is still there. */
+const TCP_KEEP_ALIVE_MS = 60_000;
+const READ_BUFFER_BYTES = 64 * 1024;
+
+/**
+ * Opens a connection and calls back once: with the socket when it may carry a request (for TLS: after the
+ * certificate was verified), or with the error. The time limit covers name lookup, TCP and TLS together.
+ */
+export function openConnection(endpoint: Endpoint, connected: Connected): Socket {
+  const socket = endpoint.tls === undefined ? plainSocket(endpoint) : tlsSocket(endpoint, endpoint.tls);
+  let callback: Connected | undefined = connected;
+  const settle = (error: Error | null): void => {
+    clearTimeout(timer);
+    const once = callback;
+    callback = undefined;
+    if (once === undefined) return;
+    if (error === null) once(null, socket);
+    else once(error);
+  };
+  const timer = setTimeout(
+    () => socket.destroy(new ConnectTimeout('the connection was not up in time')),
+    endpoint.connectTimeoutMs,
+  );
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+  socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () => settle(null));
+  socket.on('error', settle);
+  socket.once('close', () => settle(new Error('the connection was closed before it was up')));
+  return socket;
+}
+
+function plainSocket(endpoint: Endpoint): Socket {
+  const options: NetConnectOpts & { highWaterMark: number } = {
+    host: endpoint.host,
+    port: endpoint.port,
+    highWaterMark: READ_BUFFER_BYTES,
+  };
+  return connectTcp(options);
+}
+
+function tlsSocket(endpoint: Endpoint, tls: EndpointTls): TLSSocket {
+  const options: ConnectionOptions & { highWaterMark: number } = {
+    host: endpoint.host,
+    port: endpoint.port,
+    // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
+    rejectUnauthorized: true,
+    // The host is what the certificate is compared with; SNI must not be an address (RFC 6066 §3).
+    servername: isIP(tls.serverName) === 0 ? tls.serverName : '',
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.serverName, certificate),
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    highWaterMark: READ_BUFFER_BYTES,
+    ca: tls.ca,
+    cert: tls.cert,
+    key: tls.key,
+  };
+  return connectTls(options);
+}

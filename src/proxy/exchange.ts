@@ -1,0 +1,237 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Dispatcher } from 'undici';
+import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
+import { discardBody } from '../http/discard-body.ts';
+import { breakOff } from './break-off.ts';
+import type { Connection, ConnectionAware } from './connection.ts';
+import { AnswerInvalid, failureOf, isConnectionLoss } from './failure.ts';
+import type { Forwarding } from './forwarding.ts';
+import { type AnswerEnd, answerEnd, type Framing, requestFraming } from './framing.ts';
+import { buildResponseHeaders } from './headers.ts';
+import { ClientGone, RequestBody } from './request-body.ts';
+
+/** Bytes waiting for a slow client from which on the backend's answer is not read any more. */
+const HIGH_WATER_BYTES = 128 * 1024;
+/** Interim answers (1xx) that one request may get. */
+const MAX_INTERIM = 16;
+/** Methods that may be repeated without a change of meaning (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/**
+ * One request on its way up and its answer on its way down. Speaks undici's older handler interface, which
+ * its core calls as it is: raw header bytes instead of objects, and a return value instead of a controller.
+ */
+export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
+  connection: Connection | undefined;
+
+  readonly #forwarding: Forwarding;
+  #started = false;
+  #done = false;
+  #startedAt = 0;
+  #upstreamMs = 0;
+  #hasBody = false;
+  #repeated = false;
+  #interim = 0;
+  /** The connection this exchange was put on, and how much it had answered by then. */
+  #socket: Socket | undefined;
+  #bytesReadBefore = 0;
+  #abort: ((error?: Error) => void) | undefined;
+  /** The status of the answer once its head went to the client; 0 before. */
+  #status = 0;
+  #end: AnswerEnd = 'length';
+  #failure: Refusal | undefined;
+  #resume: (() => void) | undefined;
+  #paused = false;
+  #bodySeen = false;
+
+  constructor(forwarding: Forwarding) {
+    this.#forwarding = forwarding;
+  }
+
+  start(): void {
+    const { req, res, plan } = this.#forwarding;
+    if (this.#started) return;
+    this.#started = true;
+    this.#startedAt = performance.now();
+    res.once('close', () => this.#clientClosed());
+    const framing = requestFraming(req.rawHeaders);
+    this.#hasBody = framing.kind !== 'none';
+    const refusal = framingRefusal(framing, plan.bodyLimit);
+    if (refusal === undefined) this.#dispatch();
+    else this.#refuse(refusal);
+  }
+
+  /** The client left while the request still waited behind others of its connection. */
+  abandonQueued(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#done = true;
+    this.#forwarding.observer.abandoned(0);
+  }
+
+  #dispatch(): void {
+    const { plan, req, upstream } = this.#forwarding;
+    const target = upstream.pick();
+    if (isRefusal(target)) {
+      this.#refuse(target);
+      return;
+    }
+    const body = this.#hasBody
+      ? new RequestBody(req, { maxBytes: plan.bodyLimit, idleMs: plan.bodyIdleMs })
+      : null;
+    target.pool.dispatch(
+      {
+        path: target.prefix + plan.target,
+        method: plan.method as Dispatcher.HttpMethod,
+        headers: plan.headers as string[],
+        body,
+        headersTimeout: plan.timeouts.responseMs,
+        bodyTimeout: plan.timeouts.idleMs,
+        servername: target.servername,
+      } as Dispatcher.DispatchOptions,
+      this,
+    );
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    if (this.#done) {
+      abort();
+      return;
+    }
+    this.#abort = abort;
+    const { connection } = this;
+    if (connection === undefined) return;
+    connection.served++;
+    this.#socket = connection.socket;
+    this.#bytesReadBefore = connection.socket?.bytesRead ?? 0;
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
+    if (status < 200) return this.#interimAnswer(status);
+    const { req, res, plan } = this.#forwarding;
+    this.#upstreamMs = performance.now() - this.#startedAt;
+    this.#status = status;
+    this.#end = answerEnd(raw);
+    this.#resume = resume;
+    const headers = buildResponseHeaders({
+      status,
+      raw,
+      hidden: plan.hiddenHeaders,
+      added: plan.responseHeaders,
+    });
+    if (statusText === STATUS_CODES[status] || !/^[\t\x20-\x7e]+$/.test(statusText)) {
+      res.writeHead(status, headers);
+    } else {
+      res.writeHead(status, statusText, headers);
+    }
+    if (req.method !== 'HEAD') process.nextTick(flushHead, this);
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    const { res } = this.#forwarding;
+    this.#bodySeen = true;
+    if (res.write(chunk) || res.writableLength < HIGH_WATER_BYTES) return true;
+    this.#paused = true;
+    res.once('drain', () => this.#continue());
+    return false;
+  }
+
+  onComplete(): void {
+    if (this.#done) return;
+    // A reset ends an answer without stated length, and undici takes that for its regular end.
+    const reset = this.#end === 'close' ? this.#socket?.errored : undefined;
+    if (reset) this.onError(reset);
+    else this.#forwarding.res.end();
+  }
+
+  onError(error: Error): void {
+    if (this.#done) return;
+    if (this.#status !== 0) {
+      this.#failure = failureOf(error);
+      breakOff(this.#forwarding.res, this.#end === 'length');
+      return;
+    }
+    if (error instanceof ClientGone) {
+      this.#clientClosed();
+    } else if (this.#mayRepeat(error)) {
+      this.#repeated = true;
+      this.#abort = undefined;
+      this.#dispatch();
+    } else {
+      this.#refuse(failureOf(error, this.#abort === undefined));
+    }
+  }
+
+  /** Sends the head when no body followed it at once, so that clients of event streams see it. */
+  flushHead(): void {
+    if (!this.#bodySeen && !this.#done && !this.#forwarding.res.writableEnded) {
+      this.#forwarding.res.flushHeaders();
+    }
+  }
+
+  /** Interim answers are the hop's own (RFC 9110 §15.2) and are not relayed; a 101 nobody asked for is no answer. */
+  #interimAnswer(status: number): boolean {
+    this.#interim++;
+    if (status === 101 || this.#interim > MAX_INTERIM) {
+      this.#abort?.(new AnswerInvalid('an interim answer that was not asked for'));
+    }
+    return true;
+  }
+
+  /** The one repeat: nothing can have happened twice, and the connection had merely grown stale (contract §3.8). */
+  #mayRepeat(error: Error): boolean {
+    return (
+      !this.#repeated &&
+      !this.#hasBody &&
+      isConnectionLoss(error) &&
+      this.connection !== undefined &&
+      this.connection.served > 1 &&
+      this.#socket?.bytesRead === this.#bytesReadBefore &&
+      IDEMPOTENT.has(this.#forwarding.plan.method)
+    );
+  }
+
+  #continue(): void {
+    if (!this.#paused || this.#done) return;
+    this.#paused = false;
+    this.#resume?.();
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#done = true;
+    this.#forwarding.observer.refused(refusal, performance.now() - this.#startedAt);
+    if (this.#hasBody) discardBody(this.#forwarding.req);
+  }
+
+  /** The response is over: sent whole, broken off, or the client left. */
+  #clientClosed(): void {
+    if (this.#done) return;
+    this.#done = true;
+    const { req, res, observer } = this.#forwarding;
+    const whole = res.writableFinished;
+    if (!whole) this.#abort?.(new ClientGone('the client left'));
+    else if (this.#hasBody) discardBody(req);
+    if (this.#status === 0) {
+      observer.abandoned(performance.now() - this.#startedAt);
+      return;
+    }
+    observer.finished({
+      status: this.#status,
+      upstreamMs: this.#upstreamMs,
+      failure: this.#failure,
+      clientGone: !whole && this.#failure === undefined,
+    });
+  }
+}
+
+function framingRefusal(framing: Framing, limit: number | undefined): Refusal | undefined {
+  if (framing.kind === 'unknown') return refuse('bad_request', 'a transfer coding other than chunked');
+  if (framing.kind !== 'length' || limit === undefined || framing.bytes <= limit) return undefined;
+  return refuse('body_too_large', 'the body is larger than the route allows');
+}
+
+function flushHead(exchange: Exchange): void {
+  exchange.flushHead();
+}

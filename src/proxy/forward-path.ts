@@ -1,0 +1,48 @@
+/** How a route's requests are spelled for the backend; settled at load. */
+export interface ForwardPath {
+  /** Segments of the raw path that the rewrite replaces; 0 together with an empty `front` changes nothing. */
+  readonly cut: number;
+  /** What is put in their place: empty, or a path without a slash at its end. */
+  readonly front: string;
+  /** True when the rewrite was written with a final slash, which then stands where nothing follows. */
+  readonly slash: boolean;
+}
+
+const UNCHANGED: ForwardPath = { cut: 0, front: '', slash: false };
+
+/** Compiles a route's `rewrite`: it replaces the first `depth` segments, those of the route's own `path`. */
+export function compileForwardPath(rewrite: string | undefined, depth: number): ForwardPath {
+  if (rewrite === undefined) return UNCHANGED;
+  return { cut: depth, front: withoutFinalSlash(rewrite), slash: rewrite.endsWith('/') };
+}
+
+/** The path of an upstream URL as a prefix: `/` is none, a final slash does not double. */
+export function pathPrefix(urlPath: string): string {
+  return withoutFinalSlash(urlPath);
+}
+
+/**
+ * The path towards the backend, without the upstream's own prefix. What is not replaced goes up byte for byte;
+ * no decoded parameter ever enters (threats P15). The result starts with exactly one slash.
+ */
+export function forwardPath({ cut, front, slash }: ForwardPath, rawPath: string): string {
+  if (cut === 0 && front === '') return rawPath;
+  const rest = rawPath.slice(endOfSegments(rawPath, cut));
+  if (rest !== '') return front === '' ? `/${rest.replace(/^\/+/, '')}` : front + rest;
+  return slash || front === '' ? `${front}/` : front;
+}
+
+/** The index where `count` segments of a raw path end: at the next slash, or at the end of the path. */
+function endOfSegments(path: string, count: number): number {
+  let at = 0;
+  for (let seen = 0; seen < count; seen++) {
+    const next = path.indexOf('/', at + 1);
+    if (next === -1) return path.length;
+    at = next;
+  }
+  return at;
+}
+
+function withoutFinalSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Refusal } from '../core/refusals.ts';
+import type { HeaderPairs } from './headers.ts';
+import type { Upstream, UpstreamTimeouts } from './upstream.ts';
+
+/** What is to be sent to the backend, and what the answer may not say. Made from a Permit. */
+export interface ForwardPlan {
+  readonly method: string;
+  /** Path and query towards the backend, without the upstream's own prefix. */
+  readonly target: string;
+  /** As `buildUpstreamHeaders` made them. */
+  readonly headers: HeaderPairs;
+  readonly timeouts: Pick<UpstreamTimeouts, 'responseMs' | 'idleMs'>;
+  /** Largest body in bytes; `undefined` is no limit. */
+  readonly bodyLimit: number | undefined;
+  /** Longest gap in the client's body, in milliseconds. */
+  readonly bodyIdleMs: number;
+  /** Lower-case names that the backend may not send to clients. */
+  readonly hiddenHeaders: ReadonlySet<string>;
+  /** What the gateway adds to the answer; lower-case names. */
+  readonly responseHeaders: HeaderPairs;
+}
+
+export interface ForwardResult {
+  /** The status that went to the client. */
+  readonly status: number;
+  /** From dispatch to the head of the answer, in milliseconds. */
+  readonly upstreamMs: number;
+  /** Why the answer was broken off after its head; undefined when it went out whole. */
+  readonly failure: Refusal | undefined;
+  /** True when the client left before it had the whole answer. */
+  readonly clientGone: boolean;
+}
+
+/** Learns how an exchange ended. Exactly one of the methods is called, once. */
+export interface ForwardObserver {
+  /** Nothing was sent to the client yet: this refusal is to be written. */
+  refused(refusal: Refusal, upstreamMs: number): void;
+  /** The answer went out, whole or broken off. */
+  finished(result: ForwardResult): void;
+  /** The client left before any answer. */
+  abandoned(upstreamMs: number): void;
+}
+
+export interface Forwarding {
+  readonly plan: ForwardPlan;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly upstream: Upstream;
+  readonly observer: ForwardObserver;
+}

@@ -1,0 +1,84 @@
+import type { ForwardedFor } from '../http/forwarded.ts';
+import { HOP_BY_HOP } from '../http/header-names.ts';
+
+/** Header fields as names and values in turn, as Node's `rawHeaders` has them. */
+export type HeaderPairs = readonly string[];
+
+export interface UpstreamHeadersInput {
+  /** What the firewall let through: no hop-by-hop, identity, proxy or Authorization field is among it. */
+  readonly passed: HeaderPairs;
+  /** The gateway's own words about the caller; lower-case names. */
+  readonly identity: HeaderPairs;
+  /** The value of Authorization, where the route hands it on. */
+  readonly authorization: string | undefined;
+  readonly forwarded: ForwardedFor;
+  readonly requestId: string;
+  /** The Host that the backend sees; undefined leaves it to the backend's own address. */
+  readonly host: string | undefined;
+}
+
+/**
+ * Builds the header fields of the request towards the backend. The gateway's own come last, after anything a
+ * client could have said about them was taken away. No `Via` is added: several servers answer differently to
+ * requests that have one.
+ */
+export function buildUpstreamHeaders(input: UpstreamHeadersInput): string[] {
+  const { authorization, forwarded, host } = input;
+  const headers = input.passed.slice();
+  if (host !== undefined) headers.push('host', host);
+  if (authorization !== undefined) headers.push('authorization', authorization);
+  headers.push('x-forwarded-for', forwarded.chain, 'x-forwarded-proto', forwarded.proto);
+  if (forwarded.host !== undefined) headers.push('x-forwarded-host', forwarded.host);
+  headers.push('x-forwarded-port', forwarded.port, 'x-request-id', input.requestId);
+  for (const part of input.identity) headers.push(part);
+  return headers;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly raw: readonly Buffer[];
+  /** Lower-case names that only the gateway may state, such as the identity fields. */
+  readonly hidden: ReadonlySet<string>;
+  /** What the gateway adds; lower-case names. They stand in for fields of the same name that the backend sent. */
+  readonly added: HeaderPairs;
+}
+
+/**
+ * Builds the header fields of the answer to the client: those of the backend in order and spelling, without
+ * hop-by-hop fields (RFC 9110 §7.6.1), fields that its `Connection` names, and names that are the gateway's.
+ */
+export function buildResponseHeaders({ status, raw, hidden, added }: ResponseHead): string[] {
+  const headers: string[] = [];
+  let options = '';
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as Buffer).toString('latin1');
+    const lower = name.toLowerCase();
+    if (HOP_BY_HOP.has(lower)) {
+      if (lower === 'connection') options += `,${(raw[i + 1] as Buffer).toString('latin1')}`;
+      continue;
+    }
+    if (hidden.has(lower) || isAdded(added, lower)) continue;
+    // A length in a 204 is an error of the backend (RFC 9110 §8.6) that must not become the gateway's.
+    if (status === 204 && lower === 'content-length') continue;
+    headers.push(name, (raw[i + 1] as Buffer).toString('latin1'));
+  }
+  if (options !== '' && !USUAL_OPTIONS.test(options)) dropNominated(headers, options);
+  for (const part of added) headers.push(part);
+  return headers;
+}
+
+const USUAL_OPTIONS = /^,(?:keep-alive|close)$/i;
+
+function isAdded(added: HeaderPairs, lower: string): boolean {
+  for (let i = 0; i < added.length; i += 2) if (added[i] === lower) return true;
+  return false;
+}
+
+function dropNominated(headers: string[], options: string): void {
+  const nominated = new Set(options.toLowerCase().split(/[\s,]+/));
+  // Without its length a body would run into the next answer.
+  nominated.delete('content-length');
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (nominated.has((headers[i] as string).toLowerCase())) headers.splice(i, 2);
+  }
+}

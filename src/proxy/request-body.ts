@@ -1,0 +1,96 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+
+/** The client sent more than the route's `bodyLimit`. */
+export class BodyTooLarge extends Error {
+  readonly code = 'SEALGATE_BODY_TOO_LARGE';
+}
+
+/** The client sent nothing for longer than `bodyIdle`. */
+export class BodyIdle extends Error {
+  readonly code = 'SEALGATE_BODY_IDLE';
+}
+
+/** The client went away, or broke off its body. */
+export class ClientGone extends Error {
+  readonly code = 'SEALGATE_CLIENT_GONE';
+}
+
+export interface BodyLimits {
+  /** Bytes; `undefined` is no limit. */
+  readonly maxBytes: number | undefined;
+  /** Longest gap between two pieces while the backend takes them, in milliseconds. */
+  readonly idleMs: number;
+}
+
+/**
+ * The body of a client's request on its way up, piece by piece and with back-pressure. A stream of its own
+ * instead of the request itself, because undici destroys what it is given: destroying a server's request
+ * takes its socket away, and with it the answer that the client should still get.
+ */
+export class RequestBody extends Readable {
+  readonly #source: IncomingMessage;
+  readonly #limits: BodyLimits;
+  readonly #idle: NodeJS.Timeout;
+  #bytes = 0;
+  #waiting = false;
+
+  constructor(source: IncomingMessage, limits: BodyLimits) {
+    super();
+    this.#source = source;
+    this.#limits = limits;
+    this.#idle = setTimeout(onIdle, limits.idleMs, this);
+    source.on('data', this.#onData);
+    source.on('end', this.#onEnd);
+    source.on('error', this.#onBroken);
+    source.on('close', this.#onBroken);
+    source.pause();
+  }
+
+  override _read(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#idle.refresh();
+    this.#source.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearTimeout(this.#idle);
+    const source = this.#source;
+    source.off('data', this.#onData);
+    source.off('end', this.#onEnd);
+    source.off('close', this.#onBroken);
+    callback(error);
+  }
+
+  /** While the backend does not take what is there, silence is not the client's fault. */
+  idleExpired(): void {
+    if (this.#waiting) this.destroy(new BodyIdle('the body stalled'));
+    else this.#idle.refresh();
+  }
+
+  #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length;
+    if (this.#limits.maxBytes !== undefined && this.#bytes > this.#limits.maxBytes) {
+      this.destroy(new BodyTooLarge('the body is larger than the route allows'));
+      return;
+    }
+    this.#idle.refresh();
+    if (this.push(chunk)) return;
+    this.#waiting = false;
+    this.#source.pause();
+  };
+
+  #onEnd = (): void => {
+    clearTimeout(this.#idle);
+    this.push(null);
+  };
+
+  #onBroken = (): void => {
+    if (!this.#source.readableEnded) this.destroy(new ClientGone('the client broke off its request'));
+  };
+}
+
+function onIdle(body: RequestBody): void {
+  body.idleExpired();
+}

@@ -1,0 +1,115 @@
+import t from 'tap';
+import { type Arrival, compileTrustedProxies, resolveForwarded } from '../../src/http/forwarded.ts';
+
+const DIRECT: Arrival = {
+  peer: '10.0.0.1',
+  encrypted: false,
+  host: 'api.example.com:8080',
+  port: 8080,
+  rawHeaders: [],
+};
+
+const TRUSTED = compileTrustedProxies(['10.0.0.0/8', '2001:db8::/32']);
+
+const CLAIMS = [
+  'X-Forwarded-For',
+  '203.0.113.7',
+  'X-Forwarded-Proto',
+  'https',
+  'X-Forwarded-Host',
+  'shop.example.com',
+  'X-Forwarded-Port',
+  '443',
+];
+
+t.test('threat H5: nothing that an untrusted peer says of itself counts', async (t) => {
+  const arrivals = [
+    { peer: '192.0.2.1', trusted: TRUSTED },
+    { peer: '10.0.0.1', trusted: undefined },
+    { peer: '2001:db9::1', trusted: TRUSTED },
+    { peer: '11.0.0.1', trusted: TRUSTED },
+    { peer: '', trusted: TRUSTED },
+  ];
+  for (const { peer, trusted } of arrivals) {
+    t.same(resolveForwarded({ ...DIRECT, peer, rawHeaders: CLAIMS }, trusted), {
+      client: peer,
+      chain: peer,
+      proto: 'http',
+      host: 'api.example.com:8080',
+      port: '8080',
+    });
+  }
+});
+
+t.test('a trusted proxy speaks for the client and is added to the chain', async (t) => {
+  for (const [peer, plain] of [
+    ['10.0.0.1', '10.0.0.1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['2001:db8::5', '2001:db8::5'],
+  ] as const) {
+    t.same(resolveForwarded({ ...DIRECT, peer, rawHeaders: CLAIMS }, TRUSTED), {
+      client: '203.0.113.7',
+      chain: `203.0.113.7, ${plain}`,
+      proto: 'https',
+      host: 'shop.example.com',
+      port: '443',
+    });
+  }
+});
+
+t.test('the client is the first untrusted address from the right', async (t) => {
+  const chains: [string, string][] = [
+    ['203.0.113.7', '203.0.113.7'],
+    ['6.6.6.6, 203.0.113.7', '203.0.113.7'],
+    ['6.6.6.6, 203.0.113.7, 10.1.1.1', '203.0.113.7'],
+    ['10.9.9.9, 10.1.1.1', '10.9.9.9'],
+    ['garbage, 203.0.113.7', '203.0.113.7'],
+    ['203.0.113.7, garbage', '10.0.0.1'],
+    ['unknown', '10.0.0.1'],
+    ['203.0.113.7:4711', '203.0.113.7'],
+    ['[2001:db9::1]:4711', '2001:db9::1'],
+    ['2001:db9::1', '2001:db9::1'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['203.0.113.7,', '10.0.0.1'],
+  ];
+  for (const [chain, client] of chains) {
+    const resolved = resolveForwarded({ ...DIRECT, rawHeaders: ['x-forwarded-for', chain] }, TRUSTED);
+    t.equal(resolved.client, client, chain);
+    t.equal(resolved.chain, `${chain}, 10.0.0.1`);
+  }
+});
+
+t.test('several lines of X-Forwarded-For are one chain', async (t) => {
+  const rawHeaders = ['X-Forwarded-For', '6.6.6.6', 'x-forwarded-for', '203.0.113.7'];
+  t.match(resolveForwarded({ ...DIRECT, rawHeaders }, TRUSTED), {
+    client: '203.0.113.7',
+    chain: '6.6.6.6, 203.0.113.7, 10.0.0.1',
+  });
+});
+
+t.test('what a trusted proxy says in two ways or nonsense of is what the gateway saw itself', async (t) => {
+  const cases: [string[], { proto?: string; host?: string; port?: string }][] = [
+    [['X-Forwarded-Proto', 'https, http'], { proto: 'http' }],
+    [['X-Forwarded-Proto', 'https', 'X-Forwarded-Proto', 'https'], { proto: 'http' }],
+    [['X-Forwarded-Proto', 'gopher'], { proto: 'http' }],
+    [['X-Forwarded-Proto', 'HTTPS'], { proto: 'https', port: '443' }],
+    [['X-Forwarded-Host', 'a.example, b.example'], { host: 'api.example.com:8080' }],
+    [['X-Forwarded-Host', 'a.example/evil'], { host: 'api.example.com:8080' }],
+    [['X-Forwarded-Host', 'user@a.example'], { host: 'api.example.com:8080' }],
+    [['X-Forwarded-Host', 'a.example:8443'], { host: 'a.example:8443', port: '8443' }],
+    [['X-Forwarded-Host', '[2001:db8::1]:8443'], { host: '[2001:db8::1]:8443', port: '8443' }],
+    [['X-Forwarded-Port', '0'], { port: '8080' }],
+    [['X-Forwarded-Port', '65536'], { port: '8080' }],
+    [['X-Forwarded-Port', '80, 443'], { port: '8080' }],
+    [['X-Forwarded-Port', '8443'], { port: '8443' }],
+  ];
+  for (const [rawHeaders, expected] of cases) {
+    t.match(resolveForwarded({ ...DIRECT, rawHeaders }, TRUSTED), expected, rawHeaders.join(' '));
+  }
+});
+
+t.test('no list of proxies trusts nobody', async (t) => {
+  t.equal(compileTrustedProxies([]), undefined);
+  t.notOk(TRUSTED?.has('not an address'));
+  t.notOk(TRUSTED?.has(''));
+});

@@ -1,0 +1,126 @@
+import { EventEmitter, once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { REFUSALS, type Refusal } from '../../src/core/refusals.ts';
+import { compileFirewall, screenHeaders } from '../../src/pipeline/firewall.ts';
+import { forward } from '../../src/proxy/forward.ts';
+import type { ForwardPlan, ForwardResult } from '../../src/proxy/forwarding.ts';
+import { buildUpstreamHeaders } from '../../src/proxy/headers.ts';
+import { createUpstream, type Upstream, type UpstreamSettings } from '../../src/proxy/upstream.ts';
+
+/** How one exchange ended, as the observer was told. */
+export type Outcome =
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly upstreamMs: number }
+  | ({ readonly kind: 'finished' } & ForwardResult)
+  | { readonly kind: 'abandoned' };
+
+export interface Forwarder {
+  readonly port: number;
+  readonly url: string;
+  readonly server: Server;
+  readonly upstream: Upstream;
+  readonly outcomes: Outcome[];
+  /** Resolves with the next outcome that is not taken yet. */
+  nextOutcome(): Promise<Outcome>;
+  close(): Promise<void>;
+}
+
+export interface ForwarderOptions extends Partial<Omit<UpstreamSettings, 'url' | 'timeouts'>> {
+  readonly timeouts?: Partial<UpstreamSettings['timeouts']>;
+  readonly plan?: Partial<ForwardPlan>;
+  readonly identityPairs?: readonly string[];
+}
+
+export const TIMEOUTS = { connectMs: 2_000, responseMs: 10_000, idleMs: 10_000, keepAliveMs: 4_000 };
+
+const FIREWALL = compileFirewall({ identity: { maxBytes: 0 }, routes: [] });
+
+/** The forwarding layer alone behind Node's own server: everything is permitted. */
+export async function startForwarder(url: string, options: ForwarderOptions = {}): Promise<Forwarder> {
+  const upstream = createUpstream({
+    name: 'backend',
+    identity: 'backend',
+    clientHost: false,
+    tls: undefined,
+    ...options,
+    url: new URL(url),
+    timeouts: { ...TIMEOUTS, ...options.timeouts },
+  });
+  const outcomes: Outcome[] = [];
+  const news = new EventEmitter();
+  let taken = 0;
+  const report = (outcome: Outcome): void => {
+    outcomes.push(outcome);
+    news.emit('outcome');
+  };
+  const server = createServer((req: IncomingMessage, res: ServerResponse) => {
+    forward({
+      req,
+      res,
+      upstream,
+      plan: {
+        method: req.method ?? 'GET',
+        target: req.url ?? '/',
+        headers: buildUpstreamHeaders({
+          passed: screenHeaders(FIREWALL, req.rawHeaders).passed,
+          identity: options.identityPairs ?? [],
+          authorization: undefined,
+          forwarded: {
+            client: '127.0.0.1',
+            chain: '127.0.0.1',
+            proto: 'http',
+            host: req.headers.host,
+            port: '80',
+          },
+          requestId: 'test-request',
+          host: upstream.clientHost ? req.headers.host : undefined,
+        }),
+        timeouts: upstream.timeouts,
+        bodyLimit: undefined,
+        bodyIdleMs: 60_000,
+        hiddenHeaders: new Set(['x-user-id']),
+        responseHeaders: ['x-request-id', 'test-request'],
+        ...options.plan,
+      },
+      observer: {
+        refused(refusal, upstreamMs) {
+          writeRefusal(res, refusal);
+          report({ kind: 'refused', refusal, upstreamMs });
+        },
+        finished: (result) => report({ kind: 'finished', ...result }),
+        abandoned: () => report({ kind: 'abandoned' }),
+      },
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    server,
+    upstream,
+    outcomes,
+    async nextOutcome() {
+      while (outcomes.length <= taken) await once(news, 'outcome');
+      return outcomes[taken++] as Outcome;
+    },
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await upstream.destroy();
+    },
+  };
+}
+
+function writeRefusal(res: ServerResponse, refusal: Refusal): void {
+  const row = REFUSALS[refusal.code];
+  const body = JSON.stringify({ code: refusal.code });
+  const closes = 'closes' in row ? { connection: 'close' } : {};
+  res.writeHead(row.status, {
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    ...closes,
+  });
+  res.end(body);
+}
