@@ -1,0 +1,146 @@
+import type { JsonSchema } from '../src/config/json-schema.ts';
+
+/** Writes docs/configuration.md: one section per mapping of the file, one row per key. */
+export function configurationReference(schema: JsonSchema): string {
+  const sections = sectionsOf(schema, '').map(writeSection);
+  return `${INTRODUCTION}\n${sections.join('\n')}`;
+}
+
+const INTRODUCTION = `<!-- Written by \`npm run generate\` from src/config/schema.ts. Edit there. -->
+
+# The configuration file
+
+One YAML file says which issuers are trusted, which routes lead to which backend, and who may use them. Sealgate reads
+\`config/gateway.yaml\`, or the file that \`-c\` or \`SEALGATE_CONFIG\` names. \`sealgate check\` shows every problem of it at
+once, with line and column; \`sealgate schema\` prints the JSON Schema for editors. A first line of
+\`# yaml-language-server: $schema=./gateway.schema.json\` gives completion and explanations while typing.
+
+## How values are written
+
+| value | written |
+|---|---|
+| duration | a number and its unit: \`500ms\`, \`30s\`, \`10m\`, \`24h\`, \`7d\` |
+| size | a number and its unit: \`512B\`, \`16KiB\`, \`10MiB\`, \`1GiB\` |
+| file | a path; a relative one counts from the folder of the configuration file |
+| claim | a text is one literal name, dots included; a list is a path into nested objects: \`[realm_access, roles]\` |
+| from the environment | \`\${NAME}\`, or \`\${NAME:-default}\` when it may be missing or empty; a missing variable is an error |
+| from a file | \`\${file:/run/secrets/name}\`; one final newline is dropped |
+| a literal \`\${\` | \`$\${\` |
+
+A substitution stands in values, never in keys, and never adds structure. A value that is one whole substitution is read
+as what is wanted in its place, such as a number for a port; where a text or a number would do, it is a text. Inside
+\`[ ]\` and \`{ }\` it needs quotes: \`["\${NAME}"]\`.
+
+Refused, with the place: unknown and duplicate keys, several documents, tags, merge keys (\`<<\`), anything the YAML parser
+warns of, numbers that would not print back as they are written (\`1.50\`, \`0x1f\`, \`12345678901234567890\`: quote them),
+durations and sizes without their unit, and empty or null blocks, lists and conditions. Anchors and aliases work.
+A key that this format knows and this version does not is named as not supported.
+
+## Which route a request takes
+
+The order in the file never matters. A route with the host of the request comes before one without. Then paths are
+compared segment by segment from the left: equal text before a \`:parameter\`, then the longer path, then \`exact\`.
+The path decides before the method: a request never falls through to a less specific path because of its method, it is
+answered 405. Two routes of one host and path are fine while their methods differ, and an error otherwise.
+`;
+
+interface Section {
+  readonly place: string;
+  readonly schema: JsonSchema;
+}
+
+function sectionsOf(schema: JsonSchema, place: string): readonly Section[] {
+  const branches = schema.anyOf ?? [];
+  const nested = [
+    ...(schema.properties === undefined ? [] : [{ place, schema }]),
+    ...Object.entries(schema.properties ?? {}).flatMap(([key, value]) =>
+      sectionsOf(value, place === '' ? key : `${place}.${key}`),
+    ),
+    ...(schema.items === undefined ? [] : sectionsOf(schema.items, `${place}[]`)),
+    ...(typeof schema.additionalProperties === 'object'
+      ? sectionsOf(schema.additionalProperties, `${place}.NAME`)
+      : []),
+    ...branches.flatMap((branch) => sectionsOf(branch, place)),
+  ];
+  // A list of blocks has the same keys as one block.
+  return nested.filter(
+    (section, index) =>
+      nested.findIndex(({ schema: other }) => JSON.stringify(other) === JSON.stringify(section.schema)) ===
+      index,
+  );
+}
+
+function writeSection({ place, schema }: Section): string {
+  const rows = Object.entries(schema.properties ?? {}).map(([key, value]) => {
+    const isMandatory = schema.required?.includes(key) === true;
+    return `| \`${key}\` | ${typeOf(value)} | ${isMandatory ? '**mandatory**' : defaultOf(value)} | ${describe(value)} |`;
+  });
+  const title = place === '' ? 'The top level' : `\`${place}\``;
+  const lead = place === '' || schema.description === undefined ? [] : [schema.description, ''];
+  return [`## ${title}`, '', ...lead, '| key | type | default | |', '|---|---|---|---|', ...rows, ''].join(
+    '\n',
+  );
+}
+
+function describe({ description = '', examples = [] }: JsonSchema): string {
+  const shown = examples.map((example) => `\`${cell(inline(example))}\``).join(', ');
+  return [cell(description), ...(shown === '' ? [] : [`Such as ${shown}.`])].join(' ');
+}
+
+function defaultOf({ default: fallback, properties }: JsonSchema): string {
+  if (fallback === undefined || properties !== undefined) return '';
+  return isEmpty(fallback) ? 'none' : `\`${cell(inline(fallback))}\``;
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+function typeOf(schema: JsonSchema): string {
+  const { anyOf, enum: choices, type, items, properties, additionalProperties } = schema;
+  if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(' or ');
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (choices !== undefined) return choices.map((choice) => `\`${String(choice)}\``).join(' or ');
+  if (schema.pattern?.includes('KiB')) return 'size';
+  if (schema.pattern?.includes('ms|')) return 'duration';
+  if (schema.format === 'uri') return 'URL';
+  if (items !== undefined) return `list of ${plural(typeOf(items))}`;
+  if (properties !== undefined) return 'mapping';
+  if (typeof additionalProperties === 'object')
+    return `mapping of names to ${plural(typeOf(additionalProperties))}`;
+  if (Array.isArray(type)) return type.map((each) => WORDS[each] ?? each).join(' or ');
+  return `${WORDS[String(type)] ?? 'any'}${rangeOf(schema)}`;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'whole number',
+  number: 'number',
+  boolean: '`true` or `false`',
+  null: '`null`',
+};
+
+function rangeOf({ type, minimum, maximum }: JsonSchema): string {
+  if (type !== 'integer' || minimum === undefined) return '';
+  return maximum === undefined || maximum === Number.MAX_SAFE_INTEGER
+    ? ` from ${minimum}`
+    : ` ${minimum}–${maximum}`;
+}
+
+function plural(type: string): string {
+  return type === 'text' || type === 'mapping' ? `${type}s` : type;
+}
+
+/** YAML on one line, as people write it. */
+function inline(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([key, item]) => `${key}: ${inline(item)}`);
+    return `{ ${entries.join(', ')} }`;
+  }
+  return String(value);
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}

@@ -1,0 +1,10 @@
+import { editorJsonSchema, plainJsonSchema } from '../src/config/json-schema.ts';
+import { configurationReference } from './configuration-reference.ts';
+
+/** The files that follow from the schema, by their path from the project's folder. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  return new Map([
+    ['config/gateway.schema.json', `${JSON.stringify(editorJsonSchema(), null, 2)}\n`],
+    ['docs/configuration.md', configurationReference(plainJsonSchema())],
+  ]);
+}

@@ -1,0 +1,86 @@
+import type { Problem } from '../config/problem.ts';
+import type { CommandIo } from './io.ts';
+import { type Paint, painter } from './paint.ts';
+
+/** One of the file's own `tests`, run. */
+export interface TestOutcome {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly expected: string;
+  readonly got: string;
+  /** Shown under a failed test by the text report: where it stands, and why it came out so. */
+  readonly line?: number;
+  readonly explanation?: string;
+}
+
+export interface CheckReport {
+  readonly file: string;
+  readonly valid: boolean;
+  readonly problems: readonly Problem[];
+  readonly tests: readonly TestOutcome[];
+}
+
+/** One JSON object; every key is always there, `hint` is null when there is none. */
+export function writeJsonReport({ valid, problems, tests }: CheckReport, { stdout }: CommandIo): void {
+  const report = {
+    valid,
+    problems: problems.map(({ severity, file, line, column, path, message, hint = null }) => ({
+      severity,
+      file,
+      line,
+      column,
+      path,
+      message,
+      hint,
+    })),
+    tests: tests.map(({ name, ok, expected, got }) => ({ name, ok, expected, got })),
+  };
+  stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** One line a problem, so that editors can jump to it; a summary at the end. */
+export function writeTextReport(report: CheckReport, io: CommandIo): void {
+  const paint = painter(io);
+  const lines = [
+    ...report.problems.flatMap((problem) => problemLines(problem, paint)),
+    ...report.tests.filter(({ ok }) => !ok).flatMap((test) => failedTestLines(test, report.file, paint)),
+    summary(report, paint),
+  ];
+  io.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function problemLines(
+  { file, line, column, severity, message, hint }: Problem,
+  paint: Paint,
+): readonly string[] {
+  const label = severity === 'error' ? paint.red('error:') : paint.yellow('warning:');
+  return [
+    `${file}:${line}:${column}: ${label} ${message}`,
+    ...(hint === undefined ? [] : [paint.dim(`    hint: ${hint}`)]),
+  ];
+}
+
+function failedTestLines(test: TestOutcome, file: string, paint: Paint): readonly string[] {
+  const place = test.line === undefined ? file : `${file}:${test.line}:1`;
+  return [
+    `${place}: ${paint.red('failed:')} test "${test.name}": expected ${test.expected}, got ${test.got}`,
+    ...(test.explanation?.split('\n').map((line) => `    ${line}`) ?? []),
+  ];
+}
+
+function summary({ file, valid, problems, tests }: CheckReport, paint: Paint): string {
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const failed = tests.filter(({ ok }) => !ok).length;
+  const parts = [
+    ...(errors > 0 ? [count(errors, 'error')] : []),
+    ...(problems.length > errors ? [count(problems.length - errors, 'warning')] : []),
+    ...(failed > 0 ? [`${failed} of ${count(tests.length, 'test')} failed`] : []),
+    ...(failed === 0 && tests.length > 0 ? [`${count(tests.length, 'test')} passed`] : []),
+  ];
+  const verdict = valid ? paint.green('valid') : paint.red('not valid');
+  return [`${file}: ${verdict}`, ...parts].join(', ');
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
