@@ -128,7 +128,8 @@ function rangeOf({ type, minimum, maximum }: JsonSchema): string {
 }
 
 function plural(type: string): string {
-  return type === 'text' || type === 'mapping' ? `${type}s` : type;
+  if (type === 'text' || type === 'mapping') return `${type}s`;
+  return type.includes(' or ') && !type.startsWith('`') ? `(${type})` : type;
 }
 
 /** YAML on one line, as people write it. */

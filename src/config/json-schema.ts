@@ -35,7 +35,16 @@ interface Snippet {
 
 /** The schema of the file without what only editors need: the source of docs/configuration.md. */
 export function plainJsonSchema(): JsonSchema {
-  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' }) as JsonSchema;
+  return z.toJSONSchema(configSchema, {
+    io: 'input',
+    target: 'draft-7',
+    // The library drops what is said about a value that is transformed, as durations and sizes are.
+    override: ({ zodSchema, jsonSchema }) => {
+      const { default: fallback, examples } = z.globalRegistry.get(zodSchema) ?? {};
+      if (fallback !== undefined) jsonSchema.default = fallback as typeof jsonSchema.default;
+      if (Array.isArray(examples)) jsonSchema.examples = examples;
+    },
+  }) as JsonSchema;
 }
 
 /**

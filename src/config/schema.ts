@@ -167,7 +167,11 @@ const issuer = z
       description: 'The exact `iss` of its tokens.',
       examples: ['https://example.okta.com/oauth2/default'],
     }),
-    audiences: audiences,
+    audiences: audiences.meta({
+      description:
+        'Accepted audiences; any one must be in `aud`. `any` turns the check off and is warned of.',
+      examples: [['https://api.example.com']],
+    }),
     jwksUri: z
       .url({ protocol: /^https?$/ })
       .optional()
@@ -268,21 +272,42 @@ const identitySource = z.union([
   text,
   z.array(text).min(1),
   z.strictObject({
-    claim: claimName.optional(),
-    template: text.optional(),
-    format: z.enum(['csv', 'json', 'space', 'repeat', 'base64']).optional(),
-    filter: text.optional(),
-    maxBytes: size.optional(),
-    required: z.boolean().optional(),
+    claim: claimName.optional().meta({
+      description: 'The claim, or `$scopes`, `$roles`, `$client`, `$issuerName`.',
+      examples: ['email'],
+    }),
+    template: text.optional().meta({
+      description: 'A text with claims in braces, instead of `claim`.',
+      examples: ['{tid}/{sub}'],
+    }),
+    format: z
+      .enum(['csv', 'json', 'space', 'repeat', 'base64'])
+      .optional()
+      .meta({ description: 'How a list becomes a header; `repeat` sends one header for each entry.' }),
+    filter: text.optional().meta({
+      description: 'A regular expression (RE2); entries that do not match are left out.',
+      examples: ['^orders-'],
+    }),
+    maxBytes: size
+      .optional()
+      .meta({ description: 'Most bytes of this header; more are refused with 403.', examples: ['4KiB'] }),
+    required: z.boolean().optional().meta({
+      description: 'Refuses the request with 403 when the claim is missing; else no header is sent.',
+      default: false,
+    }),
   }),
 ]);
 
 const identity = z
   .strictObject({
-    headers: z.record(headerName, identitySource).optional().meta({
-      description:
-        'Header → claim. A name, a path, `$scopes`, `$roles`, `$client`, `$issuerName`, a template, or null to unset.',
-    }),
+    headers: z
+      .record(headerName, identitySource)
+      .optional()
+      .meta({
+        description:
+          'Header → claim: a name, a path, `$scopes`, `$roles`, `$client`, `$issuerName`, a mapping with more to say, or null to unset. Added to x-user-id: sub, x-user-issuer: iss and x-user-scopes: $scopes.',
+        examples: [{ 'x-user-email': 'email', 'x-user-roles': ['realm_access', 'roles'] }],
+      }),
     forwardToken: z
       .boolean()
       .optional()
@@ -302,12 +327,23 @@ const fileIdentity = identity.extend({
 
 // ---------------------------------------------------------------- access
 
-const anyAll = z.union([
-  textList,
-  z
-    .strictObject({ any: textList.optional(), all: textList.optional() })
-    .refine((value) => value.any !== undefined || value.all !== undefined, 'expected `any` or `all`'),
-]);
+const anyAll = <Entry extends z.ZodType<string, string>>(entry: Entry) => {
+  const list = z.array(entry).min(1, 'expected at least one entry');
+  return z.union([
+    list,
+    z
+      .strictObject({
+        any: list.optional().meta({ description: 'One of these is enough.' }),
+        all: list.optional().meta({ description: 'All of these are needed.' }),
+      })
+      .refine((value) => value.any !== undefined || value.all !== undefined, 'expected `any` or `all`'),
+  ]);
+};
+
+/** RFC 6749 §3.3; anything else could neither be in a token nor in a challenge. */
+const scope = z
+  .string()
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'expected one scope: no spaces, quotes or characters beyond ASCII');
 
 const claimsMap = z
   .record(text, z.union([scalar, z.array(scalar).min(1)]))
@@ -316,9 +352,9 @@ const claimsMap = z
 const claimRule = z
   .strictObject({
     claim: claimName,
-    equals: scalar.optional(),
-    any: z.array(scalar).min(1).optional(),
-    all: z.array(scalar).min(1).optional(),
+    equals: scalar.optional().meta({ description: 'The value, or one entry of a list.' }),
+    any: z.array(scalar).min(1).optional().meta({ description: 'One of these, or a list with one of them.' }),
+    all: z.array(scalar).min(1).optional().meta({ description: 'A list with all of these.' }),
   })
   .refine(
     (value) => [value.equals, value.any, value.all].filter((rule) => rule !== undefined).length === 1,
@@ -329,17 +365,29 @@ const accessBlock = z
   .strictObject({
     issuers: issuerNames.optional(),
     audiences: audiences.optional().meta({ description: "Replaces the issuer's audiences here." }),
-    scopes: anyAll.optional().meta({
-      description: 'Scopes the token must have: all of a list, or { any }, { all }.',
-      examples: [['orders:read']],
-    }),
-    roles: anyAll
+    scopes: anyAll(scope)
       .optional()
-      .meta({ description: 'Roles the token must have: all of a list, or { any }, { all }.' }),
+      .meta({
+        description: 'Scopes the token must have: all of a list, or { any }, { all }.',
+        examples: [['orders:read']],
+      }),
+    roles: anyAll(text)
+      .optional()
+      .meta({
+        description: 'Roles the token must have: all of a list, or { any }, { all }.',
+        examples: [{ any: ['reader', 'admin'] }],
+      }),
     claims: z
       .union([claimsMap, z.array(claimRule).min(1)])
       .optional()
-      .meta({ description: 'Claims and the values they must have.' }),
+      .meta({
+        description:
+          'Claims and the values they must have, all of them: a mapping of literal names to one value or several, or a list with nested names.',
+        examples: [
+          { tenant: 'acme', plan: ['pro', 'team'] },
+          [{ claim: ['realm_access', 'roles'], any: ['customer'] }],
+        ],
+      }),
   })
   .refine(
     (value) => Object.keys(value).length > 0,
@@ -449,10 +497,14 @@ const rateLimitStore = z
 
 const route = z
   .strictObject({
-    name: name.meta({ description: 'Unique; used in logs, metrics and explain.' }),
-    host: text.optional().meta({ description: 'Host the route answers to; any when left out.' }),
+    name: name.meta({ description: 'Unique; used in logs, metrics and explain.', examples: ['read-orders'] }),
+    host: text.optional().meta({
+      description: 'Host the route answers to; any when left out.',
+      examples: ['api.example.com'],
+    }),
     path: text.meta({
       description: 'The path and everything below it, on segment borders. `:name` is a parameter.',
+      examples: ['/orders', '/users/:id/orders'],
     }),
     exact: z
       .boolean()
@@ -464,16 +516,19 @@ const route = z
       .optional()
       .meta({ description: 'Accepted methods; all when left out.', examples: [['GET', 'HEAD']] }),
     upstream: text.meta({ description: 'Name of an upstream, or a URL in place.' }),
-    rewrite: text.optional().meta({ description: 'Replaces `path` at the front of the forwarded path.' }),
+    rewrite: text.optional().meta({
+      description: 'Replaces `path` at the front of the forwarded path.',
+      examples: ['/v2/orders'],
+    }),
     access: access,
-    identity: identity.optional(),
+    identity: identity.optional().meta({ description: "Merged over the file's `identity`, for this route." }),
     passAuthorization: z
       .boolean()
       .default(false)
       .meta({ description: 'Hands Authorization on unverified; public and optional routes only.' }),
     rateLimit: z.union([rateLimit, z.array(rateLimit).min(1)]).optional(),
     cors: cors.optional(),
-    timeouts: timeouts.optional(),
+    timeouts: timeouts.optional().meta({ description: "Instead of the upstream's, for this route." }),
     allow: z
       .array(z.enum(['encodedSlash', 'doubleSlash', 'semicolon']))
       .min(1)
@@ -491,7 +546,12 @@ export const configSchema = z
     shutdown: shutdown.prefault({}),
     log: log.prefault({}),
     matching: z
-      .strictObject({ case: z.enum(['sensitive', 'insensitive']).default('sensitive') })
+      .strictObject({
+        case: z
+          .enum(['sensitive', 'insensitive'])
+          .default('sensitive')
+          .meta({ description: '`insensitive` is for backends that take `/Admin` for `/admin`.' }),
+      })
       .prefault({})
       .meta({ description: 'How paths are compared.' }),
     defaults: z
@@ -501,7 +561,9 @@ export const configSchema = z
     rateLimitStore: rateLimitStore.optional(),
     issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
     upstreams: z.record(name, upstream).default({}).meta({ description: 'Backends by name.' }),
-    identity: fileIdentity.prefault({}),
+    identity: fileIdentity
+      .prefault({})
+      .meta({ description: 'What backends are told about callers, for all routes.' }),
     routes: z
       .array(route)
       .min(1, 'expected at least one route')
