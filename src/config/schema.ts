@@ -526,7 +526,13 @@ const route = z
       .boolean()
       .default(false)
       .meta({ description: 'Hands Authorization on unverified; public and optional routes only.' }),
-    rateLimit: z.union([rateLimit, z.array(rateLimit).min(1)]).optional(),
+    rateLimit: z
+      .union([rateLimit, z.array(rateLimit).min(1)])
+      .optional()
+      .meta({
+        description: 'How many requests one asker may make, or a list of such limits that all hold.',
+        examples: [{ max: 600, window: '1m', by: 'subject' }],
+      }),
     cors: cors.optional(),
     timeouts: timeouts.optional().meta({ description: "Instead of the upstream's, for this route." }),
     allow: z
