@@ -11,6 +11,7 @@ const CALLS = [
     path: '/orders',
     token: 'access_token',
     headers: { 'x-user-id': 'the-boss' },
+    remark: 'Whoever you claimed to be was taken away first.',
   },
   { label: 'Without a token', method: 'GET', path: '/orders' },
   { label: 'With the ID token', method: 'GET', path: '/orders', token: 'id_token' },
@@ -177,7 +178,17 @@ function showCalls() {
   );
 }
 
-async function send({ label, method, path, token, headers = {}, change = (value) => value, guarded = true }) {
+async function send(call) {
+  const {
+    label,
+    method,
+    path,
+    token,
+    headers = {},
+    change = (value) => value,
+    guarded = true,
+    remark,
+  } = call;
   const authorization = token && { authorization: `Bearer ${change(tokens[token])}` };
   const response = await fetch(path, { method, headers: { ...headers, ...authorization } });
   const body = await response.json();
@@ -192,7 +203,7 @@ async function send({ label, method, path, token, headers = {}, change = (value)
         element('span', {}, [label]),
         element('code', {}, [`${method} ${path}`, ...sent.map((line) => `  ${line}`)]),
       ]),
-      element('p', {}, [words]),
+      element('p', {}, [[words, remark].filter(Boolean).join(' ')]),
       element(
         'ol',
         { className: 'steps' },
