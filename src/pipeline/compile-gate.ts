@@ -14,11 +14,16 @@ import { parsePathPattern } from './path-pattern.ts';
 import { compileRateLimits } from './rate-limit.ts';
 import type { Route } from './route.ts';
 
+export interface CompiledGate {
+  readonly gate: Gate;
+  readonly problems: readonly PathProblem[];
+}
+
 /**
  * Compiles the rules of a file once, so that nothing of it is read or resolved during a request. A gate with a problem
  * of severity `error` must not serve.
  */
-export function compileGate({
+export async function compileGate({
   config,
   verifier,
   limitStore = createMemoryLimitStore(),
@@ -27,7 +32,7 @@ export function compileGate({
   readonly verifier: TokenVerifier;
   /** Outlives the gate, so that a reload forgives nobody. */
   readonly limitStore?: LimitStore;
-}): { readonly gate: Gate; readonly problems: readonly PathProblem[] } {
+}): Promise<CompiledGate> {
   const problems: PathProblem[] = [];
   const routes: Route[] = [];
   for (const [at, route] of config.routes.entries()) {

@@ -22,6 +22,8 @@ import type { PathParameters, Route } from './route.ts';
 
 declare const permitted: unique symbol;
 
+const NONE: readonly string[] = Object.freeze([]);
+
 /** The proof that a request was decided and may go up. Only this file makes one; the proxy forwards nothing without. */
 export interface Permit {
   readonly [permitted]: true;
@@ -33,8 +35,8 @@ export interface Permit {
   readonly headers: ScreenedHeaders;
   /** Identity headers to add: lower-case names and encoded values in turn. */
   readonly identity: readonly string[];
-  /** The value of `Authorization` to send up, where the route says so. */
-  readonly authorization: string | undefined;
+  /** The fields with the client's credential, to send up as they came where the route says so: names and values in turn. */
+  readonly credentials: readonly string[];
   /** Undefined on public routes, and on optional ones without a token. */
   readonly token: VerifiedToken | undefined;
 }
@@ -175,8 +177,8 @@ function decideVerified(
   // 7. Identity
   if (isRefusal(identity)) return refusedBy(route, 'identity', identity, trace);
   trace?.add({ step: 'identity', ok: true, got: namesOf(identity) });
-  const authorization = route.identity.forwardsToken ? matched.headers.authorizations[0] : undefined;
-  return { route, outcome: grant(matched, { identity, authorization, token: verified }) };
+  const credentials = route.identity.forwardsToken ? credentialsOf(matched.headers) : NONE;
+  return { route, outcome: grant(matched, { identity, credentials, token: verified }) };
 }
 
 /** The token of a public route is not looked at, but two of them are refused here as everywhere. */
@@ -202,15 +204,18 @@ function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decisio
 }
 
 function grantAnonymous(matched: Matched): Permit {
-  const authorization = matched.route.config.passAuthorization
-    ? matched.headers.authorizations[0]
-    : undefined;
-  return grant(matched, { identity: [], authorization, token: undefined });
+  const credentials = matched.route.config.passAuthorization ? credentialsOf(matched.headers) : NONE;
+  return grant(matched, { identity: NONE, credentials, token: undefined });
+}
+
+function credentialsOf({ authorizations, credentials }: ScreenedHeaders): readonly string[] {
+  const [authorization] = authorizations;
+  return authorization === undefined ? credentials : ['authorization', authorization, ...credentials];
 }
 
 function grant(
   { route, parameters, target, host, headers }: Matched,
-  granted: Pick<Permit, 'identity' | 'authorization' | 'token'>,
+  granted: Pick<Permit, 'identity' | 'credentials' | 'token'>,
 ): Permit {
   return { route, parameters, target, host, headers, ...granted } as Permit;
 }

@@ -124,7 +124,7 @@ function compileHeader(
 }
 
 function readShorthand(source: string | string[]): Exclude<IdentitySource, null | string | string[]> {
-  return typeof source === 'string' && source.includes('{') ? { template: source } : { claim: source };
+  return typeof source === 'string' && /[{}]/.test(source) ? { template: source } : { claim: source };
 }
 
 /** RE2 syntax and its linear time: no claim can hold up the process. */

@@ -20,7 +20,7 @@ const preflight = (path: string, method: string, origin = APP) =>
 const headersOf = (gate: Gate, request: RequestFacts) => decideNow(gate, request).answerHeaders ?? [];
 
 t.test('a preflight is answered without a token, even where OPTIONS is no method of the route', async (t) => {
-  const gate = gateOf(
+  const gate = await gateOf(
     fileWith([
       { path: '/a', access: 'authenticated', methods: ['PUT'], cors: { origins: [APP] } },
       { path: '/a', access: 'authenticated', methods: ['GET'] },
@@ -40,12 +40,12 @@ t.test('a preflight is answered without a token, even where OPTIONS is no method
 });
 
 t.test('a refused preflight says nothing of the rules', async (t) => {
-  const gate = gateOf(fileWith([{ cors: { origins: [APP], credentials: true } }]), verifier);
+  const gate = await gateOf(fileWith([{ cors: { origins: [APP], credentials: true } }]), verifier);
   t.strictSame(headersOf(gate, preflight('/', 'GET', 'https://evil.example')), ['vary', 'Origin']);
 });
 
 t.test('every answer of the route carries its CORS fields, refusals too', async (t) => {
-  const gate = gateOf(
+  const gate = await gateOf(
     fileWith([
       { access: { scopes: ['x'] }, cors: { origins: [APP] }, rateLimit: { max: 9, window: '1h', by: 'ip' } },
     ]),
@@ -66,7 +66,7 @@ t.test('every answer of the route carries its CORS fields, refusals too', async 
 });
 
 t.test('limits by address come before the token, so guessing at tokens is limited', async (t) => {
-  const gate = gateOf(
+  const gate = await gateOf(
     fileWith([{ access: 'authenticated', rateLimit: { max: 3, window: '1h', by: 'ip' } }]),
     verifier,
   );
@@ -81,7 +81,7 @@ t.test('limits by address come before the token, so guessing at tokens is limite
 });
 
 t.test('limits by subject come after access: what is refused before costs nobody anything', async (t) => {
-  const gate = gateOf(
+  const gate = await gateOf(
     fileWith([{ access: 'authenticated', rateLimit: { max: 1, window: '1h', by: 'subject' } }]),
     verifier,
   );
@@ -93,7 +93,7 @@ t.test('limits by subject come after access: what is refused before costs nobody
 });
 
 t.test('an optional route counts who is nobody by address', async (t) => {
-  const gate = gateOf(
+  const gate = await gateOf(
     fileWith([{ access: 'optional', rateLimit: { max: 1, window: '1h', by: 'subject' } }]),
     verifier,
   );
@@ -116,7 +116,7 @@ t.test('routes do not share their counters, and a reload keeps them', async (t) 
     close: async () => {},
   };
   for (let reload = 0; reload < 2; reload++) {
-    const { gate } = compileGate({ config: configSchema.parse(file), verifier, limitStore });
+    const { gate } = await compileGate({ config: configSchema.parse(file), verifier, limitStore });
     for (const path of ['/a', '/b']) t.equal(verdictOf(gate, requestOf(`GET ${path}`)), 'allow');
   }
   t.strictSame([...counted.values()], [2, 2]);
@@ -140,7 +140,7 @@ t.test('a shared store is waited for in both places', async (t) => {
       ],
     },
   ]);
-  const { gate } = compileGate({ config: configSchema.parse(file), verifier, limitStore });
+  const { gate } = await compileGate({ config: configSchema.parse(file), verifier, limitStore });
   for (const [given, code] of [
     [[true, true], 'allow'],
     [[false], 'rate_limited'],
@@ -155,7 +155,7 @@ t.test('a shared store is waited for in both places', async (t) => {
 });
 
 t.test('a WebSocket of an origin that is not listed is refused before its token is looked at', async (t) => {
-  const gate = gateOf(fileWith([{ access: 'authenticated', cors: { origins: [APP] } }]), verifier);
+  const gate = await gateOf(fileWith([{ access: 'authenticated', cors: { origins: [APP] } }]), verifier);
   const upgrade = (...headers: string[]) => ({ ...requestOf('GET /', ...headers), isUpgrade: true });
   t.equal(
     verdictOf(gate, upgrade('Origin', 'https://evil.example', ...bearer('alice'))),

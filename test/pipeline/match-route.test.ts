@@ -41,7 +41,7 @@ function match(gate: Gate, line: string, hostValue = 'gw.example') {
 }
 
 t.test('a prefix ends at segment borders, and no rule is no entry', async (t) => {
-  const gate = routesOf([{ path: '/api' }]);
+  const gate = await routesOf([{ path: '/api' }]);
   const table: Record<string, string> = {
     'GET /api': 'r-_api',
     'GET /api/': 'r-_api',
@@ -60,7 +60,7 @@ t.test('a prefix ends at segment borders, and no rule is no entry', async (t) =>
 });
 
 t.test('exact covers itself with one trailing slash, and nothing below', async (t) => {
-  const gate = routesOf([
+  const gate = await routesOf([
     { path: '/status', exact: true },
     { path: '/', exact: true },
   ]);
@@ -72,7 +72,7 @@ t.test('exact covers itself with one trailing slash, and nothing below', async (
 });
 
 t.test('segments are compared from the left: static, parameter, longer, exact', async (t) => {
-  const gate = routesOf([
+  const gate = await routesOf([
     { path: '/' },
     { path: '/a' },
     { path: '/a', exact: true },
@@ -106,18 +106,15 @@ t.test('segments are compared from the left: static, parameter, longer, exact', 
 t.test('the order in the file never matters', async (t) => {
   const routes = [{ path: '/' }, { path: '/a' }, { path: '/a/:x' }, { path: '/a/b' }, { path: '/:y/b' }];
   const lines = ['GET /', 'GET /a', 'GET /a/b', 'GET /a/c', 'GET /z/b', 'GET /z/c'];
-  const expected = lines.map((line) => match(routesOf(routes), line));
+  const expected = await Promise.all(lines.map(async (line) => match(await routesOf(routes), line)));
   for (let turn = 1; turn < routes.length; turn++) {
     const turned = [...routes.slice(turn), ...routes.slice(0, turn)].reverse();
-    t.strictSame(
-      lines.map((line) => match(routesOf(turned), line)),
-      expected,
-    );
+    t.strictSame(await Promise.all(lines.map(async (line) => match(await routesOf(turned), line))), expected);
   }
 });
 
 t.test('a parameter takes a segment of any length, but not an empty one', async (t) => {
-  const gate = routesOf([{ path: '/files/:name/meta', access: 'authenticated' }, { path: '/' }]);
+  const gate = await routesOf([{ path: '/files/:name/meta', access: 'authenticated' }, { path: '/' }]);
   const found = matchRoute(gate.table, {
     method: 'GET',
     host: undefined,
@@ -135,7 +132,7 @@ t.test('a parameter takes a segment of any length, but not an empty one', async 
 });
 
 t.test('the host of the request comes before any host', async (t) => {
-  const gate = routesOf([
+  const gate = await routesOf([
     { path: '/' },
     { path: '/a/b' },
     { path: '/a', host: 'API.example.com' },
@@ -154,7 +151,7 @@ t.test('the host of the request comes before any host', async (t) => {
 });
 
 t.test('the path decides before the method', async (t) => {
-  const gate = routesOf([
+  const gate = await routesOf([
     { path: '/' },
     { path: '/admin', methods: ['GET'] },
     { path: '/admin', methods: ['PUT', 'DELETE'] },
@@ -169,19 +166,19 @@ t.test('the path decides before the method', async (t) => {
   t.equal(match(gate, 'get /admin'), '405 GET,PUT,DELETE', 'methods are case-sensitive');
   t.match(match(gate, 'TRACE /'), /^405 GET,HEAD/);
   t.equal(match(gate, 'TRACE /admin'), '405 GET,PUT,DELETE');
-  t.equal(match(routesOf([{ path: '/x' }]), 'TRACE /y'), '405 ');
+  t.equal(match(await routesOf([{ path: '/x' }]), 'TRACE /y'), '405 ');
 });
 
 t.test('case is ignored only where the file says so', async (t) => {
-  const gate = routesOf([{ path: '/Admin/:Id' }, { path: '/' }], { matching: { case: 'insensitive' } });
+  const gate = await routesOf([{ path: '/Admin/:Id' }, { path: '/' }], { matching: { case: 'insensitive' } });
   for (const path of ['/admin/x', '/ADMIN/X', '/%41dMiN/x'])
     t.equal(match(gate, `GET ${path}`), 'r-_Admin_Id', path);
-  const k = routesOf([{ path: '/kiosk' }, { path: '/' }], { matching: { case: 'insensitive' } });
+  const k = await routesOf([{ path: '/kiosk' }, { path: '/' }], { matching: { case: 'insensitive' } });
   t.equal(match(k, 'GET /%E2%84%AAio%C5%BFk'), 'r-_kiosk', 'letters that fold to ASCII are folded too');
 });
 
 t.test('an allowed spelling passes only if every reading stays in that route', async (t) => {
-  const gate = routesOf([
+  const gate = await routesOf([
     { path: '/' },
     { path: '/files', allow: ['encodedSlash', 'semicolon'] },
     { path: '/files/secret' },
@@ -218,7 +215,7 @@ t.test('an allowed spelling passes only if every reading stays in that route', a
 });
 
 t.test('a parameter that reads in two ways is not there', async (t) => {
-  const gate = routesOf([{ path: '/u/:id', allow: ['semicolon'] }]);
+  const gate = await routesOf([{ path: '/u/:id', allow: ['semicolon'] }]);
   const found = (path: string) =>
     matchRoute(gate.table, {
       method: 'GET',
@@ -230,35 +227,40 @@ t.test('a parameter that reads in two ways is not there', async (t) => {
 });
 
 t.test('routes that want the same requests are errors, whatever their parameters are called', async (t) => {
-  const conflicts = (routes: Routes) =>
-    compileGate({ config: configSchema.parse(fileWith(routes)), verifier: fakeVerifier({}) }).problems.length;
-  t.equal(conflicts([{ path: '/a' }, { path: '/a' }]), 1);
-  t.equal(conflicts([{ path: '/a' }, { path: '/a/' }]), 1);
-  t.equal(conflicts([{ path: '/a/:x' }, { path: '/a/:y' }]), 1);
-  t.equal(conflicts([{ path: '/a' }, { path: '/%61' }]), 1);
-  t.equal(conflicts([{ path: '/a', methods: ['GET'] }, { path: '/a' }]), 1);
+  const conflicts = async (routes: Routes) => {
+    const config = configSchema.parse(fileWith(routes));
+    return (await compileGate({ config, verifier: fakeVerifier({}) })).problems.length;
+  };
+  t.equal(await conflicts([{ path: '/a' }, { path: '/a' }]), 1);
+  t.equal(await conflicts([{ path: '/a' }, { path: '/a/' }]), 1);
+  t.equal(await conflicts([{ path: '/a/:x' }, { path: '/a/:y' }]), 1);
+  t.equal(await conflicts([{ path: '/a' }, { path: '/%61' }]), 1);
+  t.equal(await conflicts([{ path: '/a', methods: ['GET'] }, { path: '/a' }]), 1);
   t.equal(
-    conflicts([
+    await conflicts([
       { path: '/a', methods: ['GET', 'PUT'] },
       { path: '/a', methods: ['PUT'] },
     ]),
     1,
   );
   t.equal(
-    conflicts([
+    await conflicts([
       { path: '/a', host: 'A.example' },
       { path: '/a', host: 'a.example.' },
     ]),
     1,
   );
   t.equal(
-    conflicts([
+    await conflicts([
       { path: '/a', methods: ['GET'] },
       { path: '/a', methods: ['PUT'] },
     ]),
     0,
   );
-  t.equal(conflicts([{ path: '/a' }, { path: '/a', exact: true }, { path: '/a', host: 'a.example' }]), 0);
+  t.equal(
+    await conflicts([{ path: '/a' }, { path: '/a', exact: true }, { path: '/a', host: 'a.example' }]),
+    0,
+  );
 });
 
 t.test('paths that no request can have are errors', async (t) => {
@@ -284,7 +286,7 @@ t.test('paths that no request can have are errors', async (t) => {
     '/%00',
   ];
   for (const path of faults) {
-    const { problems } = compileGate({
+    const { problems } = await compileGate({
       config: configSchema.parse(fileWith([{ path }])),
       verifier: fakeVerifier({}),
     });
@@ -293,7 +295,7 @@ t.test('paths that no request can have are errors', async (t) => {
 });
 
 t.test('lists routes in the order in which they are tried', async (t) => {
-  const gate = routesOf([
+  const gate = await routesOf([
     { path: '/' },
     { path: '/a' },
     { path: '/a/:x' },
@@ -314,7 +316,7 @@ t.test('ten thousand routes compile in well under a second and cost no more to m
   }));
   const config = configSchema.parse(fileWith(routes));
   const started = performance.now();
-  const { gate, problems } = compileGate({ config, verifier: fakeVerifier({}) });
+  const { gate, problems } = await compileGate({ config, verifier: fakeVerifier({}) });
   t.ok(performance.now() - started < 1000, `${performance.now() - started} ms`);
   t.equal(problems.length, 0);
   t.equal(match(gate, 'GET /t42/x/s9942/y'), 'n9942');

@@ -30,8 +30,8 @@ export function fileWith(
 }
 
 /** Compiles a file as written in code; fails on any error. */
-export function gateOf(file: ConfigInput, verifier: TokenVerifier = fakeVerifier({})): Gate {
-  const { gate, problems } = compileGate({ config: configSchema.parse(file), verifier });
+export async function gateOf(file: ConfigInput, verifier: TokenVerifier = fakeVerifier({})): Promise<Gate> {
+  const { gate, problems } = await compileGate({ config: configSchema.parse(file), verifier });
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (errors.length > 0) throw new Error(JSON.stringify(errors));
   return gate;
