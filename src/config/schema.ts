@@ -24,6 +24,8 @@ const text = z.string().min(1, 'expected a non-empty string');
 const textList = z.array(text).min(1, 'expected at least one entry');
 const filePath = text;
 
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a header name');
+
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const claimName = z.union([text, z.array(text).min(1)]).meta({
   description: 'A string is one literal claim name, dots included; a list is a path into nested objects.',
@@ -149,7 +151,8 @@ const keys = z
       .optional()
       .meta({ description: 'Longest time between two fetches of the keys.', default: '10m' }),
     cooldown: duration.optional().meta({
-      description: 'Shortest time between two attempts to fetch the keys, failed ones too.',
+      description:
+        'Shortest time from an attempt, failed ones too, to the next one that a failure or an unknown key causes.',
       default: '30s',
     }),
     maxStale: duration.optional().meta({
@@ -158,20 +161,78 @@ const keys = z
     }),
     timeout: duration.optional().meta({ description: 'Time one fetch may take.', default: '5s' }),
     maxBytes: size.optional().meta({ description: 'Largest answer that is read.', default: '1MiB' }),
+    snapshot: filePath.optional().meta({
+      description: 'File that keeps the last good public keys, so that a restart during an outage serves.',
+      examples: ['corp.jwks.json'],
+    }),
+    headers: z
+      .record(headerName, text)
+      .optional()
+      .meta({ description: 'Header fields sent when metadata and keys are fetched, such as Authorization.' }),
+    ca: filePath.optional().meta({
+      description: 'PEM file of the certificate authorities to trust instead of the system ones.',
+    }),
   })
   .meta({ description: 'How the keys of this issuer are fetched and kept.' });
 
+/** Providers whose habits the gateway knows (docs/providers.md). */
+export const PRESETS = [
+  'okta',
+  'auth0',
+  'keycloak',
+  'cognito',
+  'entra',
+  'entra-multitenant',
+  'google',
+  'google-iap',
+  'cloudflare-access',
+  'firebase',
+  'github-actions',
+  'kubernetes',
+] as const;
+
+const staticKeys = z
+  .union([
+    z.strictObject({ file: filePath.meta({ description: 'File with a JSON Web Key Set.' }) }),
+    z.strictObject({
+      keys: z
+        .array(z.record(z.string(), z.unknown()))
+        .min(1, 'expected at least one key')
+        .meta({ description: 'Public keys in place, as JSON Web Keys.' }),
+    }),
+  ])
+  .meta({ description: 'Keys that are known beforehand; nothing is fetched then.' });
+
 const issuer = z
   .strictObject({
-    issuer: text.meta({
-      description: 'The exact `iss` of its tokens.',
+    preset: z.enum(PRESETS).optional().meta({
+      description: "Defaults and safety rules for a provider; this issuer's own values come first.",
+    }),
+    issuer: text.optional().meta({
+      description: 'The exact `iss` of its tokens. May be left out where the preset derives it.',
       examples: ['https://example.okta.com/oauth2/default'],
+    }),
+    tenant: text
+      .optional()
+      .meta({ description: 'Preset entra: the tenant id; tokens of both versions are then accepted.' }),
+    tenants: z
+      .union([z.literal('any'), textList])
+      .optional()
+      .meta({ description: 'Preset entra-multitenant: the accepted tenant ids, or `any` (warned of).' }),
+    team: text
+      .optional()
+      .meta({ description: 'Preset cloudflare-access: the team name, before .cloudflareaccess.com.' }),
+    project: text.optional().meta({ description: 'Preset firebase: the project id.' }),
+    userPool: text.optional().meta({
+      description: 'Preset cognito: the id of the user pool.',
+      examples: ['eu-central-1_a1b2c3d4e'],
     }),
     audiences: audiences.meta({
       description:
         'Accepted audiences; any one must be in `aud`. `any` turns the check off and is warned of.',
       examples: [['https://api.example.com']],
     }),
+    jwks: staticKeys.optional(),
     jwksUri: z
       .url({ protocol: /^https?$/ })
       .optional()
@@ -264,8 +325,6 @@ const upstream = z
   .meta({ description: 'One backend.' });
 
 // ---------------------------------------------------------------- identity
-
-const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a header name');
 
 const identitySource = z.union([
   z.null(),

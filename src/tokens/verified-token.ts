@@ -1,4 +1,7 @@
-/** The payload of a verified token (RFC 7519 §4). Parsed without a prototype; numbers are finite. */
+/**
+ * The payload of a verified token (RFC 7519 §4). Objects have no prototype. A number that does not print back as written, or that
+ * is an unsafe integer, is an `InexactNumber`, so that no comparison of scalars matches it. Strings may hold lone surrogates.
+ */
 export type Claims = Readonly<Record<string, unknown>>;
 
 /**
@@ -11,7 +14,10 @@ export interface VerifiedToken {
   readonly issuer: string;
   readonly header: { readonly alg: string; readonly kid?: string; readonly typ?: string };
   readonly claims: Claims;
-  /** The audiences it names (RFC 7519 §4.1.3, or what the issuer's preset puts in their place); undefined when it names none. */
+  /**
+   * The audiences it names (RFC 7519 §4.1.3, or what the issuer's preset puts in their place); undefined when it names none, empty
+   * when what it names has no stated meaning.
+   */
   readonly audiences: readonly string[] | undefined;
   /** From the first claim of `scopeClaims` that is present. */
   readonly scopes: readonly string[];

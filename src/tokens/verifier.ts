@@ -1,6 +1,20 @@
-import type { Refusal } from '../core/refusals.ts';
+import type { Clock } from '../core/clock.ts';
+import { isRefusal, type Refusal } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import { indexIssuers } from './issuer-index.ts';
+import { judgeBody } from './judge-body.ts';
+import { judgeHead } from './judge-head.ts';
+import { type Inquiry, judgeSignature } from './judge-signature.ts';
+import { judgeTimes } from './judge-times.ts';
+import type { KeyStatus, KeyStore } from './key-store.ts';
+import { createKeyStorePool, type KeyStorePool } from './key-store-pool.ts';
+import { parseToken } from './parse-token.ts';
+import { createTokenCache, type TokenCache } from './token-cache.ts';
 import type { VerifiedToken } from './verified-token.ts';
+import type { VerificationKey } from './verify-signature.ts';
+
+export type TokenOutcome = VerifiedToken | Refusal;
 
 /** Judges raw tokens; the only maker of a `VerifiedToken`. */
 export interface TokenVerifier {
@@ -12,5 +26,112 @@ export interface TokenVerifier {
     rawToken: string,
     accepts: ReadonlySet<string> | undefined,
     trace?: Trace,
-  ): VerifiedToken | Refusal | Promise<VerifiedToken | Refusal>;
+  ): TokenOutcome | Promise<TokenOutcome>;
+}
+
+/** A verifier together with the keys it lives on. */
+export interface LiveTokenVerifier extends TokenVerifier {
+  /** Resolves when each issuer has keys or has failed once; a dead issuer holds it up for its `timeout` at most. */
+  start(): Promise<void>;
+  status(): readonly IssuerStatus[];
+  /** Fetches the keys of one issuer, or of all, now. Never rejects; the status says how it went. */
+  refresh(issuer?: string): Promise<void>;
+  /** Undefined when the cache is off. */
+  cacheStats(): ReturnType<TokenCache['stats']> | undefined;
+  /** Stops refreshing what no later configuration has taken over. */
+  close(): void;
+}
+
+export interface IssuerStatus extends KeyStatus {
+  /** The configured name. */
+  readonly name: string;
+}
+
+export interface TokenVerifierOptions {
+  readonly issuers: readonly CompiledIssuer[];
+  readonly clock: Clock;
+  /** Longer tokens are refused as malformed. */
+  readonly tokenBytes: number;
+  /** For all remembered tokens together; 0 turns the cache off. */
+  readonly cacheBytes: number;
+  /** Where key stores live on across reloads. Default: an own one. */
+  readonly pool?: KeyStorePool;
+}
+
+/** Makes the verifier of one configuration. */
+export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVerifier {
+  const { issuers, clock, tokenBytes, cacheBytes } = options;
+  const pool = options.pool ?? createKeyStorePool({ clock });
+  const stores = new Map(issuers.map((issuer) => [issuer, pool.acquire(issuer)]));
+  const index = indexIssuers(issuers);
+  const cache = cacheBytes > 0 ? createTokenCache(cacheBytes) : undefined;
+
+  function verify(
+    rawToken: string,
+    accepts: ReadonlySet<string> | undefined,
+    trace?: Trace,
+  ): TokenOutcome | Promise<TokenOutcome> {
+    // What is traced is looked at in full; what is too long is not worth hashing.
+    const remembers = cache !== undefined && trace === undefined && rawToken.length <= tokenBytes;
+    const name = remembers ? cache.nameOf(rawToken) : undefined;
+    const known = name === undefined ? undefined : cache?.recall(name, accepts, clock());
+    if (known !== undefined) return known;
+
+    const token = parseToken(rawToken, tokenBytes);
+    const malformed = isRefusal(token);
+    trace?.add({ step: 'form', ok: !malformed, ...(malformed && { note: token.reason }) });
+    if (malformed) return token;
+    const issuer = judgeHead(token, index, { accepts, trace });
+    if (isRefusal(issuer)) return issuer;
+
+    const inquiry = { token, issuer, store: stores.get(issuer) as KeyStore, trace };
+    const key = judgeSignature(inquiry);
+    if (!(key instanceof Promise)) return judgeSigned(inquiry, key, name);
+    return key.then((late) => {
+      // Of several requests that waited with the same token, the first has done the work for all.
+      const meanwhile = name === undefined ? undefined : cache?.recall(name, accepts, clock());
+      return meanwhile ?? judgeSigned(inquiry, late, name);
+    });
+  }
+
+  function judgeSigned(
+    inquiry: Inquiry,
+    key: VerificationKey | Refusal,
+    name: string | undefined,
+  ): TokenOutcome {
+    const { token, issuer, store, trace } = inquiry;
+    const reject = (refusal: Refusal, fromMs = Number.NEGATIVE_INFINITY): Refusal => {
+      if (name !== undefined)
+        cache?.reject(name, { refusal, issuer, store, generation: store.generation(), fromMs });
+      return refusal;
+    };
+    if (isRefusal(key)) return key.code === 'signature_invalid' ? reject(key) : key;
+    const holding = judgeBody(token, issuer, trace);
+    if (isRefusal(holding)) return reject(holding);
+    const untimely = judgeTimes(holding.lifetime, clock(), issuer.name);
+    trace?.add({ step: 'times', ok: untimely === undefined, ...(untimely && { note: untimely.reason }) });
+    if (untimely?.code === 'token_not_yet_valid') return untimely;
+    if (untimely !== undefined) return reject(untimely, holding.token.rejectedFromMs);
+    if (name !== undefined) {
+      cache?.accept(name, { ...holding, issuer, store, keyId: key.id }, token.signingInput.length);
+    }
+    return holding.token;
+  }
+
+  return {
+    verify,
+    async start() {
+      await Promise.all([...stores.values()].map((store) => store.start()));
+    },
+    status: () => [...stores].map(([{ name }, store]) => ({ name, ...store.status() })),
+    async refresh(issuerName) {
+      const chosen = [...stores].filter(([{ name }]) => issuerName === undefined || name === issuerName);
+      await Promise.all(chosen.map(([, store]) => store.refresh()));
+    },
+    cacheStats: () => cache?.stats(),
+    close() {
+      for (const store of stores.values()) pool.release(store);
+      stores.clear();
+    },
+  };
 }

@@ -7,6 +7,8 @@ import type { IssuerConfig } from '../schema.ts';
 export const issuersAreUnique: Rule = ({ config, lineOf }) => {
   const first = new Map<string, string>();
   return Object.entries(config.issuers).flatMap(([name, { issuer }]) => {
+    // A preset derives it; what it derives is compared when the issuers are compiled.
+    if (issuer === undefined) return [];
     const other = first.get(issuer);
     if (other === undefined) {
       first.set(issuer, name);
@@ -30,6 +32,9 @@ export const issuersAreReachable: Rule = ({ config }) =>
 
 function discoverable(name: string, { issuer, ...source }: IssuerConfig): readonly PathProblem[] {
   if (['jwksUri', 'jwks', 'preset'].some((key) => Object.hasOwn(source, key))) return [];
+  if (issuer === undefined) {
+    return [error(['issuers', name], '`issuer` is missing', { hint: 'only some presets can do without it' })];
+  }
   const path = ['issuers', name, 'issuer'];
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {

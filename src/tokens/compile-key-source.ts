@@ -1,0 +1,84 @@
+import type { PathProblem } from '../config/problem.ts';
+import { error } from '../config/rule.ts';
+import type { IssuerConfig } from '../config/schema.ts';
+import type { KeySource } from './compiled-issuer.ts';
+import { judgeKeys } from './key-set.ts';
+import type { Derived, Preset } from './presets/preset.ts';
+
+/** What compiling an issuer needs of the world. */
+export interface CompileTools {
+  /** Paths start below the issuer. */
+  readonly complain: (problem: PathProblem) => void;
+  /** The text of a file; undefined after a complaint. */
+  readonly read: (path: string, at: readonly string[]) => string | undefined;
+  readonly resolvePath: (path: string) => string;
+}
+
+interface SourceContext {
+  readonly preset: Preset | undefined;
+  readonly algorithms: ReadonlySet<string>;
+  readonly tools: CompileTools;
+}
+
+/** Finds out where an issuer's keys come from, and reads those that are at hand. Undefined after a complaint. */
+export function compileKeySource(
+  { jwks, jwksUri, keys }: IssuerConfig,
+  derived: Derived,
+  { preset, algorithms, tools }: SourceContext,
+): KeySource | undefined {
+  if (jwks !== undefined) {
+    if (jwksUri !== undefined || keys !== undefined) {
+      const hint = 'nothing is fetched for an issuer with `jwks`';
+      tools.complain(
+        error([jwksUri === undefined ? 'keys' : 'jwksUri'], 'has no meaning beside `jwks`', { hint }),
+      );
+    }
+    const members = 'keys' in jwks ? jwks.keys : readKeySet(jwks.file, tools);
+    return (
+      members &&
+      compileStatic(members, 'keys' in jwks ? ['jwks', 'keys'] : ['jwks', 'file'], { algorithms, tools })
+    );
+  }
+  const url = jwksUri ?? derived.jwksUri;
+  if (url !== undefined) return { kind: 'url', url: new URL(url) };
+  const issuer = derived.issuers[0];
+  if (issuer !== undefined && URL.canParse(issuer)) {
+    return { kind: 'discovery', issuer, keysPath: preset?.keysPath };
+  }
+  tools.complain(error(['issuer'], 'the keys cannot be found through it', { hint: 'give `jwksUri`' }));
+  return undefined;
+}
+
+function compileStatic(
+  members: readonly unknown[],
+  path: readonly string[],
+  { algorithms, tools }: Pick<SourceContext, 'algorithms' | 'tools'>,
+): KeySource {
+  const judged = judgeKeys(members, algorithms);
+  judged.reports.forEach(({ state, reason }, index) => {
+    if (state === 'broken') tools.complain(error(path, `key ${index + 1} is unusable: ${reason}`));
+  });
+  if (judged.usable.length === 0) tools.complain(error(path, 'no key of the set is usable for signatures'));
+  return { kind: 'static', judged };
+}
+
+function readKeySet(file: string, { complain, read }: CompileTools): readonly unknown[] | undefined {
+  const text = read(file, ['jwks', 'file']);
+  if (text === undefined) return undefined;
+  try {
+    const { keys } = JSON.parse(text) as { keys?: unknown };
+    if (Array.isArray(keys)) return keys;
+  } catch {
+    // Told below, without the text: it may be a file that was never meant to be read.
+  }
+  complain(error(['jwks', 'file'], 'not a JSON Web Key Set', { hint: 'expected {"keys": [ … ]}' }));
+  return undefined;
+}
+
+/** The PEM text of `keys.ca`. */
+export function readCertificates(file: string, { complain, read }: CompileTools): string | undefined {
+  const text = read(file, ['keys', 'ca']);
+  if (text === undefined || text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  complain(error(['keys', 'ca'], 'no PEM certificate in the file'));
+  return undefined;
+}

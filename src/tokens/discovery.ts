@@ -1,0 +1,61 @@
+import { type FetchedJson, FetchFailure } from './fetch-json.ts';
+import { isSafePlace } from './key-transport.ts';
+
+export interface DiscoveryOptions {
+  /** The exact issuer the metadata must name. */
+  readonly issuer: string;
+  /** Where the provider is known to keep its keys, below the issuer, should it publish no metadata. */
+  readonly keysPath: string | undefined;
+  readonly insecure: boolean;
+  /** @throws FetchFailure */
+  readonly fetchDocument: (url: URL) => Promise<FetchedJson>;
+}
+
+/**
+ * Finds where an issuer keeps its keys: OpenID Connect Discovery 1.0 §4 first, then RFC 8414 §3.
+ * @throws FetchFailure naming each place that was asked
+ */
+export async function discoverJwksUri(options: DiscoveryOptions): Promise<URL> {
+  const failures: string[] = [];
+  for (const url of metadataUrls(options.issuer)) {
+    try {
+      return readJwksUri(await options.fetchDocument(url), url, options);
+    } catch (error) {
+      if (!(error instanceof FetchFailure) || !error.answered) throw error;
+      failures.push(error.message);
+    }
+  }
+  if (options.keysPath !== undefined) return new URL(trimSlash(options.issuer) + options.keysPath);
+  throw new FetchFailure(`no metadata: ${failures.join('; ')}`, true);
+}
+
+/** The two places of metadata, for an issuer with or without a path. */
+function metadataUrls(issuer: string): readonly URL[] {
+  const base = new URL(issuer);
+  const path = trimSlash(base.pathname);
+  return [
+    new URL(`${trimSlash(issuer)}/.well-known/openid-configuration`),
+    new URL(`${base.origin}/.well-known/oauth-authorization-server${path}`),
+  ];
+}
+
+function trimSlash(text: string): string {
+  return text.endsWith('/') ? text.slice(0, -1) : text;
+}
+
+function readJwksUri({ json }: FetchedJson, from: URL, options: DiscoveryOptions): URL {
+  const fail = (reason: string) => new FetchFailure(`${from.origin}${from.pathname}: ${reason}`, true);
+  if (json.issuer !== options.issuer) {
+    const near = typeof json.issuer === 'string' && trimSlash(json.issuer) === trimSlash(options.issuer);
+    throw fail(
+      near
+        ? 'its issuer differs from the configured one by a slash at the end'
+        : 'its issuer is not the configured one',
+    );
+  }
+  if (typeof json.jwks_uri !== 'string' || !URL.canParse(json.jwks_uri)) throw fail('it names no jwks_uri');
+  const uri = new URL(json.jwks_uri);
+  if (uri.username !== '' || uri.password !== '') throw fail('its jwks_uri holds a password');
+  if (!isSafePlace(uri, options.insecure)) throw fail('its jwks_uri is not https');
+  return uri;
+}

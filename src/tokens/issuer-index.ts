@@ -1,0 +1,40 @@
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import type { Claims } from './verified-token.ts';
+
+/** Finds the configured issuer of a token by its exact, unverified `iss`. */
+export interface IssuerIndex {
+  find(unverifiedClaims: Claims): CompiledIssuer | undefined;
+  /** What a person would look for when none was found: the classics are a slash at the end and the case. */
+  explainMiss(iss: unknown): string;
+}
+
+/** Listed issuers are found by one look-up, however many there are; only the few with a rule are asked in turn. */
+export function indexIssuers(issuers: readonly CompiledIssuer[]): IssuerIndex {
+  const exact = new Map<string, CompiledIssuer>();
+  const folded = new Map<string, string>();
+  for (const issuer of issuers) {
+    for (const iss of issuer.issuers) {
+      exact.set(iss, issuer);
+      folded.set(fold(iss), issuer.name);
+    }
+  }
+  const byRule = issuers.filter(({ rules }) => rules.recognises !== undefined);
+  return {
+    find(unverifiedClaims) {
+      const { iss } = unverifiedClaims;
+      if (typeof iss !== 'string') return undefined;
+      return exact.get(iss) ?? byRule.find(({ rules }) => rules.recognises?.(unverifiedClaims));
+    },
+    explainMiss(iss) {
+      if (typeof iss !== 'string') return 'the token has no `iss`';
+      const near = folded.get(fold(iss));
+      if (near === undefined) return 'no configured issuer has its `iss`';
+      return `its \`iss\` differs from that of ${near} only by case or by a slash at the end`;
+    },
+  };
+}
+
+function fold(iss: string): string {
+  const lower = iss.toLowerCase();
+  return lower.endsWith('/') ? lower.slice(0, -1) : lower;
+}

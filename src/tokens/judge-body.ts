@@ -1,0 +1,43 @@
+import { isRefusal, type Refusal } from '../core/refusals.ts';
+import type { Trace } from '../core/trace.ts';
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import { judgeClaims } from './judge-claims.ts';
+import { type Lifetime, readLifetime } from './judge-times.ts';
+import type { UnverifiedToken } from './parse-token.ts';
+import { readAudiences, readRoles, readScopes } from './read-claims.ts';
+import type { VerifiedToken } from './verified-token.ts';
+
+/** A token that holds, and the span in which it does. */
+export interface Holding {
+  readonly token: VerifiedToken;
+  readonly lifetime: Lifetime;
+}
+
+/** Judges the claims of a token whose signature holds. Whether it is in its time is judged at each use. */
+export function judgeBody(
+  { alg, kid, typ, unverifiedClaims: claims }: UnverifiedToken,
+  issuer: CompiledIssuer,
+  trace: Trace | undefined,
+): Holding | Refusal {
+  const flaw = judgeClaims(claims, issuer);
+  const lifetime = flaw ?? readLifetime(claims, issuer);
+  const refusal = isRefusal(lifetime) ? lifetime : undefined;
+  trace?.add({
+    step: 'claims',
+    ok: refusal === undefined,
+    expected: ['exp', ...issuer.requiredClaims].join(', '),
+    ...(refusal && { note: refusal.reason }),
+  });
+  if (isRefusal(lifetime)) return { ...lifetime, issuer: issuer.name };
+  const header = { alg, ...(kid !== undefined && { kid }), ...(typ !== undefined && { typ }) };
+  const token: VerifiedToken = {
+    issuer: issuer.name,
+    header,
+    claims,
+    audiences: readAudiences(claims, issuer),
+    scopes: readScopes(claims, issuer),
+    roles: readRoles(claims, issuer),
+    rejectedFromMs: Math.min(lifetime.expiresMs, lifetime.tooOldFromMs),
+  };
+  return { token, lifetime };
+}

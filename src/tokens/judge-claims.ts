@@ -1,0 +1,68 @@
+import { type Refusal, refuse } from '../core/refusals.ts';
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import type { Claims } from './verified-token.ts';
+
+/** Judges the `typ` header (RFC 8725 §3.11), compared without case and `application/` (RFC 7515 §4.1.9). */
+export function judgeType(
+  typ: string | undefined,
+  { name: issuer, tokenTypes }: Pick<CompiledIssuer, 'name' | 'tokenTypes'>,
+): Refusal | undefined {
+  if (typ === undefined) {
+    return tokenTypes.required ? refuse('type_not_allowed', 'the token has no `typ`', { issuer }) : undefined;
+  }
+  if (tokenTypes.names.has(normaliseType(typ))) return undefined;
+  return refuse('type_not_allowed', 'its `typ` is not accepted', { issuer });
+}
+
+export function normaliseType(typ: string): string {
+  const lower = typ.toLowerCase();
+  return lower.startsWith('application/') ? lower.slice('application/'.length) : lower;
+}
+
+/** Judges what a verified payload says of its own kind, and which claims it has; times and audience come later. */
+export function judgeClaims(claims: Claims, issuer: CompiledIssuer): Refusal | undefined {
+  return (
+    judgeKind(claims, issuer.idTokens) ??
+    issuer.rules.judgeKind?.(claims, issuer.idTokens) ??
+    judgeBinding(claims) ??
+    judgePresence(claims, issuer.requiredClaims)
+  );
+}
+
+/** Marks of an ID token (OpenID Connect Core 1.0 §2, §3.3.2.11). */
+const ID_TOKEN_CLAIMS = ['at_hash', 'c_hash'] as const;
+
+/**
+ * Refuses tokens that were made for something else than an API call. `idTokens: true` lets ID tokens pass; logout tokens and
+ * other security events (RFC 8417 §2.2) and refresh tokens are never credentials for an API.
+ */
+function judgeKind(claims: Claims, idTokens: boolean): Refusal | undefined {
+  if ('events' in claims)
+    return refuse('type_not_allowed', 'it has `events`: a logout token or security event');
+  const typ = typeof claims.typ === 'string' ? claims.typ.toLowerCase() : undefined;
+  if (typ === 'refresh' || typ === 'logout') {
+    return refuse('type_not_allowed', 'its payload `typ` is that of a refresh or logout token');
+  }
+  if (idTokens) return undefined;
+  const mark = ID_TOKEN_CLAIMS.find((name) => name in claims);
+  if (mark !== undefined) return refuse('type_not_allowed', `it has \`${mark}\`: an ID token`);
+  if (typ === 'id') return refuse('type_not_allowed', 'its payload `typ` is that of an ID token');
+  if (claims.token_use === 'id') return refuse('type_not_allowed', 'its `token_use` is that of an ID token');
+  return undefined;
+}
+
+/** A token bound to a key (RFC 7800, RFC 8705 §3.1, RFC 9449 §6.1) is worth nothing as a plain bearer token. */
+function judgeBinding(claims: Claims): Refusal | undefined {
+  return 'cnf' in claims ? refuse('token_bound', 'it has `cnf` and came as a plain bearer token') : undefined;
+}
+
+/** Null and the empty string say nothing, so they count as missing. */
+function judgePresence(claims: Claims, required: readonly string[]): Refusal | undefined {
+  for (const name of required) {
+    const value = claims[name];
+    if (value === undefined || value === null || value === '') {
+      return refuse('claim_missing', `the claim \`${name}\` is required`);
+    }
+  }
+  return undefined;
+}

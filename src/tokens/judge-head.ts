@@ -1,0 +1,64 @@
+import { type Refusal, refuse } from '../core/refusals.ts';
+import type { Trace } from '../core/trace.ts';
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import type { IssuerIndex } from './issuer-index.ts';
+import { judgeType } from './judge-claims.ts';
+import type { UnverifiedToken } from './parse-token.ts';
+
+/** Judges what needs no key: issuer, then algorithm, then type. Gives the issuer whose keys alone may decide the rest. */
+export function judgeHead(
+  token: UnverifiedToken,
+  index: IssuerIndex,
+  {
+    accepts,
+    trace,
+  }: { readonly accepts: ReadonlySet<string> | undefined; readonly trace: Trace | undefined },
+): CompiledIssuer | Refusal {
+  const { unverifiedClaims, alg, typ } = token;
+  const issuer = index.find(unverifiedClaims);
+  const foreign = judgeIssuer(issuer, { index, unverifiedClaims, accepts });
+  trace?.add({
+    step: 'issuer',
+    ok: foreign === undefined,
+    expected: accepts === undefined ? 'a configured issuer' : [...accepts].join(', '),
+    got: issuer?.name ?? (trace.showClaims ? String(unverifiedClaims.iss) : 'another `iss`'),
+    ...(foreign && { note: foreign.reason }),
+  });
+  if (issuer === undefined || foreign !== undefined) return foreign as Refusal;
+
+  const known = issuer.algorithms.has(alg);
+  trace?.add({ step: 'algorithm', ok: known, expected: [...issuer.algorithms].join(', '), got: alg });
+  if (!known) {
+    const reason = `its \`alg\` is not among the accepted ones of ${issuer.name}`;
+    return refuse('algorithm_not_allowed', reason, { issuer: issuer.name });
+  }
+
+  const type = judgeType(typ, issuer);
+  trace?.add({
+    step: 'type',
+    ok: type === undefined,
+    expected: [...issuer.tokenTypes.names, ...(issuer.tokenTypes.required ? [] : ['none'])].join(', '),
+    got: typ ?? 'none',
+  });
+  return type ?? issuer;
+}
+
+/** The refusal of an issuer that the file trusts, but the route does not. */
+export function refuseIssuer(name: string): Refusal {
+  return refuse('issuer_not_allowed', `the route does not accept tokens of ${name}`, { issuer: name });
+}
+
+function judgeIssuer(
+  issuer: CompiledIssuer | undefined,
+  {
+    index,
+    unverifiedClaims,
+    accepts,
+  }: Pick<UnverifiedToken, 'unverifiedClaims'> & {
+    readonly index: IssuerIndex;
+    readonly accepts: ReadonlySet<string> | undefined;
+  },
+): Refusal | undefined {
+  if (issuer === undefined) return refuse('issuer_unknown', index.explainMiss(unverifiedClaims.iss));
+  return accepts === undefined || accepts.has(issuer.name) ? undefined : refuseIssuer(issuer.name);
+}

@@ -1,0 +1,60 @@
+import { type Refusal, refuse } from '../core/refusals.ts';
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import { isInexactNumber } from './inexact-number.ts';
+import type { Claims } from './verified-token.ts';
+
+/** The span in which a token is accepted, tolerance included. Milliseconds since the epoch. */
+export interface Lifetime {
+  readonly acceptedFromMs: number;
+  readonly expiresMs: number;
+  /** From here it is older than `maxTokenAge`. */
+  readonly tooOldFromMs: number;
+}
+
+type TimeLimits = Pick<CompiledIssuer, 'clockToleranceMs' | 'maxTokenAgeMs'>;
+
+/** Reads `exp`, `nbf` and `iat` (RFC 7519 §4.1.4–4.1.6) once, so that a cached token is judged by comparisons alone. */
+export function readLifetime(claims: Claims, limits: TimeLimits): Lifetime | Refusal {
+  const { clockToleranceMs: tolerance, maxTokenAgeMs } = limits;
+  const exp = readDate(claims.exp);
+  const nbf = readDate(claims.nbf);
+  const iat = readDate(claims.iat);
+  if (exp === undefined) return refuse('claim_missing', 'the claim `exp` is required');
+  if (exp === 'invalid') return refuseDate('exp');
+  if (nbf === 'invalid') return refuseDate('nbf');
+  if (iat === 'invalid') return refuseDate('iat');
+  if (iat === undefined && maxTokenAgeMs !== undefined) {
+    return refuse('claim_missing', 'the claim `iat` is required, since `maxTokenAge` is set');
+  }
+  const starts = Math.max(nbf ?? Number.NEGATIVE_INFINITY, iat ?? Number.NEGATIVE_INFINITY);
+  const ages = iat !== undefined && maxTokenAgeMs !== undefined;
+  return {
+    acceptedFromMs: starts - tolerance,
+    expiresMs: exp + tolerance,
+    tooOldFromMs: ages ? iat + maxTokenAgeMs + tolerance : Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Judges a token's times by the clock of now: `exp` is the first moment at which it is no longer accepted. */
+export function judgeTimes(lifetime: Lifetime, nowMs: number, issuer: string): Refusal | undefined {
+  if (nowMs >= lifetime.expiresMs) return refuse('token_expired', '`exp` has passed', { issuer });
+  if (nowMs < lifetime.acceptedFromMs) {
+    return refuse('token_not_yet_valid', '`nbf` or `iat` lies in the future', { issuer });
+  }
+  if (nowMs < lifetime.tooOldFromMs) return undefined;
+  return refuse('token_too_old', '`iat` is older than `maxTokenAge`', { issuer });
+}
+
+/** The end of the year 9999. Later dates are milliseconds taken for seconds: tokens that would live for ever. */
+const LAST_SECOND = 253_402_300_799;
+
+function readDate(value: unknown): number | undefined | 'invalid' {
+  if (value === undefined) return undefined;
+  const seconds = isInexactNumber(value) ? value.value : value;
+  if (typeof seconds !== 'number' || seconds > LAST_SECOND || seconds < -LAST_SECOND) return 'invalid';
+  return seconds * 1000;
+}
+
+function refuseDate(name: string): Refusal {
+  return refuse('token_malformed', `\`${name}\` is not a date in seconds`);
+}

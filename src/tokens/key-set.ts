@@ -1,0 +1,148 @@
+import { KeyObject } from 'node:crypto';
+import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import { ALGORITHM_ROWS, type Algorithm } from './algorithms.ts';
+import { judgeKey, type KeyReport, type UsableKey } from './judge-key.ts';
+import type { VerificationKey } from './verify-signature.ts';
+
+/** One generation of an issuer's keys. Never changes; the next refresh makes the next one. */
+export interface KeySet {
+  /** The keys that fit, in the order of the set; none when the issuer has no such key. */
+  find(alg: string, kid: string | undefined): readonly VerificationKey[];
+  /** Whether a key that verified before is still in force. */
+  has(keyId: string): boolean;
+  /** What was published under this key id, usable or not. */
+  describe(kid: string): KeyReport | undefined;
+  readonly reports: readonly KeyReport[];
+  /** The usable keys, public members only, for the snapshot. */
+  readonly jwks: readonly UsableKey['jwk'][];
+}
+
+/** A published set after each of its members was judged. */
+export interface JudgedSet {
+  readonly usable: readonly UsableKey[];
+  readonly reports: readonly KeyReport[];
+}
+
+/** More keys than any provider publishes; the rest of a longer set is skipped. */
+const MAX_KEYS = 200;
+/** A token without key id is tried against so many keys at most. */
+const MAX_CANDIDATES = 16;
+
+const NO_KEYS: readonly VerificationKey[] = [];
+
+/** Judges every member of a published set. A bad key is skipped with its reason, never the set (RFC 7517 §5). */
+export function judgeKeys(members: readonly unknown[], accepted: ReadonlySet<string>): JudgedSet {
+  const judged = members.slice(0, MAX_KEYS).map((member) => judgeKey(member, accepted));
+  return {
+    usable: judged.flatMap(({ usable }) => usable ?? []),
+    reports: judged.map(({ report }) => report),
+  };
+}
+
+/**
+ * Loads a generation through jose's `createRemoteJWKSet`. `fetchSet` does the fetching, and decides what jose may see;
+ * when it throws, there is no new generation. jose's own caching is turned off: the key store decides when to fetch.
+ */
+export async function loadRemoteKeySet(url: URL, fetchSet: () => Promise<JudgedSet>): Promise<KeySet> {
+  let judged: JudgedSet = { usable: [], reports: [] };
+  const select = createRemoteJWKSet(url, {
+    cooldownDuration: Number.POSITIVE_INFINITY,
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+    [customFetch]: async () => {
+      judged = await fetchSet();
+      return Response.json({ keys: judged.usable.map(({ jwk }) => jwk) });
+    },
+  });
+  await select.reload();
+  return compileKeySet(select, judged);
+}
+
+/** Makes a generation of keys that are at hand: static ones, or those of a snapshot. */
+export function loadLocalKeySet(judged: JudgedSet): Promise<KeySet> {
+  return compileKeySet(createLocalJWKSet({ keys: judged.usable.map(({ jwk }) => jwk) }), judged);
+}
+
+/** Asks jose for every (algorithm, key id) at once, so that no token ever has to wait for an import. */
+async function compileKeySet(select: JWTVerifyGetKey, judged: JudgedSet): Promise<KeySet> {
+  const table = new Map<string, readonly VerificationKey[]>();
+  const ids = new Set<string>();
+  for (const [slot, { alg, kid }] of slotsOf(judged.usable)) {
+    const keys: VerificationKey[] = [];
+    for (const selected of await selectAll(select, alg, kid)) {
+      const key = matchKey(selected, alg, kid, judged.usable);
+      if (key === undefined || keys.some(({ id }) => id === key.id)) continue;
+      keys.push(key);
+      ids.add(key.id);
+    }
+    table.set(slot, keys);
+  }
+  const byKid = new Map(
+    judged.reports.flatMap((report) => (report.kid === undefined ? [] : [[report.kid, report]])),
+  );
+  return {
+    find: (alg, kid) => table.get(slotName(alg, kid)) ?? NO_KEYS,
+    has: (keyId) => ids.has(keyId),
+    describe: (kid) => byKid.get(kid),
+    reports: judged.reports,
+    jwks: judged.usable.map(({ jwk }) => jwk),
+  };
+}
+
+interface Slot {
+  readonly alg: Algorithm;
+  readonly kid: string | undefined;
+}
+
+/** An algorithm has no space in its name, so that no two slots share a name. */
+function slotName(alg: string, kid: string | undefined): string {
+  return kid === undefined ? alg : `${alg} ${kid}`;
+}
+
+function slotsOf(usable: readonly UsableKey[]): Map<string, Slot> {
+  const slots = new Map<string, Slot>();
+  for (const { jwk, algorithms } of usable) {
+    for (const alg of algorithms) {
+      slots.set(slotName(alg, undefined), { alg, kid: undefined });
+      if (jwk.kid !== undefined) slots.set(slotName(alg, jwk.kid), { alg, kid: jwk.kid });
+    }
+  }
+  return slots;
+}
+
+async function selectAll(
+  select: JWTVerifyGetKey,
+  alg: string,
+  kid: string | undefined,
+): Promise<KeyObject[]> {
+  const header = kid === undefined ? { alg } : { alg, kid };
+  const token = { payload: '', signature: '' };
+  try {
+    return [KeyObject.from((await select(header, token)) as Parameters<typeof KeyObject.from>[0])];
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return [];
+    const keys: KeyObject[] = [];
+    for await (const key of error) {
+      keys.push(KeyObject.from(key as Parameters<typeof KeyObject.from>[0]));
+      if (keys.length === MAX_CANDIDATES) break;
+    }
+    return keys;
+  }
+}
+
+function matchKey(
+  selected: KeyObject,
+  alg: Algorithm,
+  kid: string | undefined,
+  usable: readonly UsableKey[],
+): VerificationKey | undefined {
+  const source = usable.find(
+    ({ jwk, keyObject }) => (kid === undefined || jwk.kid === kid) && keyObject.equals(selected),
+  );
+  if (source === undefined) return undefined;
+  return {
+    id: `${alg} ${source.fingerprint}`,
+    keyObject: source.keyObject,
+    row: ALGORITHM_ROWS[alg],
+    keyIssuer: source.keyIssuer,
+  };
+}

@@ -1,0 +1,55 @@
+import { isGuid } from './guid.ts';
+import type { Derived, Preset, PresetProblem } from './preset.ts';
+
+const V2 = /^https:\/\/login\.microsoftonline\.com\/([^/]+)\/v2\.0$/;
+const V1 = /^https:\/\/sts\.windows\.net\/([^/]+)\/$/;
+
+/** The two `iss` of one tenant. The API's manifest decides which its tokens carry, not the endpoint they come from. */
+export function entraIssuers(tenant: string): readonly [string, string] {
+  return [`https://login.microsoftonline.com/${tenant}/v2.0`, `https://sts.windows.net/${tenant}/`];
+}
+
+/** The tenant that an issuer of either version names. */
+function entraTenantOf(issuer: string): string | undefined {
+  return (V2.exec(issuer) ?? V1.exec(issuer))?.[1];
+}
+
+/** Microsoft Entra ID, one tenant: told the tenant, in whichever way, it takes the tokens of both versions. */
+export const entra: Preset = {
+  fields: ['tenant'],
+  // `scp` is there for delegated calls, `roles` for applications.
+  defaults: { algorithms: ['RS256'], scopeClaims: ['scp'], roleClaims: ['roles'] },
+  derive({ tenant, issuer }): Derived | readonly PresetProblem[] {
+    const named = issuer === undefined ? undefined : entraTenantOf(issuer);
+    const id = tenant ?? named;
+    if (id === undefined) {
+      if (issuer !== undefined) return { issuers: [issuer] };
+      return [problem('issuer', 'either `tenant` or `issuer` is required', 'the tenant id is a GUID')];
+    }
+    const where = tenant === undefined ? 'issuer' : 'tenant';
+    if (MULTITENANT_NAMES.has(id)) {
+      const hint = 'name one tenant, or use the preset entra-multitenant with a list of `tenants`';
+      return [problem(where, `${id} stands for every tenant`, hint)];
+    }
+    if (!isGuid(id)) return [problem(where, 'the tenant is not a GUID', 'domain names are not in `iss`')];
+    if (tenant !== undefined && named !== undefined && named !== tenant) {
+      return [problem('issuer', '`issuer` and `tenant` contradict each other', 'leave `issuer` out')];
+    }
+    return {
+      issuers: entraIssuers(id),
+      jwksUri: `https://login.microsoftonline.com/${id}/discovery/v2.0/keys`,
+    };
+  },
+  audienceHint: 'v2 tokens carry the client id of the API as audience, v1 tokens its `api://…` URI or id',
+};
+
+const MULTITENANT_NAMES: ReadonlySet<string> = new Set([
+  'common',
+  'organizations',
+  'consumers',
+  '{tenantid}',
+]);
+
+function problem(path: string, message: string, hint: string): PresetProblem {
+  return { severity: 'error', path: [path], message, hint };
+}

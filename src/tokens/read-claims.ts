@@ -1,0 +1,42 @@
+import { readClaim } from './claim-path.ts';
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import type { Claims } from './verified-token.ts';
+
+const NONE: readonly string[] = [];
+
+/** The scopes of a token: the first present claim of `scopeClaims`, split on single spaces or a list (RFC 6749 §3.3). */
+export function readScopes(claims: Claims, issuer: CompiledIssuer): readonly string[] {
+  const value = firstPresent(claims, issuer.scopeClaims);
+  if (typeof value === 'string') return value.split(' ').filter((scope) => scope !== '');
+  return isTextList(value) ? value : NONE;
+}
+
+/** The roles of a token: the first present claim of `roleClaims`, a list, or a string that is one role. */
+export function readRoles(claims: Claims, issuer: CompiledIssuer): readonly string[] {
+  const value = firstPresent(claims, issuer.roleClaims);
+  if (typeof value === 'string') return value === '' ? NONE : [value];
+  return isTextList(value) ? value : NONE;
+}
+
+/**
+ * The audiences of a token (RFC 7519 §4.1.3): undefined when it names none. A list with anything but strings in it has
+ * no stated meaning, so it names audiences of which none ever matches.
+ */
+export function readAudiences(claims: Claims, issuer: CompiledIssuer): readonly string[] | undefined {
+  const value = claims[issuer.rules.audienceClaim?.(claims) ?? 'aud'];
+  if (value === undefined) return undefined;
+  if (typeof value === 'string') return [value];
+  return isTextList(value) ? value : NONE;
+}
+
+function firstPresent(claims: Claims, paths: readonly (readonly string[])[]): unknown {
+  for (const path of paths) {
+    const value = readClaim(claims, path);
+    if (value !== undefined && value !== null) return value;
+  }
+  return undefined;
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((member) => typeof member === 'string');
+}

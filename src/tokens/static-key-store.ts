@@ -1,0 +1,41 @@
+import { refuse } from '../core/refusals.ts';
+import { describeMiss } from './describe-miss.ts';
+import { type JudgedSet, type KeySet, loadLocalKeySet } from './key-set.ts';
+import type { KeyStatus, KeyStore } from './key-store.ts';
+
+/** Keeps keys that came with the file: nothing is fetched, nothing ages. */
+export function createStaticKeyStore(judged: JudgedSet): KeyStore {
+  let set: KeySet | undefined;
+  let loading: Promise<void> | undefined;
+
+  function load(): Promise<void> {
+    loading ??= loadLocalKeySet(judged).then((loaded) => {
+      set = loaded;
+    });
+    return loading;
+  }
+
+  return {
+    start: load,
+    find: (alg, kid) => set?.find(alg, kid) ?? [],
+    holds: (keyId) => set?.has(keyId) ?? false,
+    isServing: () => set !== undefined,
+    generation: () => (set === undefined ? 0 : 1),
+    seek: () => (set === undefined ? load() : undefined),
+    refuseMiss: (alg, kid) =>
+      set === undefined
+        ? refuse('keys_unavailable', 'the keys are being loaded', { retryAfterSeconds: 1 })
+        : refuse('key_unknown', describeMiss(set, alg, kid)),
+    refresh: load,
+    status: (): KeyStatus => ({
+      state: set === undefined ? 'waiting' : 'fresh',
+      keys: judged.usable.length,
+      ageMs: undefined,
+      nextRefreshMs: undefined,
+      lastError: undefined,
+      fetches: 0,
+      failures: 0,
+    }),
+    close() {},
+  };
+}

@@ -1,0 +1,47 @@
+import { configSchema, type IssuerConfig } from '../../src/config/schema.ts';
+import { isRefusal } from '../../src/core/refusals.ts';
+import { type CompiledIssuers, compileIssuers } from '../../src/tokens/compile-issuers.ts';
+import { createKeyStorePool, type KeyLog } from '../../src/tokens/key-store-pool.ts';
+import { createTokenVerifier, type LiveTokenVerifier, type TokenOutcome } from '../../src/tokens/verifier.ts';
+import { type FrozenTime, freezeTime } from './frozen-time.ts';
+import type { SigningKey } from './mint.ts';
+
+/** Issuers as the file would have them: validated by the schema, defaults and all. */
+function parseIssuers(issuers: Record<string, unknown>): Record<string, IssuerConfig> {
+  const route = { name: 'r', path: '/', upstream: 'http://127.0.0.1:1', access: 'authenticated' };
+  return configSchema.parse({ issuers, routes: [route] }).issuers;
+}
+
+export function compile(issuers: Record<string, unknown>, folder = '/nowhere'): CompiledIssuers {
+  return compileIssuers({ issuers: parseIssuers(issuers) }, { resolvePath: (path) => `${folder}/${path}` });
+}
+
+export interface VerifierShape {
+  readonly time?: FrozenTime;
+  readonly cacheBytes?: number;
+  readonly tokenBytes?: number;
+  readonly log?: KeyLog;
+  readonly folder?: string;
+}
+
+/** A verifier over a frozen clock; fails where the issuers do not compile. */
+export function verifierOf(issuers: Record<string, unknown>, shape: VerifierShape = {}): LiveTokenVerifier {
+  const { time = freezeTime(), cacheBytes = 1024 ** 2, tokenBytes = 16 * 1024, log } = shape;
+  const compiled = compile(issuers, shape.folder);
+  const errors = compiled.problems.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new Error(JSON.stringify(errors));
+  const { clock, scheduler } = time;
+  const pool = createKeyStorePool({ clock, scheduler, random: () => 0.5, env: {}, ...(log && { log }) });
+  return createTokenVerifier({ issuers: compiled.issuers, clock, tokenBytes, cacheBytes, pool });
+}
+
+/** `ok`, or the code of the refusal; fails when keys had to be waited for. */
+export function codeOf(outcome: TokenOutcome | Promise<TokenOutcome>): string {
+  if (outcome instanceof Promise) throw new Error('keys had to be waited for');
+  return isRefusal(outcome) ? outcome.code : 'ok';
+}
+
+/** Keys in place of a fetch. */
+export function inPlace(...keys: readonly SigningKey[]): { readonly keys: readonly unknown[] } {
+  return { keys: keys.map(({ jwk }) => jwk) };
+}
