@@ -593,7 +593,15 @@ const route = z
         examples: [{ max: 600, window: '1m', by: 'subject' }],
       }),
     cors: cors.optional(),
-    timeouts: timeouts.optional().meta({ description: "Instead of the upstream's, for this route." }),
+    timeouts: timeouts
+      .pick({ response: true, idle: true })
+      .optional()
+      .meta({ description: 'Laid over the times of the upstream.' }),
+    bodyLimit: size.optional().meta({
+      description:
+        'Largest request body; a larger one is refused with 413. Without it bodies of any size stream.',
+      examples: ['10MiB'],
+    }),
     allow: z
       .array(z.enum(['encodedSlash', 'doubleSlash', 'semicolon']))
       .min(1)

@@ -52,23 +52,15 @@ export function compileUpstreams(config: Config, options: CompileUpstreamsOption
   return { upstreams, problems: compilation.problems, files: compilation.files };
 }
 
-/** Lays a route's own times over those of its upstream. */
-export function mergeTimeouts(
-  base: UpstreamTimeouts,
-  own: UpstreamConfig['timeouts'] | undefined,
-): UpstreamTimeouts {
-  if (own === undefined) return base;
-  return {
-    connectMs: own.connect ?? base.connectMs,
-    responseMs: own.response ?? base.responseMs,
-    idleMs: own.idle ?? base.idleMs,
-    keepAliveMs: own.keepAlive ?? base.keepAliveMs,
-  };
-}
-
 function compileUpstream(name: string, config: UpstreamConfig, compilation: Compilation): Upstream {
   const url = new URL(config.url);
-  const timeouts = mergeTimeouts(DEFAULT_TIMEOUTS, config.timeouts);
+  const { connect, response, idle, keepAlive } = config.timeouts;
+  const timeouts: UpstreamTimeouts = {
+    connectMs: connect ?? DEFAULT_TIMEOUTS.connectMs,
+    responseMs: response ?? DEFAULT_TIMEOUTS.responseMs,
+    idleMs: idle ?? DEFAULT_TIMEOUTS.idleMs,
+    keepAliveMs: keepAlive ?? DEFAULT_TIMEOUTS.keepAliveMs,
+  };
   const tls = url.protocol === 'https:' ? compileTls(name, config, url, compilation) : undefined;
   const clientHost = config.hostHeader === 'client';
   const identity = createHash('sha256')

@@ -9,8 +9,8 @@ export interface UpstreamHeadersInput {
   readonly passed: HeaderPairs;
   /** The gateway's own words about the caller; lower-case names. */
   readonly identity: HeaderPairs;
-  /** The value of Authorization, where the route hands it on. */
-  readonly authorization: string | undefined;
+  /** The fields with the client's credential, where the route hands them on. */
+  readonly credentials: HeaderPairs;
   readonly forwarded: ForwardedFor;
   readonly requestId: string;
   /** The Host that the backend sees; undefined leaves it to the backend's own address. */
@@ -23,10 +23,10 @@ export interface UpstreamHeadersInput {
  * requests that have one.
  */
 export function buildUpstreamHeaders(input: UpstreamHeadersInput): string[] {
-  const { authorization, forwarded, host } = input;
+  const { forwarded, host } = input;
   const headers = input.passed.slice();
   if (host !== undefined) headers.push('host', host);
-  if (authorization !== undefined) headers.push('authorization', authorization);
+  for (const part of input.credentials) headers.push(part);
   headers.push('x-forwarded-for', forwarded.chain, 'x-forwarded-proto', forwarded.proto);
   if (forwarded.host !== undefined) headers.push('x-forwarded-host', forwarded.host);
   headers.push('x-forwarded-port', forwarded.port, 'x-request-id', input.requestId);
@@ -70,7 +70,8 @@ export function buildResponseHeaders({ status, raw, hidden, added }: ResponseHea
 const USUAL_OPTIONS = /^,(?:keep-alive|close)$/i;
 
 function isAdded(added: HeaderPairs, lower: string): boolean {
-  for (let i = 0; i < added.length; i += 2) if (added[i] === lower) return true;
+  // `Vary` of both is one list: the answer depends on what either looked at.
+  for (let i = 0; i < added.length; i += 2) if (added[i] === lower) return lower !== 'vary';
   return false;
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { type Config, configSchema } from '../../src/config/schema.ts';
-import { compileUpstreams, mergeTimeouts } from '../../src/proxy/compile-upstreams.ts';
+import { compileUpstreams } from '../../src/proxy/compile-upstreams.ts';
 
 const FIXTURES = new URL('../fixtures/tls/', import.meta.url);
 const resolvePath = (path: string): string => new URL(path, FIXTURES).pathname;
@@ -24,13 +24,10 @@ t.test('named upstreams and URLs in place are found by what routes call them', a
   t.match(upstreams.get('http://127.0.0.1:3001/base')?.pick(), { prefix: '/base', servername: undefined });
 });
 
-t.test('times have defaults, and a route lays its own over them', async (t) => {
+t.test('times have defaults', async (t) => {
   const config = configOf({ orders: { url: 'http://127.0.0.1:3000', timeouts: { response: '1s' } } });
   const timeouts = compileUpstreams(config, { resolvePath }).upstreams.get('orders')?.timeouts;
   t.same(timeouts, { connectMs: 2_000, responseMs: 1_000, idleMs: 300_000, keepAliveMs: 4_000 });
-  if (timeouts === undefined) return;
-  t.equal(mergeTimeouts(timeouts, undefined), timeouts);
-  t.same(mergeTimeouts(timeouts, { idle: 5 }), { ...timeouts, idleMs: 5 });
 });
 
 t.test('a reload keeps the upstream whose settings are the same and makes the others anew', async (t) => {

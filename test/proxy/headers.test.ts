@@ -9,7 +9,7 @@ import {
 const BASE: UpstreamHeadersInput = {
   passed: ['Accept', '*/*', 'COOKIE', 'a=b', 'Accept', 'text/html', 'Via', '1.1 edge'],
   identity: ['x-user-id', 'alice'],
-  authorization: undefined,
+  credentials: [],
   forwarded: {
     client: '10.0.0.9',
     chain: '10.0.0.9, 192.0.2.1',
@@ -41,7 +41,12 @@ t.test('what passed goes up in order and spelling, then what the gateway states'
 });
 
 t.test('Host and Authorization go up only where they are given', async (t) => {
-  const headers = buildUpstreamHeaders({ ...BASE, passed: [], host: 'a.example', authorization: 'Bearer x' });
+  const headers = buildUpstreamHeaders({
+    ...BASE,
+    passed: [],
+    host: 'a.example',
+    credentials: ['authorization', 'Bearer x'],
+  });
   t.same(headers, ['host', 'a.example', 'authorization', 'Bearer x', ...STATED]);
 });
 

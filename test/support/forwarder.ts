@@ -64,7 +64,7 @@ export async function startForwarder(url: string, options: ForwarderOptions = {}
         headers: buildUpstreamHeaders({
           passed: screenHeaders(FIREWALL, req.rawHeaders).passed,
           identity: options.identityPairs ?? [],
-          authorization: undefined,
+          credentials: [],
           forwarded: {
             client: '127.0.0.1',
             chain: '127.0.0.1',

@@ -1,0 +1,89 @@
+import type { Config } from '../config/schema.ts';
+import type { ForwardedFor } from '../http/forwarded.ts';
+import type { Permit } from '../pipeline/decide.ts';
+import { DEFAULT_IDENTITY } from '../pipeline/identity-rules.ts';
+import type { Route } from '../pipeline/route.ts';
+import { compileForwardPath, type ForwardPath, forwardPath } from './forward-path.ts';
+import type { ForwardPlan } from './forwarding.ts';
+import { buildUpstreamHeaders, type HeaderPairs } from './headers.ts';
+import type { Upstream } from './upstream.ts';
+
+/** How the requests of one route go up; settled at load. */
+export interface RouteForwarding {
+  readonly upstream: Upstream;
+  readonly path: ForwardPath;
+  readonly timeouts: ForwardPlan['timeouts'];
+  readonly bodyLimit: number | undefined;
+  readonly bodyIdleMs: number;
+  readonly hiddenHeaders: ReadonlySet<string>;
+}
+
+/** Compiles the forwarding of every route, in the order of `Route.index`. Every upstream that a route names must be there. */
+export function compileForwardings(
+  config: Config,
+  routes: readonly Route[],
+  upstreams: ReadonlyMap<string, Upstream>,
+): readonly RouteForwarding[] {
+  const hiddenHeaders = identityNames(config);
+  return routes.map((route) => {
+    const upstream = upstreams.get(route.config.upstream);
+    if (upstream === undefined) throw new Error(`route ${route.name} names no upstream that was compiled`);
+    return {
+      upstream,
+      path: compileForwardPath(route.config.rewrite, route.depth),
+      timeouts: {
+        responseMs: route.config.timeouts?.response ?? upstream.timeouts.responseMs,
+        idleMs: route.config.timeouts?.idle ?? upstream.timeouts.idleMs,
+      },
+      bodyLimit: route.config.bodyLimit,
+      bodyIdleMs: config.listen.limits.bodyIdle,
+      hiddenHeaders,
+    };
+  });
+}
+
+export interface RequestContext {
+  readonly method: string;
+  readonly forwarded: ForwardedFor;
+  readonly requestId: string;
+  /** What the gateway adds to the answer; lower-case names. */
+  readonly responseHeaders: HeaderPairs;
+}
+
+/** Says what of a permitted request goes up. Nothing goes up without a Permit. */
+export function planForward(
+  permit: Permit,
+  forwarding: RouteForwarding,
+  { method, forwarded, requestId, responseHeaders }: RequestContext,
+): ForwardPlan {
+  const { headers, target, identity, credentials } = permit;
+  return {
+    method,
+    target: forwardPath(forwarding.path, target.path) + target.query,
+    headers: buildUpstreamHeaders({
+      passed: headers.passed,
+      identity,
+      credentials,
+      forwarded,
+      requestId,
+      host: forwarding.upstream.clientHost ? headers.hosts[0] : undefined,
+    }),
+    timeouts: forwarding.timeouts,
+    bodyLimit: forwarding.bodyLimit,
+    bodyIdleMs: forwarding.bodyIdleMs,
+    hiddenHeaders: forwarding.hiddenHeaders,
+    responseHeaders,
+  };
+}
+
+/** A backend that echoes what it was told must not teach clients what others are told (threats H10). */
+function identityNames({ identity, routes }: Config): ReadonlySet<string> {
+  const parts = [identity, ...routes.map((route) => route.identity)];
+  return new Set(
+    [
+      ...Object.keys(DEFAULT_IDENTITY),
+      ...(identity.reserved ?? []),
+      ...parts.flatMap((part) => Object.keys(part?.headers ?? {})),
+    ].map((name) => name.toLowerCase()),
+  );
+}

@@ -1,0 +1,98 @@
+import t from 'tap';
+import { configSchema } from '../../src/config/schema.ts';
+import { compileGate } from '../../src/pipeline/compile-gate.ts';
+import { compileUpstreams } from '../../src/proxy/compile-upstreams.ts';
+import type { ForwardPlan } from '../../src/proxy/forwarding.ts';
+import { compileForwardings, planForward } from '../../src/proxy/plan-forward.ts';
+import { type ConfigInput, fakeVerifier, fileWith, permitOf, requestOf, tokenOf } from '../support/gate.ts';
+
+const CONTEXT = {
+  forwarded: { client: '192.0.2.1', chain: '192.0.2.1', proto: 'https', host: 'gw.example', port: '443' },
+  requestId: 'r-1',
+  responseHeaders: ['x-request-id', 'r-1'],
+} as const;
+
+async function plan(file: ConfigInput, line: string, ...headers: string[]): Promise<ForwardPlan> {
+  const config = configSchema.parse(file);
+  const { gate } = await compileGate({
+    config,
+    verifier: fakeVerifier({ good: tokenOf({ sub: 'alice', iss: 'i' }) }),
+  });
+  const { upstreams } = compileUpstreams(config, { resolvePath: (path) => path });
+  const forwardings = compileForwardings(config, gate.routes, upstreams);
+  const permit = permitOf(gate, requestOf(line, ...headers));
+  const forwarding = forwardings[permit.route.index];
+  if (forwarding === undefined) throw new Error('no forwarding');
+  return planForward(permit, forwarding, { ...CONTEXT, method: line.split(' ')[0] as string });
+}
+
+t.test('path and query go up byte for byte, the rewrite in front', async (t) => {
+  const file = fileWith([{ path: '/orders/:id', rewrite: '/v2' }]);
+  t.equal((await plan(file, 'GET /orders/%61%2C/x?b=%zz&a=//')).target, '/v2/x?b=%zz&a=//');
+  t.equal((await plan(fileWith([{}]), 'GET /a%2Cb?')).target, '/a%2Cb?');
+});
+
+t.test('identity goes up once and a spoofed one never', async (t) => {
+  const file = fileWith([{ access: 'authenticated' }], { defaults: { issuers: ['corp'] } });
+  const spoofed = [
+    'X-User-Id',
+    'root',
+    'x_user_id',
+    'root',
+    'Connection',
+    'x-user-id',
+    'X-Real-IP',
+    '6.6.6.6',
+  ];
+  const { headers } = await plan(file, 'GET /', 'Authorization', 'Bearer good', ...spoofed);
+  t.equal(headers.filter((part) => part.toLowerCase() === 'x-user-id').length, 1);
+  t.notOk(headers.some((part) => ['root', '6.6.6.6', 'Bearer good'].includes(part)));
+  t.equal(headers[headers.indexOf('x-user-id') + 1], 'alice');
+  t.equal(headers[headers.indexOf('x-forwarded-for') + 1], '192.0.2.1');
+});
+
+t.test('Authorization goes up where the route hands it on', async (t) => {
+  const forwards = fileWith([{ access: 'authenticated', identity: { forwardToken: true } }], {
+    defaults: { issuers: ['corp'] },
+  });
+  t.ok((await plan(forwards, 'GET /', 'Authorization', 'Bearer good')).headers.includes('Bearer good'));
+  const passes = fileWith([{ passAuthorization: true }]);
+  t.ok((await plan(passes, 'GET /', 'Authorization', 'Basic eA==')).headers.includes('Basic eA=='));
+  t.notOk(
+    (await plan(fileWith([{}]), 'GET /', 'Authorization', 'Basic eA==')).headers.includes('Basic eA=='),
+  );
+});
+
+t.test('the Host of the client goes up only where the upstream asks for it', async (t) => {
+  t.notOk((await plan(fileWith([{}]), 'GET /')).headers.includes('host'));
+  const file = fileWith([{}], { upstreams: { app: { url: 'http://127.0.0.1:3000', hostHeader: 'client' } } });
+  const { headers } = await plan(file, 'GET /', 'Host', 'Gw.Example:8080');
+  t.equal(headers[headers.indexOf('host') + 1], 'Gw.Example:8080');
+});
+
+t.test('times and limits of the route stand over those of its upstream', async (t) => {
+  const upstreams = { app: { url: 'http://127.0.0.1:3000', timeouts: { response: '9s', idle: '8s' } } };
+  const file = fileWith([{ timeouts: { response: '1s' }, bodyLimit: '1KiB' }], { upstreams });
+  t.match(await plan(file, 'GET /'), {
+    timeouts: { responseMs: 1_000, idleMs: 8_000 },
+    bodyLimit: 1024,
+    bodyIdleMs: 60_000,
+  });
+  t.equal((await plan(fileWith([{}]), 'GET /')).bodyLimit, undefined);
+});
+
+t.test('times that only a connection has cannot be set on a route', async (t) => {
+  for (const key of ['connect', 'keepAlive']) {
+    t.notOk(configSchema.safeParse(fileWith([{ timeouts: { [key]: '1s' } }])).success);
+  }
+});
+
+t.test('every identity name of the file is hidden in answers of every route', async (t) => {
+  const file = fileWith([{ path: '/a', identity: { headers: { 'X-Tenant': 'tenant' } } }, { path: '/b' }], {
+    identity: { headers: { 'x-user-id': null }, reserved: ['Remote-User'] },
+  });
+  const { hiddenHeaders } = await plan(file, 'GET /b');
+  for (const name of ['x-user-id', 'x-user-issuer', 'x-user-scopes', 'x-tenant', 'remote-user']) {
+    t.ok(hiddenHeaders.has(name), name);
+  }
+});
