@@ -5,4 +5,6 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether stdout is a terminal. */
   readonly isTTY: boolean;
+  /** Reads standard input to its end. */
+  readonly readStdin?: () => Promise<string>;
 }

@@ -1,0 +1,117 @@
+import { parseArgs } from 'node:util';
+import { VERSION } from '../core/version.ts';
+import type { Command, OptionSpec, OptionValues } from './command.ts';
+import type { CommandIo } from './io.ts';
+
+const EXIT_USAGE = 2;
+
+/** Runs `sealgate` with the words after its name and gives the exit code: 2 for words it does not know. */
+export async function runCli(
+  words: readonly string[],
+  commands: readonly Command[],
+  io: CommandIo,
+): Promise<number> {
+  const [first, ...rest] = words;
+  if (first === '--version' || first === '-v') {
+    io.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  if (first === '--help' || first === '-h' || first === 'help') {
+    io.stdout.write(overview(commands));
+    return 0;
+  }
+  const command = commands.find(({ name }) => name === first);
+  if (command === undefined) {
+    const problem = first === undefined ? 'a command is missing' : `unknown command or option "${first}"`;
+    return misuse(io, problem, overview(commands));
+  }
+  let input: { options: OptionValues; positionals: string[] };
+  try {
+    input = readWords(rest, command);
+  } catch (error) {
+    return misuse(io, (error as Error).message, commandHelp(command));
+  }
+  if (input.options.help === true) {
+    io.stdout.write(commandHelp(command));
+    return 0;
+  }
+  const problem = misfit(input, command);
+  if (problem !== undefined) return misuse(io, problem, commandHelp(command));
+  return command.run({ ...input, io });
+}
+
+function readWords(words: string[], command: Command): { options: OptionValues; positionals: string[] } {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple?: boolean }> = {
+    help: { type: 'boolean', short: 'h' },
+  };
+  for (const [name, { type, short, multiple }] of Object.entries(command.options)) {
+    options[name] = {
+      type,
+      ...(short === undefined ? {} : { short }),
+      ...(multiple === undefined ? {} : { multiple }),
+    };
+  }
+  const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true, strict: true });
+  return { options: values, positionals };
+}
+
+/** What is wrong with words that parsed: a value outside its list, too many or too few positionals. */
+function misfit(
+  input: { options: OptionValues; positionals: readonly string[] },
+  command: Command,
+): string | undefined {
+  for (const [name, spec] of Object.entries(command.options)) {
+    const value = input.options[name];
+    if (spec.oneOf !== undefined && value !== undefined && !spec.oneOf.includes(String(value))) {
+      return `--${name} takes ${spec.oneOf.join(' or ')}, not "${String(value)}"`;
+    }
+  }
+  const required = command.positionals.filter((name) => !name.startsWith('['));
+  if (input.positionals.length < required.length) return `${required[input.positionals.length]} is missing`;
+  const surplus = input.positionals[command.positionals.length];
+  if (surplus !== undefined) return `unexpected argument "${surplus}"`;
+  return command.misfit?.(input);
+}
+
+function misuse(io: CommandIo, problem: string, usage: string): number {
+  io.stderr.write(`sealgate: ${problem}\n\n${usage}`);
+  return EXIT_USAGE;
+}
+
+function overview(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Usage: sealgate COMMAND [OPTION ...]
+
+Guards HTTP APIs: verifies the bearer JWT of every request and forwards what the file allows.
+
+Commands:
+${rows.join('\n')}
+
+Options:
+  --version  print the version
+  --help     print this; after a command, its options
+`;
+}
+
+function commandHelp({ name, summary, options, positionals }: Command): string {
+  const rows: [string, string][] = Object.entries(options).map(([key, spec]) => [
+    optionWords(key, spec),
+    spec.description,
+  ]);
+  rows.push(['-h, --help', 'print this']);
+  const width = Math.max(...rows.map(([words]) => words.length));
+  const lines = rows.map(([words, description]) => `  ${words.padEnd(width)}  ${description}`);
+  return `Usage: ${['sealgate', name, '[OPTION ...]', ...positionals].join(' ')}
+
+${summary.charAt(0).toUpperCase()}${summary.slice(1)}.
+
+Options:
+${lines.join('\n')}
+`;
+}
+
+function optionWords(key: string, { short, value }: OptionSpec): string {
+  const long = value === undefined ? `--${key}` : `--${key} ${value}`;
+  return short === undefined ? `    ${long}` : `-${short}, ${long}`;
+}

@@ -1,0 +1,116 @@
+import { loadConfig } from '../config/load.ts';
+import { formatProblem, type Problem } from '../config/problem.ts';
+import type { Config } from '../config/schema.ts';
+import { createGateway } from '../gateway/gateway.ts';
+import { createLogger, openLogDestination } from '../telemetry/logger.ts';
+import { CONFIG_OPTION, type Command, type CommandInput, configFile } from './command.ts';
+import type { CommandIo } from './io.ts';
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+
+/** `sealgate start`: serves until SIGTERM or SIGINT. */
+export const startCommand: Command = {
+  name: 'start',
+  summary: 'guard the APIs of the file until SIGTERM or SIGINT',
+  options: {
+    ...CONFIG_OPTION,
+    host: { type: 'string', value: 'HOST', description: 'listen here instead of listen.host' },
+    port: {
+      type: 'string',
+      value: 'PORT',
+      description: 'listen here instead of listen.port; 0 takes a free one',
+    },
+    'admin-host': { type: 'string', value: 'HOST', description: 'instead of admin.host' },
+    'admin-port': { type: 'string', value: 'PORT', description: 'instead of admin.port; 0 takes a free one' },
+    'log-level': {
+      type: 'string',
+      value: 'LEVEL',
+      oneOf: LEVELS,
+      description: `instead of log.level: ${LEVELS.join(', ')}`,
+    },
+  },
+  positionals: [],
+  misfit: ({ options }) => {
+    for (const name of ['port', 'admin-port']) {
+      const value = options[name];
+      if (value !== undefined && !isPort(String(value)))
+        return `--${name} takes a port from 0 to 65535, not "${value}"`;
+    }
+    return undefined;
+  },
+  run: start,
+};
+
+async function start(input: CommandInput): Promise<number> {
+  const { io } = input;
+  const loaded = loadConfig({ file: configFile(input), env: io.env });
+  if (loaded.config === undefined) return refuseToStart(loaded.problems, io);
+
+  const config = override(loaded.config, input);
+  const log = createLogger(config.log.level, openLogDestination());
+  const { gateway, problems } = await createGateway({ loaded, config, log });
+  if (gateway === undefined) return refuseToStart(problems, io);
+
+  const signal = firstSignal();
+  try {
+    await gateway.listen();
+  } catch (error) {
+    io.stderr.write(`sealgate: cannot listen: ${(error as Error).message}\n`);
+    return EXIT_FAILED;
+  }
+  log.info({ signal: await signal }, 'asked to end');
+  return (await gateway.drain()) === 'clean' ? EXIT_OK : EXIT_FAILED;
+}
+
+function refuseToStart(problems: readonly Problem[], io: CommandIo): number {
+  for (const problem of problems) io.stderr.write(`${formatProblem(problem)}\n`);
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  io.stderr.write(
+    `sealgate: not started: ${errors} ${errors === 1 ? 'error' : 'errors'} in the configuration\n`,
+  );
+  return EXIT_FAILED;
+}
+
+/** Resolves with the first signal that asks to end; a second one ends at once. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (asked) process.exit(EXIT_FAILED);
+      asked = true;
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+/** Lays the options of the command line over the values of the file. */
+function override(config: Config, { options }: CommandInput): Config {
+  const text = (name: string): string | undefined => options[name] as string | undefined;
+  const port = (name: string): number | undefined =>
+    text(name) === undefined ? undefined : Number(text(name));
+  return {
+    ...config,
+    listen: {
+      ...config.listen,
+      host: text('host') ?? config.listen.host,
+      port: port('port') ?? config.listen.port,
+    },
+    admin: {
+      ...config.admin,
+      host: text('admin-host') ?? config.admin.host,
+      port: port('admin-port') ?? config.admin.port,
+    },
+    log: {
+      ...config.log,
+      level: (text('log-level') as Config['log']['level'] | undefined) ?? config.log.level,
+    },
+  };
+}
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
+}

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { REFUSALS, type Refusal } from '../core/refusals.ts';
+import { discardBody } from '../http/discard-body.ts';
+import {
+  closesConnection,
+  type ProblemContext,
+  renderProblem,
+  renderProblemMessage,
+} from '../http/problem.ts';
+import type { Preflight } from '../pipeline/cors.ts';
+
+/** What an answer of the gateway itself needs to know of the request. */
+export interface AnswerContext extends ProblemContext {
+  /** What every answer to the request carries, names and values in turn. */
+  readonly answerHeaders: readonly string[];
+}
+
+/** A refused body up to this size is read and dropped, so that the connection can go on. */
+const DROPPED_BODY_BYTES = 64 * 1024;
+/** Time a client has to read its answer before a bare socket is cut. */
+const LINGER_MS = 2000;
+
+/** Answers a request with a refusal. Once another answer has begun, only the connection can say that it failed. */
+export function answerRefusal(refusal: Refusal, context: AnswerContext, res: ServerResponse): void {
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  if (res.destroyed) return;
+  const { status, headers, body } = renderProblem(refusal, context);
+  if (closesConnection(refusal)) res.shouldKeepAlive = false;
+  answer(res, { status, headers: [...headers, ...context.answerHeaders], body });
+}
+
+/** Answers a preflight in place of the backend (Fetch §3.2.2). */
+export function answerPreflight(preflight: Preflight, context: AnswerContext, res: ServerResponse): void {
+  const headers = ['x-request-id', context.requestId, ...preflight.headers, ...context.answerHeaders];
+  answer(res, { status: 204, headers, body: undefined });
+}
+
+/** Answers with a refusal on a socket that no parser owns: writes the whole message and closes. Gives the status sent. */
+export function answerSocket(refusal: Refusal, context: AnswerContext, socket: Duplex): number {
+  if (!socket.writable) {
+    socket.destroy();
+    return 0;
+  }
+  socket.end(renderProblemMessage(refusal, context));
+  // What the client still sends is dropped for a moment: a reset would overtake our answer (RFC 9112 §9.6).
+  socket.resume();
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('end', () => socket.destroy());
+  socket.once('close', () => clearTimeout(cut));
+  return REFUSALS[refusal.code].status;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: string[];
+  readonly body: string | undefined;
+}
+
+function answer(res: ServerResponse, { status, headers, body }: Answer): void {
+  const { req } = res;
+  if (leavesSurplus(req)) res.shouldKeepAlive = false;
+  if (!req.complete) discardBody(req);
+  res.writeHead(status, headers);
+  res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+/** True when reading the rest of the request costs more than a new connection, or when nobody can tell where it ends. */
+function leavesSurplus(req: IncomingMessage): boolean {
+  const { expect, 'content-length': length, 'transfer-encoding': coding } = req.headers;
+  // Whoever waits for 100 Continue may send the body or not.
+  if (expect !== undefined) return true;
+  return !req.complete && (coding !== undefined || Number(length) > DROPPED_BODY_BYTES);
+}

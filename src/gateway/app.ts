@@ -1,0 +1,54 @@
+import { type IncomingMessage, METHODS, type Server } from 'node:http';
+import httpProxy from '@fastify/http-proxy';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { GatewayResponse } from './listener.ts';
+
+/** What happens to a request: first the gate, which alone may let it on, then the forwarding. */
+export interface AppHandlers {
+  /** Decides; calls `pass` when the request may go on, and answers it otherwise. `rawTarget` is as on the request line. */
+  readonly gate: (req: IncomingMessage, res: GatewayResponse, rawTarget: string, pass: () => void) => void;
+  /** Forwards what the gate let pass. */
+  readonly forward: (req: IncomingMessage, res: GatewayResponse) => void;
+}
+
+/** The stand-in upstream that `@fastify/http-proxy` insists on; nothing is ever sent there. */
+const NO_UPSTREAM = 'http://gateway.invalid';
+
+/** Every method Node's parser knows; CONNECT never becomes a request. */
+const METHODS_SERVED = METHODS.filter((method) => method !== 'CONNECT');
+
+/**
+ * Makes the Fastify application of the client-facing listener: one registration of `@fastify/http-proxy` for the
+ * whole gateway, whose `handler` leads to our forwarder.
+ *
+ * Fastify's own router must not read the target, whose one reading is ours (`http/target.ts`): it sees `/` for
+ * every request. Every method counts as bodyless, so that no content type parser looks at a body that only
+ * streams through, nor refuses its type.
+ */
+export async function createApp(
+  makeServer: (onRequest: (req: IncomingMessage, res: GatewayResponse) => void) => Server,
+  handlers: AppHandlers,
+): Promise<FastifyInstance> {
+  const app = Fastify({
+    serverFactory: (onRequest) => makeServer(onRequest),
+    rewriteUrl: () => '/',
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    requestIdHeader: false,
+    logger: false,
+  });
+  for (const method of METHODS_SERVED) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+  app.addHook('onRequest', (request, reply, pass) => {
+    handlers.gate(request.raw, reply.raw as GatewayResponse, request.originalUrl, pass);
+  });
+  await app.register(httpProxy, {
+    upstream: NO_UPSTREAM,
+    httpMethods: METHODS_SERVED as never,
+    handler: (request, reply) => {
+      reply.hijack();
+      handlers.forward(request.raw, reply.raw as GatewayResponse);
+    },
+  });
+  await app.ready();
+  return app;
+}

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Refusal } from '../core/refusals.ts';
+import type { ForwardedFor } from '../http/forwarded.ts';
+import type { Permit } from '../pipeline/decide.ts';
+import type { ForwardObserver, ForwardResult } from '../proxy/forwarding.ts';
+import { type AccessRecord, loggedPath } from '../telemetry/access-log.ts';
+import { type AnswerContext, answerRefusal } from './answer.ts';
+import type { Generation } from './generation.ts';
+
+interface ExchangeStart {
+  readonly method: string;
+  readonly rawTarget: string;
+  readonly forwarded: ForwardedFor;
+  readonly generation: Generation;
+  /** The id that a trusted proxy gave the request; a fresh one when undefined. */
+  readonly requestId: string | undefined;
+  /** Undefined where only a bare socket is left. */
+  readonly res: ServerResponse | undefined;
+}
+
+/** What is written for a client that went away before its answer began, as nginx does. */
+const CLIENT_CLOSED_STATUS = 499;
+const NOTHING: readonly string[] = [];
+
+/** One request on its way through the gateway, and what its access line will say. */
+export class Exchange implements AnswerContext, ForwardObserver {
+  readonly method: string;
+  readonly rawTarget: string;
+  readonly forwarded: ForwardedFor;
+  /** The configuration the exchange began with; a reload does not change it. */
+  readonly generation: Generation;
+  readonly requestId: string;
+  /** Set by the gate, once, when it lets the request pass. */
+  permit: Permit | undefined = undefined;
+  answerHeaders: readonly string[] = NOTHING;
+  route: string | undefined = undefined;
+  issuer: string | undefined = undefined;
+  readonly #res: ServerResponse | undefined;
+  readonly #startedAtMs = performance.now();
+  #refusal: Refusal | undefined = undefined;
+  #upstreamMs: number | undefined = undefined;
+
+  constructor(start: ExchangeStart) {
+    this.method = start.method;
+    this.rawTarget = start.rawTarget;
+    this.forwarded = start.forwarded;
+    this.generation = start.generation;
+    this.requestId = start.requestId ?? randomUUID();
+    this.#res = start.res;
+  }
+
+  get realm(): string {
+    return this.generation.realm;
+  }
+
+  get responseHeaders(): readonly string[] {
+    return ['x-request-id', this.requestId, ...this.answerHeaders];
+  }
+
+  /** Keeps a refusal for the access line. */
+  note(refusal: Refusal): void {
+    this.#refusal = refusal;
+    this.issuer ??= refusal.issuer;
+  }
+
+  refused(refusal: Refusal, upstreamMs?: number): void {
+    this.note(refusal);
+    this.#upstreamMs = upstreamMs;
+    if (this.#res !== undefined) answerRefusal(refusal, this, this.#res);
+  }
+
+  finished({ upstreamMs, failure }: ForwardResult): void {
+    this.#upstreamMs = upstreamMs;
+    if (failure !== undefined) this.note(failure);
+  }
+
+  abandoned(upstreamMs: number): void {
+    this.#upstreamMs = upstreamMs;
+  }
+
+  /** The access line. `status` 0 stands for an answer that never began. */
+  describe(status: number): AccessRecord {
+    return {
+      requestId: this.requestId,
+      method: this.method,
+      path: loggedPath(this.rawTarget),
+      status: status === 0 ? CLIENT_CLOSED_STATUS : status,
+      route: this.route,
+      code: this.#refusal?.code ?? 'allow',
+      reason: this.#refusal?.reason,
+      issuer: this.issuer,
+      client: this.forwarded.client,
+      durationMs: roundMs(performance.now() - this.#startedAtMs),
+      upstreamMs: this.#upstreamMs === undefined ? undefined : roundMs(this.#upstreamMs),
+      subject: undefined,
+    };
+  }
+}
+
+function roundMs(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http';
+import type { Config } from '../config/schema.ts';
+import { type Refusal, refuse } from '../core/refusals.ts';
+
+/**
+ * What Node's strict parser lets through and we do not, because a backend may read it otherwise:
+ * more header fields than allowed (Node would drop the rest), and any transfer coding but a lone `chunked`
+ * (RFC 9112 §6.1), which HTTP/1.0 does not have at all.
+ */
+export function framingFault(req: IncomingMessage, limits: Config['listen']['limits']): Refusal | undefined {
+  if (req.rawHeaders.length > limits.headers * 2) {
+    return refuse('headers_too_large', 'more header fields than listen.limits.headers allows');
+  }
+  const transferEncoding = req.headers['transfer-encoding'];
+  if (transferEncoding === undefined) return undefined;
+  if (transferEncoding.toLowerCase() !== 'chunked') {
+    return refuse('bad_request', 'Transfer-Encoding is not exactly chunked');
+  }
+  if (req.httpVersionMinor === 0 && req.httpVersionMajor === 1) {
+    return refuse('bad_request', 'Transfer-Encoding in an HTTP/1.0 request');
+  }
+  if (req.headers['content-length'] !== undefined) {
+    return refuse('bad_request', 'both Content-Length and Transfer-Encoding');
+  }
+  return undefined;
+}

@@ -1,0 +1,110 @@
+import type { LoadedConfig } from '../config/load.ts';
+import type { PathProblem, Problem } from '../config/problem.ts';
+import type { Config } from '../config/schema.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { compileTrustedProxies, type TrustedProxies } from '../http/forwarded.ts';
+import { compileGate } from '../pipeline/compile-gate.ts';
+import type { Gate } from '../pipeline/decide.ts';
+import { createMemoryLimitStore, type LimitStore } from '../pipeline/limit-store.ts';
+import { compileUpstreams } from '../proxy/compile-upstreams.ts';
+import { compileForwardings, type RouteForwarding } from '../proxy/plan-forward.ts';
+import type { Upstream } from '../proxy/upstream.ts';
+import { compileIssuers } from '../tokens/compile-issuers.ts';
+import { createKeyStorePool, type KeyStorePool } from '../tokens/key-store-pool.ts';
+import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
+
+/** One configuration, compiled: immutable, and swapped whole by a reload. */
+export interface Generation {
+  readonly config: Config;
+  readonly gate: Gate;
+  readonly verifier: LiveTokenVerifier;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** Beside `gate.routes`, by index. */
+  readonly forwarding: readonly RouteForwarding[];
+  readonly trustedProxies: TrustedProxies | undefined;
+  /** The `realm` of challenges. */
+  readonly realm: string;
+  /** Absolute paths of the files it was made of besides the configuration itself, for watching. */
+  readonly files: readonly string[];
+}
+
+/** What outlives a configuration: a reload gives it to the next one. */
+export interface Lasting {
+  readonly clock: Clock;
+  readonly keyStores: KeyStorePool;
+  readonly limitStore: LimitStore;
+}
+
+export interface CompileOptions {
+  readonly loaded: LoadedConfig;
+  readonly config: Config;
+  readonly lasting: Lasting;
+  /** The upstreams in force; those whose settings did not change are carried over with their connections. */
+  readonly previousUpstreams?: ReadonlyMap<string, Upstream> | undefined;
+}
+
+export interface Compiled {
+  /** Undefined when `problems` has an error. */
+  readonly generation: Generation | undefined;
+  readonly problems: readonly Problem[];
+}
+
+const TOKEN_CACHE_BYTES = 32 * 1024 ** 2;
+
+/** Compiles a valid file into what serves requests. Everything a request needs is resolved here, once. */
+export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
+  const { loaded } = options;
+  const { generation, problems: found } = await compile(options);
+  const problems = loaded.report(found);
+  if (problems.every(({ severity }) => severity !== 'error')) return { generation, problems };
+  generation.verifier.close();
+  return { generation: undefined, problems };
+}
+
+/** What compiling the file shows beyond the rules of its keys; keeps and connects nothing. */
+export async function findProblems(
+  loaded: LoadedConfig & { readonly config: Config },
+): Promise<readonly PathProblem[]> {
+  const limitStore = createMemoryLimitStore();
+  const lasting = { clock: systemClock, keyStores: createKeyStorePool(), limitStore };
+  const { generation, problems } = await compile({ loaded, config: loaded.config, lasting });
+  generation.verifier.close();
+  await Promise.all([...generation.upstreams.values()].map((upstream) => upstream.destroy()));
+  return problems;
+}
+
+/** A generation with an error among its problems must not serve. */
+async function compile({ loaded, config, lasting, previousUpstreams }: CompileOptions): Promise<{
+  readonly generation: Generation;
+  readonly problems: readonly PathProblem[];
+}> {
+  const { resolvePath } = loaded;
+  const issuers = compileIssuers(config, { resolvePath });
+  const verifier = createTokenVerifier({
+    issuers: issuers.issuers,
+    clock: lasting.clock,
+    tokenBytes: config.listen.limits.tokenBytes,
+    cacheBytes: TOKEN_CACHE_BYTES,
+    pool: lasting.keyStores,
+  });
+  const { gate, problems } = await compileGate({ config, verifier, limitStore: lasting.limitStore });
+  const upstreams = compileUpstreams(config, {
+    resolvePath,
+    ...(previousUpstreams === undefined ? {} : { previous: previousUpstreams }),
+  });
+  const generation: Generation = {
+    config,
+    gate,
+    verifier,
+    upstreams: upstreams.upstreams,
+    forwarding: compileForwardings(config, gate.routes, upstreams.upstreams),
+    trustedProxies: compileTrustedProxies(config.listen.trustedProxies),
+    realm: realmOf(config),
+    files: [...loaded.files, ...issuers.files, ...upstreams.files],
+  };
+  return { generation, problems: [...issuers.problems, ...problems, ...upstreams.problems] };
+}
+
+function realmOf({ listen }: Config): string {
+  return listen.publicUrl === undefined ? 'sealgate' : new URL(listen.publicUrl).host;
+}

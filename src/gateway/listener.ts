@@ -1,0 +1,128 @@
+import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Config } from '../config/schema.ts';
+import { type Refusal, refuse } from '../core/refusals.ts';
+import type { Exchange } from './exchange.ts';
+
+type Limits = Config['listen']['limits'];
+
+/** What the rest of the gateway does with what arrives. */
+export interface ListenerEvents {
+  /** A request, also one that asked for an upgrade we ignore or waits for `100 Continue`. */
+  readonly request: (req: IncomingMessage, res: GatewayResponse) => void;
+  /** A WebSocket handshake; no parser owns the socket any more. */
+  readonly upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void;
+  /** What could not be parsed as a request, or was CONNECT: to be answered on the bare socket. */
+  readonly unparsed: (refusal: Refusal, socket: Duplex, req: IncomingMessage | undefined) => void;
+  /** The body of a request broke while its answer had not begun. */
+  readonly brokenBody: (refusal: Refusal, res: GatewayResponse) => void;
+}
+
+/** Idle time of a client connection; above the 60 s that load balancers keep theirs, so they close first. */
+const KEEP_ALIVE_MS = 75_000;
+
+/**
+ * Only a WebSocket handshake is an upgrade to us; any other `Upgrade` (Java's default `h2c`, for one) is ignored
+ * and the request served as it is (RFC 9110 §7.8). Node's parser asks this property once the headers are in.
+ */
+class Request extends IncomingMessage {
+  private offered: boolean | null = null;
+
+  get upgrade(): boolean {
+    return this.offered === true && (this.method === 'CONNECT' || isWebSocketHandshake(this));
+  }
+
+  set upgrade(offered: boolean | null) {
+    this.offered = offered;
+  }
+}
+
+/** A response that carries the record of its exchange from the gate to the forwarder and the log. */
+export class GatewayResponse extends ServerResponse {
+  exchange: Exchange | undefined = undefined;
+}
+
+function isWebSocketHandshake(req: IncomingMessage): boolean {
+  return req.headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/** Makes the client-facing HTTP/1.1 server: strict parsing, every limit of the file, and our own answers to parser errors. */
+export function createListener(limits: Limits, events: ListenerEvents): Server {
+  const server = createServer({
+    IncomingMessage: Request as typeof IncomingMessage,
+    ServerResponse: GatewayResponse,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headerTimeout,
+    // A total would cut long legal uploads; the idle time of bodies is judged while forwarding.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(1000, Math.max(50, Math.floor(limits.headerTimeout / 4))),
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    noDelay: true,
+    insecureHTTPParser: false,
+    // We judge Host ourselves, with a body that explains.
+    requireHostHeader: false,
+  });
+  // Node drops what exceeds this without a word, so one more than the limit must get through to be refused.
+  server.maxHeadersCount = limits.headers + 1;
+  server.maxConnections = limits.connections;
+
+  const latest = new WeakMap<Duplex, GatewayResponse>();
+  const onRequest = (req: IncomingMessage, res: GatewayResponse): void => {
+    latest.set(req.socket, res);
+    events.request(req, res);
+  };
+
+  server.on('request', onRequest);
+  server.on('checkContinue', onRequest);
+  server.on('checkExpectation', onRequest);
+  server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
+    // A parser that hands a socket over leaves it without an error listener.
+    socket.on('error', () => socket.destroy());
+    afterResponse(latest.get(socket), () => events.upgrade(req, socket, head));
+  });
+  server.on('connect', (req: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => socket.destroy());
+    const refusal = refuse('method_not_allowed', 'CONNECT is not a method of this gateway', { allow: [] });
+    afterResponse(latest.get(socket), () => events.unparsed(refusal, socket, req));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const res = latest.get(socket);
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    // What broke is the body of the latest request: once its answer has begun, only the connection can say so.
+    if (res !== undefined && !res.req.complete && res.headersSent && !res.writableFinished) {
+      socket.destroy();
+      return;
+    }
+    const refusal = parserRefusal(error);
+    if (res !== undefined && !res.req.complete && !res.headersSent) events.brokenBody(refusal, res);
+    else afterResponse(res, () => events.unparsed(refusal, socket, undefined));
+  });
+  return server as unknown as Server;
+}
+
+/** Runs `then` once the response before it on the connection is out, so that pipelined answers keep their order. */
+function afterResponse(res: GatewayResponse | undefined, then: () => void): void {
+  if (res === undefined || res.writableFinished || res.destroyed) then();
+  else res.once('finish', then);
+}
+
+/** Which refusal an error of Node's HTTP parser or its timers is. Its own text may quote the request, so only its code is told. */
+function parserRefusal(error: NodeJS.ErrnoException): Refusal {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return refuse('headers_too_large', 'the header fields exceed listen.limits.headerBytes');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return refuse('bad_request', 'the chunk extensions of the body are too large');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return refuse('request_timeout', 'the header fields took longer than listen.limits.headerTimeout');
+    default:
+      return refuse(
+        'bad_request',
+        `not HTTP/1.1 as this gateway reads it (${error.code ?? 'unknown error'})`,
+      );
+  }
+}

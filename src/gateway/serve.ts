@@ -1,0 +1,159 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
+import { resolveForwarded } from '../http/forwarded.ts';
+import { type Decision, decide } from '../pipeline/decide.ts';
+import { forward } from '../proxy/forward.ts';
+import { planForward, type RouteForwarding } from '../proxy/plan-forward.ts';
+import type { AccessRecord } from '../telemetry/access-log.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { answerPreflight, answerSocket } from './answer.ts';
+import type { AppHandlers } from './app.ts';
+import { Exchange } from './exchange.ts';
+import { framingFault } from './framing.ts';
+import type { Generation } from './generation.ts';
+import type { ListenerEvents } from './listener.ts';
+
+/** What serving needs of the running gateway. `current` changes at a reload; an exchange keeps the one it began with. */
+export interface ServeContext {
+  readonly current: () => Generation;
+  readonly isDraining: () => boolean;
+  readonly log: Logger;
+  readonly record: (record: AccessRecord) => void;
+}
+
+/**
+ * Serves requests: the gate, the forwarding, refusals and the access line of each. The order of the steps of a
+ * decision is in `pipeline/decide.ts`; here is only what needs a socket.
+ */
+export function createServing(context: ServeContext): AppHandlers & Omit<ListenerEvents, 'request'> {
+  return {
+    gate(req, res, rawTarget, pass) {
+      const exchange = begin({ req, socket: req.socket, rawTarget, res });
+      res.exchange = exchange;
+      res.once('close', () => context.record(exchange.describe(res.headersSent ? res.statusCode : 0)));
+      if (context.isDraining()) res.shouldKeepAlive = false;
+
+      const fault = framingFault(req, exchange.generation.config.listen.limits);
+      if (fault !== undefined) {
+        exchange.refused(fault);
+        return;
+      }
+      judge({ req, exchange, isUpgrade: false }, (outcome) => {
+        if (isRefusal(outcome)) exchange.refused(outcome);
+        else if ('preflight' in outcome) answerPreflight(outcome, exchange, res);
+        else if (!expectsOnlyContinue(req)) exchange.refused(UNMET_EXPECTATION);
+        else pass();
+      });
+    },
+
+    forward(req, res) {
+      const { exchange } = res;
+      if (exchange?.permit === undefined) throw new Error('a request reached the forwarder without a permit');
+      const { permit, generation } = exchange;
+      const forwarding = generation.forwarding[permit.route.index] as RouteForwarding;
+      if (req.headers.expect !== undefined) res.writeContinue();
+      const plan = planForward(permit, forwarding, exchange);
+      forward({ plan, req, res, upstream: forwarding.upstream, observer: exchange });
+    },
+
+    upgrade(req, socket) {
+      const exchange = begin({ req, socket, rawTarget: req.url ?? '' });
+      judge({ req, exchange, isUpgrade: true }, (outcome) =>
+        refuseOn(socket, isRefusal(outcome) ? outcome : NO_UPGRADE, exchange),
+      );
+    },
+
+    unparsed(refusal, socket, req) {
+      refuseOn(
+        socket as Socket,
+        refusal,
+        begin({ req, socket: socket as Socket, rawTarget: req?.url ?? '' }),
+      );
+    },
+
+    brokenBody(refusal, res) {
+      res.exchange?.refused(refusal);
+    },
+  };
+
+  function begin({ req, socket, rawTarget, res }: Beginning): Exchange {
+    const generation = context.current();
+    const { trustedProxies } = generation;
+    const peer = socket.remoteAddress ?? '';
+    const forwarded = resolveForwarded(
+      {
+        peer,
+        encrypted: 'encrypted' in socket,
+        host: req?.headers.host,
+        port: socket.localPort ?? 0,
+        rawHeaders: req?.rawHeaders ?? [],
+      },
+      trustedProxies,
+    );
+    const requestId = trustedProxies?.has(peer) ? saneRequestId(req?.headers['x-request-id']) : undefined;
+    return new Exchange({ method: req?.method ?? '', rawTarget, forwarded, generation, requestId, res });
+  }
+
+  /** Runs the decision; settled in the same tick unless keys must be waited for. No failure is ever "allow". */
+  function judge(
+    { req, exchange, isUpgrade }: { req: IncomingMessage; exchange: Exchange; isUpgrade: boolean },
+    then: (outcome: Decision['outcome']) => void,
+  ): void {
+    const fail = (error: unknown): void => {
+      context.log.error({ err: error, requestId: exchange.requestId }, 'the decision failed');
+      then(refuse('internal', 'the decision failed'));
+    };
+    const settle = ({ route, outcome, answerHeaders }: Decision): void => {
+      exchange.route = route?.name;
+      if (answerHeaders !== undefined) exchange.answerHeaders = answerHeaders;
+      if (!isRefusal(outcome) && !('preflight' in outcome)) {
+        exchange.permit = outcome;
+        exchange.issuer = outcome.token?.issuer;
+      }
+      then(outcome);
+    };
+    let decision: Decision | Promise<Decision>;
+    try {
+      decision = decide(exchange.generation.gate, {
+        method: exchange.method,
+        rawTarget: exchange.rawTarget,
+        rawHeaders: req.rawHeaders,
+        httpVersion: req.httpVersion,
+        clientAddress: exchange.forwarded.client,
+        isUpgrade,
+      });
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    if (decision instanceof Promise) decision.then(settle, fail);
+    else settle(decision);
+  }
+
+  function refuseOn(socket: Socket, refusal: Refusal, exchange: Exchange): void {
+    exchange.note(refusal);
+    context.record(exchange.describe(answerSocket(refusal, exchange, socket)));
+  }
+}
+
+interface Beginning {
+  readonly req: IncomingMessage | undefined;
+  readonly socket: Socket;
+  readonly rawTarget: string;
+  readonly res?: ServerResponse;
+}
+
+/** An id that a proxy gave: as long and as plain as ids are, so that no log or header has to fear it. */
+function saneRequestId(id: string | string[] | undefined): string | undefined {
+  return typeof id === 'string' && /^[\w.:+/=-]{1,128}$/.test(id) ? id : undefined;
+}
+
+const UNMET_EXPECTATION = refuse('expectation_failed', 'Expect has a value other than 100-continue');
+const NO_UPGRADE = refuse('upgrade_refused', 'the route does not set websocket: true');
+
+/** RFC 9110 §10.1.1: 100-continue is the only expectation there is. */
+function expectsOnlyContinue(req: IncomingMessage): boolean {
+  const { expect } = req.headers;
+  return expect === undefined || expect.toLowerCase() === '100-continue';
+}
