@@ -1,4 +1,4 @@
-// Builds dist/main.js: one ES module of our own code; dependencies stay in node_modules.
+// Builds dist/main.js: our own code, with what a command needs in chunks of their own; dependencies stay in node_modules.
 import { chmod } from 'node:fs/promises';
 import { build } from 'esbuild';
 
@@ -6,6 +6,8 @@ await build({
   entryPoints: ['src/main.ts'],
   outdir: 'dist',
   bundle: true,
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
   packages: 'external',
   format: 'esm',
   platform: 'node',

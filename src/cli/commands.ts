@@ -1,8 +1,36 @@
-import { runCheck } from './check.ts';
 import { CONFIG_OPTION, type Command, configFile, FORMAT_OPTION } from './command.ts';
-import { compileCheck } from './compile-check.ts';
-import { runSchema } from './schema.ts';
-import { startCommand } from './start.ts';
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/*
+ * What a command does is loaded when it is asked for: nobody waits for the whole gateway to see a version or a help text.
+ */
+
+const startCommand: Command = {
+  name: 'start',
+  summary: 'guard the APIs of the file until SIGTERM or SIGINT',
+  options: {
+    ...CONFIG_OPTION,
+    host: { type: 'string', value: 'HOST', description: 'listen here instead of listen.host' },
+    port: { type: 'string', value: 'PORT', description: 'instead of listen.port; 0 takes a free one' },
+    'admin-host': { type: 'string', value: 'HOST', description: 'instead of admin.host' },
+    'admin-port': { type: 'string', value: 'PORT', description: 'instead of admin.port; 0 takes a free one' },
+    'log-level': {
+      type: 'string',
+      value: 'LEVEL',
+      oneOf: LEVELS,
+      description: `instead of log.level: ${LEVELS.join(', ')}`,
+    },
+  },
+  positionals: [],
+  misfit: ({ options }) => {
+    const misfit = ['port', 'admin-port'].find((name) => !isPortOrAbsent(options[name]));
+    return misfit === undefined
+      ? undefined
+      : `--${misfit} takes a port from 0 to 65535, not "${String(options[misfit])}"`;
+  },
+  run: async (input) => (await import('./start.ts')).runStart(input),
+};
 
 const checkCommand: Command = {
   name: 'check',
@@ -15,8 +43,12 @@ const checkCommand: Command = {
     ...FORMAT_OPTION,
   },
   positionals: [],
-  run: (input) => {
+  run: async (input) => {
     const { options, io } = input;
+    const [{ runCheck }, { compileCheck }] = await Promise.all([
+      import('./check.ts'),
+      import('./compile-check.ts'),
+    ]);
     return runCheck(
       {
         file: configFile(input),
@@ -36,8 +68,12 @@ const schemaCommand: Command = {
   summary: 'print the JSON Schema of the file',
   options: {},
   positionals: [],
-  run: async ({ io }) => runSchema(io),
+  run: async ({ io }) => (await import('./schema.ts')).runSchema(io),
 };
 
 /** Every command of `sealgate`, in the order of the help. */
 export const COMMANDS: readonly Command[] = [startCommand, checkCommand, schemaCommand];
+
+function isPortOrAbsent(value: unknown): boolean {
+  return value === undefined || (/^\d{1,5}$/.test(String(value)) && Number(value) <= 65_535);
+}

@@ -3,47 +3,14 @@ import { formatProblem, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { createLogger, openLogDestination } from '../telemetry/logger.ts';
-import { CONFIG_OPTION, type Command, type CommandInput, configFile } from './command.ts';
+import { type CommandInput, configFile } from './command.ts';
 import type { CommandIo } from './io.ts';
 
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 
-/** `sealgate start`: serves until SIGTERM or SIGINT. */
-export const startCommand: Command = {
-  name: 'start',
-  summary: 'guard the APIs of the file until SIGTERM or SIGINT',
-  options: {
-    ...CONFIG_OPTION,
-    host: { type: 'string', value: 'HOST', description: 'listen here instead of listen.host' },
-    port: {
-      type: 'string',
-      value: 'PORT',
-      description: 'listen here instead of listen.port; 0 takes a free one',
-    },
-    'admin-host': { type: 'string', value: 'HOST', description: 'instead of admin.host' },
-    'admin-port': { type: 'string', value: 'PORT', description: 'instead of admin.port; 0 takes a free one' },
-    'log-level': {
-      type: 'string',
-      value: 'LEVEL',
-      oneOf: LEVELS,
-      description: `instead of log.level: ${LEVELS.join(', ')}`,
-    },
-  },
-  positionals: [],
-  misfit: ({ options }) => {
-    for (const name of ['port', 'admin-port']) {
-      const value = options[name];
-      if (value !== undefined && !isPort(String(value)))
-        return `--${name} takes a port from 0 to 65535, not "${value}"`;
-    }
-    return undefined;
-  },
-  run: start,
-};
-
-async function start(input: CommandInput): Promise<number> {
+/** `sealgate start`: serves until SIGTERM or SIGINT. Gives 0 after a clean drain, 1 when it could not start or had to cut. */
+export async function runStart(input: CommandInput): Promise<number> {
   const { io } = input;
   const loaded = loadConfig({ file: configFile(input), env: io.env });
   if (loaded.config === undefined) return refuseToStart(loaded.problems, io);
@@ -109,8 +76,4 @@ function override(config: Config, { options }: CommandInput): Config {
       level: (text('log-level') as Config['log']['level'] | undefined) ?? config.log.level,
     },
   };
-}
-
-function isPort(text: string): boolean {
-  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
 }
