@@ -16,17 +16,19 @@ export interface DiscoveryOptions {
  * @throws FetchFailure naming each place that was asked
  */
 export async function discoverJwksUri(options: DiscoveryOptions): Promise<URL> {
-  const failures: string[] = [];
+  const failures: FetchFailure[] = [];
   for (const url of metadataUrls(options.issuer)) {
     try {
       return readJwksUri(await options.fetchDocument(url), url, options);
     } catch (error) {
-      if (!(error instanceof FetchFailure) || !error.answered) throw error;
-      failures.push(error.message);
+      if (!(error instanceof FetchFailure) || error.kind === 'unreachable') throw error;
+      failures.push(error);
     }
   }
-  if (options.keysPath !== undefined) return new URL(trimSlash(options.issuer) + options.keysPath);
-  throw new FetchFailure(`no metadata: ${failures.join('; ')}`, true);
+  const wrong = failures.some(({ kind }) => kind === 'wrong');
+  if (options.keysPath !== undefined && !wrong) return new URL(trimSlash(options.issuer) + options.keysPath);
+  const messages = failures.map(({ message }) => message).join('; ');
+  throw new FetchFailure(`no metadata: ${messages}`, wrong ? 'wrong' : 'refused');
 }
 
 /** The two places of metadata, for an issuer with or without a path. */
@@ -44,7 +46,7 @@ function trimSlash(text: string): string {
 }
 
 function readJwksUri({ json }: FetchedJson, from: URL, options: DiscoveryOptions): URL {
-  const fail = (reason: string) => new FetchFailure(`${from.origin}${from.pathname}: ${reason}`, true);
+  const fail = (reason: string) => new FetchFailure(`${from.origin}${from.pathname}: ${reason}`, 'wrong');
   if (json.issuer !== options.issuer) {
     const near = typeof json.issuer === 'string' && trimSlash(json.issuer) === trimSlash(options.issuer);
     throw fail(

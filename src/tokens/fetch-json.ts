@@ -13,12 +13,15 @@ export interface FetchedJson {
 /** Why a document could not be had, in words for the operator. */
 export class FetchFailure extends Error {
   override readonly name = 'FetchFailure';
-  /** False when nothing answered at all, so that asking for another path would be in vain. */
-  readonly answered: boolean;
+  /**
+   * `unreachable`: nothing complete came, so that asking for another path would be in vain. `refused`: an answer, but no
+   * document. `wrong`: a document that must not be believed.
+   */
+  readonly kind: 'unreachable' | 'refused' | 'wrong';
 
-  constructor(message: string, answered: boolean) {
+  constructor(message: string, kind: FetchFailure['kind']) {
     super(message);
-    this.answered = answered;
+    this.kind = kind;
   }
 }
 
@@ -44,12 +47,12 @@ export async function fetchJson(url: URL, options: FetchOptions): Promise<Fetche
       signal: options.signal,
     });
   } catch (error) {
-    throw new FetchFailure(`${place}: ${describeError(error, options.signal)}`, false);
+    throw new FetchFailure(`${place}: ${describeError(error, options.signal)}`, 'unreachable');
   }
   const { statusCode, headers, body } = response;
   const fail = (reason: string): never => {
     body.on('error', ignore).destroy();
-    throw new FetchFailure(`${place}: ${reason}`, true);
+    throw new FetchFailure(`${place}: ${reason}`, 'refused');
   };
   if (statusCode >= 300 && statusCode < 400) fail(`answered ${statusCode}; redirects are refused`);
   if (statusCode !== 200) fail(`answered ${statusCode} instead of 200`);
@@ -62,7 +65,7 @@ export async function fetchJson(url: URL, options: FetchOptions): Promise<Fetche
   try {
     text = await readText(body, options.maxBytes);
   } catch (error) {
-    throw new FetchFailure(`${place}: ${describeError(error, options.signal)}`, false);
+    throw new FetchFailure(`${place}: ${describeError(error, options.signal)}`, 'unreachable');
   }
   if (text === undefined) return fail(`the answer is longer than ${options.maxBytes} bytes`);
   const json = parseObject(text);

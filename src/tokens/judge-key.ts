@@ -55,9 +55,7 @@ export function judgeKey(member: unknown, accepted: ReadonlySet<string>): Judged
     return { report: describeKey(jwk, 'skipped', reason, bits), usable: undefined };
   }
   const keyIssuer = typeof jwk.issuer === 'string' ? jwk.issuer : undefined;
-  const fingerprint = createHash('sha256')
-    .update(JSON.stringify([publicJwk, keyIssuer]))
-    .digest('base64url');
+  const fingerprint = createHash('sha256').update(JSON.stringify(publicJwk)).digest('base64url');
   return {
     report: describeKey(jwk, 'usable', undefined, bits),
     usable: { jwk: publicJwk, algorithms, keyObject, keyIssuer, fingerprint },
@@ -101,7 +99,7 @@ function algorithmsFor(jwk: Record<string, unknown>): Algorithm[] {
   });
 }
 
-const PUBLIC_MEMBERS = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e'] as const;
+const PUBLIC_MEMBERS = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e', 'issuer'] as const;
 
 function copyPublic(jwk: Record<string, unknown>): UsableKey['jwk'] {
   const copy: Record<string, string> = {};

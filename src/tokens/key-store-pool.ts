@@ -1,21 +1,20 @@
-import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { CompiledIssuer } from './compiled-issuer.ts';
-import { createKeyStore, type KeyStatus, type KeyStore } from './key-store.ts';
+import type { CompiledIssuer, KeySource } from './compiled-issuer.ts';
+import { createKeyLog, type KeyLog } from './key-log.ts';
+import { loadSeed } from './key-seed.ts';
+import { createKeySnapshot } from './key-snapshot.ts';
+import { createKeyStore, type KeyStore, type LoadedKeys } from './key-store.ts';
 import { createKeyTransport } from './key-transport.ts';
 import { createKeyLoader } from './load-keys.ts';
 import { type Scheduler, systemScheduler } from './scheduler.ts';
 import { createStaticKeyStore } from './static-key-store.ts';
 
-/** What the key stores report, one line at each change of state. Fits a pino logger. */
-export interface KeyLog {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-}
-
-/** Keeps key stores across reloads of the file, so that keys stay warm. */
+/** Keeps key stores across reloads of the file, so that keys stay warm. One per process. */
 export interface KeyStorePool {
-  /** Gives the store of this issuer: the one in use where nothing about its keys has changed. Pair with `release`. */
+  /**
+   * Gives the store of this issuer: the one in use where nothing about its keys has changed; else a new one, which goes on with the
+   * keys of the old one where they come from the same place. Pair with `release`.
+   */
   acquire(issuer: CompiledIssuer): KeyStore;
   /** Closes the store when nobody uses it any more. */
   release(store: KeyStore): void;
@@ -24,6 +23,7 @@ export interface KeyStorePool {
 export interface KeyStorePoolOptions {
   readonly clock?: Clock;
   readonly scheduler?: Scheduler;
+  /** 0 to 1. */
   readonly random?: () => number;
   readonly log?: KeyLog;
   /** Where HTTPS_PROXY and NO_PROXY are read from. */
@@ -31,46 +31,68 @@ export interface KeyStorePoolOptions {
 }
 
 interface Lease {
+  /** The same for issuers that can share a store. */
   readonly key: string;
+  /** The same for issuers whose keys come from the same place. */
+  readonly origin: string;
   readonly store: KeyStore;
   readonly closeTransport: () => void;
   users: number;
 }
 
-/** Makes an empty pool. One per process; each generation of the configuration borrows from it. */
+type Opened = Pick<Lease, 'store' | 'closeTransport'>;
+
+/** Makes an empty pool; each generation of the configuration borrows from it. */
 export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStorePool {
-  const { clock = systemClock, scheduler = systemScheduler, random = Math.random, log } = options;
+  const { clock = systemClock, scheduler = systemScheduler, random = Math.random } = options;
   const leases = new Map<string, Lease>();
 
-  function open(issuer: CompiledIssuer, key: string): Lease {
-    const { source } = issuer;
-    if (source.kind === 'static') {
-      return { key, store: createStaticKeyStore(source.judged), closeTransport: () => {}, users: 0 };
+  function openRemote(issuer: CompiledIssuer, source: RemoteSource, origin: string): Opened {
+    const log = createKeyLog(options.log, issuer.name);
+    const { ca, snapshot: path } = issuer.keys;
+    const dispatcher = createKeyTransport({ ca, env: options.env ?? process.env });
+    const snapshot =
+      path === undefined ? undefined : createKeySnapshot({ path, issuer, onIgnored: log.ignored });
+
+    async function seed(): Promise<LoadedKeys | undefined> {
+      const before = [...leases.values()].find((lease) => lease.origin === origin && lease.store !== store);
+      const record = before?.store.record() ?? (await snapshot?.read());
+      const seeded = record && (await loadSeed(record, issuer, clock));
+      if (typeof seeded !== 'string') return seeded;
+      log.ignored(seeded);
+      return undefined;
     }
-    const dispatcher: Dispatcher = createKeyTransport({
-      ca: issuer.keys.ca,
-      env: options.env ?? process.env,
-    });
+
     const store = createKeyStore({
       settings: issuer.keys,
       clock,
       scheduler,
       random,
-      load: createKeyLoader({ issuer, source, dispatcher, clock }),
-      onState: (status) => log && logState(log, issuer.name, status),
+      load: createKeyLoader({ issuer, source, dispatcher, clock, scheduler }),
+      seed,
+      onState: log.state,
+      onLoaded: ({ set, fetchedAtMs }) => {
+        log.keys(set);
+        snapshot?.write({ jwks: set.jwks, fetchedAtMs }).then(log.written, log.unwritten);
+      },
     });
-    return { key, store, closeTransport: () => void dispatcher.destroy(), users: 0 };
+    return { store, closeTransport: () => void dispatcher.destroy() };
+  }
+
+  function open(issuer: CompiledIssuer, key: string): Lease {
+    const { source } = issuer;
+    const origin = JSON.stringify([issuer.issuers, source]);
+    const opened =
+      source.kind === 'static'
+        ? { store: createStaticKeyStore(source.judged), closeTransport: () => {} }
+        : openRemote(issuer, source, origin);
+    return { ...opened, key, origin, users: 0 };
   }
 
   return {
     acquire(issuer) {
-      const key = JSON.stringify([
-        issuer.name,
-        issuer.issuers,
-        issuer.source,
-        issuer.keys,
-        [...issuer.algorithms],
-      ]);
+      const { name, issuers, source, keys, algorithms } = issuer;
+      const key = JSON.stringify([name, issuers, source, keys, [...algorithms]]);
       const lease = leases.get(key) ?? open(issuer, key);
       leases.set(key, lease);
       lease.users += 1;
@@ -88,11 +110,4 @@ export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStoreP
   };
 }
 
-function logState(log: KeyLog, issuer: string, status: KeyStatus): void {
-  const { state, keys, ageMs, lastError } = status;
-  const details = { issuer, state, keys, ageMs, lastError };
-  if (state === 'fresh') log.info(details, 'keys are fresh');
-  else if (state === 'stale') log.warn(details, 'keys cannot be refreshed; the last good ones serve');
-  else if (state === 'expired') log.warn(details, 'keys are too old to serve; tokens of this issuer get 503');
-  else log.warn(details, 'keys cannot be fetched; tokens of this issuer get 503');
-}
+type RemoteSource = Exclude<KeySource, { kind: 'static' }>;

@@ -15,6 +15,14 @@ export interface LoadedKeys {
   readonly maxAgeSeconds: number | undefined;
 }
 
+/** Keys as they can be kept elsewhere: on disk, or in the store that takes over. */
+export interface KeyRecord {
+  /** Public members only. */
+  readonly jwks: readonly unknown[];
+  /** By the wall clock. */
+  readonly fetchedAtMs: number;
+}
+
 /** How it stands with the keys of one issuer. */
 export interface KeyStatus {
   /**
@@ -50,6 +58,8 @@ export interface KeyStore {
   /** Fetches now, or joins the fetch that is under way. Never rejects: the status says how it went. */
   refresh(): Promise<void>;
   status(): KeyStatus;
+  /** What another store could go on with. */
+  record(): KeyRecord | undefined;
   close(): void;
 }
 
@@ -212,10 +222,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   return {
     async start() {
       const seeded = await options.seed?.();
-      if (seeded !== undefined && current === undefined) {
-        adopt(seeded);
-        reportState();
-      }
+      if (seeded !== undefined && current === undefined) adopt(seeded);
       const first = attempt();
       if (current === undefined) await first;
     },
@@ -248,6 +255,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     },
     refresh: attempt,
     status,
+    record: () => current && { jwks: current.set.jwks, fetchedAtMs: current.fetchedAtMs },
     close() {
       closed = true;
       cancelTimer?.();

@@ -36,6 +36,7 @@ export function createStaticKeyStore(judged: JudgedSet): KeyStore {
       fetches: 0,
       failures: 0,
     }),
+    record: () => undefined,
     close() {},
   };
 }

@@ -1,7 +1,8 @@
 import { configSchema, type IssuerConfig } from '../../src/config/schema.ts';
 import { isRefusal } from '../../src/core/refusals.ts';
 import { type CompiledIssuers, compileIssuers } from '../../src/tokens/compile-issuers.ts';
-import { createKeyStorePool, type KeyLog } from '../../src/tokens/key-store-pool.ts';
+import type { KeyLog } from '../../src/tokens/key-log.ts';
+import { createKeyStorePool } from '../../src/tokens/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier, type TokenOutcome } from '../../src/tokens/verifier.ts';
 import { type FrozenTime, freezeTime } from './frozen-time.ts';
 import type { SigningKey } from './mint.ts';
