@@ -1,0 +1,137 @@
+import type { Page } from 'playwright-core';
+import t, { type Test } from 'tap';
+import { startStand } from '../../demo/stand.ts';
+import { browserMissing, launchBrowser } from '../support/browser.ts';
+
+/** Sends a request by its button and reads the newest answer. */
+async function press(
+  page: Page,
+  label: string,
+): Promise<{ status: string | null; text: string | null; failed: string }> {
+  const before = await page.locator('#answers > li').count();
+  await page.getByRole('button', { name: label, exact: true }).click();
+  await page.locator('#answers > li').nth(before).waitFor();
+  const newest = page.locator('#answers > li').first();
+  return {
+    status: await newest.locator('.status').textContent(),
+    text: await newest.textContent(),
+    failed: (await newest.locator('.steps .failed').allTextContents()).join(),
+  };
+}
+
+async function logIn(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByLabel('Your name').fill(name);
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await page.locator('#access_token').waitFor();
+}
+
+t.test('a person walks through the demo page in a browser', { skip: browserMissing }, async (t) => {
+  const stand = await startStand({ familiarPorts: false, logGateway: () => {}, logBackend: () => {} });
+  t.teardown(() => stand.close());
+  const browser = await launchBrowser();
+  t.teardown(() => browser.close());
+  const url = `${stand.gatewayUrl}/demo`;
+
+  const troubles: string[] = [];
+  const strangers: string[] = [];
+  async function open(t: Test, options: Parameters<typeof browser.newContext>[0] = {}): Promise<Page> {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    page.on('pageerror', (error) => troubles.push(error.message));
+    page.on('console', (message) => {
+      if (message.text().includes('Content Security')) troubles.push(message.text());
+    });
+    page.on('request', (request) => {
+      const { origin, protocol } = new URL(request.url());
+      const known = [stand.gatewayUrl, stand.provider.issuer].includes(origin) || protocol === 'data:';
+      if (!known) strangers.push(request.url());
+    });
+    t.teardown(() => context.close());
+    await page.goto(url);
+    await page.locator('[data-ready]').waitFor();
+    return page;
+  }
+
+  await t.test('without a login only what needs no token can be sent', async (t) => {
+    const page = await open(t);
+
+    t.ok(await page.getByRole('button', { name: 'Read orders' }).isDisabled());
+    t.match(await press(page, 'Without a token'), { status: '401 token_missing', failed: /token/ });
+    t.match(await press(page, 'A public route'), { status: '200', text: /no identity headers/, failed: '' });
+  });
+
+  await t.test('after the login each decision is shown with its reason', async (t) => {
+    const page = await open(t);
+    await logIn(page, 'zoë');
+
+    t.equal(new URL(page.url()).search, '', 'the code does not stay in the address');
+    t.match(await page.locator('#id_token').textContent(), /"zoë"/);
+    t.match(await page.locator('#access_token').textContent(), /at\+jwt[\s\S]*orders:read/);
+    t.match(await page.locator('#exchanges').textContent(), /code_challenge[\s\S]*code_verifier/);
+
+    const read = await press(page, 'Read orders');
+    t.match(read, { status: '200', failed: '', text: /x-user-id: zo%C3%AB/ });
+    const pretended = await press(page, 'Pretend to be somebody else');
+    t.match(pretended, { status: '200', text: /x-user-id: zo%C3%AB/ });
+
+    const refusals = [
+      ['Write an order', '403 insufficient_scope', 'scopes'],
+      ['With the ID token', '401 audience_mismatch', 'audience'],
+      ['With the refresh token', '401 token_malformed', 'form'],
+      ['With one character changed', '401 signature_invalid', 'signature'],
+    ] as const;
+    for (const [label, status, failed] of refusals) {
+      t.match(await press(page, label), { status, failed: new RegExp(failed) }, label);
+    }
+  });
+
+  await t.test('asking for the scope at the login opens what was refused without it', async (t) => {
+    const page = await open(t);
+    await page.getByLabel('orders:write').check();
+    await logIn(page, 'bob');
+
+    t.match(await press(page, 'Write an order'), {
+      status: '200',
+      text: /x-user-scopes: orders:read orders:write/,
+    });
+
+    const before = (await page.locator('#access_token .raw').textContent()) ?? '';
+    await page.getByRole('button', { name: 'Refresh the access token' }).click();
+    await page.locator('#access_token .raw', { hasNotText: before }).waitFor();
+    t.match(await press(page, 'Read orders'), { status: '200' });
+  });
+
+  await t.test('a refused login leaves no tokens and says so', async (t) => {
+    const page = await open(t);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('button', { name: 'Refuse' }).click();
+
+    t.match(await page.getByRole('alert').textContent(), /refused by the user/);
+    t.ok(await page.getByRole('button', { name: 'Read orders' }).isDisabled());
+  });
+
+  await t.test('an answer of the provider that belongs to another login is not used', async (t) => {
+    const page = await open(t);
+    const pending = JSON.stringify({ verifier: 'v', state: 'mine', request: {} });
+    await page.evaluate(`sessionStorage.setItem('sealgate-demo-login', '${pending}')`);
+    await page.goto(`${url}?code=stolen&state=theirs&iss=${encodeURIComponent(stand.provider.issuer)}`);
+
+    t.match(await page.getByRole('alert').textContent(), /another login/);
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await t.test(`nothing sticks out of a telephone's screen, ${colorScheme}`, async (t) => {
+      const page = await open(t, { viewport: { width: 390, height: 844 }, colorScheme });
+      await logIn(page, 'alice');
+      await press(page, 'Pretend to be somebody else');
+
+      t.equal(await page.evaluate('document.documentElement.scrollWidth'), 390);
+      const ground = await page.evaluate('getComputedStyle(document.body).backgroundColor');
+      t.equal(ground === 'rgb(18, 20, 24)', colorScheme === 'dark');
+    });
+  }
+
+  t.same(troubles, [], 'the page ran without errors');
+  t.same(strangers, [], 'and talked to nobody but the gateway and the provider');
+});
