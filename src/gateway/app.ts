@@ -36,6 +36,8 @@ export async function createApp(
     return503OnClosing: false,
     requestIdHeader: false,
     logger: false,
+    // Fastify would write its own answer beside that of the listener, which knows what is still owed on the socket.
+    clientErrorHandler: () => undefined,
   });
   for (const method of METHODS_SERVED) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   app.addHook('onRequest', (request, reply, pass) => {
