@@ -1,0 +1,88 @@
+import { SEALGATE } from './contestants.ts';
+import type { Latency } from './latency.ts';
+import { haproxyJwt } from './peers/debian.ts';
+import { bareNode } from './peers/node.ts';
+import type { Results } from './rounds.ts';
+import type { Scale } from './scale.ts';
+import type { Startup } from './startup.ts';
+import type { Algorithm } from './tokens.ts';
+
+/** A figure that the project holds itself to, and how near it came. */
+export interface Goal {
+  readonly name: string;
+  readonly limit: number;
+  readonly reached: number;
+  readonly unit: '' | ' ms' | ' MiB';
+  readonly ok: boolean;
+}
+
+export interface Evidence {
+  readonly results: Results;
+  readonly latency: ReadonlyMap<string, Latency>;
+  readonly scale: readonly Scale[];
+  readonly startup: Startup | undefined;
+  readonly nativeVerify: Readonly<Record<Algorithm, number>>;
+}
+
+/** Judges what was measured; a goal whose measurements are missing is left out. */
+export function judgeGoals(evidence: Evidence): readonly Goal[] {
+  const { results, latency, scale, startup, nativeVerify } = evidence;
+  const figure = (peer: string, field: 'cpuMicros' | 'megabytesPerSecond') => (one: string) => {
+    const sample = results.get(one)?.get(peer);
+    return sample === undefined || sample instanceof Error ? Number.NaN : sample[field];
+  };
+  const ours = figure(SEALGATE.name, 'cpuMicros');
+  const bare = figure(bareNode.name, 'cpuMicros');
+  const overVerify = (one: string, algorithm: Algorithm) =>
+    (ours(one) - ours('repeated')) / nativeVerify[algorithm];
+  const refusal = (one: string) => ours(one) / bare('repeated');
+  const half = latency.get(SEALGATE.name);
+  const addedMs = (field: 'p50Micros' | 'p99Micros') =>
+    half === undefined ? Number.NaN : (half[field] - half.direct[field]) / 1000;
+  const growth = (index: number) =>
+    (scale[index]?.cpuMicros ?? Number.NaN) / (scale[0]?.cpuMicros ?? Number.NaN);
+  const throughput = (peer: string) => figure(peer, 'megabytesPerSecond')('large');
+  const largest = scale.find(({ routes }) => routes === 10_000);
+
+  return [
+    atMost('repeated token: CPU ÷ bare Node', 1.2, ours('repeated') / bare('repeated')),
+    atMost(
+      'repeated token: CPU ÷ HAProxy with jwt_verify',
+      1,
+      ours('repeated') / figure(haproxyJwt.name, 'cpuMicros')('repeated'),
+    ),
+    atMost('fresh RS256: (CPU − repeated) ÷ one native check', 1.3, overVerify('fresh', 'RS256')),
+    atMost('fresh ES256: (CPU − repeated) ÷ one native check', 1.3, overVerify('fresh ES256', 'ES256')),
+    atMost('fresh EdDSA: (CPU − repeated) ÷ one native check', 1.3, overVerify('fresh EdDSA', 'EdDSA')),
+    atMost('no token: CPU ÷ bare Node', 0.5, refusal('no token')),
+    atMost('expired: CPU ÷ bare Node', 0.5, refusal('expired')),
+    atMost('forged, seen before: CPU ÷ bare Node', 0.5, refusal('forged, seen before')),
+    atMost('forged, each another: CPU ÷ fresh', 1, ours('forged, each another') / ours('fresh')),
+    atMost('many tokens: CPU ÷ repeated', 1.1, ours('many tokens') / ours('repeated')),
+    atMost('half of saturation: added p50', 0.3, addedMs('p50Micros'), ' ms'),
+    atMost('half of saturation: added p99', 2, addedMs('p99Micros'), ' ms'),
+    atMost('1,000 routes: CPU ÷ 10 routes', 1.1, growth(1)),
+    atMost('10,000 routes: CPU ÷ 10 routes', 1.1, growth(2)),
+    atMost('500 issuers: CPU ÷ 1 issuer', 1.1, growth(3)),
+    atMost('start with 10,000 routes', 3000, largest?.startMs ?? Number.NaN, ' ms'),
+    atLeast(
+      'large answers: throughput ÷ bare Node',
+      0.9,
+      throughput(SEALGATE.name) / throughput(bareNode.name),
+    ),
+    atMost(
+      'start ÷ only imports',
+      2,
+      startup === undefined ? Number.NaN : startup.listeningMs / startup.importsMs,
+    ),
+    atMost('idle RSS', 110, startup?.idleRssMiB ?? Number.NaN, ' MiB'),
+  ].filter(({ reached }) => !Number.isNaN(reached));
+}
+
+function atMost(name: string, limit: number, reached: number, unit: Goal['unit'] = ''): Goal {
+  return { name, limit, reached, unit, ok: reached <= limit };
+}
+
+function atLeast(name: string, limit: number, reached: number, unit: Goal['unit'] = ''): Goal {
+  return { name, limit, reached, unit, ok: reached >= limit };
+}

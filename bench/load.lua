@@ -1,0 +1,39 @@
+-- What wrk sends. Arguments after `--`:
+--   file of paths, file of tokens or `-`, index of the first token, mean pause in ms or 0, `close` or `keep`
+local paths, tokens, index, closing = {}, nil, 0, ''
+
+local function lines(name)
+  local list = {}
+  for line in io.lines(name) do list[#list + 1] = line end
+  return list
+end
+
+function init(args)
+  paths = lines(args[1])
+  if args[2] ~= '-' then tokens = lines(args[2]) end
+  index = tonumber(args[3])
+  local pause = tonumber(args[4])
+  if pause > 0 then
+    math.randomseed(7)
+    -- Pauses of exponential length: arrivals that do not know of each other, as users do not.
+    function delay() return math.floor(-pause * math.log(1 - math.random()) + 0.5) end
+  end
+  if args[5] == 'close' then closing = 'Connection: close\r\n' end
+end
+
+function request()
+  local path = paths[index % #paths + 1]
+  local token = ''
+  if tokens then token = 'Authorization: Bearer ' .. tokens[index % #tokens + 1] .. '\r\n' end
+  index = index + 1
+  return 'GET ' .. path .. ' HTTP/1.1\r\nHost: api.bench.test\r\nAccept: */*\r\n' .. closing .. token .. '\r\n'
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\nRESULT {"requests":%d,"bytes":%d,"micros":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d}\n',
+    summary.requests, summary.bytes, summary.duration, errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end

@@ -1,0 +1,76 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CORE, freePort, startPinned, untilListening } from '../pinned-process.ts';
+import { ALGORITHM_NAMES, AUDIENCE, ISSUER } from '../tokens.ts';
+import type { Ground, Peer } from './peer.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface Size {
+  readonly routes: number;
+  readonly issuers: number;
+}
+
+/** Sealgate as it is shipped: built, default options, access log on (read from a pipe). */
+export function sealgate(name: string, size: Size): Peer {
+  return {
+    name,
+    algorithms: ALGORITHM_NAMES,
+    missing: () => (existsSync(PROGRAM) ? undefined : 'dist/main.js (npm run build)'),
+    async start(ground) {
+      const port = await freePort();
+      const file = join(ground.folder, 'gateway.yaml');
+      writeFileSync(file, gatewayFile(size, ground, { port, adminPort: await freePort() }));
+      const argv = [ground.node, PROGRAM, 'start', '-c', file];
+      const gateway = startPinned({ core: CORE.measured, argv, folder: ground.folder, drainOutput: true });
+      await untilListening(port, 30_000);
+      return { ...gateway, port };
+    },
+  };
+}
+
+interface Ports {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** A configuration of the given size; its first issuer and routes are those that the load uses. */
+function gatewayFile({ routes, issuers }: Size, ground: Ground, { port, adminPort }: Ports): string {
+  const { origin } = ground.issuer;
+  const issuerLines = Array.from({ length: issuers }, (_, index) =>
+    JSON.stringify({
+      issuer: issuerName(index),
+      audiences: [AUDIENCE],
+      jwksUri: `${origin}/${index}/jwks.json`,
+    }),
+  ).map((issuer, index) => `  issuer${index}: ${issuer}`);
+  const routeLines = Array.from({ length: routes }, (_, index) =>
+    JSON.stringify({
+      name: `route-${index}`,
+      path: routePath(index),
+      upstream: 'backend',
+      access: { scopes: ['orders:read'] },
+    }),
+  ).map((route) => `  - ${route}`);
+  return `listen: { port: ${port} }
+admin: { port: ${adminPort} }
+defaults: { issuers: any }
+issuers:
+${issuerLines.join('\n')}
+upstreams:
+  backend: { url: 'http://127.0.0.1:${ground.upstreamPort}' }
+routes:
+${routeLines.join('\n')}
+  - { name: large, path: /large, upstream: backend, access: authenticated }
+`;
+}
+
+export function issuerName(index: number): string {
+  return index === 0 ? ISSUER : `${ISSUER}/${index}`;
+}
+
+/** The path of a route; the load asks for what lies below it. */
+export function routePath(index: number): string {
+  return `/api/v1/service-${index}/orders`;
+}

@@ -1,0 +1,149 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { CASES } from './cases.ts';
+import type { Goal } from './goals.ts';
+import type { Latency } from './latency.ts';
+import { LOAD_PROGRAM } from './load.ts';
+import type { Sample } from './measure.ts';
+import type { Options } from './options.ts';
+import type { Results } from './rounds.ts';
+import type { Scale } from './scale.ts';
+import type { Startup } from './startup.ts';
+
+const VERSIONED = [
+  'fastify',
+  '@fastify/http-proxy',
+  '@fastify/jwt',
+  'get-jwks',
+  'jose',
+  'undici',
+  'express',
+  'express-oauth2-jwt-bearer',
+  'http-proxy-middleware',
+];
+
+export interface Findings {
+  readonly options: Options;
+  readonly absent: ReadonlyMap<string, string>;
+  readonly results: Results;
+  readonly latency: ReadonlyMap<string, Latency>;
+  readonly scale: readonly Scale[];
+  readonly startup: Startup | undefined;
+  readonly goals: readonly Goal[];
+}
+
+/** Everything that was found, as Markdown. */
+export function writeReport(findings: Findings): string {
+  const { absent, results, latency, scale, startup, goals } = findings;
+  const parts = [aboutMachine(findings.options)];
+  for (const [name, row] of absent) parts.push(`Not measured: ${name} (${row}).`);
+  for (const [name, row] of results) parts.push(caseTable(name, row));
+  if (latency.size > 0) parts.push(latencyTable(latency));
+  if (scale.length > 0) parts.push(scaleTable(scale));
+  if (startup) parts.push(startupLine(startup));
+  if (goals.length > 0) parts.push(goalTable(goals));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function aboutMachine({ node, runs, seconds }: Options): string {
+  const processor = cpus()[0]?.model ?? 'unknown processor';
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const versions = [
+    `Node ${versionOf([node, '-v'])}`,
+    `nginx ${versionOf(['nginx', '-v'])}`,
+    `HAProxy ${versionOf(['haproxy', '-v'])}`,
+    `Apache ${versionOf(['apache2', '-v'])}`,
+    ...VERSIONED.map(packageVersion),
+  ];
+  return `${processor}, ${cpus().length} cores, ${memory} GiB, Linux ${release()}. ${versions.join(', ')}.
+Load by ${LOAD_PROGRAM} on the second core; medians of ${runs} runs of ${seconds} s in turns; CPU time scaled by a calibration loop.`;
+}
+
+function versionOf(argv: readonly string[]): string {
+  const [program = '', ...args] = argv;
+  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  return /\d+\.\d+(?:\.\d+)?/.exec(`${stdout ?? ''}${stderr ?? ''}`)?.[0] ?? 'absent';
+}
+
+function packageVersion(name: string): string {
+  const file = new URL(`node_modules/${name}/package.json`, import.meta.url);
+  return `${name} ${(JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version}`;
+}
+
+function caseTable(name: string, rows: ReadonlyMap<string, Sample | Error>): string {
+  const about = CASES.find((one) => one.name === name)?.about ?? '';
+  const floor = rows.get('bare Node http + undici');
+  const bare = floor instanceof Error ? undefined : floor?.cpuMicros;
+  const lines = [...rows].map(([peer, sample]) => {
+    if (sample instanceof Error) return `| ${peer} | ${firstLine(sample)} |||||||`;
+    const cells = [
+      peer,
+      Math.round(sample.requestsPerSecond),
+      round(sample.cpuMicros),
+      bare === undefined ? '' : (sample.cpuMicros / bare).toFixed(2),
+      millis(sample.p50Micros),
+      millis(sample.p99Micros),
+      Math.round(sample.megabytesPerSecond),
+      Math.round(sample.rssMiB),
+    ];
+    const note = sample.brokenShare > 0.005 ? ` (${Math.round(sample.brokenShare * 100)} % cut)` : '';
+    return `| ${cells.join(' | ')}${note} |`;
+  });
+  return table(
+    `### ${name}: ${about}`,
+    ['who', 'requests/s', 'CPU µs', '× bare Node', 'p50 ms', 'p99 ms', 'MB/s', 'RSS MiB'],
+    lines,
+  );
+}
+
+function latencyTable(rows: ReadonlyMap<string, Latency>): string {
+  const lines = [...rows].map(([peer, { requestsPerSecond, p50Micros, p99Micros, direct }]) => {
+    const cells = [p50Micros, p99Micros, direct.p50Micros, direct.p99Micros];
+    const added = [p50Micros - direct.p50Micros, p99Micros - direct.p99Micros];
+    return `| ${peer} | ${Math.round(requestsPerSecond)} | ${[...cells, ...added].map(millis).join(' | ')} |`;
+  });
+  return table(
+    '### At half of saturation, and the upstream alone at the same rate',
+    ['who', 'requests/s', 'p50 ms', 'p99 ms', 'direct p50', 'direct p99', 'added p50', 'added p99'],
+    lines,
+  );
+}
+
+function scaleTable(rows: readonly Scale[]): string {
+  const first = rows[0]?.cpuMicros ?? Number.NaN;
+  const lines = rows.map(
+    ({ routes, issuers, startMs, cpuMicros, rssMiB }) =>
+      `| ${[routes, issuers, round(cpuMicros), (cpuMicros / first).toFixed(2), Math.round(startMs), Math.round(rssMiB)].join(' | ')} |`,
+  );
+  return table('### Scale', ['routes', 'issuers', 'CPU µs', '× first', 'start ms', 'RSS MiB'], lines);
+}
+
+function startupLine({ importsMs, listeningMs, idleRssMiB }: Startup): string {
+  return `### Start\n\nListening after ${Math.round(listeningMs)} ms; a process that only imports fastify, undici and jose: ${Math.round(importsMs)} ms. Idle: ${Math.round(idleRssMiB)} MiB.`;
+}
+
+function goalTable(goals: readonly Goal[]): string {
+  const lines = goals.map(({ name, limit, reached, unit, ok }) => {
+    const figures = [`${limit}${unit}`, `${reached.toFixed(reached < 10 ? 2 : 0)}${unit}`];
+    return `| ${[name, ...figures, ok ? 'yes' : '**no**'].join(' | ')} |`;
+  });
+  return table('### Goals', ['goal', 'at most / at least', 'reached', 'met'], lines);
+}
+
+function table(title: string, head: readonly string[], lines: readonly string[]): string {
+  const rule = head.map((_, index) => (index === 0 ? '---' : '--:'));
+  return [title, '', `| ${head.join(' | ')} |`, `| ${rule.join(' | ')} |`, ...lines].join('\n');
+}
+
+function firstLine({ message }: Error): string {
+  return message.split('\n', 1)[0] ?? '';
+}
+
+function round(value: number): string {
+  return value < 100 ? value.toFixed(1) : String(Math.round(value));
+}
+
+function millis(micros: number): string {
+  return (micros / 1000).toFixed(2);
+}

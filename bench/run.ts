@@ -1,0 +1,76 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CASES, type Pools } from './cases.ts';
+import { PEERS, SEALGATE, startPeers } from './contestants.ts';
+import { judgeGoals } from './goals.ts';
+import { startIssuer } from './issuer.ts';
+import { measureLatency } from './latency.ts';
+import { nativeVerifyMicros } from './native-verify.ts';
+import { readOptions } from './options.ts';
+import { writeReport } from './report.ts';
+import { measureInRounds } from './rounds.ts';
+import { measureScale } from './scale.ts';
+import { measureStartup } from './startup.ts';
+import { type Algorithm, tokenPool } from './tokens.ts';
+import { startUpstream } from './upstream.ts';
+
+const options = readOptions(process.argv.slice(2));
+const folder = mkdtempSync(join(tmpdir(), 'sealgate-bench-'));
+try {
+  process.stdout.write(await main());
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit();
+
+async function main(): Promise<string> {
+  say('minting tokens');
+  const pools = await mintPools();
+  const issuer = await startIssuer(
+    Object.values(pools).map(({ key }) => key),
+    folder,
+  );
+  const upstream = await startUpstream(folder);
+  const ground = { folder: subfolder('peers'), upstreamPort: upstream.port, issuer, node: options.node };
+  const { runs, seconds } = options;
+
+  say('starting and testing the peers');
+  const { contestants, absent } = await startPeers(PEERS.filter(options.wantsPeer), ground, pools.RS256);
+  say(`measuring ${contestants.map(({ peer }) => peer.name).join(', ')}`);
+  const cases = CASES.filter(options.wantsCase);
+  const results = await measureInRounds({ contestants, cases, pools, runs, seconds, folder });
+
+  say('latency at half of saturation');
+  const token = pools.RS256.tokens[0] ?? '';
+  const latency = options.wantsPart('latency')
+    ? await measureLatency({ contestants, results, token, upstream, runs, seconds, folder })
+    : new Map();
+  await Promise.all(contestants.map(({ running }) => running.close()));
+
+  const gateway = options.wantsPeer(SEALGATE) && SEALGATE.missing?.() === undefined;
+  say('scale and start');
+  const sized = { ground: { ...ground, folder: subfolder('scale') }, pool: pools.RS256, runs, seconds };
+  const scale = gateway && options.wantsPart('scale') ? await measureScale(sized) : [];
+  const starting = { ...ground, folder: subfolder('start') };
+  const startup = gateway && options.wantsPart('start') ? await measureStartup(starting, runs) : undefined;
+
+  const nativeVerify = nativeVerifyMicros(options.node);
+  const goals = judgeGoals({ results, latency, scale, startup, nativeVerify });
+  return writeReport({ options, absent, results, latency, scale, startup, goals });
+}
+
+async function mintPools(): Promise<Pools> {
+  const pool = (algorithm: Algorithm) => tokenPool(algorithm, options.poolSize);
+  return { RS256: await pool('RS256'), ES256: await pool('ES256'), EdDSA: await pool('EdDSA') };
+}
+
+function subfolder(name: string): string {
+  const path = join(folder, name);
+  mkdirSync(path);
+  return path;
+}
+
+function say(what: string): void {
+  process.stderr.write(`${what} …\n`);
+}
