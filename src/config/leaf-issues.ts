@@ -16,7 +16,12 @@ export interface LeafIssue {
  * one that was meant; if several have, the one that came furthest.
  */
 export function leafIssues(issues: readonly Issue[], parent: ConfigPath = []): readonly LeafIssue[] {
-  return issues.flatMap((issue): readonly LeafIssue[] => {
+  const meant = new Set(
+    issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => JSON.stringify(path)),
+  );
+  // A mapping that lacks something because a key is misspelt is one problem.
+  const causes = issues.filter(({ code, path }) => code !== 'custom' || !meant.has(JSON.stringify(path)));
+  return causes.flatMap((issue): readonly LeafIssue[] => {
     const path = [...parent, ...(issue.path as ConfigPath)];
     if (issue.code !== 'invalid_union') return [{ path, issue }];
     const branches = issue.errors as readonly (readonly Issue[])[];

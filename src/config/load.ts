@@ -160,9 +160,9 @@ function withPosition(
   const substitution = substitutions.get(pathKey(path));
   // What came from the environment or a file may be a secret; the message shows what is written in the file.
   const message =
-    substitution === undefined || substitution.text === ''
+    substitution === undefined
       ? problem.message
-      : problem.message.replaceAll(substitution.text, substitution.written);
+      : problem.message.replaceAll(`\`${substitution.text}\``, `\`${substitution.written}\``);
   return { ...problem, message, file, path: formatPath(path), ...source.locate(path, at) };
 }
 

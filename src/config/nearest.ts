@@ -2,12 +2,19 @@
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const folded = fold(word);
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(Math.max(folded.length, 3) / 3)) + 1;
+  // Every short name is near every other.
+  let bestDistance = folded.length < 3 ? 1 : Math.floor(folded.length / 3) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(folded, fold(candidate), bestDistance);
+    const other = fold(candidate);
+    const distance = isCut(folded, other) ? 1 : editDistance(folded, other, bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+/** `warning` for `warn`, `aud` for `audiences`. */
+function isCut(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= 3 && a !== b && (a.startsWith(b) || b.startsWith(a));
 }
 
 /** "did you mean `x`?" for a hint, when something is near. */

@@ -21,13 +21,31 @@ const lenientSchema = configSchema.extend({
 /** Keys that say which requests a route takes: without one of them it would seem to take others. */
 const MATCHING_KEYS = ['host', 'path', 'exact', 'methods'];
 
+/**
+ * What stands in for a mandatory key that is wrong or missing, so that the rest of its mapping is judged. Chosen so
+ * that no rule finds fault anywhere but in the key itself, where it is not listened to.
+ */
+const STAND_INS: Readonly<Record<string, (name: string | number) => unknown>> = {
+  'issuers.issuer': (name) => `https://${name}.invalid`,
+  'issuers.audiences': () => ['stand-in'],
+  'upstreams.url': () => 'http://stand-in.invalid',
+  'routes.name': (index) => `stand-in.${index}`,
+  'routes.upstream': () => 'http://stand-in.invalid',
+  'routes.access': () => 'public',
+};
+
+function standInFor([section, name, key, ...below]: ConfigPath): unknown {
+  return name === undefined || below.length > 0 ? undefined : STAND_INS[`${section}.${key}`]?.(name);
+}
+
 /** Leaves out what is wrong, and what cannot be without it, until the rest is valid. */
 export function salvage(value: unknown, leaves: readonly LeafIssue[]): Salvage | undefined {
   const removed: ConfigPath[] = [];
   let wrong: readonly ConfigPath[] = leaves.flatMap((leaf) => removals(leaf, value));
   for (;;) {
-    if (wrong.length === 0 || wrong.some((path) => path.length === 0)) return undefined;
-    removed.push(...wrong);
+    const fresh = wrong.filter((path) => !removed.some((known) => pathKey(known) === pathKey(path)));
+    if (fresh.length === 0 || fresh.some((path) => path.length === 0)) return undefined;
+    removed.push(...fresh);
     const { rest, toFilePath } = prune(value, removed);
     const parsed = lenientSchema.safeParse(rest);
     if (parsed.success) {
@@ -45,7 +63,8 @@ function removals({ issue, path }: LeafIssue, value: unknown): readonly ConfigPa
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => wholeRoute([...path, nearest(key, MATCHING_KEYS) ?? key], [...path, key]));
   }
-  return [valueAt(value, path) === undefined ? path.slice(0, -1) : wholeRoute(path, path)];
+  const isMissing = valueAt(value, path) === undefined && standInFor(path) === undefined;
+  return [isMissing ? path.slice(0, -1) : wholeRoute(path, path)];
 }
 
 function wholeRoute(meant: ConfigPath, path: ConfigPath): ConfigPath {
@@ -58,6 +77,13 @@ function prune(
   removed: readonly ConfigPath[],
 ): { readonly rest: unknown; readonly toFilePath: (path: ConfigPath) => ConfigPath } {
   const gone = new Set(removed.map(pathKey));
+  const standIns = new Map<string, (readonly [string, unknown])[]>();
+  for (const path of removed) {
+    const standIn = standInFor(path);
+    if (standIn === undefined) continue;
+    const parent = pathKey(path.slice(0, -1));
+    standIns.set(parent, [...(standIns.get(parent) ?? []), [String(path.at(-1)), standIn]]);
+  }
   const keptIndices = new Map<string, readonly number[]>();
   const keep = (inside: unknown, path: ConfigPath): unknown => {
     const stays = (step: string | number): boolean => !gone.has(pathKey([...path, step]));
@@ -68,7 +94,10 @@ function prune(
     }
     if (typeof inside !== 'object' || inside === null) return inside;
     const entries = Object.entries(inside).filter(([key]) => stays(key));
-    return Object.fromEntries(entries.map(([key, item]) => [key, keep(item, [...path, key])]));
+    return Object.fromEntries([
+      ...entries.map(([key, item]) => [key, keep(item, [...path, key])] as const),
+      ...(standIns.get(pathKey(path)) ?? []),
+    ]);
   };
   const toFilePath = (path: ConfigPath): ConfigPath => {
     const filePath: (string | number)[] = [];

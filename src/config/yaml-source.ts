@@ -4,11 +4,11 @@ import {
   isAlias,
   isMap,
   isNode,
-  isPair,
   isScalar,
   isSeq,
   LineCounter,
   type Node,
+  type Pair,
   parseDocument,
   visit,
   type YAMLMap,
@@ -67,7 +67,8 @@ export function parseYaml(text: string): YamlSource {
       prettyErrors: false,
       // Compares every key with every other; `plainValues` finds duplicates in one pass.
       uniqueKeys: false,
-      logLevel: 'silent',
+      // `silent` would also silence the error about further documents.
+      logLevel: 'error',
     });
   } catch (error) {
     return brokenSource(`the file cannot be parsed: ${(error as Error).message}`);
@@ -141,8 +142,19 @@ function nodeAt(
   return node;
 }
 
-function pairOf(map: YAMLMap, key: string): YAMLMap['items'][number] | undefined {
-  return map.items.find((pair) => isPair(pair) && isScalar(pair.key) && keyText(pair.key) === key);
+const pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+/** By an index that is made once: a file with many problems in one mapping looks into it for each. */
+function pairOf(map: YAMLMap, key: string): Pair | undefined {
+  const known = pairs.get(map);
+  if (known !== undefined) return known.get(key);
+  const index = new Map<string, Pair>();
+  for (const pair of map.items) {
+    const name = isScalar(pair.key) ? keyText(pair.key) : undefined;
+    if (name !== undefined && !index.has(name)) index.set(name, pair);
+  }
+  pairs.set(map, index);
+  return index.get(key);
 }
 
 /** A key as text: `1`, `true` and `null` are names like any other. */
