@@ -6,7 +6,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = folded.length < 3 ? 1 : Math.floor(folded.length / 3) + 1;
   for (const candidate of candidates) {
     const other = fold(candidate);
-    const distance = isCut(folded, other) ? 1 : editDistance(folded, other, bestDistance);
+    const distance = Math.min(
+      editDistance(folded, other, bestDistance),
+      isCut(folded, other) ? CUT_DISTANCE : bestDistance,
+    );
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
@@ -16,6 +19,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 function isCut(a: string, b: string): boolean {
   return Math.min(a.length, b.length) >= 3 && a !== b && (a.startsWith(b) || b.startsWith(a));
 }
+
+/** More than one typing error, less than two. */
+const CUT_DISTANCE = 1.5;
 
 /** "did you mean `x`?" for a hint, when something is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
