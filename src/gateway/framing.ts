@@ -4,12 +4,16 @@ import { type Refusal, refuse } from '../core/refusals.ts';
 
 /**
  * What Node's strict parser lets through and we do not, because a backend may read it otherwise:
- * more header fields than allowed (Node would drop the rest), and any transfer coding but a lone `chunked`
+ * more header fields than allowed (Node would drop the rest), other versions of HTTP, and any transfer coding but a lone `chunked`
  * (RFC 9112 §6.1), which HTTP/1.0 does not have at all.
  */
 export function framingFault(req: IncomingMessage, limits: Config['listen']['limits']): Refusal | undefined {
   if (req.rawHeaders.length > limits.headers * 2) {
     return refuse('headers_too_large', 'more header fields than listen.limits.headers allows');
+  }
+  // The parser takes HTTP/0.9 and HTTP/2.0 by name too.
+  if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
+    return refuse('bad_request', 'a version other than HTTP/1.0 and HTTP/1.1');
   }
   const transferEncoding = req.headers['transfer-encoding'];
   if (transferEncoding === undefined) return undefined;

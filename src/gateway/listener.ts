@@ -117,6 +117,8 @@ function parserRefusal(error: NodeJS.ErrnoException): Refusal {
       return refuse('headers_too_large', 'the header fields exceed listen.limits.headerBytes');
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return refuse('bad_request', 'the chunk extensions of the body are too large');
+    case 'HPE_INVALID_URL':
+      return refuse('ambiguous_path', 'the target holds what no target may hold');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return refuse('request_timeout', 'the header fields took longer than listen.limits.headerTimeout');
     default:

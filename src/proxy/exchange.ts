@@ -210,7 +210,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     if (this.#done) return;
     this.#done = true;
     const { req, res, observer } = this.#forwarding;
-    const whole = res.writableFinished;
+    // An answer that is not the backend's, such as to a body that broke, leaves nothing to wait for.
+    const whole = this.#status !== 0 && res.writableFinished;
     if (!whole) this.#abort?.(new ClientGone('the client left'));
     else if (this.#hasBody) discardBody(req);
     if (this.#status === 0) {

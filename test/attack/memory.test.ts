@@ -1,0 +1,84 @@
+import t from 'tap';
+import { startCountingUpstream } from '../support/counting-upstream.ts';
+import { startEdge } from '../support/edge.ts';
+import { connectRaw, exchangeRaw, type RawConnection, rawRequest } from '../support/raw.ts';
+
+const get = (path: string) => rawRequest(`GET ${path} HTTP/1.1`);
+
+t.test('O9: readers that do not read hold no more than a few buffers, and others are served', async (t) => {
+  const piece = Buffer.alloc(1024 * 1024, 'x');
+  let written = 0;
+  const upstream = await startCountingUpstream((req, res) => {
+    if (req.url !== '/public/big') {
+      res.end('ok');
+      return;
+    }
+    let left = 200;
+    const write = () => {
+      while (left > 0 && !res.destroyed) {
+        left -= 1;
+        written += piece.length;
+        if (!res.write(piece)) {
+          res.once('drain', write);
+          return;
+        }
+      }
+      res.end();
+    };
+    write();
+  });
+  const edge = await startEdge(t, { upstream });
+  const readers: RawConnection[] = [];
+  for (let i = 0; i < 10; i++) {
+    const reader = await connectRaw(edge.port);
+    reader.socket.pause();
+    reader.send(get('/public/big'));
+    readers.push(reader);
+  }
+  const before = process.memoryUsage().rss;
+  for (let i = 0; i < 50; i++) {
+    t.equal((await exchangeRaw(edge.port, get('/public'))).response?.status, 200);
+  }
+  const grown = (process.memoryUsage().rss - before) / 1024 ** 2;
+  t.ok(
+    written < 150 * 1024 ** 2,
+    `${Math.round(written / 1024 ** 2)} of 2,000 MiB were taken from the backend`,
+  );
+  t.ok(grown < 100, `RSS grew by ${grown.toFixed()} MiB`);
+  for (const reader of readers) reader.destroy();
+});
+
+t.test('O9: 1,000 idle sockets leave others served, and cost little', async (t) => {
+  const edge = await startEdge(t);
+  await exchangeRaw(edge.port, get('/public'));
+  const before = process.memoryUsage().rss;
+  const idle: RawConnection[] = [];
+  for (let i = 0; i < 1000; i += 50) {
+    idle.push(...(await Promise.all(Array.from({ length: 50 }, () => connectRaw(edge.port)))));
+  }
+  const startedAt = performance.now();
+  t.equal((await exchangeRaw(edge.port, get('/public'))).response?.status, 200);
+  t.ok(performance.now() - startedAt < 1000);
+  const perSocket = (process.memoryUsage().rss - before) / idle.length / 1024;
+  t.ok(perSocket < 64, `${perSocket.toFixed(1)} KiB for both ends of one`);
+  for (const connection of idle) connection.destroy();
+});
+
+t.test(
+  'O9: connections beyond the limit are closed at once, and the ones that stand are served',
+  async (t) => {
+    const edge = await startEdge(t, { listen: { limits: { connections: 5 } } });
+    const five: RawConnection[] = [];
+    for (let i = 0; i < 5; i++) {
+      const connection = await connectRaw(edge.port);
+      connection.send(get('/public'));
+      t.equal((await connection.read())?.status, 200);
+      five.push(connection);
+    }
+    const sixth = await connectRaw(edge.port).catch(() => undefined);
+    t.equal(sixth === undefined || (await sixth.closed(2000)), true);
+    five[0]?.send(get('/public'));
+    t.equal((await five[0]?.read())?.status, 200);
+    for (const connection of five) connection.destroy();
+  },
+);
