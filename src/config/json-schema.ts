@@ -8,6 +8,8 @@ export interface JsonSchema {
   readonly definitions?: Readonly<Record<string, JsonSchema>>;
   readonly title?: string;
   readonly description?: string;
+  /** Shown instead of the description where markdown can be. */
+  readonly markdownDescription?: string;
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
   readonly type?: string | readonly string[];
@@ -106,6 +108,7 @@ function forEditors(schema: JsonSchema, place: string): JsonSchema {
   const branches = anyOf?.map((branch) => forEditors(branch, place));
   const shown = {
     ...(description !== undefined && { description }),
+    ...(description?.includes('`') && { markdownDescription: description }),
     // `{}` as a default only says that the keys inside have theirs.
     ...(fallback !== undefined && JSON.stringify(fallback) !== '{}' && { default: fallback }),
     ...(examples !== undefined && { examples }),
