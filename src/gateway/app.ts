@@ -35,8 +35,6 @@ export async function createApp(
     exposeHeadRoutes: false,
     return503OnClosing: false,
     requestIdHeader: false,
-    // Fastify's own would answer parser errors before the answers that are still due on the connection.
-    clientErrorHandler: () => undefined,
     logger: false,
     // Fastify would write its own answer beside that of the listener, which knows what is still owed on the socket.
     clientErrorHandler: () => undefined,
