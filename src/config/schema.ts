@@ -632,6 +632,19 @@ export const configSchema = z
       .prefault({})
       .meta({ description: 'For routes that name none.' }),
     rateLimitStore: rateLimitStore.optional(),
+    tokenCache: z
+      .union([
+        z.literal('off'),
+        z.strictObject({
+          maxBytes: size.prefault('32MiB').meta({ description: 'Memory for remembered tokens.' }),
+        }),
+      ])
+      .prefault({})
+      .meta({
+        description:
+          'Remembers verified tokens, so that each is verified once. Times and keys are judged at every use; `off` verifies every time.',
+        examples: ['off', { maxBytes: '64MiB' }],
+      }),
     issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
     upstreams: z.record(name, upstream).default({}).meta({ description: 'Backends by name.' }),
     identity: fileIdentity

@@ -49,8 +49,6 @@ export interface Compiled {
   readonly problems: readonly Problem[];
 }
 
-const TOKEN_CACHE_BYTES = 32 * 1024 ** 2;
-
 /** Compiles a valid file into what serves requests. Everything a request needs is resolved here, once. */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { loaded } = options;
@@ -84,7 +82,7 @@ async function compile({ loaded, config, lasting, previousUpstreams }: CompileOp
     issuers: issuers.issuers,
     clock: lasting.clock,
     tokenBytes: config.listen.limits.tokenBytes,
-    cacheBytes: TOKEN_CACHE_BYTES,
+    cacheBytes: config.tokenCache === 'off' ? 0 : config.tokenCache.maxBytes,
     pool: lasting.keyStores,
   });
   const { gate, problems } = await compileGate({ config, verifier, limitStore: lasting.limitStore });

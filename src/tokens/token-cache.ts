@@ -42,8 +42,8 @@ export interface TokenCache {
 }
 
 /** What an entry costs beside its claims, and what the claims cost per character of the token (measured). */
-const ENTRY_BYTES = 1_200;
-const BYTES_PER_CHARACTER = 4;
+const ENTRY_BYTES = 800;
+const BYTES_PER_CHARACTER = 3.5;
 const REJECTION_BYTES = 400;
 const REJECTED_SHARE = 1 / 16;
 

@@ -8,7 +8,7 @@ import { type FrozenTime, freezeTime } from './frozen-time.ts';
 import type { SigningKey } from './mint.ts';
 
 /** Issuers as the file would have them: validated by the schema, defaults and all. */
-function parseIssuers(issuers: Record<string, unknown>): Record<string, IssuerConfig> {
+export function parseIssuers(issuers: Record<string, unknown>): Record<string, IssuerConfig> {
   const route = { name: 'r', path: '/', upstream: 'http://127.0.0.1:1', access: 'authenticated' };
   return configSchema.parse({ issuers, routes: [route] }).issuers;
 }
