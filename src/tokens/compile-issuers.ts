@@ -5,6 +5,7 @@ import { ALGORITHMS, type Config, type IssuerConfig } from '../config/schema.ts'
 import { type CompileTools, compileKeySource, readCertificates } from './compile-key-source.ts';
 import type { CompiledIssuer, TokenTypes } from './compiled-issuer.ts';
 import { normaliseType } from './judge-claims.ts';
+import { judgeConditions } from './judge-conditions.ts';
 import type { Derived, Preset, PresetField } from './presets/preset.ts';
 import { PRESET_TABLE } from './presets/presets.ts';
 import { NO_RULES } from './provider-rules.ts';
@@ -37,7 +38,7 @@ const MAX_FILE_BYTES = 4 * 1024 ** 2;
 
 /** Merges presets and defaults into the issuers of the file, reads their files, and finds what is unsafe about them. */
 export function compileIssuers(
-  config: Pick<Config, 'issuers'>,
+  config: Config,
   { resolvePath, readFile = readFileBounded }: CompileIssuersOptions,
 ): CompiledIssuers {
   const problems: PathProblem[] = [];
@@ -64,7 +65,8 @@ export function compileIssuers(
     const broken = problems.slice(found).some(({ severity }) => severity === 'error');
     if (issuer !== undefined && !broken) issuers.push(issuer);
   }
-  return { issuers, problems: [...problems, ...findClashes(issuers, config)], files };
+  problems.push(...findClashes(issuers, config), ...judgeConditions(config));
+  return { issuers, problems, files };
 }
 
 function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools): CompiledIssuer | undefined {

@@ -46,8 +46,8 @@ function isConclusive(trial: Trial, { token }: Inquiry): boolean {
 }
 
 function conclude(trial: Trial, inquiry: Inquiry): VerificationKey | Refusal {
-  const { token, issuer, store, trace } = inquiry;
-  const miss = isConclusive(trial, inquiry) ? undefined : store.refuseMiss(token.alg, token.kid);
+  const { token, issuer, trace } = inquiry;
+  const miss = isConclusive(trial, inquiry) ? undefined : describeMissing(inquiry);
   const keyless = miss !== undefined && (trial === 0 || miss.code === 'keys_unavailable');
   trace?.add({
     step: 'key',
@@ -62,4 +62,11 @@ function conclude(trial: Trial, inquiry: Inquiry): VerificationKey | Refusal {
   trace?.add({ step: 'signature', ok: verified });
   if (verified) return trial;
   return refuse('signature_invalid', 'the signature does not verify', { issuer: issuer.name });
+}
+
+function describeMissing({ token, issuer, store }: Inquiry): Refusal {
+  if (issuer.rules.acceptsKey !== undefined && store.find(token.alg, token.kid).length > 0) {
+    return refuse('key_unknown', 'the key is not one that may sign for the issuer of the token');
+  }
+  return store.refuseMiss(token.alg, token.kid);
 }

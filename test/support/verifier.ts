@@ -1,4 +1,4 @@
-import { configSchema, type IssuerConfig } from '../../src/config/schema.ts';
+import { type Config, configSchema } from '../../src/config/schema.ts';
 import { isRefusal } from '../../src/core/refusals.ts';
 import { type CompiledIssuers, compileIssuers } from '../../src/tokens/compile-issuers.ts';
 import type { KeyLog } from '../../src/tokens/key-log.ts';
@@ -7,14 +7,20 @@ import { createTokenVerifier, type LiveTokenVerifier, type TokenOutcome } from '
 import { type FrozenTime, freezeTime } from './frozen-time.ts';
 import type { SigningKey } from './mint.ts';
 
-/** Issuers as the file would have them: validated by the schema, defaults and all. */
-export function parseIssuers(issuers: Record<string, unknown>): Record<string, IssuerConfig> {
-  const route = { name: 'r', path: '/', upstream: 'http://127.0.0.1:1', access: 'authenticated' };
-  return configSchema.parse({ issuers, routes: [route] }).issuers;
+/** A file with these issuers: validated by the schema, defaults and all. Its route is public unless told otherwise. */
+export function fileWithIssuers(issuers: Record<string, unknown>, access: unknown = 'public'): Config {
+  return configSchema.parse({
+    issuers,
+    routes: [{ name: 'r', path: '/', upstream: 'http://127.0.0.1:1', access }],
+  });
 }
 
-export function compile(issuers: Record<string, unknown>, folder = '/nowhere'): CompiledIssuers {
-  return compileIssuers({ issuers: parseIssuers(issuers) }, { resolvePath: (path) => `${folder}/${path}` });
+export function compile(
+  issuers: Record<string, unknown>,
+  folder = '/nowhere',
+  access?: unknown,
+): CompiledIssuers {
+  return compileIssuers(fileWithIssuers(issuers, access), { resolvePath: (path) => `${folder}/${path}` });
 }
 
 export interface VerifierShape {

@@ -5,7 +5,7 @@ import type { CompiledIssuer } from '../../src/tokens/compiled-issuer.ts';
 import type { VerifiedToken } from '../../src/tokens/verified-token.ts';
 import { freezeTime } from '../support/frozen-time.ts';
 import { mint, type SigningKey, signingKey } from '../support/mint.ts';
-import { codeOf, compile, inPlace, parseIssuers, verifierOf } from '../support/verifier.ts';
+import { codeOf, compile, fileWithIssuers, inPlace, verifierOf } from '../support/verifier.ts';
 
 const time = freezeTime();
 const now = time.clock() / 1000;
@@ -297,6 +297,28 @@ t.test('github-actions', async (t) => {
   const sub = 'repo:octo/app:ref:refs/heads/main';
   const claims = { iss: issuer.issuers[0], aud: 'https://api.example.com', sub, repository: 'octo/app' };
   t.equal(code(claims), 'ok');
+
+  const problems = (access: unknown) =>
+    compile({ p: { preset: 'github-actions', audiences: ['a'] } }, undefined, access).problems;
+  const open = /anybody can get a token of `p`/;
+  for (const access of [
+    'authenticated',
+    'optional',
+    { scopes: ['a'] },
+    { claims: { actor: 'me' } },
+    { claims: [{ claim: ['sub', 'x'], equals: 'a' }] },
+    [{ claims: { repository: 'octo/app' } }, { roles: ['x'] }],
+  ]) {
+    t.match(problems(access), [{ severity: 'error', message: open }], JSON.stringify(access));
+  }
+  for (const access of [
+    'public',
+    { claims: { repository: 'octo/app' } },
+    { claims: { repository_owner_id: '1' } },
+    { claims: [{ claim: ['sub'], any: [sub] }] },
+  ]) {
+    t.same(problems(access), [], JSON.stringify(access));
+  }
 });
 
 t.test('kubernetes', async (t) => {
@@ -338,17 +360,14 @@ t.test('keys in place and files are judged when the file is loaded', async (t) =
   const secret = { ...key.jwk, d: key.privateKey.export({ format: 'jwk' }).d };
   const base = { issuer: 'https://a.example', audiences: ['a'] };
   const messages = (more: Record<string, unknown>, read: Record<string, string> = {}) => {
-    const { problems, files } = compileIssuers(
-      { issuers: parseIssuers({ p: { ...base, ...more } }) },
-      {
-        resolvePath: (path) => `/etc/${path}`,
-        readFile: (path) => {
-          const text = read[path];
-          if (text === undefined) throw Object.assign(new Error(), { code: 'ENOENT' });
-          return Buffer.from(text);
-        },
+    const { problems, files } = compileIssuers(fileWithIssuers({ p: { ...base, ...more } }), {
+      resolvePath: (path) => `/etc/${path}`,
+      readFile: (path) => {
+        const text = read[path];
+        if (text === undefined) throw Object.assign(new Error(), { code: 'ENOENT' });
+        return Buffer.from(text);
       },
-    );
+    });
     return { messages: problems.map(({ message }) => message), files };
   };
   t.match(messages({ jwks: inPlace(weak) }).messages, [

@@ -1,0 +1,30 @@
+import type { PathProblem } from '../config/problem.ts';
+import { acceptedIssuers, allAlternatives } from '../config/route-access.ts';
+import { error } from '../config/rule.ts';
+import type { AccessBlockConfig, Config } from '../config/schema.ts';
+import type { Preset } from './presets/preset.ts';
+import { PRESET_TABLE } from './presets/presets.ts';
+
+/**
+ * Refuses routes that are open to anybody who can get a token of a provider that gives them to everybody: each such route
+ * has to compare one of the claims that say whose token it is.
+ */
+export function judgeConditions(config: Config): readonly PathProblem[] {
+  return allAlternatives(config).flatMap(({ block, path }) =>
+    acceptedIssuers(block, config).flatMap((name) => {
+      const presetName = config.issuers[name]?.preset;
+      const preset: Preset | undefined = presetName && PRESET_TABLE[presetName];
+      const wanted = preset?.conditionClaims;
+      if (wanted === undefined || comparedClaims(block).some((claim) => wanted.includes(claim))) return [];
+      const hint = `compare one of ${wanted.join(', ')} under \`claims\``;
+      return [error(path, `anybody can get a token of \`${name}\` for any audience`, { hint })];
+    }),
+  );
+}
+
+/** The top-level claims that a block compares with something. */
+function comparedClaims({ claims }: AccessBlockConfig): readonly string[] {
+  if (claims === undefined) return [];
+  if (!Array.isArray(claims)) return Object.keys(claims);
+  return claims.flatMap(({ claim }) => (typeof claim === 'string' ? claim : claim.length === 1 ? claim : []));
+}
