@@ -73,8 +73,10 @@ export function parseYaml(text: string): YamlSource {
   } catch (error) {
     return brokenSource(`the file cannot be parsed: ${(error as Error).message}`);
   }
+  // Once the parser has lost its way, every further token is unexpected to it: only the first says what is wrong.
+  const lostAt = document.errors.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN');
   const problems = [...document.errors, ...document.warnings]
-    .filter(({ code }) => code !== 'TAG_RESOLVE_FAILED')
+    .filter(({ code }, at) => code !== 'TAG_RESOLVE_FAILED' && (code !== 'UNEXPECTED_TOKEN' || at === lostAt))
     .map(({ code, message, pos }): SourceProblem => {
       const place = placeOf(pos[0]);
       const hint = flowHint(text.split('\n')[place.line - 1]) ?? HINTS[code];
