@@ -7,12 +7,12 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { createMemoryLimitStore } from '../pipeline/limit-store.ts';
 import { createAccessLog } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createKeyStorePool } from '../tokens/key-store-pool.ts';
 import { createApp } from './app.ts';
 import { compileGeneration, type Lasting } from './generation.ts';
+import { openLimitStore } from './limit-store.ts';
 import { createListener } from './listener.ts';
 import { createServing } from './serve.ts';
 
@@ -46,7 +46,7 @@ export async function createGateway({
   const lasting: Lasting = {
     clock,
     keyStores: createKeyStorePool({ clock, log }),
-    limitStore: createMemoryLimitStore({ clock }),
+    limitStore: await openLimitStore(config.rateLimitStore, { clock, log }),
   };
   const { generation, problems } = await compileGeneration({ loaded, config, lasting });
   if (generation === undefined) return { problems };

@@ -24,7 +24,8 @@ export function compileForwardings(
   routes: readonly Route[],
   upstreams: ReadonlyMap<string, Upstream>,
 ): readonly RouteForwarding[] {
-  const hiddenHeaders = identityNames(config);
+  const identity = identityNames(config);
+  const identityAndCors = new Set([...identity, ...CORS_RESPONSE_FIELDS]);
   return routes.map((route) => {
     const upstream = upstreams.get(route.config.upstream);
     if (upstream === undefined) throw new Error(`route ${route.name} names no upstream that was compiled`);
@@ -37,10 +38,21 @@ export function compileForwardings(
       },
       bodyLimit: route.config.bodyLimit,
       bodyIdleMs: config.listen.limits.bodyIdle,
-      hiddenHeaders,
+      hiddenHeaders: route.cors === undefined ? identity : identityAndCors,
     };
   });
 }
+
+/** Where the gateway decides who may read an answer, the backend's own permissions would widen it (Fetch §3.2.3). */
+const CORS_RESPONSE_FIELDS = [
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-allow-private-network',
+  'access-control-expose-headers',
+  'access-control-max-age',
+] as const;
 
 export interface RequestContext {
   readonly method: string;

@@ -1,0 +1,22 @@
+import type { RateLimitStoreConfig } from '../config/schema.ts';
+import type { Clock } from '../core/clock.ts';
+import { createMemoryLimitStore, type LimitStore } from '../pipeline/limit-store.ts';
+import { createRedisLimitStore } from '../pipeline/redis-limit-store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Opens what requests are counted in: memory, or the store of the file. Does not wait for a store that is down. */
+export async function openLimitStore(
+  config: RateLimitStoreConfig | undefined,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+): Promise<LimitStore> {
+  const local = createMemoryLimitStore({ clock });
+  if (config === undefined) return local;
+  const { onFailure } = config;
+  return createRedisLimitStore(config, {
+    local,
+    onState: (state, error) => {
+      if (state === 'up') log.info('the rate limit store answers again');
+      else log.warn({ reason: error?.message, onFailure }, 'the rate limit store does not answer');
+    },
+  });
+}
