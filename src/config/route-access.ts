@@ -1,5 +1,5 @@
 import type { ConfigPath } from './problem.ts';
-import type { AccessBlockConfig, AccessConfig, Config } from './schema.ts';
+import type { AccessBlockConfig, AccessConfig, Config, PolicyConfig } from './schema.ts';
 
 /** One alternative of an access rule, and where it stands. */
 export interface AccessAlternative {
@@ -20,9 +20,25 @@ export function allAlternatives({ routes }: Config): readonly AccessAlternative[
   return routes.flatMap(({ access }, index) => accessAlternatives(access, ['routes', index, 'access']));
 }
 
-/** The configured names of the issuers that an alternative accepts: its own, the default's, or the only one there is. */
+/** The rules that the block names, or undefined when it names none or none of the file. */
+export function policyOf(block: AccessBlockConfig, config: Config): PolicyConfig | undefined {
+  return block.policy !== undefined && Object.hasOwn(config.policies, block.policy)
+    ? config.policies[block.policy]
+    : undefined;
+}
+
+/** Whether the block, its policy or the defaults of the file say whose tokens it accepts. */
+export function namesIssuers(block: AccessBlockConfig, config: Config): boolean {
+  return (block.issuers ?? policyOf(block, config)?.issuers ?? config.defaults.issuers) !== undefined;
+}
+
+/**
+ * The configured names of the issuers that an alternative accepts: what it and its policy name, both where both do; else the default's,
+ * or the only one there is.
+ */
 export function acceptedIssuers(block: AccessBlockConfig, config: Config): readonly string[] {
-  const all = Object.keys(config.issuers);
-  const named = block.issuers ?? config.defaults.issuers ?? 'any';
-  return named === 'any' ? all : named;
+  const named = [block.issuers, policyOf(block, config)?.issuers].filter((names) => names !== undefined);
+  const [first, ...rest] = named.length > 0 ? named : [config.defaults.issuers ?? 'any'];
+  const names = first === undefined || first === 'any' ? Object.keys(config.issuers) : first;
+  return names.filter((name) => rest.every((others) => others === 'any' || others.includes(name)));
 }

@@ -4,6 +4,9 @@ import {
   accessNeedsAnIssuer,
   authorizationIsPassedToOpenRoutesOnly,
   issuersOfAccessExist,
+  policiesOfAccessExist,
+  policiesShareAnIssuer,
+  tokenSourcesAreLookedAt,
 } from './rules/access.ts';
 import { caseVariantsStayGuarded } from './rules/case-variants.ts';
 import { hostsHideNothing } from './rules/hidden-routes.ts';
@@ -35,7 +38,10 @@ const RULES: readonly Rule[] = [
   routesAreWellFormed,
   routesDoNotConflict,
   issuersOfAccessExist,
+  policiesOfAccessExist,
   accessNeedsAnIssuer,
+  policiesShareAnIssuer,
+  tokenSourcesAreLookedAt,
   authorizationIsPassedToOpenRoutesOnly,
   riskySettingsAreMeant,
   hostsHideNothing,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from '../core/units.ts';
+import { mayCarryIdentity } from './identity-headers.ts';
 
 /**
  * The file an operator writes, as a schema: what each key may hold, its default, and the words that the
@@ -420,38 +421,62 @@ const claimRule = z
     'expected exactly one of `equals`, `any`, `all`',
   );
 
+const condition = text.meta({
+  description:
+    'A condition in CEL over `claims`, `token`, `request` and `params`; only `true` allows, an error refuses.',
+  examples: ['claims.sub == params.id'],
+});
+
+const accessRules = {
+  issuers: issuerNames.optional(),
+  audiences: audiences.optional().meta({ description: "Replaces the issuer's audiences here." }),
+  scopes: anyAll(scope)
+    .optional()
+    .meta({
+      description: 'Scopes the token must have: all of a list, or { any }, { all }.',
+      examples: [['orders:read']],
+    }),
+  roles: anyAll(text)
+    .optional()
+    .meta({
+      description: 'Roles the token must have: all of a list, or { any }, { all }.',
+      examples: [{ any: ['reader', 'admin'] }],
+    }),
+  claims: z
+    .union([claimsMap, z.array(claimRule).min(1)])
+    .optional()
+    .meta({
+      description:
+        'Claims and the values they must have, all of them: a mapping of literal names to one value or several, or a list with nested names.',
+      examples: [
+        { tenant: 'acme', plan: ['pro', 'team'] },
+        [{ claim: ['realm_access', 'roles'], any: ['customer'] }],
+      ],
+    }),
+  when: condition.optional(),
+};
+
+const hasRules = (value: object) => Object.values(value).some((rule) => rule !== undefined);
+const NO_RULES = 'expected at least one rule; use `authenticated` to accept every valid token';
+
+const policy = z.strictObject(accessRules).refine(hasRules, NO_RULES).meta({
+  description: 'Rules with a name, for `access: { policy: … }`.',
+});
+
 const accessBlock = z
   .strictObject({
-    issuers: issuerNames.optional(),
-    audiences: audiences.optional().meta({ description: "Replaces the issuer's audiences here." }),
-    scopes: anyAll(scope)
-      .optional()
-      .meta({
-        description: 'Scopes the token must have: all of a list, or { any }, { all }.',
-        examples: [['orders:read']],
-      }),
-    roles: anyAll(text)
-      .optional()
-      .meta({
-        description: 'Roles the token must have: all of a list, or { any }, { all }.',
-        examples: [{ any: ['reader', 'admin'] }],
-      }),
-    claims: z
-      .union([claimsMap, z.array(claimRule).min(1)])
-      .optional()
-      .meta({
-        description:
-          'Claims and the values they must have, all of them: a mapping of literal names to one value or several, or a list with nested names.',
-        examples: [
-          { tenant: 'acme', plan: ['pro', 'team'] },
-          [{ claim: ['realm_access', 'roles'], any: ['customer'] }],
-        ],
-      }),
+    policy: name.optional().meta({
+      description: 'Name of rules under `policies`; they must hold together with the rules beside it.',
+      examples: ['staff'],
+    }),
+    ...accessRules,
   })
-  .refine(
-    (value) => Object.keys(value).length > 0,
-    'expected at least one rule; use `authenticated` to accept every valid token',
-  );
+  .refine(hasRules, NO_RULES);
+
+const mode = z.enum(['enforce', 'report']).meta({
+  description:
+    '`report` lets pass what the access rules would refuse, and records it; tokens must be valid all the same.',
+});
 
 const access = z
   .union([z.enum(['public', 'optional', 'authenticated']), accessBlock, z.array(accessBlock).min(1)])
@@ -554,6 +579,40 @@ const rateLimitStore = z
     examples: ['redis://redis:6379'],
   });
 
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+const tokenSource = z.union([
+  z.strictObject({
+    header: headerName
+      .refine(mayCarryIdentity, 'expected a header of its own; Authorization is looked at anyway')
+      .meta({ description: 'A header that holds the token and nothing else.', examples: ['x-api-token'] }),
+  }),
+  z.strictObject({
+    cookie: z
+      .string()
+      .regex(token, 'expected the name of a cookie')
+      .meta({ description: 'A cookie that holds the token.', examples: ['session'] }),
+  }),
+  z.strictObject({
+    query: z
+      .string()
+      .regex(/^[A-Za-z0-9._~-]+$/, 'expected the name of a query parameter')
+      .meta({
+        description: 'A query parameter that holds the token; addresses end up in histories and logs.',
+        examples: ['access_token'],
+      }),
+  }),
+  z.strictObject({
+    webSocketProtocol: z
+      .string()
+      .regex(token, 'expected a WebSocket protocol name')
+      .meta({
+        description: 'The token is the entry after this one in Sec-WebSocket-Protocol.',
+        examples: ['bearer'],
+      }),
+  }),
+]);
+
 const route = z
   .strictObject({
     name: name.meta({ description: 'Unique; used in logs, metrics and explain.', examples: ['read-orders'] }),
@@ -585,6 +644,15 @@ const route = z
       .boolean()
       .default(false)
       .meta({ description: 'Hands Authorization on unverified; public and optional routes only.' }),
+    tokenFrom: z
+      .array(tokenSource)
+      .min(1)
+      .optional()
+      .meta({
+        description: 'Further places for the token beside Authorization; a token in two places is refused.',
+        examples: [[{ cookie: 'session' }]],
+      }),
+    mode: mode.optional(),
     rateLimit: z
       .union([rateLimit, z.array(rateLimit).min(1)])
       .optional()
@@ -647,6 +715,8 @@ export const configSchema = z
       }),
     issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
     upstreams: z.record(name, upstream).default({}).meta({ description: 'Backends by name.' }),
+    policies: z.record(name, policy).default({}).meta({ description: 'Rules by name, for several routes.' }),
+    mode: mode.default('enforce'),
     identity: fileIdentity
       .prefault({})
       .meta({ description: 'What backends are told about callers, for all routes.' }),
@@ -671,3 +741,5 @@ export type TimeoutsConfig = z.output<typeof timeouts>;
 export type CorsConfig = z.output<typeof cors>;
 export type RateLimitConfig = z.output<typeof rateLimit>;
 export type RateLimitStoreConfig = z.output<typeof rateLimitStore>;
+export type TokenSourceConfig = z.output<typeof tokenSource>;
+export type PolicyConfig = z.output<typeof policy>;

@@ -85,7 +85,12 @@ async function compile({ loaded, config, lasting, previousUpstreams }: CompileOp
     cacheBytes: config.tokenCache === 'off' ? 0 : config.tokenCache.maxBytes,
     pool: lasting.keyStores,
   });
-  const { gate, problems } = await compileGate({ config, verifier, limitStore: lasting.limitStore });
+  const { gate, problems } = await compileGate({
+    config,
+    issuers: issuers.issuers,
+    verifier,
+    limitStore: lasting.limitStore,
+  });
   const upstreams = compileUpstreams(config, {
     resolvePath,
     ...(previousUpstreams === undefined ? {} : { previous: previousUpstreams }),

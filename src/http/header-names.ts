@@ -1,11 +1,3 @@
-/**
- * The spelling in which header names are compared against what a client may not send: backends that turn names into
- * variables (CGI, WSGI, PHP, Rack) take `X_User.Id` and `x-user-id` for the same.
- */
-export function foldHeaderName(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '-');
-}
-
 /** Fields that end at this hop (RFC 9110 §7.6.1, RFC 9112, RFC 7540 §3.2.1), dropped both ways. `host` is not among them. */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',

@@ -1,5 +1,14 @@
-import type { AccessBlockConfig, Config, RouteConfig } from '../config/schema.ts';
+import type { PathProblem } from '../config/problem.ts';
+import {
+  type AccessAlternative,
+  acceptedIssuers,
+  accessAlternatives,
+  policyOf,
+} from '../config/route-access.ts';
+import type { Config, PolicyConfig, RouteConfig } from '../config/schema.ts';
+import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { nameClaim, type Scalar, toClaimPath } from './claim-values.ts';
+import type { Condition, ConditionCompiler } from './condition.ts';
 
 /** Who may use a route, compiled. */
 export interface AccessRules {
@@ -9,16 +18,24 @@ export interface AccessRules {
   readonly accepts: ReadonlySet<string> | undefined;
   /** Alternatives, of which one must hold. */
   readonly blocks: readonly AccessBlock[];
+  /** Whether a condition looks at more than the token. */
+  readonly asksRequest: boolean;
 }
 
+/** One alternative. What its policy wants stands beside what it wants itself: all must hold. */
 export interface AccessBlock {
-  /** Configured names of accepted issuers. */
-  readonly issuers: ReadonlySet<string>;
-  /** By issuer name: accepted audiences, or `any`. */
-  readonly audiences: ReadonlyMap<string, ReadonlySet<string> | 'any'>;
-  readonly scopes: Wanted | undefined;
-  readonly roles: Wanted | undefined;
+  /** By configured name of each accepted issuer: the audiences that count. */
+  readonly issuers: ReadonlyMap<string, AcceptedAudiences>;
+  readonly scopes: readonly Wanted[];
+  readonly roles: readonly Wanted[];
   readonly claims: readonly ClaimRule[];
+  readonly conditions: readonly Condition[];
+}
+
+export interface AcceptedAudiences {
+  readonly names: ReadonlySet<string> | 'any';
+  /** What to say beside a mismatch, where the provider has a habit worth knowing. */
+  readonly hint: string | undefined;
 }
 
 /** Names of which all, and of `any` at least one, must be there. */
@@ -34,50 +51,77 @@ export interface ClaimRule {
   readonly values: readonly Scalar[];
 }
 
-/** Compiles the access of one route; names are resolved against the issuers of the file. */
-export function compileAccess(config: Config, route: RouteConfig): AccessRules {
-  const { access } = route;
-  if (access === 'public') return { token: 'public', accepts: new Set(), blocks: [] };
-  const written = access === 'optional' || access === 'authenticated' ? [{}] : [access].flat();
-  const blocks = written.map((block) => compileBlock(config, block));
-  const accepted = new Set(blocks.flatMap((block) => [...block.issuers]));
-  const acceptsAll = Object.keys(config.issuers).every((name) => accepted.has(name));
-  return {
-    token: access === 'optional' ? 'optional' : 'required',
-    accepts: acceptsAll ? undefined : accepted,
-    blocks,
-  };
+/** What the access of a route is compiled against. */
+export interface AccessSurroundings {
+  readonly config: Config;
+  readonly issuers: ReadonlyMap<string, CompiledIssuer>;
+  /** Undefined in files without a condition. */
+  readonly conditions: ConditionCompiler | undefined;
+  /** The names of the route's path parameters, for its conditions. */
+  readonly parameters: readonly string[];
+  /** Where the route stands in the file. */
+  readonly place: readonly (string | number)[];
 }
 
-function compileBlock(config: Config, block: AccessBlockConfig): AccessBlock {
-  const issuers = resolveIssuers(config, block);
-  const audiences = [...issuers].map((name) => {
-    const wanted = block.audiences ?? config.issuers[name]?.audiences ?? [];
-    return [name, wanted === 'any' ? wanted : new Set(wanted)] as const;
+/** Compiles the access of one route; all names are resolved. */
+export function compileAccess(
+  route: RouteConfig,
+  surroundings: AccessSurroundings,
+): { readonly access: AccessRules; readonly problems: readonly PathProblem[] } {
+  const problems: PathProblem[] = [];
+  const alternatives = accessAlternatives(route.access, [...surroundings.place, 'access']);
+  const blocks = alternatives.map((alternative) => compileBlock(alternative, surroundings, problems));
+  const accepted = new Set(blocks.flatMap(({ issuers }) => [...issuers.keys()]));
+  const acceptsAll = Object.keys(surroundings.config.issuers).every((name) => accepted.has(name));
+  const access: AccessRules = {
+    token: route.access === 'public' || route.access === 'optional' ? route.access : 'required',
+    accepts: acceptsAll && route.access !== 'public' ? undefined : accepted,
+    blocks,
+    asksRequest: blocks.some(({ conditions }) => conditions.some(({ asksRequest }) => asksRequest)),
+  };
+  return { access, problems };
+}
+
+function compileBlock(
+  { block, path }: AccessAlternative,
+  { config, issuers, conditions, parameters }: AccessSurroundings,
+  problems: PathProblem[],
+): AccessBlock {
+  const policy = policyOf(block, config);
+  const parts: readonly { rules: PolicyConfig; place: AccessAlternative['path'] }[] = [
+    ...(policy === undefined ? [] : [{ rules: policy, place: ['policies', block.policy as string] }]),
+    { rules: block, place: path },
+  ];
+  const ownAudiences = block.audiences ?? policy?.audiences;
+  const audiences = acceptedIssuers(block, config).map((name) => {
+    const wanted = ownAudiences ?? issuers.get(name)?.audiences ?? [];
+    const hint = issuers.get(name)?.audienceHint;
+    return [name, { names: wanted === 'any' ? wanted : new Set(wanted), hint }] as const;
   });
   return {
-    issuers,
-    audiences: new Map(audiences),
-    scopes: compileWanted(block.scopes),
-    roles: compileWanted(block.roles),
-    claims: compileClaims(block.claims),
+    issuers: new Map(audiences),
+    scopes: parts.flatMap(({ rules }) => compileWanted(rules.scopes)),
+    roles: parts.flatMap(({ rules }) => compileWanted(rules.roles)),
+    claims: parts.flatMap(({ rules }) => compileClaims(rules.claims)),
+    conditions: parts.flatMap(({ rules, place }) => {
+      if (rules.when === undefined) return [];
+      const compiled = conditions?.compile(rules.when, parameters);
+      if (compiled?.problem !== undefined) problems.push({ ...compiled.problem, path: [...place, 'when'] });
+      return compiled?.condition ?? NEVER;
+    }),
   };
 }
 
-/** A block that names none, in a file with several and no default, accepts none: `rules.ts` refuses such a file. */
-function resolveIssuers(config: Config, block: AccessBlockConfig): ReadonlySet<string> {
-  const all = Object.keys(config.issuers);
-  const named = block.issuers ?? config.defaults.issuers ?? (all.length === 1 ? 'any' : []);
-  return new Set(named === 'any' ? all : named);
+/** Stands in for a condition that could not be compiled; the file with its error does not serve. */
+const NEVER: Condition = { source: 'false', asksRequest: false, evaluate: () => ({ kind: 'false' }) };
+
+function compileWanted(wanted: PolicyConfig['scopes']): readonly Wanted[] {
+  if (wanted === undefined) return [];
+  if (Array.isArray(wanted)) return [{ all: wanted, any: [] }];
+  return [{ all: wanted.all ?? [], any: wanted.any ?? [] }];
 }
 
-function compileWanted(wanted: AccessBlockConfig['scopes']): Wanted | undefined {
-  if (wanted === undefined) return undefined;
-  if (Array.isArray(wanted)) return { all: wanted, any: [] };
-  return { all: wanted.all ?? [], any: wanted.any ?? [] };
-}
-
-function compileClaims(claims: AccessBlockConfig['claims']): readonly ClaimRule[] {
+function compileClaims(claims: PolicyConfig['claims']): readonly ClaimRule[] {
   if (claims === undefined) return [];
   if (!Array.isArray(claims)) {
     return Object.entries(claims).map(([name, values]) => makeRule([name], 'any', [values].flat()));

@@ -1,9 +1,17 @@
-import { quoteUntrusted } from '../core/quote.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
+import { readClaim } from '../tokens/claim-path.ts';
+import { quoteForLog } from '../tokens/quote.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import type { AccessBlock, AccessRules, ClaimRule, Wanted } from './access-rules.ts';
-import { claimHas, readClaim } from './claim-values.ts';
+import type { AcceptedAudiences, AccessBlock, AccessRules, ClaimRule, Wanted } from './access-rules.ts';
+import { claimHas } from './claim-values.ts';
+import type { ScreenedRequest } from './request.ts';
+
+/** Who asks for what. */
+export interface Asker {
+  readonly token: VerifiedToken;
+  readonly request: ScreenedRequest;
+}
 
 /** One kind of rule a block can hold. */
 interface Check {
@@ -11,41 +19,52 @@ interface Check {
   /** What the block wants, in names of the file; undefined when it wants nothing of this kind. */
   readonly expected: (block: AccessBlock) => string | undefined;
   /** What the token has instead. Shown to whoever may see claim values. */
-  readonly got: (block: AccessBlock, token: VerifiedToken) => unknown;
-  readonly judge: (block: AccessBlock, token: VerifiedToken) => Refusal | undefined;
+  readonly got: (block: AccessBlock, asker: Asker) => unknown;
+  readonly judge: (block: AccessBlock, asker: Asker) => Refusal | undefined;
 }
 
 /** In the order of contract §3, so that codes are stable: how far a block got is the index of the check that failed. */
 const CHECKS: readonly Check[] = [
   {
     step: 'issuers',
-    expected: (block) => [...block.issuers].join(' or '),
-    got: (_, token) => token.issuer,
+    expected: ({ issuers }) => [...issuers.keys()].join(' or '),
+    got: (_, { token }) => token.issuer,
     judge: judgeIssuer,
   },
   {
     step: 'audiences',
-    expected: (block) => [...block.audiences.values()].map(describeAudiences).join(' or '),
-    got: (_, token) => token.audiences,
+    expected: ({ issuers }) => [...new Set([...issuers.values()].map(describeAudiences))].join(' or '),
+    got: (_, { token }) => token.audiences,
     judge: judgeAudience,
   },
   {
     step: 'scopes',
-    expected: ({ scopes }) => scopes && describeWanted(scopes),
-    got: (_, token) => token.scopes,
+    expected: ({ scopes }) => describeAll(scopes.map(describeWanted)),
+    got: (_, { token }) => token.scopes,
     judge: judgeScopes,
   },
   {
     step: 'roles',
-    expected: ({ roles }) => roles && describeWanted(roles),
-    got: (_, token) => token.roles,
+    expected: ({ roles }) => describeAll(roles.map(describeWanted)),
+    got: (_, { token }) => token.roles,
     judge: judgeRoles,
   },
   {
     step: 'claims',
-    expected: ({ claims }) => (claims.length === 0 ? undefined : claims.map(describeClaim).join(' and ')),
-    got: ({ claims }, token) => claims.map((rule) => readClaim(token.claims, rule.path)),
+    expected: ({ claims }) => describeAll(claims.map(describeClaim)),
+    got: ({ claims }, { token }) =>
+      Object.fromEntries(claims.map(({ path, label }) => [label, readClaim(token.claims, path) ?? null])),
     judge: judgeClaims,
+  },
+  {
+    step: 'when',
+    expected: ({ conditions }) => describeAll(conditions.map(({ source }) => source)),
+    got: ({ conditions }, { token, request }) =>
+      conditions.map(({ evaluate }) => {
+        const answer = evaluate(token, request);
+        return answer.kind === 'broken' ? answer.detail : answer.kind;
+      }),
+    judge: judgeConditions,
   },
 ];
 
@@ -53,31 +72,31 @@ const CHECKS: readonly Check[] = [
  * Judges a verified token by the access rules of a route: one of the blocks must hold. Undefined when it does; otherwise the
  * refusal of the block that got furthest, the first of equals.
  */
-export function authorize(rules: AccessRules, token: VerifiedToken, trace?: Trace): Refusal | undefined {
+export function authorize(rules: AccessRules, asker: Asker, trace?: Trace): Refusal | undefined {
   let furthest = -1;
   let answer: Refusal | undefined;
   for (const [at, block] of rules.blocks.entries()) {
     const label = rules.blocks.length === 1 ? '' : ` (alternative ${at + 1})`;
-    const failed = judgeBlock(block, token, trace, label);
+    const failed = judgeBlock(block, asker, trace, label);
     if (failed === undefined) return undefined;
     if (failed.progress > furthest) {
       furthest = failed.progress;
       answer = failed.refusal;
     }
   }
-  return answer === undefined ? undefined : { ...answer, issuer: token.issuer };
+  return answer === undefined ? undefined : { ...answer, issuer: asker.token.issuer };
 }
 
 function judgeBlock(
   block: AccessBlock,
-  token: VerifiedToken,
+  asker: Asker,
   trace: Trace | undefined,
   label: string,
 ): { readonly progress: number; readonly refusal: Refusal } | undefined {
   for (let progress = 0; progress < CHECKS.length; progress++) {
     const check = CHECKS[progress] as Check;
-    const refusal = check.judge(block, token);
-    if (trace !== undefined) traceCheck(trace, check, { block, token, label, refusal });
+    const refusal = check.judge(block, asker);
+    if (trace !== undefined) traceCheck(trace, check, { block, asker, label, refusal });
     if (refusal !== undefined) return { progress, refusal };
   }
   return undefined;
@@ -86,60 +105,77 @@ function judgeBlock(
 function traceCheck(
   trace: Trace,
   check: Check,
-  facts: { block: AccessBlock; token: VerifiedToken; label: string; refusal: Refusal | undefined },
+  facts: { block: AccessBlock; asker: Asker; label: string; refusal: Refusal | undefined },
 ): void {
   const expected = check.expected(facts.block);
   if (expected === undefined) return;
-  const shown = trace.showClaims
-    ? (JSON.stringify(check.got(facts.block, facts.token)) ?? 'nothing')
-    : undefined;
-  const got = shown ?? facts.refusal?.reason;
+  const shown = trace.showClaims ? JSON.stringify(check.got(facts.block, facts.asker)) : undefined;
+  const got = [facts.refusal?.reason, shown].filter((part) => part !== undefined).join('; ');
   trace.add({
     step: check.step + facts.label,
     ok: facts.refusal === undefined,
     expected,
-    ...(got === undefined ? {} : { got }),
+    ...(got === '' ? {} : { got }),
   });
 }
 
-function judgeIssuer({ issuers }: AccessBlock, { issuer }: VerifiedToken): Refusal | undefined {
-  if (issuers.has(issuer)) return undefined;
-  return refuse('issuer_not_allowed', `the route does not accept tokens of ${issuer}`);
+function judgeIssuer({ issuers }: AccessBlock, { token }: Asker): Refusal | undefined {
+  if (issuers.has(token.issuer)) return undefined;
+  return refuse('issuer_not_allowed', `the route does not accept tokens of ${token.issuer}`);
 }
 
 /** RFC 7519 §4.1.3: one of the token's audiences must be one of ours. */
-function judgeAudience(block: AccessBlock, { issuer, audiences }: VerifiedToken): Refusal | undefined {
-  const wanted = block.audiences.get(issuer);
-  if (wanted === 'any') return undefined;
-  if (audiences === undefined) return refuse('claim_missing', 'the token names no audience');
-  if (wanted !== undefined && audiences.some((audience) => wanted.has(audience))) return undefined;
-  const named = quoteUntrusted(audiences.join(' '));
-  return refuse(
-    'audience_mismatch',
-    `the token is for ${named}, not for ${describeAudiences(wanted ?? new Set())}`,
-  );
+function judgeAudience({ issuers }: AccessBlock, { token }: Asker): Refusal | undefined {
+  const accepted = issuers.get(token.issuer);
+  if (accepted === undefined || accepted.names === 'any') return undefined;
+  const { names } = accepted;
+  const { audiences } = token;
+  if (audiences?.some((audience) => names.has(audience))) return undefined;
+  const wanted = `${describeAudiences(accepted)}${accepted.hint === undefined ? '' : `; ${accepted.hint}`}`;
+  if (audiences === undefined)
+    return refuse('claim_missing', `the token names no audience, expected ${wanted}`);
+  const named = quoteForLog(audiences.join(' '));
+  return refuse('audience_mismatch', `the token is for ${named}, expected ${wanted}`);
 }
 
-function judgeScopes({ scopes }: AccessBlock, token: VerifiedToken): Refusal | undefined {
-  const lack = scopes && describeLack(scopes, token.scopes);
-  if (scopes === undefined || lack === undefined) return undefined;
-  return refuse('insufficient_scope', `the token lacks the scope ${lack}`, {
-    scopes: [...scopes.all, ...scopes.any],
-  });
+function judgeScopes({ scopes }: AccessBlock, { token }: Asker): Refusal | undefined {
+  for (const wanted of scopes) {
+    const lack = describeLack(wanted, token.scopes);
+    if (lack === undefined) continue;
+    return refuse('insufficient_scope', `the token lacks the scope ${lack}`, {
+      scopes: [...new Set(scopes.flatMap(({ all, any }) => [...all, ...any]))],
+    });
+  }
+  return undefined;
 }
 
-function judgeRoles({ roles }: AccessBlock, token: VerifiedToken): Refusal | undefined {
-  const lack = roles && describeLack(roles, token.roles);
-  return lack === undefined ? undefined : refuse('role_missing', `the token lacks the role ${lack}`);
+function judgeRoles({ roles }: AccessBlock, { token }: Asker): Refusal | undefined {
+  for (const wanted of roles) {
+    const lack = describeLack(wanted, token.roles);
+    if (lack !== undefined) return refuse('role_missing', `the token lacks the role ${lack}`);
+  }
+  return undefined;
 }
 
-function judgeClaims({ claims }: AccessBlock, token: VerifiedToken): Refusal | undefined {
+function judgeClaims({ claims }: AccessBlock, { token }: Asker): Refusal | undefined {
   for (const rule of claims) {
     const value = readClaim(token.claims, rule.path);
     if (value === undefined) return refuse('claim_mismatch', `the token has no claim ${rule.label}`);
     const has = (wanted: ClaimRule['values'][number]) => claimHas(value, wanted);
     if (rule.quantifier === 'all' ? rule.values.every(has) : rule.values.some(has)) continue;
     return refuse('claim_mismatch', `the claim ${rule.label} does not have the required value`);
+  }
+  return undefined;
+}
+
+/** The reason quotes the condition, which is the operator's text, and nothing of what it looked at. */
+function judgeConditions({ conditions }: AccessBlock, { token, request }: Asker): Refusal | undefined {
+  for (const { evaluate } of conditions) {
+    const answer = evaluate(token, request);
+    if (answer.kind === 'true') continue;
+    return answer.kind === 'false'
+      ? refuse('condition_failed', 'the condition of the route is false')
+      : refuse('condition_failed', `the condition of the route could not be evaluated at ${answer.near}`);
   }
   return undefined;
 }
@@ -152,9 +188,12 @@ function describeLack({ all, any }: Wanted, present: readonly string[]): string 
   return any.map((name) => JSON.stringify(name)).join(' or ');
 }
 
+function describeAll(parts: readonly string[]): string | undefined {
+  return parts.length === 0 ? undefined : parts.join(' and ');
+}
+
 function describeWanted({ all, any }: Wanted): string {
-  const parts = [];
-  if (all.length > 0) parts.push(all.join(' and '));
+  const parts = [...all];
   if (any.length > 0)
     parts.push(any.length > 1 && all.length > 0 ? `(${any.join(' or ')})` : any.join(' or '));
   return parts.join(' and ');
@@ -165,6 +204,6 @@ function describeClaim({ label, quantifier, values }: ClaimRule): string {
   return `${label} is ${wanted.join(quantifier === 'all' ? ' and ' : ' or ')}`;
 }
 
-function describeAudiences(wanted: ReadonlySet<string> | 'any'): string {
-  return wanted === 'any' ? 'any' : [...wanted].map((name) => JSON.stringify(name)).join(' or ');
+function describeAudiences({ names }: AcceptedAudiences): string {
+  return names === 'any' ? 'any' : [...names].map((name) => JSON.stringify(name)).join(' or ');
 }

@@ -1,5 +1,4 @@
 import type { ClaimName } from '../config/schema.ts';
-import type { Claims } from '../tokens/verified-token.ts';
 
 export type Scalar = string | number | boolean;
 
@@ -11,18 +10,6 @@ export function toClaimPath(name: ClaimName): readonly string[] {
 /** A claim as people write it, for reasons and problems: names only. */
 export function nameClaim(path: readonly string[]): string {
   return JSON.stringify(path.length === 1 ? path[0] : path);
-}
-
-/** The value at a path of claim names, through objects only; undefined when it is not there. */
-export function readClaim(claims: Claims, path: readonly string[]): unknown {
-  let value: unknown = claims;
-  for (const name of path) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) {
-      return undefined;
-    }
-    value = (value as Record<string, unknown>)[name];
-  }
-  return value;
 }
 
 /** A string, a boolean, or a number that stands for one value only: unsafe integers and negative zero do not. */

@@ -1,16 +1,20 @@
 import type { PathProblem } from '../config/problem.ts';
+import { allAlternatives } from '../config/route-access.ts';
 import type { Config, RouteConfig } from '../config/schema.ts';
 import { normalizeHost } from '../http/host.ts';
 import { SPELLINGS } from '../http/target.ts';
+import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
-import { compileAccess } from './access-rules.ts';
+import { type AccessRules, type AccessSurroundings, compileAccess } from './access-rules.ts';
+import { loadConditionCompiler } from './condition.ts';
 import { compileCors } from './cors.ts';
 import type { Gate } from './decide.ts';
+import { type TokenSource, toTokenSource } from './extract-token.ts';
 import { compileFirewall } from './firewall.ts';
 import { compileIdentity } from './identity-rules.ts';
 import { createMemoryLimitStore, type LimitStore } from './limit-store.ts';
 import { compileRouteTable, type RouteConflict } from './match-route.ts';
-import { parsePathPattern } from './path-pattern.ts';
+import { type PathPattern, parsePathPattern } from './path-pattern.ts';
 import { compileRateLimits } from './rate-limit.ts';
 import type { Route } from './route.ts';
 
@@ -19,50 +23,63 @@ export interface CompiledGate {
   readonly problems: readonly PathProblem[];
 }
 
+export interface GateOptions {
+  readonly config: Config;
+  /** The issuers of the file with their presets, as the verifier has them. */
+  readonly issuers: readonly CompiledIssuer[];
+  readonly verifier: TokenVerifier;
+  /** Outlives the gate, so that a reload forgives nobody. Default: one in memory. */
+  readonly limitStore?: LimitStore;
+}
+
 /**
  * Compiles the rules of a file once, so that nothing of it is read or resolved during a request. A gate with a problem
  * of severity `error` must not serve.
  */
-export async function compileGate({
-  config,
-  verifier,
-  limitStore = createMemoryLimitStore(),
-}: {
-  readonly config: Config;
-  readonly verifier: TokenVerifier;
-  /** Outlives the gate, so that a reload forgives nobody. */
-  readonly limitStore?: LimitStore;
-}): Promise<CompiledGate> {
-  const problems: PathProblem[] = [];
-  const routes: Route[] = [];
-  for (const [at, route] of config.routes.entries()) {
-    const compiled = compileRoute(config, route, { at, index: routes.length, limitStore });
-    problems.push(...compiled.problems);
-    if (compiled.route !== undefined) routes.push(compiled.route);
-  }
+export async function compileGate(options: GateOptions): Promise<CompiledGate> {
+  const { config, verifier } = options;
+  const compiler: RouteCompiler = {
+    config,
+    issuers: new Map(options.issuers.map((issuer) => [issuer.name, issuer])),
+    conditions: hasConditions(config) ? await loadConditionCompiler() : undefined,
+    limitStore: options.limitStore ?? createMemoryLimitStore(),
+  };
+  const compiled = config.routes.map((route, at) => compileRoute(compiler, route, at));
+  const routes = compiled.map(({ route }) => route);
   const ignoresCase = config.matching.case === 'insensitive';
   const { table, conflicts } = compileRouteTable(routes, { ignoresCase });
-  problems.push(...conflicts.map((conflict) => describeConflict(config, conflict)));
   const gate: Gate = {
     table,
     routes,
-    firewall: compileFirewall(config),
+    firewall: compileFirewall(config, routes.flatMap(credentialHeaders)),
     verifier,
     allowableSpellings: routes.reduce((bits, route) => bits | route.allowedSpellings, 0),
   };
-  return { gate, problems };
+  const problems = [
+    ...compiled.flatMap(({ problems }) => problems),
+    ...conflicts.map((conflict) => describeConflict(config, conflict)),
+  ];
+  return { gate, problems: withoutRepeats(problems) };
 }
 
+interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions'> {
+  readonly limitStore: LimitStore;
+}
+
+const NO_PATTERN: PathPattern = { segments: [], parameters: [] };
+
 function compileRoute(
-  config: Config,
+  compiler: RouteCompiler,
   route: RouteConfig,
-  { at, index, limitStore }: { readonly at: number; readonly index: number; readonly limitStore: LimitStore },
-): { readonly route?: Route; readonly problems: readonly PathProblem[] } {
-  const place = ['routes', at] as const;
-  const pattern = parsePathPattern(route.path);
+  index: number,
+): { readonly route: Route; readonly problems: readonly PathProblem[] } {
+  const { config, limitStore } = compiler;
+  const place = ['routes', index] as const;
+  const problems: PathProblem[] = [];
+  const parsed = parsePathPattern(route.path);
+  const pattern = 'message' in parsed ? NO_PATTERN : parsed;
+  if ('message' in parsed) problems.push({ severity: 'error', path: [...place, 'path'], ...parsed });
   const host = route.host === undefined ? undefined : normalizeHost(route.host);
-  const identity = compileIdentity(config.identity, route.identity, place);
-  const problems: PathProblem[] = [...identity.problems];
   if (route.host !== undefined && host === undefined) {
     problems.push({
       severity: 'error',
@@ -70,10 +87,11 @@ function compileRoute(
       message: 'expected a host name or address',
     });
   }
-  if ('fault' in pattern) {
-    problems.push({ severity: 'error', path: [...place, 'path'], message: pattern.fault });
-    return { problems };
-  }
+  const identity = compileIdentity(config.identity, route.identity, place);
+  const parameters = pattern.parameters.map(({ name }) => name);
+  const { access, problems: accessProblems } = compileAccess(route, { ...compiler, parameters, place });
+  problems.push(...identity.problems, ...accessProblems);
+
   const compiled: Route = {
     index,
     name: route.name,
@@ -82,7 +100,9 @@ function compileRoute(
     pattern,
     depth: pattern.segments.length,
     allowedSpellings: (route.allow ?? []).reduce((bits, spelling) => bits | SPELLINGS[spelling], 0),
-    access: compileAccess(config, route),
+    access,
+    reportsOnly: (route.mode ?? config.mode) === 'report',
+    tokenSources: compileTokenSources(compiler, route, access),
     identity: identity.rules,
     cors: route.cors === undefined ? undefined : compileCors(route.cors),
     limits:
@@ -92,6 +112,37 @@ function compileRoute(
     judgements: new WeakMap(),
   };
   return { route: compiled, problems };
+}
+
+/** Those of the route, and the headers of the providers it accepts. */
+function compileTokenSources(
+  { issuers }: RouteCompiler,
+  route: RouteConfig,
+  { blocks }: AccessRules,
+): readonly TokenSource[] {
+  const accepted = new Set(blocks.flatMap((block) => [...block.issuers.keys()]));
+  const ofProviders = [...accepted].flatMap((name) => issuers.get(name)?.tokenHeaders ?? []);
+  const sources = [
+    ...(route.tokenFrom ?? []).map(toTokenSource),
+    ...ofProviders.map((name) => ({ kind: 'header', name }) as const),
+  ];
+  return withoutRepeats(sources);
+}
+
+function credentialHeaders({ tokenSources }: Route): readonly string[] {
+  return tokenSources.filter(({ kind }) => kind === 'header').map(({ name }) => name);
+}
+
+function hasConditions(config: Config): boolean {
+  return (
+    Object.values(config.policies).some(({ when }) => when !== undefined) ||
+    allAlternatives(config).some(({ block }) => block.when !== undefined)
+  );
+}
+
+/** A policy is compiled for every route that uses it; what is wrong with it is said once. */
+function withoutRepeats<T>(entries: readonly T[]): readonly T[] {
+  return [...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()];
 }
 
 function describeConflict(config: Config, { route, other, methods }: RouteConflict): PathProblem {

@@ -1,4 +1,4 @@
-import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
+import { isRefusal, REFUSALS, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import { parseHost } from '../http/host.ts';
 import { parseTarget, type Target } from '../http/target.ts';
@@ -17,8 +17,9 @@ import { type Firewall, type ScreenedHeaders, screenHeaders } from './firewall.t
 import { judgeToken } from './judge.ts';
 import { matchRoute, type RouteTable } from './match-route.ts';
 import { NOTHING_SPENT, type Spent, spend } from './rate-limit.ts';
-import type { RequestFacts } from './request.ts';
+import type { RequestFacts, ScreenedRequest } from './request.ts';
 import type { PathParameters, Route } from './route.ts';
+import { withholdToken } from './withhold-token.ts';
 
 declare const permitted: unique symbol;
 
@@ -39,6 +40,8 @@ export interface Permit {
   readonly credentials: readonly string[];
   /** Undefined on public routes, and on optional ones without a token. */
   readonly token: VerifiedToken | undefined;
+  /** What the access rules would have refused, on a route that only reports. */
+  readonly wouldRefuse: Refusal | undefined;
 }
 
 export interface Decision {
@@ -61,13 +64,9 @@ export interface Gate {
 }
 
 /** A request with its route. */
-interface Matched {
-  readonly request: RequestFacts;
+interface Matched extends ScreenedRequest {
   readonly route: Route;
-  readonly parameters: PathParameters;
-  readonly target: Target;
-  readonly host: string | undefined;
-  readonly headers: ScreenedHeaders;
+  readonly isUpgrade: boolean;
 }
 
 /**
@@ -105,14 +104,15 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
   if (isRefusal(match)) return refused('match', match, trace);
   const { route, parameters } = match;
   trace?.add({ step: 'match', ok: true, got: `route ${route.name}` });
-  const matched: Matched = { request, route, parameters, target, host, headers };
+  const { method, clientAddress, isUpgrade = false } = request;
+  const matched: Matched = { method, clientAddress, isUpgrade, route, parameters, target, host, headers };
   if (route.cors === undefined && route.limits === undefined) return decideAccess(gate, matched, trace);
   return decideWithin(gate, matched, trace);
 }
 
 /** The rest of the decision between the limits of the route, with the fields that its answers carry. */
 function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
-  const { request, route, headers } = matched;
+  const { route, headers, clientAddress, isUpgrade } = matched;
   const { cors, limits } = route;
   const shared = cors === undefined ? [] : corsHeaders(cors, headers.origins);
   const carrying = (decision: Decision, spent: Spent): Decision => ({
@@ -122,11 +122,9 @@ function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): D
   const refusedWithin = (step: string, refusal: Refusal, spent: Spent): Decision =>
     carrying(refusedBy(route, step, refusal, trace), spent);
 
-  const origin =
-    cors === undefined || !request.isUpgrade ? undefined : judgeUpgradeOrigin(cors, headers.origins);
+  const origin = cors === undefined || !isUpgrade ? undefined : judgeUpgradeOrigin(cors, headers.origins);
   if (origin !== undefined) return refusedWithin('origin', origin, NOTHING_SPENT);
 
-  const { clientAddress } = request;
   return after(spend(limits?.byAddress, { clientAddress }), (spent) => {
     if (spent.refusal !== undefined) return refusedWithin('limits', spent.refusal, spent);
     return after(decideAccess(gate, matched, trace), (decision) => {
@@ -147,19 +145,18 @@ function after<T, U>(value: T | Promise<T>, then: (value: T) => U | Promise<U>):
 }
 
 function decideAccess(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
-  const { route, headers } = matched;
+  const { route, headers, target } = matched;
   if (route.access.token === 'public') return permitPublic(matched, trace);
 
   // 4. Extract
-  const rawToken = extractToken(headers);
+  const rawToken = extractToken(route.tokenSources, headers, target);
   if (isRefusal(rawToken)) return refusedBy(route, 'token', rawToken, trace);
   if (rawToken === undefined) return decideWithoutToken(matched, trace);
   trace?.add({ step: 'token', ok: true, got: 'one token' });
 
   // 5. Authenticate
   const verified = gate.verifier.verify(rawToken, route.access.accepts, trace);
-  if (verified instanceof Promise) return verified.then((outcome) => decideVerified(matched, outcome, trace));
-  return decideVerified(matched, verified, trace);
+  return after(verified, (outcome) => decideVerified(matched, outcome, trace));
 }
 
 function decideVerified(
@@ -169,16 +166,28 @@ function decideVerified(
 ): Decision {
   const { route } = matched;
   if (isRefusal(verified)) return { route, outcome: verified };
+  const request = withoutToken(matched);
 
-  // 6. Authorize
-  const { access, identity } = judgeToken(route, verified, trace);
-  if (access !== undefined) return { route, outcome: access };
+  // 6. Authorize; a route that only reports lets pass what its rules, not what the token itself, would refuse
+  const { access, identity } = judgeToken(route, { token: verified, request }, trace);
+  const passesAnyway = access !== undefined && route.reportsOnly && REFUSALS[access.code].status === 403;
+  if (access !== undefined && !passesAnyway) return { route, outcome: access };
+  if (passesAnyway)
+    trace?.add({ step: 'mode', ok: true, expected: 'report', got: `would be ${access.code}` });
 
   // 7. Identity
   if (isRefusal(identity)) return refusedBy(route, 'identity', identity, trace);
   trace?.add({ step: 'identity', ok: true, got: namesOf(identity) });
   const credentials = route.identity.forwardsToken ? credentialsOf(matched.headers) : NONE;
-  return { route, outcome: grant(matched, { identity, credentials, token: verified }) };
+  const outcome = grant(request, { identity, credentials, token: verified, wouldRefuse: access });
+  return { route, outcome };
+}
+
+/** A route that takes tokens from cookies and the like sends them up only where it hands the token on. */
+function withoutToken(matched: Matched): Matched {
+  const { route, headers, target } = matched;
+  if (route.tokenSources.length === 0 || route.identity.forwardsToken) return matched;
+  return { ...matched, ...withholdToken(route.tokenSources, headers, target) };
 }
 
 /** The token of a public route is not looked at, but two of them are refused here as everywhere. */
@@ -204,8 +213,10 @@ function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decisio
 }
 
 function grantAnonymous(matched: Matched): Permit {
-  const credentials = matched.route.config.passAuthorization ? credentialsOf(matched.headers) : NONE;
-  return grant(matched, { identity: NONE, credentials, token: undefined });
+  const [authorization] = matched.headers.authorizations;
+  const isPassed = matched.route.config.passAuthorization && authorization !== undefined;
+  const credentials = isPassed ? ['authorization', authorization] : NONE;
+  return grant(matched, { identity: NONE, credentials, token: undefined, wouldRefuse: undefined });
 }
 
 function credentialsOf({ authorizations, credentials }: ScreenedHeaders): readonly string[] {
@@ -215,7 +226,7 @@ function credentialsOf({ authorizations, credentials }: ScreenedHeaders): readon
 
 function grant(
   { route, parameters, target, host, headers }: Matched,
-  granted: Pick<Permit, 'identity' | 'credentials' | 'token'>,
+  granted: Pick<Permit, 'identity' | 'credentials' | 'token' | 'wouldRefuse'>,
 ): Permit {
   return { route, parameters, target, host, headers, ...granted } as Permit;
 }

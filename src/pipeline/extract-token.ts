@@ -1,17 +1,56 @@
+import type { TokenSourceConfig } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
+import type { Target } from '../http/target.ts';
 import type { ScreenedHeaders } from './firewall.ts';
+import { readCookie, readProtocolToken, readQuery } from './token-places.ts';
 
-const TWO_TOKENS = 'the request carries a token in more than one place';
+/** A place for the token beside Authorization. */
+export interface TokenSource {
+  readonly kind: 'header' | 'cookie' | 'query' | 'webSocketProtocol';
+  /** Of the header (lower case), cookie, parameter, or of the protocol that announces the token. */
+  readonly name: string;
+}
+
+const READERS: Readonly<
+  Record<TokenSource['kind'], (name: string, headers: ScreenedHeaders, target: Target) => readonly string[]>
+> = {
+  header: (name, { credentials }) =>
+    credentials.filter((_, at) => at % 2 === 1 && credentials[at - 1] === name),
+  cookie: (name, { cookies }) => cookies.flatMap((cookie) => readCookie(cookie, name)),
+  query: (name, _, target) => readQuery(target.query, name),
+  webSocketProtocol: (name, { passed }) => readProtocolToken(passed, name),
+};
+
+/** The one place that a `tokenFrom` entry of the file names. */
+export function toTokenSource(entry: TokenSourceConfig): TokenSource {
+  const [kind, name] = Object.entries(entry)[0] as [TokenSource['kind'], string];
+  return { kind, name: kind === 'header' ? name.toLowerCase() : name };
+}
 
 /**
- * Finds the one token of a request (contract §3.4, RFC 6750 §2.1); undefined when there is none. Refuses two `Authorization` fields
- * with `multiple_tokens` and a bearer credential that is not one scheme, one space and one token with `token_malformed`.
+ * Finds the one token of a request (contract §3.4, RFC 6750 §2); undefined when there is none. Refuses two of them, wherever they
+ * are, with `multiple_tokens`, and a bearer credential that is not one scheme, one space and one token with `token_malformed`.
  */
-export function extractToken(headers: ScreenedHeaders): string | undefined | Refusal {
+export function extractToken(
+  sources: readonly TokenSource[],
+  headers: ScreenedHeaders,
+  target: Target,
+): string | undefined | Refusal {
   const several = refuseSeveralAuthorizations(headers);
   if (several !== undefined) return several;
-  const value = headers.authorizations[0];
-  return value === undefined ? undefined : parseBearer(value);
+  const authorization = headers.authorizations[0];
+  const bearer = authorization === undefined ? undefined : parseBearer(authorization);
+  if (sources.length === 0) return bearer;
+
+  const elsewhere = sources
+    .flatMap(({ kind, name }) => READERS[kind](name, headers, target))
+    .filter((value) => value !== '');
+  if (elsewhere.length > (bearer === undefined ? 1 : 0)) {
+    return refuse('multiple_tokens', 'the request carries a token in more than one place');
+  }
+  const [token] = elsewhere;
+  if (token === undefined || /^[!-~]+$/.test(token)) return bearer ?? token;
+  return refuse('token_malformed', 'what stands in the place of the token is not one token');
 }
 
 /** Two `Authorization` fields are refused on every route, whether it looks at tokens or not. */
@@ -25,6 +64,8 @@ function parseBearer(value: string): string | undefined | Refusal {
   if (!/^bearer(?:[ \t]|$)/i.test(value)) return undefined;
   const token = value.slice('bearer '.length);
   if (value.charCodeAt(6) === 32 && /^[!-~]+$/.test(token)) return token;
-  if (/,\s*bearer\s/i.test(value)) return refuse('multiple_tokens', TWO_TOKENS);
+  if (/,\s*bearer\s/i.test(value)) {
+    return refuse('multiple_tokens', 'the Authorization field holds more than one token');
+  }
   return refuse('token_malformed', 'Authorization is not "Bearer", one space and one token');
 }

@@ -1,6 +1,6 @@
+import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema.ts';
-import { END_TO_END, foldHeaderName, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS } from '../http/header-names.ts';
-import { DEFAULT_IDENTITY } from './identity-rules.ts';
+import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS } from '../http/header-names.ts';
 
 /** What becomes of a header field; small integers, so that the memo stays a plain map of numbers. */
 const FATE = {
@@ -84,7 +84,7 @@ export function compileFirewall(
   const dropped = [
     ...HOP_BY_HOP,
     ...OVERRIDES,
-    ...Object.keys(DEFAULT_IDENTITY),
+    ...Object.keys(DEFAULT_IDENTITY_HEADERS),
     ...identity,
     ...(config.identity.reserved ?? []),
   ];
@@ -148,12 +148,6 @@ export function screenHeaders(firewall: Firewall, rawHeaders: readonly string[])
     cookies,
     credentials,
   };
-}
-
-/** True when the firewall lets a field of this name go up as the client sent it. */
-export function passesFirewall(firewall: Firewall, name: string): boolean {
-  const fate = fateOf(firewall, name);
-  return fate === FATE.passed || fate === FATE.origin || fate === FATE.cookie;
 }
 
 function learnFate(firewall: Firewall, name: string): Fate {

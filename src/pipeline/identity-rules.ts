@@ -1,16 +1,11 @@
 import { RE2JS } from '@bufbuild/re2';
+import { DEFAULT_IDENTITY_HEADERS } from '../config/identity-headers.ts';
 import type { PathProblem } from '../config/problem.ts';
 import type { Config, IdentityConfig, IdentitySource } from '../config/schema.ts';
+import { readClaim } from '../tokens/claim-path.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { nameClaim, readClaim, toClaimPath } from './claim-values.ts';
+import { nameClaim, toClaimPath } from './claim-values.ts';
 import { type IdentityTemplate, parseIdentityTemplate } from './identity-template.ts';
-
-/** What every backend is told unless the file unsets it. */
-export const DEFAULT_IDENTITY = {
-  'x-user-id': 'sub',
-  'x-user-issuer': 'iss',
-  'x-user-scopes': '$scopes',
-} as const satisfies Record<string, string>;
 
 /** How a value becomes the text of a header. Without one: scalars as they are, scopes by space, other lists by comma. */
 export type IdentityFormat = 'csv' | 'json' | 'space' | 'repeat' | 'base64';
@@ -64,7 +59,7 @@ export function compileIdentity(
 ): { readonly rules: IdentityRules; readonly problems: readonly PathProblem[] } {
   const sources = new Map<string, { source: IdentitySource; path: readonly (string | number)[] }>();
   const layers = [
-    { headers: DEFAULT_IDENTITY, path: [] },
+    { headers: DEFAULT_IDENTITY_HEADERS, path: [] },
     { headers: file.headers, path: ['identity', 'headers'] },
     { headers: route?.headers, path: [...at, 'identity', 'headers'] },
   ];

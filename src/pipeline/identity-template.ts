@@ -1,5 +1,6 @@
+import { readClaim } from '../tokens/claim-path.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { isDistinctScalar, readClaim } from './claim-values.ts';
+import { isDistinctScalar } from './claim-values.ts';
 import { encodeHeaderText } from './header-encoding.ts';
 
 /** `{tid}/{sub}` taken apart: fixed text and claim names in turn, text first and last. */

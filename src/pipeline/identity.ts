@@ -1,4 +1,5 @@
 import { type Refusal, refuse } from '../core/refusals.ts';
+import { isInexactNumber } from '../tokens/inexact-number.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { isDistinctScalar } from './claim-values.ts';
 import { encodeHeaderText, isUnicode } from './header-encoding.ts';
@@ -104,8 +105,10 @@ function textOf(value: unknown): string | undefined {
 function jsonOf(value: unknown): string | undefined {
   if (value === '' || (Array.isArray(value) && value.length === 0)) return undefined;
   let isDistinct = true;
-  const text = JSON.stringify(value, (_, member: unknown) => {
-    if (typeof member === 'number' && !isDistinctScalar(member)) isDistinct = false;
+  const text = JSON.stringify(value, function (this: Record<string, unknown>, name, member: unknown) {
+    // The holder has the number itself; what comes as `member` went through its `toJSON`.
+    const isNumber = typeof member === 'number' || isInexactNumber(this[name]);
+    if (isNumber && !isDistinctScalar(member)) isDistinct = false;
     return member;
   });
   return isDistinct ? text : undefined;

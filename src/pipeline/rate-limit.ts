@@ -1,7 +1,8 @@
 import type { RateLimitConfig } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
+import { readClaim } from '../tokens/claim-path.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { isDistinctScalar, nameClaim, readClaim, toClaimPath } from './claim-values.ts';
+import { isDistinctScalar, nameClaim, toClaimPath } from './claim-values.ts';
 import { readClient } from './identity-rules.ts';
 import type { Count, LimitStore, Quota } from './limit-store.ts';
 import { networkOf } from './network.ts';

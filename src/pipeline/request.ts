@@ -1,4 +1,6 @@
 import type { Target } from '../http/target.ts';
+import type { ScreenedHeaders } from './firewall.ts';
+import type { PathParameters } from './route.ts';
 
 /** What the pipeline may know of a request. Nothing here is trusted. */
 export interface RequestFacts {
@@ -15,9 +17,13 @@ export interface RequestFacts {
   readonly isUpgrade?: boolean;
 }
 
-/** A request whose target and host have one reading. */
-export interface CanonicalRequest extends RequestFacts {
+/** A request whose target and host have one reading, whose headers went through the firewall, and which has a route. */
+export interface ScreenedRequest {
+  readonly method: string;
+  readonly clientAddress: string;
   readonly target: Target;
   /** Lower case, without port and trailing dot; from `Host` or `:authority` only. Undefined when HTTP/1.0 sent none. */
   readonly host: string | undefined;
+  readonly headers: ScreenedHeaders;
+  readonly parameters: PathParameters;
 }

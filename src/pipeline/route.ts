@@ -3,6 +3,7 @@ import type { Refusal } from '../core/refusals.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { AccessRules } from './access-rules.ts';
 import type { CorsRules } from './cors.ts';
+import type { TokenSource } from './extract-token.ts';
 import type { IdentityRules } from './identity-rules.ts';
 import type { PathPattern } from './path-pattern.ts';
 import type { RateLimits } from './rate-limit.ts';
@@ -21,6 +22,10 @@ export interface Route {
   /** Bits of the `SPELLINGS` that the route allows. */
   readonly allowedSpellings: number;
   readonly access: AccessRules;
+  /** True where the access rules only report: what they would refuse passes. */
+  readonly reportsOnly: boolean;
+  /** Places for the token beside Authorization. */
+  readonly tokenSources: readonly TokenSource[];
   readonly identity: IdentityRules;
   readonly cors: CorsRules | undefined;
   readonly limits: RateLimits | undefined;

@@ -1,7 +1,7 @@
+import { DEFAULT_IDENTITY_HEADERS } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema.ts';
 import type { ForwardedFor } from '../http/forwarded.ts';
 import type { Permit } from '../pipeline/decide.ts';
-import { DEFAULT_IDENTITY } from '../pipeline/identity-rules.ts';
 import type { Route } from '../pipeline/route.ts';
 import { compileForwardPath, type ForwardPath, forwardPath } from './forward-path.ts';
 import type { ForwardPlan } from './forwarding.ts';
@@ -93,7 +93,7 @@ function identityNames({ identity, routes }: Config): ReadonlySet<string> {
   const parts = [identity, ...routes.map((route) => route.identity)];
   return new Set(
     [
-      ...Object.keys(DEFAULT_IDENTITY),
+      ...Object.keys(DEFAULT_IDENTITY_HEADERS),
       ...(identity.reserved ?? []),
       ...parts.flatMap((part) => Object.keys(part?.headers ?? {})),
     ].map((name) => name.toLowerCase()),

@@ -1,9 +1,12 @@
 import t from 'tap';
-import { configSchema } from '../../src/config/schema.ts';
-import { compileAccess } from '../../src/pipeline/access-rules.ts';
 import { authorize } from '../../src/pipeline/authorize.ts';
+import type { ScreenedRequest } from '../../src/pipeline/request.ts';
+import type { Route } from '../../src/pipeline/route.ts';
 import type { Claims, VerifiedToken } from '../../src/tokens/verified-token.ts';
-import { type ConfigInput, fileWith, tokenOf } from '../support/gate.ts';
+import { type ConfigInput, fileWith, gateOf, tokenOf } from '../support/gate.ts';
+
+/** Rules without a condition look at no request. */
+const NO_REQUEST = undefined as unknown as ScreenedRequest;
 
 type Access = ConfigInput['routes'][number]['access'];
 
@@ -14,11 +17,13 @@ const TWO_ISSUERS: Partial<ConfigInput> = {
   },
 };
 
-function judge(access: Access, token: VerifiedToken, rest: Partial<ConfigInput> = {}): string {
-  const config = configSchema.parse(fileWith([{ access }], rest));
-  const [route] = config.routes;
-  if (route === undefined) throw new Error('no route');
-  return authorize(compileAccess(config, route), token)?.code ?? 'allow';
+async function rulesOf(access: Access, rest: Partial<ConfigInput> = {}) {
+  const { routes } = await gateOf(fileWith([{ access }], rest));
+  return (routes[0] as Route).access;
+}
+
+async function judge(access: Access, token: VerifiedToken, rest: Partial<ConfigInput> = {}) {
+  return authorize(await rulesOf(access, rest), { token, request: NO_REQUEST })?.code ?? 'allow';
 }
 
 t.test('scopes and roles: all of a list, any, all, and both', async (t) => {
@@ -42,12 +47,12 @@ t.test('scopes and roles: all of a list, any, all, and both', async (t) => {
   for (const [wanted, present, holds] of table) {
     const label = `${JSON.stringify(wanted)} of ${JSON.stringify(present)}`;
     t.equal(
-      judge({ scopes: wanted }, tokenOf({}, { scopes: present })),
+      await judge({ scopes: wanted }, tokenOf({}, { scopes: present })),
       holds ? 'allow' : 'insufficient_scope',
       label,
     );
     t.equal(
-      judge({ roles: wanted }, tokenOf({}, { roles: present })),
+      await judge({ roles: wanted }, tokenOf({}, { roles: present })),
       holds ? 'allow' : 'role_missing',
       label,
     );
@@ -113,7 +118,7 @@ t.test('claims: scalars match by type and value, arrays by a member, objects and
   ];
   for (const [claims, present, holds] of table) {
     const label = `${JSON.stringify(claims)} of ${JSON.stringify(present)}`;
-    t.equal(judge({ claims }, tokenOf(present)), holds ? 'allow' : 'claim_mismatch', label);
+    t.equal(await judge({ claims }, tokenOf(present)), holds ? 'allow' : 'claim_mismatch', label);
   }
 });
 
@@ -132,33 +137,39 @@ t.test('audiences: the issuer\u2019s, or those of the block in their place', asy
   ];
   for (const [access, audiences, expected] of table) {
     const rest = { ...TWO_ISSUERS, defaults: { issuers: ['corp'] } };
-    t.equal(judge(access, tokenOf({}, { audiences }), rest), expected, JSON.stringify([access, audiences]));
+    t.equal(
+      await judge(access, tokenOf({}, { audiences }), rest),
+      expected,
+      JSON.stringify([access, audiences]),
+    );
   }
   const partner = tokenOf({}, { issuer: 'partner', audiences: undefined });
-  t.equal(judge({ issuers: 'any' }, partner, TWO_ISSUERS), 'allow');
-  t.equal(judge({ issuers: 'any', audiences: ['own'] }, partner, TWO_ISSUERS), 'claim_missing');
+  t.equal(await judge({ issuers: 'any' }, partner, TWO_ISSUERS), 'allow');
+  t.equal(await judge({ issuers: 'any', audiences: ['own'] }, partner, TWO_ISSUERS), 'claim_missing');
 });
 
 t.test('the audience of a mismatch is named, escaped and cut', async (t) => {
-  const config = configSchema.parse(fileWith([{ access: 'authenticated' }]));
-  const access = compileAccess(config, config.routes[0] as never);
-  const reason = (audience: string) => authorize(access, tokenOf({}, { audiences: [audience] }))?.reason;
-  t.equal(reason('other'), 'the token is for "other", not for "api"');
-  t.equal(reason('a\r\n\u001b[31m"\u00e9'), 'the token is for "a\\r\\n\\u001b[31m\\"\\u00e9", not for "api"');
-  t.match(reason('x'.repeat(500)), /^the token is for "x{64}", not for "api"$/);
+  const access = await rulesOf('authenticated');
+  const reason = (audience: string) =>
+    authorize(access, { token: tokenOf({}, { audiences: [audience] }), request: NO_REQUEST })?.reason;
+  t.equal(reason('other'), 'the token is for "other", expected "api"');
+  t.equal(
+    reason('a\r\n\u001b[31m"\u00e9'),
+    'the token is for "a\\r\\n\\u001b[31m\\"\\u00e9", expected "api"',
+  );
+  t.match(reason('x'.repeat(500)), /^the token is for "x{64}…", expected "api"$/);
 });
 
 t.test('issuers: those of the block, of the defaults, or the only one', async (t) => {
   const partner = tokenOf({}, { issuer: 'partner' });
-  t.equal(judge({ issuers: ['corp'] }, partner, TWO_ISSUERS), 'issuer_not_allowed');
-  t.equal(judge({ issuers: ['corp', 'partner'] }, partner, TWO_ISSUERS), 'allow');
-  t.equal(judge({ issuers: 'any' }, partner, TWO_ISSUERS), 'allow');
+  t.equal(await judge({ issuers: ['corp'] }, partner, TWO_ISSUERS), 'issuer_not_allowed');
+  t.equal(await judge({ issuers: ['corp', 'partner'] }, partner, TWO_ISSUERS), 'allow');
+  t.equal(await judge({ issuers: 'any' }, partner, TWO_ISSUERS), 'allow');
   t.equal(
-    judge('authenticated', partner, { ...TWO_ISSUERS, defaults: { issuers: ['corp'] } }),
+    await judge('authenticated', partner, { ...TWO_ISSUERS, defaults: { issuers: ['corp'] } }),
     'issuer_not_allowed',
   );
-  t.equal(judge('authenticated', partner, { ...TWO_ISSUERS, defaults: { issuers: 'any' } }), 'allow');
-  t.equal(judge('authenticated', partner, TWO_ISSUERS), 'issuer_not_allowed', 'none named: none accepted');
+  t.equal(await judge('authenticated', partner, { ...TWO_ISSUERS, defaults: { issuers: 'any' } }), 'allow');
 });
 
 t.test('one alternative is enough; otherwise the code is of the one that got furthest', async (t) => {
@@ -178,16 +189,13 @@ t.test('one alternative is enough; otherwise the code is of the one that got fur
     [{ audiences: ['other'], scopes: ['admin'] }, 'audience_mismatch'],
   ];
   for (const [facts, expected] of table)
-    t.equal(judge(access, tokenOf({}, facts)), expected, JSON.stringify(facts));
+    t.equal(await judge(access, tokenOf({}, facts)), expected, JSON.stringify(facts));
 });
 
 t.test('the verifier is told which issuers count', async (t) => {
-  const accepts = (access: Access) => {
-    const config = configSchema.parse(fileWith([{ access }], TWO_ISSUERS));
-    return compileAccess(config, config.routes[0] as never).accepts;
-  };
-  t.strictSame(accepts({ issuers: ['corp'] }), new Set(['corp']));
-  t.equal(accepts({ issuers: 'any' }), undefined);
-  t.equal(accepts([{ issuers: ['corp'] }, { issuers: ['partner'] }]), undefined);
-  t.strictSame(accepts('public'), new Set());
+  const accepts = async (access: Access) => (await rulesOf(access, TWO_ISSUERS)).accepts;
+  t.strictSame(await accepts({ issuers: ['corp'] }), new Set(['corp']));
+  t.equal(await accepts({ issuers: 'any' }), undefined);
+  t.equal(await accepts([{ issuers: ['corp'] }, { issuers: ['partner'] }]), undefined);
+  t.strictSame(await accepts('public'), new Set());
 });

@@ -1,11 +1,18 @@
 import t from 'tap';
-import { configSchema } from '../../src/config/schema.ts';
 import { isRefusal, refuse } from '../../src/core/refusals.ts';
-import { compileGate } from '../../src/pipeline/compile-gate.ts';
 import { decide, type Gate } from '../../src/pipeline/decide.ts';
 import type { LimitStore } from '../../src/pipeline/limit-store.ts';
 import type { RequestFacts } from '../../src/pipeline/request.ts';
-import { decideNow, fakeVerifier, fileWith, gateOf, requestOf, tokenOf, verdictOf } from '../support/gate.ts';
+import {
+  compileFile,
+  decideNow,
+  fakeVerifier,
+  fileWith,
+  gateOf,
+  requestOf,
+  tokenOf,
+  verdictOf,
+} from '../support/gate.ts';
 
 const APP = 'https://app.example.com';
 const verifier = fakeVerifier({
@@ -116,7 +123,7 @@ t.test('routes do not share their counters, and a reload keeps them', async (t) 
     close: async () => {},
   };
   for (let reload = 0; reload < 2; reload++) {
-    const { gate } = await compileGate({ config: configSchema.parse(file), verifier, limitStore });
+    const { gate } = await compileFile(file, { verifier, limitStore });
     for (const path of ['/a', '/b']) t.equal(verdictOf(gate, requestOf(`GET ${path}`)), 'allow');
   }
   t.strictSame([...counted.values()], [2, 2]);
@@ -140,7 +147,7 @@ t.test('a shared store is waited for in both places', async (t) => {
       ],
     },
   ]);
-  const { gate } = await compileGate({ config: configSchema.parse(file), verifier, limitStore });
+  const { gate } = await compileFile(file, { verifier, limitStore });
   for (const [given, code] of [
     [[true, true], 'allow'],
     [[false], 'rate_limited'],

@@ -1,10 +1,17 @@
 import t from 'tap';
 import { configSchema } from '../../src/config/schema.ts';
-import { compileGate } from '../../src/pipeline/compile-gate.ts';
 import { compileUpstreams } from '../../src/proxy/compile-upstreams.ts';
 import type { ForwardPlan } from '../../src/proxy/forwarding.ts';
 import { compileForwardings, planForward } from '../../src/proxy/plan-forward.ts';
-import { type ConfigInput, fakeVerifier, fileWith, permitOf, requestOf, tokenOf } from '../support/gate.ts';
+import {
+  type ConfigInput,
+  fakeVerifier,
+  fileWith,
+  gateOf,
+  permitOf,
+  requestOf,
+  tokenOf,
+} from '../support/gate.ts';
 
 const CONTEXT = {
   forwarded: { client: '192.0.2.1', chain: '192.0.2.1', proto: 'https', host: 'gw.example', port: '443' },
@@ -14,10 +21,7 @@ const CONTEXT = {
 
 async function plan(file: ConfigInput, line: string, ...headers: string[]): Promise<ForwardPlan> {
   const config = configSchema.parse(file);
-  const { gate } = await compileGate({
-    config,
-    verifier: fakeVerifier({ good: tokenOf({ sub: 'alice', iss: 'i' }) }),
-  });
+  const gate = await gateOf(file, fakeVerifier({ good: tokenOf({ sub: 'alice', iss: 'i' }) }));
   const { upstreams } = compileUpstreams(config, { resolvePath: (path) => path });
   const forwardings = compileForwardings(config, gate.routes, upstreams);
   const permit = permitOf(gate, requestOf(line, ...headers));

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import { configSchema } from '../../src/config/schema.ts';
 import { isRefusal, type Refusal, refuse } from '../../src/core/refusals.ts';
-import { compileGate } from '../../src/pipeline/compile-gate.ts';
+import { type CompiledGate, compileGate, type GateOptions } from '../../src/pipeline/compile-gate.ts';
 import { type Decision, decide, type Gate, type Permit } from '../../src/pipeline/decide.ts';
 import type { RequestFacts } from '../../src/pipeline/request.ts';
+import { compileIssuers } from '../../src/tokens/compile-issuers.ts';
 import type { Claims, VerifiedToken } from '../../src/tokens/verified-token.ts';
 import type { TokenVerifier } from '../../src/tokens/verifier.ts';
 
@@ -29,9 +30,19 @@ export function fileWith(
   };
 }
 
+/** Compiles a file as written in code, with its problems. */
+export function compileFile(
+  file: ConfigInput,
+  options: Partial<Pick<GateOptions, 'verifier' | 'limitStore'>> = {},
+): Promise<CompiledGate> {
+  const config = configSchema.parse(file);
+  const { issuers } = compileIssuers(config, { resolvePath: (path) => path });
+  return compileGate({ config, issuers, verifier: fakeVerifier({}), ...options });
+}
+
 /** Compiles a file as written in code; fails on any error. */
 export async function gateOf(file: ConfigInput, verifier: TokenVerifier = fakeVerifier({})): Promise<Gate> {
-  const { gate, problems } = await compileGate({ config: configSchema.parse(file), verifier });
+  const { gate, problems } = await compileFile(file, { verifier });
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (errors.length > 0) throw new Error(JSON.stringify(errors));
   return gate;

@@ -1,7 +1,7 @@
 import { didYouMean } from '../nearest.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
-import { allAlternatives } from '../route-access.ts';
-import { error, type Rule } from '../rule.ts';
+import { acceptedIssuers, allAlternatives, namesIssuers, policyOf } from '../route-access.ts';
+import { error, type Rule, warning } from '../rule.ts';
 
 export const issuersOfAccessExist: Rule = ({ config, issuerNames }) => {
   const unknown = (names: readonly string[] | 'any' | undefined, path: ConfigPath): readonly PathProblem[] =>
@@ -23,14 +23,37 @@ export const issuersOfAccessExist: Rule = ({ config, issuerNames }) => {
   return [
     ...unknown(config.defaults.issuers, ['defaults', 'issuers']),
     ...allAlternatives(config).flatMap(({ block, path }) => unknown(block.issuers, [...path, 'issuers'])),
+    ...Object.entries(config.policies).flatMap(([name, { issuers }]) =>
+      unknown(issuers, ['policies', name, 'issuers']),
+    ),
   ];
 };
 
+export const policiesOfAccessExist: Rule = ({ config }) =>
+  allAlternatives(config).flatMap(({ block, path }) => {
+    if (block.policy === undefined || policyOf(block, config) !== undefined) return [];
+    const known = Object.keys(config.policies);
+    return [
+      error([...path, 'policy'], `unknown policy \`${block.policy}\``, {
+        hint:
+          didYouMean(block.policy, known) ??
+          (known.length > 0 ? `known here: ${known.join(', ')}` : 'name it under `policies`'),
+      }),
+    ];
+  });
+
+/** A block and its policy can only hold together for issuers that both accept. */
+export const policiesShareAnIssuer: Rule = ({ config, issuerNames }) =>
+  allAlternatives(config)
+    .filter(({ block }) => block.policy !== undefined && issuerNames.length > 0)
+    .filter(({ block }) => acceptedIssuers(block, config).length === 0)
+    .map(({ path }) => warning(path, 'this rule can never be true: it and its policy share no issuer'));
+
 /** Whose tokens open a route is never left to the number of issuers that the file happens to have. */
 export const accessNeedsAnIssuer: Rule = ({ config, issuerNames }) => {
-  if (issuerNames.length === 1 || config.defaults.issuers !== undefined) return [];
+  if (issuerNames.length === 1) return [];
   return allAlternatives(config)
-    .filter(({ block }) => block.issuers === undefined)
+    .filter(({ block }) => !namesIssuers(block, config))
     .map(({ path }) =>
       issuerNames.length === 0
         ? error(path, 'no issuer is configured whose tokens could be accepted', {
@@ -54,6 +77,18 @@ export const authorizationIsPassedToOpenRoutesOnly: Rule = ({ config }) =>
               hint: 'to hand on a verified token, set `identity.forwardToken: true`',
             },
           ),
+        ]
+      : [],
+  );
+
+/** A key that does nothing is a misunderstanding. */
+export const tokenSourcesAreLookedAt: Rule = ({ config }) =>
+  config.routes.flatMap(({ access, tokenFrom }, index) =>
+    access === 'public' && tokenFrom !== undefined
+      ? [
+          error(['routes', index, 'tokenFrom'], 'a public route looks at no token', {
+            hint: 'with `access: optional` a token that is there is judged',
+          }),
         ]
       : [],
   );

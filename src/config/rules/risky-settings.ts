@@ -3,6 +3,8 @@ import { allAlternatives } from '../route-access.ts';
 import { type Rule, warning } from '../rule.ts';
 import type { CorsConfig } from '../schema.ts';
 
+const REPORT_HINT = { hint: 'set `mode: enforce` once the records show nobody who should pass' };
+
 /** What is allowed but opens something, so that whoever reads `check` sees it. */
 export const riskySettingsAreMeant: Rule = ({ config }) => [
   ...Object.entries(config.issuers).flatMap(([name, issuer]) => [
@@ -16,7 +18,23 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
       : []),
   ]),
   ...anyIssuer(config.defaults.issuers, ['defaults', 'issuers']),
-  ...config.routes.flatMap(({ name, access, passAuthorization }, index) => [
+  ...(config.mode === 'report'
+    ? [warning(['mode'], 'the whole file only reports what its access rules would refuse', REPORT_HINT)]
+    : []),
+  ...Object.entries(config.policies).flatMap(([name, { issuers, audiences }]) => [
+    ...anyIssuer(issuers, ['policies', name, 'issuers']),
+    ...anyAudience(audiences, ['policies', name, 'audiences']),
+  ]),
+  ...config.routes.flatMap(({ name, access, passAuthorization, mode }, index) => [
+    ...(mode === 'report'
+      ? [
+          warning(
+            ['routes', index, 'mode'],
+            `route \`${name}\` only reports what its access rules would refuse`,
+            REPORT_HINT,
+          ),
+        ]
+      : []),
     ...(access === 'public'
       ? [warning(['routes', index, 'access'], `route \`${name}\` is public: it needs no token`)]
       : []),

@@ -5,7 +5,8 @@ import { type Rule, warning } from '../rule.ts';
 export const everythingIsUsed: Rule = ({ config }) => {
   const issuers = new Set(allAlternatives(config).flatMap(({ block }) => acceptedIssuers(block, config)));
   const upstreams = new Set(config.routes.map(({ upstream }) => upstream));
-  const unused = (kind: 'issuers' | 'upstreams', used: ReadonlySet<string>, words: string) => {
+  const policies = new Set(allAlternatives(config).flatMap(({ block }) => block.policy ?? []));
+  const unused = (kind: 'issuers' | 'upstreams' | 'policies', used: ReadonlySet<string>, words: string) => {
     const names = Object.keys(config[kind]);
     if ([...used].some((name) => !names.includes(name) && !name.includes('://'))) return [];
     return names
@@ -14,6 +15,7 @@ export const everythingIsUsed: Rule = ({ config }) => {
   };
   return [
     ...unused('issuers', issuers, 'no route accepts tokens of issuer'),
+    ...unused('policies', policies, 'no route uses policy'),
     ...unused('upstreams', upstreams, 'no route leads to upstream'),
   ];
 };

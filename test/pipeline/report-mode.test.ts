@@ -1,0 +1,55 @@
+import t from 'tap';
+import { refuse } from '../../src/core/refusals.ts';
+import { fakeVerifier, fileWith, gateOf, permitOf, requestOf, tokenOf, verdictOf } from '../support/gate.ts';
+
+const verifier = fakeVerifier({
+  good: tokenOf({ sub: 's' }, { scopes: ['read'] }),
+  weak: tokenOf({ sub: 's' }),
+  foreign: tokenOf({ sub: 's' }, { audiences: ['other'] }),
+  nobody: tokenOf({}, { scopes: ['read'] }),
+  expired: refuse('token_expired', 'too late'),
+});
+
+const access = { scopes: ['read'] };
+const identity = { headers: { 'x-user-id': { claim: 'sub', required: true } } };
+
+const verdict = (gate: Awaited<ReturnType<typeof gateOf>>, path: string, token?: string) =>
+  verdictOf(
+    gate,
+    requestOf(`GET ${path}`, ...(token === undefined ? [] : ['Authorization', `Bearer ${token}`])),
+  );
+
+t.test('report mode relaxes the access rules and nothing else', async (t) => {
+  const gate = await gateOf(fileWith([{ access, identity, mode: 'report' }]), verifier);
+  t.equal(verdict(gate, '/', 'good'), 'allow');
+  t.equal(verdict(gate, '/', 'weak'), 'allow');
+  t.equal(verdict(gate, '/'), 'token_missing');
+  t.equal(verdict(gate, '/', 'unknown'), 'signature_invalid');
+  t.equal(verdict(gate, '/', 'expired'), 'token_expired');
+  t.equal(verdict(gate, '/', 'foreign'), 'audience_mismatch');
+  t.equal(verdict(gate, '/', 'nobody'), 'identity_incomplete');
+  t.equal(verdict(gate, '/a//b', 'good'), 'ambiguous_path');
+});
+
+t.test('what would have been refused is told with the permit', async (t) => {
+  const gate = await gateOf(fileWith([{ access, mode: 'report' }]), verifier);
+  const permit = (token: string) => permitOf(gate, requestOf('GET /', 'Authorization', `Bearer ${token}`));
+  t.match(permit('weak').wouldRefuse, { code: 'insufficient_scope', issuer: 'corp' });
+  t.match(permit('weak').wouldRefuse, { code: 'insufficient_scope' }, 'remembered too');
+  t.equal(permit('good').wouldRefuse, undefined);
+});
+
+t.test('the mode of a route goes before that of the file', async (t) => {
+  const gate = await gateOf(
+    fileWith(
+      [
+        { path: '/a', access },
+        { path: '/b', access, mode: 'enforce' },
+      ],
+      { mode: 'report' },
+    ),
+    verifier,
+  );
+  t.equal(verdict(gate, '/a', 'weak'), 'allow');
+  t.equal(verdict(gate, '/b', 'weak'), 'insufficient_scope');
+});
