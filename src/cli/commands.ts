@@ -39,6 +39,7 @@ const checkCommand: Command = {
     ...CONFIG_OPTION,
     strict: { type: 'boolean', description: 'warnings are errors' },
     'env-file': { type: 'string', value: 'FILE', description: 'variables for ${NAME}, as NAME=value lines' },
+    online: { type: 'boolean', description: 'ask issuers for their keys, and try to reach backends' },
     'allow-missing-env': { type: 'boolean', description: 'a missing variable is only a warning' },
     ...FORMAT_OPTION,
   },
@@ -58,8 +59,23 @@ const checkCommand: Command = {
         ...(options['env-file'] === undefined ? {} : { envFile: String(options['env-file']) }),
       },
       io,
-      [compileCheck],
+      options.online === true
+        ? [compileCheck, ...(await import('./online-check.ts')).onlineChecks(io.env)]
+        : [compileCheck],
     );
+  },
+};
+
+const keysCommand: Command = {
+  name: 'keys',
+  summary: 'fetch the keys of each issuer and say which are usable',
+  options: { ...CONFIG_OPTION, ...FORMAT_OPTION },
+  positionals: ['[ISSUER]'],
+  run: async (input) => {
+    const [issuer] = input.positionals;
+    const format = input.options.format === 'json' ? 'json' : 'text';
+    const { runKeys } = await import('./keys.ts');
+    return runKeys({ file: configFile(input), format, ...(issuer !== undefined && { issuer }) }, input.io);
   },
 };
 
@@ -72,7 +88,7 @@ const schemaCommand: Command = {
 };
 
 /** Every command of `sealgate`, in the order of the help. */
-export const COMMANDS: readonly Command[] = [startCommand, checkCommand, schemaCommand];
+export const COMMANDS: readonly Command[] = [startCommand, checkCommand, keysCommand, schemaCommand];
 
 function isPortOrAbsent(value: unknown): boolean {
   return value === undefined || (/^\d{1,5}$/.test(String(value)) && Number(value) <= 65_535);

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { CompiledIssuer, KeySource } from './compiled-issuer.ts';
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import type { RemoteSource } from './fetch-keys.ts';
 import { createKeyLog, type KeyLog } from './key-log.ts';
 import { loadSeed } from './key-seed.ts';
 import { createKeySnapshot } from './key-snapshot.ts';
@@ -109,5 +110,3 @@ export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStoreP
     },
   };
 }
-
-type RemoteSource = Exclude<KeySource, { kind: 'static' }>;

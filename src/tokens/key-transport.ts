@@ -14,7 +14,8 @@ const KEEP_ALIVE_MS = 1_000;
  * loopback says otherwise. No limit on connections, so that one hanging issuer never holds up another on the same host.
  */
 export function createKeyTransport({ ca, env }: TransportOptions): Dispatcher {
-  const tls = ca === undefined ? {} : { ca };
+  // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
+  const tls = { rejectUnauthorized: true, ...(ca !== undefined && { ca }) };
   const options = { connect: tls, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS };
   const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY ?? '';
   const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';

@@ -1,0 +1,113 @@
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { CompiledIssuer } from './compiled-issuer.ts';
+import { createKeyFetcher, describePlace } from './fetch-keys.ts';
+import type { KeyReport } from './judge-key.ts';
+import { createKeyTransport } from './key-transport.ts';
+
+/** What asking an issuer now brought to light. */
+export interface IssuerInspection {
+  readonly name: string;
+  /** The `iss` of its tokens; the first where there are several. */
+  readonly issuer: string | undefined;
+  readonly keysFrom: 'file' | 'jwksUri' | 'metadata';
+  /** Where the keys are, without the query. */
+  readonly jwksUri: string | undefined;
+  readonly keys: readonly KeyReport[];
+  readonly cacheControl: string | undefined;
+  /** How far the provider's clock is ahead of ours; its `Date` counts whole seconds. */
+  readonly clockDifferenceMs: number | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** Something that goes wrong, or will. */
+export interface Finding {
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface InspectOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock?: Clock;
+}
+
+/** Asks one issuer for its metadata and keys, once, and says what would become of its tokens. Never throws. */
+export async function inspectIssuer(
+  issuer: CompiledIssuer,
+  { env, clock = systemClock }: InspectOptions,
+): Promise<IssuerInspection> {
+  const { name, source } = issuer;
+  const base = { name, issuer: issuer.issuers[0], cacheControl: undefined, clockDifferenceMs: undefined };
+  if (source.kind === 'static') {
+    const keys = source.judged.reports;
+    return { ...base, keysFrom: 'file', jwksUri: undefined, keys, findings: judgeReports(keys) };
+  }
+  const keysFrom = source.kind === 'url' ? 'jwksUri' : 'metadata';
+  const dispatcher = createKeyTransport({ ca: issuer.keys.ca, env });
+  const signal = AbortSignal.timeout(issuer.keys.timeoutMs);
+  const fetcher = createKeyFetcher({ issuer, source, dispatcher });
+  let jwksUri: string | undefined;
+  try {
+    const place = await fetcher.findPlace(signal);
+    jwksUri = describePlace(place);
+    const { judged, answer } = await fetcher.fetchKeys(place, signal);
+    const clockDifferenceMs = answer.serverTimeMs === undefined ? undefined : answer.serverTimeMs - clock();
+    const keys = judged.reports;
+    const findings = [...judgeReports(keys), ...judgeClock(clockDifferenceMs, issuer)];
+    return {
+      ...base,
+      keysFrom,
+      jwksUri,
+      keys,
+      cacheControl: answer.cacheControl,
+      clockDifferenceMs,
+      findings,
+    };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'failed';
+    return { ...base, keysFrom, jwksUri, keys: [], findings: [{ severity: 'error', message }] };
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+function judgeReports(keys: readonly KeyReport[]): readonly Finding[] {
+  const broken = keys.filter(({ state }) => state === 'broken');
+  const usable = keys.filter(({ state }) => state === 'usable');
+  const nameless = usable.filter(({ kid }) => kid === undefined);
+  return [
+    ...(usable.length === 0
+      ? [
+          {
+            severity: 'error' as const,
+            message: 'no usable key: every token of this issuer is answered with 503',
+          },
+        ]
+      : []),
+    ...broken.map(({ kid, reason }) => ({
+      severity: 'error' as const,
+      message: `${kid === undefined ? 'a key without key id' : `the key ${JSON.stringify(kid)}`} is never used: ${reason}`,
+      hint: 'tokens that it signed are refused; tell the provider',
+    })),
+    ...(nameless.length > 0 && usable.length > 1
+      ? [
+          {
+            severity: 'warning' as const,
+            message: 'keys without key id: each token without one is tried against all',
+          },
+        ]
+      : []),
+  ];
+}
+
+function judgeClock(
+  differenceMs: number | undefined,
+  { clockToleranceMs }: CompiledIssuer,
+): readonly Finding[] {
+  // `Date` is cut to whole seconds and came over the network.
+  if (differenceMs === undefined || Math.abs(differenceMs) <= clockToleranceMs + 1_000) return [];
+  const message = "its clock and this machine's differ by more than `clockTolerance`";
+  return [
+    { severity: 'warning', message, hint: 'tokens may be refused as expired or not yet valid; check NTP' },
+  ];
+}

@@ -1,0 +1,132 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { runCli } from '../../src/cli/run.ts';
+import { createKeyServer, type KeyServer } from '../support/key-server.ts';
+import { signingKey } from '../support/mint.ts';
+
+const good = signingKey('ES256', { kid: 'good' });
+const enc = signingKey('RS256', { kid: 'enc', members: { use: 'enc', alg: 'RSA-OAEP' } });
+const weak = signingKey('RS256', { kid: 'weak', bits: 1024 });
+
+async function serverOf(t: Test): Promise<KeyServer> {
+  const server = await createKeyServer();
+  t.teardown(() => server.close());
+  server.publish(good, enc);
+  return server;
+}
+
+async function fileOf(issuers: string, upstream = 'http://127.0.0.1:1'): Promise<string> {
+  const file = join(await mkdtemp(join(tmpdir(), 'sealgate-')), 'gateway.yaml');
+  const routes = `routes: [{ name: r, path: /, upstream: '${upstream}', access: public }]`;
+  await writeFile(file, `issuers:\n${issuers}\n${routes}\n`);
+  return file;
+}
+
+async function run(words: readonly string[]) {
+  let stdout = '';
+  let stderr = '';
+  const io = {
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+    env: {},
+    isTTY: false,
+  };
+  return { code: await runCli(words, COMMANDS, io), stdout, stderr };
+}
+
+const issuerLine = (name: string, issuer: string, more = '') =>
+  `  ${name}: { issuer: '${issuer}', audiences: [a]${more} }`;
+
+t.test('keys lists each key with what becomes of it', async (t) => {
+  const server = await serverOf(t);
+  server.headers = { 'cache-control': 'max-age=300' };
+  const file = await fileOf(issuerLine('corp', server.issuer('/a')));
+  const { code, stdout } = await run(['keys', '-c', file]);
+  t.equal(code, 0, 'a key that is not for signatures is skipped, not broken');
+  t.match(stdout, `corp  ${server.issuer('/a')}`);
+  t.match(stdout, /keys {3}http:\S+\/a\/keys \(by metadata\)/);
+  t.match(stdout, /cache {2}max-age=300/);
+  t.match(stdout, /clock {2}agrees with this machine's/);
+  t.match(stdout, /good {4}EC {4}ES256 +sig {2}256 {3}usable\n/);
+  t.match(stdout, /enc {5}RSA {3}RSA-OAEP {2}enc {2}- {5}skipped: not for signatures \(`use`\)\n/);
+});
+
+t.test('keys as JSON', async (t) => {
+  const server = await serverOf(t);
+  server.publish(good, weak);
+  server.headers = { date: new Date(Date.now() + 120_000).toUTCString() };
+  const file = await fileOf(issuerLine('corp', server.issuer()));
+  const { code, stdout } = await run(['keys', '-c', file, '--format', 'json', 'corp']);
+  t.equal(code, 1, 'a broken key');
+  t.match(JSON.parse(stdout), {
+    issuers: [
+      {
+        name: 'corp',
+        ok: false,
+        keysFrom: 'metadata',
+        jwksUri: server.jwksUri,
+        cacheControl: null,
+        keys: [
+          { kid: 'good', state: 'usable', bits: 256, reason: null },
+          { kid: 'weak', state: 'broken', bits: 1024, reason: /below 2048/ },
+        ],
+        problems: [{ severity: 'error' }, { severity: 'warning', message: /clock/ }],
+      },
+    ],
+  });
+});
+
+t.test('keys of issuers that cannot be reached, or have none', async (t) => {
+  const server = await serverOf(t);
+  const file = await fileOf(
+    [
+      issuerLine('dead', 'https://a.example', ", jwksUri: 'http://127.0.0.1:1/keys'"),
+      issuerLine('well', server.issuer()),
+    ].join('\n'),
+  );
+  const all = await run(['keys', '-c', file]);
+  t.equal(all.code, 1);
+  t.match(all.stdout, /error: http:\/\/127\.0\.0\.1:1\/keys: .*ECONNREFUSED/);
+  t.equal((await run(['keys', '-c', file, 'well'])).code, 0, 'one by its name');
+  const unknown = await run(['keys', '-c', file, 'wel']);
+  t.equal(unknown.code, 1);
+  t.match(unknown.stderr, /unknown issuer "wel", did you mean "well"\?/);
+  server.publish(enc);
+  t.match((await run(['keys', '-c', file, 'well'])).stdout, /no usable key: every token/);
+  server.metadataMode = 'wrong-issuer';
+  t.match((await run(['keys', '-c', file, 'well'])).stdout, /its issuer is not the configured one/);
+});
+
+t.test('what a provider sends cannot move the cursor', async (t) => {
+  const server = await serverOf(t);
+  server.publish(signingKey('ES256', { kid: '\u001b[2Jevil' }));
+  const { stdout } = await run(['keys', '-c', await fileOf(issuerLine('corp', server.issuer()))]);
+  t.match(stdout, '\\u001b[2Jevil');
+  t.notMatch(stdout, /\u001b/);
+});
+
+t.test('a bad file leads to no request', async (t) => {
+  const server = await serverOf(t);
+  const file = await fileOf(issuerLine('corp', server.issuer(), ', nonsense: 1'));
+  const { code, stdout, stderr } = await run(['keys', '-c', file]);
+  t.same([code, stdout], [1, '']);
+  t.match(stderr, /gateway\.yaml:2:\d+: error: /);
+  t.equal(server.asked.length, 0);
+});
+
+t.test('check --online asks issuers and backends', async (t) => {
+  const server = await serverOf(t);
+  const well = await fileOf(issuerLine('corp', server.issuer()), server.origin);
+  t.equal((await run(['check', '--online', '-c', well])).code, 0);
+  t.same(server.asked, ['/.well-known/openid-configuration', '/keys'], 'backends are sent nothing');
+  server.mode = 'html';
+  const sick = await fileOf(issuerLine('corp', server.issuer()));
+  const { code, stdout } = await run(['check', '--online', '-c', sick]);
+  t.equal(code, 1);
+  t.match(stdout, /gateway\.yaml:2:\d+: error: .*\/keys: the answer is not a JSON object/);
+  t.match(stdout, /gateway\.yaml:3:\d+: error: the backend cannot be reached: .*ECONNREFUSED/);
+  t.equal((await run(['check', '-c', sick])).code, 0, 'without it nothing is asked');
+});
