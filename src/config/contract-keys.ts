@@ -12,7 +12,7 @@ const CONTRACT_KEYS: ReadonlySet<string> = new Set([
   ...at('issuers.*', 'introspection'),
   ...at('upstreams.*', 'urls tls health'),
   ...at('identity', 'assertion reserved'),
-  ...at('routes.*', 'rateLimit cors websocket mode tokenFrom allow'),
+  ...at('routes.*', 'rateLimit cors mode tokenFrom allow'),
   ...at('routes.*.access', 'when policy'),
   ...at('routes.*.access.*', 'when policy'),
 ]);

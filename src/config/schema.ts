@@ -665,6 +665,10 @@ const route = z
       .pick({ response: true, idle: true })
       .optional()
       .meta({ description: 'Laid over the times of the upstream.' }),
+    websocket: z.boolean().default(false).meta({
+      description:
+        'Tunnels WebSockets to the backend, guarded by the same rules; without it a handshake is refused.',
+    }),
     bodyLimit: size.optional().meta({
       description:
         'Largest request body; a larger one is refused with 413. Without it bodies of any size stream.',

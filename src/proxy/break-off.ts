@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
 /**
@@ -7,11 +8,12 @@ import { TLSSocket } from 'node:tls';
  * reset: a clean close would be its regular end.
  */
 export function breakOff(res: ServerResponse, hasLength: boolean): void {
-  const { socket } = res;
-  const showsByItself = hasLength || res.chunkedEncoding;
-  if (showsByItself || socket === null || socket instanceof TLSSocket) {
-    res.destroy();
-    return;
-  }
-  socket.resetAndDestroy();
+  if (hasLength || res.chunkedEncoding || res.socket === null) res.destroy();
+  else resetSocket(res.socket);
+}
+
+/** Ends a connection so that the other side sees an error. TLS shows it itself: its closing alert is missing. */
+export function resetSocket(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }

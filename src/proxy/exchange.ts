@@ -1,11 +1,11 @@
 import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
+import { Attempt } from './attempt.ts';
 import { breakOff } from './break-off.ts';
 import type { Connection, ConnectionAware } from './connection.ts';
-import { AnswerInvalid, failureOf, isConnectionLoss } from './failure.ts';
+import { failureOf } from './failure.ts';
 import type { Forwarding } from './forwarding.ts';
 import { type AnswerEnd, answerEnd, type Framing, requestFraming } from './framing.ts';
 import { buildResponseHeaders } from './headers.ts';
@@ -13,8 +13,6 @@ import { ClientGone, RequestBody } from './request-body.ts';
 
 /** Bytes waiting for a slow client from which on the backend's answer is not read any more. */
 const HIGH_WATER_BYTES = 128 * 1024;
-/** Interim answers (1xx) that one request may get. */
-const MAX_INTERIM = 16;
 /** Methods that may be repeated without a change of meaning (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
@@ -26,17 +24,12 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   connection: Connection | undefined;
 
   readonly #forwarding: Forwarding;
+  readonly #attempt = new Attempt();
   #started = false;
   #done = false;
   #startedAt = 0;
   #upstreamMs = 0;
   #hasBody = false;
-  #repeated = false;
-  #interim = 0;
-  /** The connection this exchange was put on, and how much it had answered by then. */
-  #socket: Socket | undefined;
-  #bytesReadBefore = 0;
-  #abort: ((error?: Error) => void) | undefined;
   /** The status of the answer once its head went to the client; 0 before. */
   #status = 0;
   #end: AnswerEnd = 'length';
@@ -95,20 +88,15 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   }
 
   onConnect(abort: (error?: Error) => void): void {
-    if (this.#done) {
-      abort();
-      return;
-    }
-    this.#abort = abort;
-    const { connection } = this;
-    if (connection === undefined) return;
-    connection.served++;
-    this.#socket = connection.socket;
-    this.#bytesReadBefore = connection.socket?.bytesRead ?? 0;
+    if (this.#done) abort();
+    else this.#attempt.begin(this.connection, abort);
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
-    if (status < 200) return this.#interimAnswer(status);
+    if (status < 200) {
+      this.#attempt.interim(status);
+      return true;
+    }
     const { req, res, plan } = this.#forwarding;
     this.#upstreamMs = performance.now() - this.#startedAt;
     this.#status = status;
@@ -141,9 +129,9 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   onComplete(): void {
     if (this.#done) return;
     // A reset ends an answer without stated length, and undici takes that for its regular end.
-    const reset = this.#end === 'close' ? this.#socket?.errored : undefined;
-    if (reset) this.onError(reset);
-    else this.#forwarding.res.end();
+    const reset = this.#end === 'close' ? this.#attempt.brokenBy : null;
+    if (reset === null) this.#forwarding.res.end();
+    else this.onError(reset);
   }
 
   onError(error: Error): void {
@@ -155,12 +143,10 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     }
     if (error instanceof ClientGone) {
       this.#clientClosed();
-    } else if (this.#mayRepeat(error)) {
-      this.#repeated = true;
-      this.#abort = undefined;
+    } else if (this.#isRepeatable() && this.#attempt.mayRepeat(error)) {
       this.#dispatch();
     } else {
-      this.#refuse(failureOf(error, this.#abort === undefined));
+      this.#refuse(failureOf(error, !this.#attempt.begun));
     }
   }
 
@@ -171,26 +157,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     }
   }
 
-  /** Interim answers are the hop's own (RFC 9110 §15.2) and are not relayed; a 101 nobody asked for is no answer. */
-  #interimAnswer(status: number): boolean {
-    this.#interim++;
-    if (status === 101 || this.#interim > MAX_INTERIM) {
-      this.#abort?.(new AnswerInvalid('an interim answer that was not asked for'));
-    }
-    return true;
-  }
-
-  /** The one repeat: nothing can have happened twice, and the connection had merely grown stale (contract §3.8). */
-  #mayRepeat(error: Error): boolean {
-    return (
-      !this.#repeated &&
-      !this.#hasBody &&
-      isConnectionLoss(error) &&
-      this.connection !== undefined &&
-      this.connection.served > 1 &&
-      this.#socket?.bytesRead === this.#bytesReadBefore &&
-      IDEMPOTENT.has(this.#forwarding.plan.method)
-    );
+  #isRepeatable(): boolean {
+    return !this.#hasBody && IDEMPOTENT.has(this.#forwarding.plan.method);
   }
 
   #continue(): void {
@@ -202,7 +170,6 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   #refuse(refusal: Refusal): void {
     this.#done = true;
     this.#forwarding.observer.refused(refusal, performance.now() - this.#startedAt);
-    if (this.#hasBody) discardBody(this.#forwarding.req);
   }
 
   /** The response is over: sent whole, broken off, or the client left. */
@@ -212,7 +179,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     const { req, res, observer } = this.#forwarding;
     // An answer that is not the backend's, such as to a body that broke, leaves nothing to wait for.
     const whole = this.#status !== 0 && res.writableFinished;
-    if (!whole) this.#abort?.(new ClientGone('the client left'));
+    if (!whole) this.#attempt.abort(new ClientGone('the client left'));
     else if (this.#hasBody) discardBody(req);
     if (this.#status === 0) {
       observer.abandoned(performance.now() - this.#startedAt);

@@ -34,7 +34,7 @@ export interface ForwardResult {
 
 /** Learns how an exchange ended. Exactly one of the methods is called, once. */
 export interface ForwardObserver {
-  /** Nothing was sent to the client yet: this refusal is to be written. */
+  /** Nothing was sent to the client yet: this refusal is to be written, and the rest of the body discarded. */
   refused(refusal: Refusal, upstreamMs: number): void;
   /** The answer went out, whole or broken off. */
   finished(result: ForwardResult): void;

@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { REFUSALS, type Refusal } from '../../src/core/refusals.ts';
+import { discardBody } from '../../src/http/discard-body.ts';
 import { compileFirewall, screenHeaders } from '../../src/pipeline/firewall.ts';
 import { forward } from '../../src/proxy/forward.ts';
 import type { ForwardPlan, ForwardResult } from '../../src/proxy/forwarding.ts';
@@ -87,6 +88,7 @@ export async function startForwarder(url: string, options: ForwarderOptions = {}
       },
       observer: {
         refused(refusal, upstreamMs) {
+          discardBody(req);
           writeRefusal(res, refusal);
           report({ kind: 'refused', refusal, upstreamMs });
         },

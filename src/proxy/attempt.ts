@@ -1,0 +1,60 @@
+import type { Socket } from 'node:net';
+import type { Connection } from './connection.ts';
+import { AnswerInvalid, isConnectionLoss } from './failure.ts';
+
+/** Interim answers (1xx) that one request may get. */
+const MAX_INTERIM = 16;
+
+/** What a request knows of the connection it was put on. */
+export class Attempt {
+  #abort: ((error?: Error) => void) | undefined;
+  #socket: Socket | undefined;
+  #reused = false;
+  #bytesReadBefore = 0;
+  #interim = 0;
+  #repeated = false;
+
+  /** The request is about to be written to this connection. */
+  begin(connection: Connection | undefined, abort: (error?: Error) => void): void {
+    this.#abort = abort;
+    if (connection === undefined) return;
+    this.#reused = connection.served > 0;
+    this.#socket = connection.socket;
+    this.#bytesReadBefore = connection.socket?.bytesRead ?? 0;
+    connection.served++;
+  }
+
+  /** False while no connection was up: then nothing of the request was sent. */
+  get begun(): boolean {
+    return this.#abort !== undefined;
+  }
+
+  /** The error that ended the connection, if one did. */
+  get brokenBy(): Error | null {
+    return this.#socket?.errored ?? null;
+  }
+
+  /** Ends the request and its connection. Without effect once the answer is complete. */
+  abort(error: Error): void {
+    this.#abort?.(error);
+  }
+
+  /** Interim answers are the hop's own (RFC 9110 §15.2) and are not relayed; a 101 nobody asked for is no answer. */
+  interim(status: number): void {
+    this.#interim++;
+    if (status !== 101 && this.#interim <= MAX_INTERIM) return;
+    this.abort(new AnswerInvalid('an interim answer that was not asked for'));
+  }
+
+  /**
+   * Whether to send an idempotent request without body once more: its connection had been used before and was lost
+   * before any byte of an answer, as happens when a backend closes an idle connection (contract §3.8). True once.
+   */
+  mayRepeat(error: Error): boolean {
+    if (this.#repeated || !this.#reused || !isConnectionLoss(error)) return false;
+    if (this.#socket?.bytesRead !== this.#bytesReadBefore) return false;
+    this.#repeated = true;
+    this.#abort = undefined;
+    return true;
+  }
+}

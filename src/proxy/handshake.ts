@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { isRefusal, type Refusal } from '../core/refusals.ts';
+import { Attempt } from './attempt.ts';
+import { resetSocket } from './break-off.ts';
+import type { Connection, ConnectionAware } from './connection.ts';
+import { AnswerInvalid, failureOf } from './failure.ts';
+import { answerEnd } from './framing.ts';
+import { buildResponseHeaders } from './headers.ts';
+import type { Upgrading } from './open-tunnel.ts';
+import { ClientGone } from './request-body.ts';
+
+/** What a server adds to the key to prove that it means WebSocket (RFC 6455 §1.3). */
+const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** A WebSocket handshake on its way up, until the backend agrees, declines, or fails. */
+export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
+  connection: Connection | undefined;
+
+  readonly #upgrading: Upgrading;
+  readonly #attempt = new Attempt();
+  readonly #startedAt = performance.now();
+  #upstreamMs = 0;
+  /** The status that went to the client; 0 before. */
+  #status = 0;
+  #failure: Refusal | undefined;
+  #hasLength = true;
+  #resume: (() => void) | undefined;
+  #tunnelled = false;
+  #done = false;
+
+  constructor(upgrading: Upgrading) {
+    this.#upgrading = upgrading;
+  }
+
+  start(): void {
+    const { socket } = this.#upgrading;
+    socket.once('close', () => this.#clientClosed());
+    socket.on('drain', () => this.#resume?.());
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    const { plan, upstream } = this.#upgrading;
+    const target = upstream.pick();
+    if (isRefusal(target)) {
+      this.#refuse(target);
+      return;
+    }
+    target.pool.dispatch(
+      {
+        path: target.prefix + plan.target,
+        method: 'GET',
+        headers: plan.headers as string[],
+        upgrade: 'websocket',
+        headersTimeout: plan.timeouts.responseMs,
+        bodyTimeout: plan.timeouts.idleMs,
+        servername: target.servername,
+      } as Dispatcher.DispatchOptions,
+      this,
+    );
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    if (this.#done) abort();
+    else this.#attempt.begin(this.connection, abort);
+  }
+
+  onUpgrade(_status: number, raw: Buffer[] | string[] | null, upstream: Duplex): void {
+    const { plan, req, socket, head, tunnels, expiresAtMs } = this.#upgrading;
+    const headers = (raw ?? []) as Buffer[];
+    if (this.#done || !provesWebSocket(headers, req.headers['sec-websocket-key'] ?? '')) {
+      upstream.destroy();
+      this.onError(new AnswerInvalid('the 101 is not an answer to this handshake'));
+      return;
+    }
+    this.#upstreamMs = performance.now() - this.#startedAt;
+    this.#status = 101;
+    this.#tunnelled = true;
+    socket.write(this.#head(101, headers, 'connection: Upgrade\r\nupgrade: websocket'), 'latin1');
+    if (head.length > 0) socket.unshift(head);
+    tunnels.open({
+      client: socket,
+      upstream: upstream as Socket,
+      idleMs: plan.timeouts.idleMs,
+      expiresAtMs,
+      ended: () => this.#finish(),
+    });
+  }
+
+  /** The backend declined: its answer goes down as it is, and the connection ends with it. */
+  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+    if (status < 200) {
+      this.#attempt.interim(status);
+      return true;
+    }
+    this.#upstreamMs = performance.now() - this.#startedAt;
+    this.#status = status;
+    this.#hasLength = answerEnd(raw) === 'length';
+    this.#resume = resume;
+    return this.#upgrading.socket.write(this.#head(status, raw, 'connection: close'), 'latin1');
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#upgrading.socket.write(chunk);
+  }
+
+  onComplete(): void {
+    const { socket } = this.#upgrading;
+    socket.end();
+    // What the client still sends goes nowhere; only its end is waited for.
+    socket.resume();
+  }
+
+  onError(error: Error): void {
+    if (this.#done) return;
+    if (this.#status !== 0) {
+      this.#failure = failureOf(error);
+      // An answer without a length ends with its connection: only a reset shows that it is not whole.
+      if (this.#hasLength) this.#upgrading.socket.destroy();
+      else resetSocket(this.#upgrading.socket);
+    } else if (this.#attempt.mayRepeat(error)) {
+      this.#dispatch();
+    } else {
+      this.#refuse(failureOf(error, !this.#attempt.begun));
+    }
+  }
+
+  #head(status: number, raw: readonly Buffer[], last: string): string {
+    const { plan } = this.#upgrading;
+    const headers = buildResponseHeaders({
+      status,
+      raw,
+      hidden: plan.hiddenHeaders,
+      added: plan.responseHeaders,
+    });
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    return `${head}${last}\r\n\r\n`;
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#done = true;
+    this.#upgrading.observer.refused(refusal, performance.now() - this.#startedAt);
+  }
+
+  /** The tunnel tells itself when it is over. */
+  #clientClosed(): void {
+    if (!this.#tunnelled) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#done) return;
+    this.#done = true;
+    const { observer } = this.#upgrading;
+    this.#attempt.abort(new ClientGone('the client left'));
+    if (this.#status === 0) observer.abandoned(performance.now() - this.#startedAt);
+    else {
+      observer.finished({
+        status: this.#status,
+        upstreamMs: this.#upstreamMs,
+        failure: this.#failure,
+        clientGone: false,
+      });
+    }
+  }
+}
+
+/** RFC 6455 §4.1: what a client must check before it believes that the other side speaks WebSocket. */
+function provesWebSocket(raw: readonly Buffer[], key: string): boolean {
+  const proof = createHash('sha1').update(`${key}${WEBSOCKET_GUID}`).digest('base64');
+  return (
+    onlyValue(raw, 'upgrade')?.toLowerCase() === 'websocket' &&
+    onlyValue(raw, 'sec-websocket-accept') === proof
+  );
+}
+
+/** The value of a field that must be there exactly once. */
+function onlyValue(raw: readonly Buffer[], name: string): string | undefined {
+  let value: string | undefined;
+  for (let i = 0; i < raw.length; i += 2) {
+    if ((raw[i] as Buffer).length !== name.length) continue;
+    if ((raw[i] as Buffer).toString('latin1').toLowerCase() !== name) continue;
+    if (value !== undefined) return undefined;
+    value = (raw[i + 1] as Buffer).toString('latin1');
+  }
+  return value;
+}

@@ -1,0 +1,35 @@
+import { GOING_AWAY, Tunnel, type TunnelOptions } from './tunnel.ts';
+
+/** The open tunnels of a gateway, so that it can end them all. */
+export interface Tunnels {
+  readonly size: number;
+  open(options: TunnelOptions): void;
+  /** Tells every client that the gateway goes away (1001) and closes a second later; further ones are ended as they open. */
+  drain(): void;
+}
+
+/** Makes the register of a gateway's tunnels. It outlives reloads: a tunnel stays on what it was opened with. */
+export function createTunnels(): Tunnels {
+  const tunnels = new Set<Tunnel>();
+  let draining = false;
+  return {
+    get size() {
+      return tunnels.size;
+    },
+    open(options) {
+      const tunnel = new Tunnel({
+        ...options,
+        ended() {
+          tunnels.delete(tunnel);
+          options.ended();
+        },
+      });
+      tunnels.add(tunnel);
+      if (draining) tunnel.close(GOING_AWAY);
+    },
+    drain() {
+      draining = true;
+      for (const tunnel of tunnels) tunnel.close(GOING_AWAY);
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { EventEmitter, once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Test } from 'tap';
+import { REFUSALS } from '../../src/core/refusals.ts';
+import { compileFirewall, screenHeaders } from '../../src/pipeline/firewall.ts';
+import { openTunnel } from '../../src/proxy/open-tunnel.ts';
+import { createTunnels, type Tunnels } from '../../src/proxy/tunnels.ts';
+import { createUpstream } from '../../src/proxy/upstream.ts';
+import { type Outcome, TIMEOUTS } from './forwarder.ts';
+import { RawClient } from './raw-client.ts';
+
+export interface TunnelStand {
+  readonly port: number;
+  readonly url: string;
+  readonly tunnels: Tunnels;
+  readonly outcomes: Outcome[];
+  nextOutcome(): Promise<Outcome>;
+  client(): RawClient;
+}
+
+export interface TunnelStandOptions {
+  readonly idleMs?: number;
+  readonly responseMs?: number;
+  readonly expiresAtMs?: () => number | undefined;
+}
+
+const FIREWALL = compileFirewall({ identity: { maxBytes: 0 }, routes: [] });
+
+/** The tunnelling alone behind Node's own server: every handshake is permitted. Ends with the test. */
+export async function startTunnelStand(
+  t: Test,
+  upstreamUrl: string,
+  { idleMs = 10_000, responseMs = 10_000, expiresAtMs = () => undefined }: TunnelStandOptions = {},
+): Promise<TunnelStand> {
+  const upstream = createUpstream({
+    name: 'backend',
+    identity: 'backend',
+    clientHost: false,
+    tls: undefined,
+    url: new URL(upstreamUrl),
+    timeouts: { ...TIMEOUTS, idleMs, responseMs },
+  });
+  const tunnels = createTunnels();
+  const outcomes: Outcome[] = [];
+  const news = new EventEmitter();
+  let taken = 0;
+  const report = (outcome: Outcome): void => {
+    outcomes.push(outcome);
+    news.emit('outcome');
+  };
+  const server = createServer();
+  server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    const { passed } = screenHeaders(FIREWALL, req.rawHeaders);
+    openTunnel({
+      req,
+      socket,
+      head,
+      upstream,
+      tunnels,
+      expiresAtMs: expiresAtMs(),
+      plan: {
+        method: 'GET',
+        target: req.url ?? '/',
+        headers: [...passed, 'x-user-id', 'alice'],
+        timeouts: upstream.timeouts,
+        bodyLimit: undefined,
+        bodyIdleMs: 60_000,
+        hiddenHeaders: new Set(['x-user-id']),
+        responseHeaders: ['x-request-id', 'test-request'],
+      },
+      observer: {
+        refused(refusal, upstreamMs) {
+          socket.end(
+            `HTTP/1.1 ${REFUSALS[refusal.code].status} \r\nconnection: close\r\n\r\n{"code":"${refusal.code}"}`,
+          );
+          report({ kind: 'refused', refusal, upstreamMs });
+        },
+        finished: (result) => report({ kind: 'finished', ...result }),
+        abandoned: () => report({ kind: 'abandoned' }),
+      },
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const clients: RawClient[] = [];
+  t.teardown(async () => {
+    for (const client of clients) client.destroy();
+    server.close();
+    server.closeAllConnections();
+    await upstream.destroy();
+  });
+  return {
+    port,
+    url: `ws://127.0.0.1:${port}`,
+    tunnels,
+    outcomes,
+    async nextOutcome() {
+      while (outcomes.length <= taken) await once(news, 'outcome');
+      return outcomes[taken++] as Outcome;
+    },
+    client() {
+      const client = new RawClient(port);
+      clients.push(client);
+      return client;
+    },
+  };
+}
