@@ -7,6 +7,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { createTunnels } from '../proxy/tunnels.ts';
 import { createAccessLog } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createKeyStorePool } from '../tokens/key-store-pool.ts';
@@ -54,9 +55,11 @@ export async function createGateway({
 
   const readiness = createReadiness({ waitMs: READINESS_WAIT_MS, required: [], clock });
   let draining: Promise<'clean' | 'cut'> | undefined;
+  const tunnels = createTunnels();
   const serving = createServing({
     current: () => generation,
     isDraining: () => draining !== undefined,
+    tunnels,
     log,
     record: createAccessLog(log),
   });
@@ -75,6 +78,7 @@ export async function createGateway({
     const { delay: delayMs, grace } = config.shutdown;
     log.info({ delayMs, graceMs: grace }, 'draining');
     await delay(delayMs);
+    tunnels.drain();
     const outcome = await closeWithin(app, grace);
     await admin.close();
     verifier.close();

@@ -2,9 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { resolveForwarded } from '../http/forwarded.ts';
-import { type Decision, decide } from '../pipeline/decide.ts';
+import { type Decision, decide, type Permit } from '../pipeline/decide.ts';
 import { forward } from '../proxy/forward.ts';
+import { openTunnel } from '../proxy/open-tunnel.ts';
 import { planForward, type RouteForwarding } from '../proxy/plan-forward.ts';
+import type { Tunnels } from '../proxy/tunnels.ts';
 import type { AccessRecord } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { answerPreflight, answerSocket } from './answer.ts';
@@ -18,6 +20,7 @@ import type { ListenerEvents } from './listener.ts';
 export interface ServeContext {
   readonly current: () => Generation;
   readonly isDraining: () => boolean;
+  readonly tunnels: Tunnels;
   readonly log: Logger;
   readonly record: (record: AccessRecord) => void;
 }
@@ -57,11 +60,19 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       forward({ plan, req, res, upstream: forwarding.upstream, observer: exchange });
     },
 
-    upgrade(req, socket) {
+    upgrade(req, socket, head) {
       const exchange = begin({ req, socket, rawTarget: req.url ?? '' });
-      judge({ req, exchange, isUpgrade: true }, (outcome) =>
-        refuseOn(socket, isRefusal(outcome) ? outcome : NO_UPGRADE, exchange),
-      );
+      const fault = framingFault(req, exchange.generation.config.listen.limits);
+      if (fault !== undefined) {
+        refuseOn(socket, fault, exchange);
+        return;
+      }
+      judge({ req, exchange, isUpgrade: true }, (outcome) => {
+        const { permit } = exchange;
+        if (isRefusal(outcome)) refuseOn(socket, outcome, exchange);
+        else if (permit?.route.config.websocket) tunnel({ req, socket, head, exchange, permit });
+        else refuseOn(socket, NO_UPGRADE, exchange);
+      });
     },
 
     unparsed(refusal, socket, req) {
@@ -131,10 +142,46 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     else settle(decision);
   }
 
+  /** The access line of a tunnel is written when it is over. */
+  function tunnel({ req, socket, head, exchange, permit }: Tunnelling): void {
+    const forwarding = exchange.generation.forwarding[permit.route.index] as RouteForwarding;
+    openTunnel({
+      req,
+      socket,
+      head,
+      plan: planForward(permit, forwarding, exchange),
+      upstream: forwarding.upstream,
+      tunnels: context.tunnels,
+      expiresAtMs: permit.token?.rejectedFromMs,
+      observer: {
+        refused: (refusal, upstreamMs) => {
+          exchange.refused(refusal, upstreamMs);
+          refuseOn(socket, refusal, exchange);
+        },
+        finished: (result) => {
+          exchange.finished(result);
+          context.record(exchange.describe(result.status));
+        },
+        abandoned: (upstreamMs) => {
+          exchange.abandoned(upstreamMs);
+          context.record(exchange.describe(0));
+        },
+      },
+    });
+  }
+
   function refuseOn(socket: Socket, refusal: Refusal, exchange: Exchange): void {
     exchange.note(refusal);
     context.record(exchange.describe(answerSocket(refusal, exchange, socket)));
   }
+}
+
+interface Tunnelling {
+  readonly req: IncomingMessage;
+  readonly socket: Socket;
+  readonly head: Buffer;
+  readonly exchange: Exchange;
+  readonly permit: Permit;
 }
 
 interface Beginning {
