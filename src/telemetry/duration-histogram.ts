@@ -14,6 +14,28 @@ export interface DurationHistogram {
   observe(durationMs: number): void;
   /** The series of this histogram (seconds, cumulative buckets), named after the metric it belongs to. */
   samples(name: string, labels: Labels): Sample[];
+  /** How many fell into each bucket; the last one is beyond all bounds. */
+  counts(): number[];
+}
+
+/** The duration that a share of the observations stayed below, as far as buckets can tell; undefined when there are none. */
+export function estimateQuantileMs(
+  counts: readonly number[],
+  boundsMs: readonly number[],
+  share: number,
+): number | undefined {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total === 0) return undefined;
+  let below = 0;
+  for (const [bucket, boundMs] of boundsMs.entries()) {
+    const count = counts[bucket] ?? 0;
+    if (below + count >= share * total) {
+      const floorMs = bucket === 0 ? 0 : (boundsMs[bucket - 1] as number);
+      return floorMs + (boundMs - floorMs) * ((share * total - below) / count);
+    }
+    below += count;
+  }
+  return boundsMs.at(-1);
 }
 
 /** Makes an empty histogram. */
@@ -41,6 +63,7 @@ export function createDurationHistogram(boundsMs: readonly number[]): DurationHi
       );
       return samples;
     },
+    counts: () => [...counts],
   };
 }
 

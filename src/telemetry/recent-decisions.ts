@@ -24,7 +24,7 @@ export interface RecentDecision {
 }
 
 export interface RecentDecisions {
-  add(record: JudgedRequest): void;
+  add(record: JudgedRequest, nowMs: number): void;
   /** Newest first. */
   list(): RecentDecision[];
 }
@@ -38,9 +38,9 @@ export function createRecentDecisions(capacity = DECISIONS_KEPT): RecentDecision
   const times = new Float64Array(capacity);
   let next = 0;
   return {
-    add(record) {
+    add(record, nowMs) {
       records[next] = record;
-      times[next] = Date.now();
+      times[next] = nowMs;
       next = next + 1 === capacity ? 0 : next + 1;
     },
     list() {

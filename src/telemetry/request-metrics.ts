@@ -28,6 +28,8 @@ export interface RouteTraffic {
   readonly refusals: Readonly<Record<string, number>>;
   /** Answers by class: `2xx`, `4xx`, … */
   readonly statuses: Readonly<Record<string, number>>;
+  /** How many requests took how long, by the buckets of `REQUEST_BOUNDS_MS`. */
+  readonly durations: readonly number[];
 }
 
 export interface RequestMetrics {
@@ -157,7 +159,7 @@ function statusClass(status: number): string {
   return `${Math.floor(status / 100)}xx`;
 }
 
-function summarize(route: string, { counts }: RouteTally): RouteTraffic {
+function summarize(route: string, { counts, total }: RouteTally): RouteTraffic {
   let requests = 0;
   const refusals: Record<string, number> = {};
   const statuses: Record<string, number> = {};
@@ -169,5 +171,5 @@ function summarize(route: string, { counts }: RouteTally): RouteTraffic {
       statuses[label] = (statuses[label] ?? 0) + value;
     }
   }
-  return { route, requests, refusals, statuses };
+  return { route, requests, refusals, statuses, durations: total.counts() };
 }

@@ -13,7 +13,7 @@ const REFUSED: JudgedRequest = {
 
 t.test('the newest decision comes first and the oldest ones are dropped', async (t) => {
   const recent = createRecentDecisions(3);
-  for (const requestId of ['a', 'b', 'c', 'd']) recent.add({ ...REFUSED, requestId });
+  for (const requestId of ['a', 'b', 'c', 'd']) recent.add({ ...REFUSED, requestId }, 0);
   t.same(
     recent.list().map(({ requestId }) => requestId),
     ['d', 'c', 'b'],
@@ -22,7 +22,7 @@ t.test('the newest decision comes first and the oldest ones are dropped', async 
 
 t.test('a decision shows names and codes and nothing else of the request', async (t) => {
   const recent = createRecentDecisions();
-  recent.add({ ...REFUSED, path: '/secret', subject: 'alice' } as JudgedRequest);
+  recent.add({ ...REFUSED, path: '/secret', subject: 'alice' } as JudgedRequest, 0);
   const [decision] = recent.list();
   t.same(Object.keys(decision ?? {}), [
     'time',

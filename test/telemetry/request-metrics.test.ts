@@ -1,4 +1,5 @@
 import t from 'tap';
+import { estimateQuantileMs } from '../../src/telemetry/duration-histogram.ts';
 import type { Metric } from '../../src/telemetry/metric.ts';
 import { createRequestMetrics, type FinishedRequest } from '../../src/telemetry/request-metrics.ts';
 
@@ -75,7 +76,13 @@ t.test('the traffic of a route is told by refusal and status class', async (t) =
   counts.observe(READ, 1);
   counts.observe({ ...READ, status: 401, code: 'token_expired' }, 1);
   counts.observe({ ...READ, status: 401, code: 'token_expired', method: 'POST' }, 1);
-  t.same(counts.traffic(), [
+  t.match(counts.traffic(), [
     { route: 'orders', requests: 3, refusals: { token_expired: 2 }, statuses: { '2xx': 1, '4xx': 2 } },
   ]);
+});
+
+t.test('quantiles are estimated from the buckets', async (t) => {
+  t.equal(estimateQuantileMs([0, 0, 0], [1, 2], 0.5), undefined);
+  t.equal(estimateQuantileMs([0, 4, 0], [1, 2], 0.5), 1.5);
+  t.equal(estimateQuantileMs([2, 0, 2], [1, 2], 0.95), 2, 'beyond the last bound it is the last bound');
 });
