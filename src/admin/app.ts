@@ -1,24 +1,110 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { METRICS_CONTENT_TYPE } from '../telemetry/exposition.ts';
+import { createAdminGuard } from './guard.ts';
+import { PAGE_HEADERS, renderPage } from './page.ts';
+import { PAGE_SCRIPT } from './page-script.ts';
+import { PAGE_STYLE } from './page-style.ts';
+import type { IssuerReport } from './report.ts';
+import type { GatewayStatus, RecentDecision } from './status.ts';
 
-/** What the admin listener shows. */
+/** What the admin listener shows; promises, because workers may have to be asked. */
 export interface AdminSources {
   readonly isReady: () => boolean;
   /** State of each issuer's keys, for `/ready?verbose`. */
   readonly issuers: () => readonly unknown[];
+  readonly status: () => Promise<GatewayStatus>;
+  readonly decisions: () => Promise<readonly RecentDecision[]>;
+  /** The metrics as text. */
+  readonly metrics: () => Promise<string>;
+  /** Fetches the keys of one issuer, or of all, and tells how it stands then; undefined when there is no such issuer. */
+  readonly refreshKeys: (issuer: string | undefined) => Promise<readonly IssuerReport[] | undefined>;
+  /** `admin.token` of the file in force. */
+  readonly token: () => string | undefined;
 }
 
-/** Makes the admin application: health for load balancers and orchestrators, on a listener of its own. */
-export function createAdmin({ isReady, issuers }: AdminSources): FastifyInstance {
-  const app = Fastify({ logger: false, exposeHeadRoutes: true });
+/** Makes the admin application: health, metrics and status, on a listener of its own (contract §6). */
+export function createAdmin(sources: AdminSources): FastifyInstance {
+  const app = Fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
   app.addHook('onSend', async (_request, reply) => {
-    reply.header('cache-control', 'no-store');
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
   });
+  // A body has nothing to say here; whatever its type, it is dropped.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => {
+    payload.resume();
+    done(null);
+  });
+  app.setNotFoundHandler((_request, reply) => refuse(reply, 404, 'The admin listener has no such page.'));
+  app.setErrorHandler((_error, _request, reply) => refuse(reply, 500, 'The gateway could not tell.'));
+
   app.get('/live', async () => ({ status: 'live' }));
   app.get<{ Querystring: { verbose?: string } }>('/ready', async (request, reply) => {
-    const ready = isReady();
+    const ready = sources.isReady();
     reply.status(ready ? 200 : 503);
     const status = ready ? 'ready' : 'not ready';
-    return request.query.verbose === undefined ? { status } : { status, issuers: issuers() };
+    return request.query.verbose === undefined ? { status } : { status, issuers: sources.issuers() };
   });
+  app.get('/metrics', async (_request, reply) => {
+    reply.type(METRICS_CONTENT_TYPE);
+    return sources.metrics();
+  });
+  app.register(async (inner) => guarded(inner, sources));
   return app;
 }
+
+/** What only the machine itself and whoever has the token may see. */
+function guarded(app: FastifyInstance, sources: AdminSources): void {
+  let token = sources.token();
+  let guard = createAdminGuard(token);
+  app.addHook('onRequest', async (request, reply) => {
+    if (token !== sources.token()) {
+      token = sources.token();
+      guard = createAdminGuard(token);
+    }
+    const refusal = guard(facts(request));
+    if (refusal === undefined) return;
+    if (refusal.status === 401) reply.header('www-authenticate', 'Bearer realm="sealgate admin"');
+    return refuse(reply, refusal.status, refusal.detail);
+  });
+  app.get('/status', () => sources.status());
+  app.get('/status/decisions', async () => ({ decisions: await sources.decisions() }));
+  app.post<{ Params: { issuer?: string } }>('/keys/refresh/:issuer?', async (request, reply) => {
+    const { issuer } = request.params;
+    const issuers = await sources.refreshKeys(issuer);
+    if (issuers === undefined) return refuse(reply, 404, 'The file has no such issuer.');
+    const failed = issuers.some(({ state }) => state !== 'fresh');
+    return reply.status(failed ? 502 : 200).send({ issuers });
+  });
+  app.get('/', async (_request, reply) => {
+    const [status, decisions] = await Promise.all([sources.status(), sources.decisions()]);
+    return reply.headers(PAGE_HEADERS).type('text/html; charset=utf-8').send(renderPage(status, decisions));
+  });
+  app.get('/page.css', async (_request, reply) => reply.type('text/css; charset=utf-8').send(PAGE_STYLE));
+  app.get('/page.js', async (_request, reply) =>
+    reply.type('text/javascript; charset=utf-8').send(PAGE_SCRIPT),
+  );
+}
+
+function facts({ method, headers, socket }: FastifyRequest) {
+  return {
+    method,
+    peerAddress: socket.remoteAddress ?? '',
+    host: headers.host,
+    origin: headers.origin,
+    authorization: headers.authorization,
+  };
+}
+
+function refuse(reply: FastifyReply, status: number, detail: string): FastifyReply {
+  return reply
+    .status(status)
+    .type('application/problem+json')
+    .send(JSON.stringify({ type: 'about:blank', title: TITLES[status], status, detail }));
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  401: 'Not authorized',
+  403: 'Forbidden',
+  404: 'Not found',
+  500: 'Internal error',
+};

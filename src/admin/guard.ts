@@ -1,0 +1,83 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { BlockList, isIP } from 'node:net';
+
+/** What the guard looks at. Names of headers are lower case. */
+export interface AdminRequest {
+  readonly method: string;
+  readonly peerAddress: string;
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+  readonly authorization: string | undefined;
+}
+
+export interface AdminRefusal {
+  readonly status: 401 | 403;
+  readonly detail: string;
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/**
+ * Decides who may see what `/live`, `/ready` and `/metrics` do not show (contract §6): the machine itself, and whoever
+ * sends the token. A token that is sent must hold, also from the machine itself.
+ *
+ * A page in a browser on this machine is not the machine: it may have let its own name resolve to 127.0.0.1
+ * (DNS rebinding), so without a token the Host must be an address or `localhost`, which no page can make its own;
+ * and what changes something is not taken from a page of another origin.
+ */
+export function createAdminGuard(
+  token: string | undefined,
+): (request: AdminRequest) => AdminRefusal | undefined {
+  const expected = token === undefined ? undefined : digest(token);
+  return ({ method, peerAddress, host, origin, authorization }) => {
+    if (authorization !== undefined && expected !== undefined) {
+      const sent = /^bearer (.+)$/i.exec(authorization)?.[1];
+      if (sent !== undefined && timingSafeEqual(digest(sent), expected)) return undefined;
+      return { status: 401, detail: 'This is not the token of `admin.token`.' };
+    }
+    if (!isLoopback(peerAddress)) {
+      return expected === undefined
+        ? {
+            status: 403,
+            detail:
+              'Beyond this machine only /live, /ready and /metrics answer, unless `admin.token` is set and sent.',
+          }
+        : { status: 401, detail: 'Send the token of `admin.token` as `Authorization: Bearer`.' };
+    }
+    if (!isOwnName(host)) {
+      return {
+        status: 403,
+        detail: 'Ask by address or as localhost; another name could be a trick of a web page.',
+      };
+    }
+    if (method !== 'GET' && method !== 'HEAD' && origin !== undefined && originHost(origin) !== host) {
+      return { status: 403, detail: 'A page of another origin may not do this.' };
+    }
+    return undefined;
+  };
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function isLoopback(address: string): boolean {
+  const plain = address.replace(/^::ffff:/i, '');
+  const family = isIP(plain);
+  return family !== 0 && LOOPBACK.check(plain, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+function isOwnName(host: string | undefined): boolean {
+  if (host === undefined) return false;
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
+  return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost');
+}
+
+function originHost(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

@@ -1,0 +1,142 @@
+import type { RecentDecision } from '../telemetry/recent-decisions.ts';
+import { DECISIONS_KEPT } from '../telemetry/recent-decisions.ts';
+import type { RouteTraffic } from '../telemetry/request-metrics.ts';
+import type { TrafficSlice } from '../telemetry/traffic-history.ts';
+
+/** How it stands with the keys of one issuer. */
+export interface IssuerReport {
+  readonly name: string;
+  /** `waiting`: none yet; `fresh`; `stale`: the last fetch failed, older keys serve; `expired`: too old to serve. */
+  readonly state: 'waiting' | 'fresh' | 'stale' | 'expired';
+  /** Number of usable keys. */
+  readonly keys: number;
+  readonly ageSeconds: number | null;
+  readonly nextRefreshSeconds: number | null;
+  readonly lastError: string | null;
+  readonly fetches: number;
+  readonly failures: number;
+}
+
+export interface UpstreamReport {
+  readonly name: string;
+  readonly targets: readonly UpstreamTargetReport[];
+}
+
+export interface UpstreamTargetReport {
+  /** Origin of the backend, without anything secret. */
+  readonly url: string;
+  /** Null when nothing watches it. */
+  readonly healthy: boolean | null;
+  /** Requests under way. */
+  readonly running: number;
+  readonly connections: number;
+}
+
+export interface CacheReport {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly evictions: number;
+}
+
+/** What one process knows of its traffic: plain data, so that workers can send it. */
+export interface GatewayReport {
+  readonly traffic: readonly RouteTraffic[];
+  readonly history: readonly TrafficSlice[];
+  readonly decisions: readonly RecentDecision[];
+  readonly issuers: readonly IssuerReport[];
+  readonly upstreams: readonly UpstreamReport[];
+  readonly cache: CacheReport;
+  readonly connections: number;
+}
+
+/** Adds up what several workers report; of keys the worst state counts, since some requests meet it. */
+export function mergeReports(reports: readonly GatewayReport[]): GatewayReport {
+  return {
+    traffic: mergeBy(
+      reports.flatMap(({ traffic }) => traffic),
+      ({ route }) => route,
+      (a, b) => ({
+        route: a.route,
+        requests: a.requests + b.requests,
+        refusals: addCounts(a.refusals, b.refusals),
+        statuses: addCounts(a.statuses, b.statuses),
+        durations: a.durations.map((count, bucket) => count + (b.durations[bucket] ?? 0)),
+      }),
+    ),
+    history: mergeBy(
+      reports.flatMap(({ history }) => history),
+      ({ startMs }) => String(startMs),
+      (a, b) => ({
+        startMs: a.startMs,
+        allowed: a.allowed + b.allowed,
+        refused: a.refused + b.refused,
+        failed: a.failed + b.failed,
+      }),
+    ).sort((a, b) => a.startMs - b.startMs),
+    decisions: reports
+      .flatMap(({ decisions }) => decisions)
+      .sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0))
+      .slice(0, DECISIONS_KEPT),
+    issuers: mergeBy(
+      reports.flatMap(({ issuers }) => issuers),
+      ({ name }) => name,
+      (a, b) => (STATE_RANK[b.state] > STATE_RANK[a.state] ? b : a),
+    ),
+    upstreams: mergeBy(
+      reports.flatMap(({ upstreams }) => upstreams),
+      ({ name }) => name,
+      (a, b) => ({
+        name: a.name,
+        targets: mergeBy([...a.targets, ...b.targets], ({ url }) => url, mergeTargets),
+      }),
+    ),
+    cache: reports
+      .map(({ cache }) => cache)
+      .reduce(
+        (a, b) => ({
+          entries: a.entries + b.entries,
+          bytes: a.bytes + b.bytes,
+          hits: a.hits + b.hits,
+          misses: a.misses + b.misses,
+          evictions: a.evictions + b.evictions,
+        }),
+        { entries: 0, bytes: 0, hits: 0, misses: 0, evictions: 0 },
+      ),
+    connections: reports.reduce((sum, { connections }) => sum + connections, 0),
+  };
+}
+
+const STATE_RANK = { fresh: 0, stale: 1, expired: 2, waiting: 3 } as const satisfies Record<
+  IssuerReport['state'],
+  number
+>;
+
+function mergeTargets(a: UpstreamTargetReport, b: UpstreamTargetReport): UpstreamTargetReport {
+  return {
+    url: a.url,
+    healthy: a.healthy === null ? b.healthy : a.healthy && b.healthy !== false,
+    running: a.running + b.running,
+    connections: a.connections + b.connections,
+  };
+}
+
+function mergeBy<T>(items: readonly T[], keyOf: (item: T) => string, merge: (a: T, b: T) => T): T[] {
+  const merged = new Map<string, T>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const before = merged.get(key);
+    merged.set(key, before === undefined ? item : merge(before, item));
+  }
+  return [...merged.values()];
+}
+
+function addCounts(
+  a: Readonly<Record<string, number>>,
+  b: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sum: Record<string, number> = { ...a };
+  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}

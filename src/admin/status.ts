@@ -1,0 +1,118 @@
+import { VERSION } from '../core/version.ts';
+import { estimateQuantileMs, REQUEST_BOUNDS_MS } from '../telemetry/duration-histogram.ts';
+import type { RecentDecision } from '../telemetry/recent-decisions.ts';
+import { NO_ROUTE } from '../telemetry/request-metrics.ts';
+import type { TrafficSlice } from '../telemetry/traffic-history.ts';
+import type { CacheReport, GatewayReport, IssuerReport, UpstreamReport } from './report.ts';
+
+/** What a route is by the file. */
+export interface RouteFacts {
+  readonly name: string;
+  readonly host: string | null;
+  readonly path: string;
+  /** Null for all. */
+  readonly methods: readonly string[] | null;
+  readonly upstream: string;
+  /** `public`, `optional`, `authenticated`, or what its rules ask for, in words. */
+  readonly access: string;
+  readonly mode: 'enforce' | 'report';
+}
+
+/** How one attempt to put a configuration in force went. */
+export interface ReloadReport {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly trigger: 'start' | 'signal' | 'file' | 'request';
+  readonly result: 'applied' | 'unchanged' | 'refused';
+  /** Why it was refused, as `sealgate check` says it. Holds no value that came in by substitution. */
+  readonly problems: readonly string[];
+}
+
+/** What the process knows beside the traffic. */
+export interface ProcessFacts {
+  readonly file: string;
+  readonly startedAtMs: number;
+  readonly ready: boolean;
+  readonly draining: boolean;
+  readonly workers: number;
+  readonly routes: readonly RouteFacts[];
+  /** Newest first. */
+  readonly reloads: readonly ReloadReport[];
+}
+
+export interface RouteStatus extends RouteFacts {
+  readonly requests: number;
+  readonly refusals: Readonly<Record<string, number>>;
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Estimated from the histogram; null before the first request. */
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+}
+
+/** What `GET /status` answers. */
+export interface GatewayStatus {
+  readonly status: 'ready' | 'not ready' | 'draining';
+  readonly version: string;
+  readonly node: string;
+  readonly startedAt: string;
+  readonly uptimeSeconds: number;
+  readonly workers: number;
+  readonly connections: number;
+  readonly config: {
+    readonly file: string;
+    /** When the configuration in force was taken over. */
+    readonly appliedAt: string | null;
+    /** False while the file on disk was refused and an older configuration serves. */
+    readonly current: boolean;
+  };
+  readonly reloads: readonly ReloadReport[];
+  readonly routes: readonly RouteStatus[];
+  /** Requests that no route took. */
+  readonly unmatched: Omit<RouteStatus, keyof RouteFacts>;
+  readonly issuers: readonly IssuerReport[];
+  readonly upstreams: readonly UpstreamReport[];
+  readonly cache: CacheReport;
+  readonly history: readonly TrafficSlice[];
+}
+
+export interface StatusInput {
+  readonly facts: ProcessFacts;
+  readonly report: GatewayReport;
+  readonly nowMs: number;
+}
+
+/** Puts what the process knows and what its workers report into one answer. */
+export function describeStatus({ facts, report, nowMs }: StatusInput): GatewayStatus {
+  const traffic = new Map(report.traffic.map((entry) => [entry.route, entry]));
+  const trafficOf = (route: string): Omit<RouteStatus, keyof RouteFacts> => {
+    const { requests = 0, refusals = {}, statuses = {}, durations = [] } = traffic.get(route) ?? {};
+    const quantile = (share: number): number | null => {
+      const value = estimateQuantileMs(durations, REQUEST_BOUNDS_MS, share);
+      return value === undefined ? null : Math.round(value * 100) / 100;
+    };
+    return { requests, refusals, statuses, p50Ms: quantile(0.5), p95Ms: quantile(0.95) };
+  };
+  return {
+    status: facts.draining ? 'draining' : facts.ready ? 'ready' : 'not ready',
+    version: VERSION,
+    node: process.version,
+    startedAt: new Date(facts.startedAtMs).toISOString(),
+    uptimeSeconds: Math.round((nowMs - facts.startedAtMs) / 1000),
+    workers: facts.workers,
+    connections: report.connections,
+    config: {
+      file: facts.file,
+      appliedAt: facts.reloads.find(({ result }) => result === 'applied')?.time ?? null,
+      current: facts.reloads[0]?.result !== 'refused',
+    },
+    reloads: facts.reloads,
+    routes: facts.routes.map((route) => ({ ...route, ...trafficOf(route.name) })),
+    unmatched: trafficOf(NO_ROUTE),
+    issuers: report.issuers,
+    upstreams: report.upstreams,
+    cache: report.cache,
+    history: report.history,
+  };
+}
+
+export type { RecentDecision };

@@ -1,0 +1,152 @@
+import t from 'tap';
+import { createAdmin } from '../../src/admin/app.ts';
+import { adminSources, BUSY_REPORT, FACTS, issuerReport } from '../support/admin-sources.ts';
+
+const HOST = { host: '127.0.0.1:9090' };
+const BEYOND = { remoteAddress: '10.1.2.3' };
+
+t.test('beyond this machine only health and metrics answer', async (t) => {
+  const app = createAdmin(adminSources());
+  t.teardown(() => app.close());
+  for (const url of ['/live', '/ready', '/ready?verbose', '/metrics']) {
+    t.equal((await app.inject({ url, ...BEYOND, headers: { host: 'sealgate.svc' } })).statusCode, 200, url);
+  }
+  for (const url of ['/', '/status', '/status/decisions', '/page.js', '/page.css']) {
+    const { statusCode, body } = await app.inject({ url, ...BEYOND });
+    t.equal(statusCode, 403, url);
+    t.notMatch(body, 'orders', `${url} tells nothing`);
+  }
+  t.equal((await app.inject({ url: '/keys/refresh', method: 'POST', ...BEYOND })).statusCode, 403);
+});
+
+t.test('beyond this machine the token opens the rest, also after it changed', async (t) => {
+  let token = 'first';
+  const app = createAdmin(adminSources({ token: () => token }));
+  t.teardown(() => app.close());
+  const ask = async (sent: string) =>
+    (await app.inject({ url: '/status', ...BEYOND, headers: { authorization: `Bearer ${sent}` } }))
+      .statusCode;
+  t.equal(await ask('first'), 200);
+  t.equal(await ask('second'), 401);
+  token = 'second';
+  t.equal(await ask('first'), 401);
+  t.equal(await ask('second'), 200);
+  const { headers } = await app.inject({ url: '/status', ...BEYOND });
+  t.match(headers['www-authenticate'], /^Bearer realm=/);
+});
+
+t.test('readiness shows each issuer when asked to', async (t) => {
+  const app = createAdmin(adminSources({ facts: { ...FACTS, ready: false } }));
+  t.teardown(() => app.close());
+  const plain = await app.inject('/ready');
+  t.equal(plain.statusCode, 503);
+  t.same(plain.json(), { status: 'not ready' });
+  const verbose = await app.inject('/ready?verbose');
+  t.equal(verbose.statusCode, 503);
+  t.match(verbose.json(), {
+    issuers: [
+      { name: 'corp', state: 'fresh' },
+      { name: 'partner', state: 'stale' },
+    ],
+  });
+  t.equal((await app.inject({ url: '/live', method: 'HEAD' })).statusCode, 200);
+});
+
+t.test('the status tells routes with their traffic, issuers, upstreams and reloads', async (t) => {
+  const app = createAdmin(adminSources());
+  t.teardown(() => app.close());
+  const answer = await app.inject({ url: '/status', headers: HOST });
+  t.equal(answer.statusCode, 200);
+  t.equal(answer.headers['cache-control'], 'no-store');
+  const status = answer.json();
+  t.match(status, {
+    status: 'ready',
+    config: { file: '/etc/sealgate/gateway.yaml', appliedAt: '2026-03-04T09:12:01.000Z', current: true },
+    unmatched: { requests: 77, refusals: { route_unknown: 77 } },
+    issuers: [{ name: 'corp' }, { name: 'partner', lastError: /503/ }],
+    reloads: [{ trigger: 'file', result: 'applied' }, { trigger: 'start' }],
+  });
+  t.match(status.routes[0], { name: 'read-orders', requests: 48_213, refusals: { token_expired: 312 } });
+  t.ok(status.routes[0].p50Ms > 1 && status.routes[0].p95Ms > status.routes[0].p50Ms);
+  t.match(status.routes[2], { name: 'partner-api', requests: 0, p50Ms: null });
+});
+
+t.test('a refused file is told', async (t) => {
+  const refused = {
+    time: '2026-03-04T10:00:00.000Z',
+    trigger: 'signal',
+    result: 'refused',
+    problems: ['gateway.yaml:3:1: error: unknown key "rotues"'],
+  } as const;
+  const app = createAdmin(adminSources({ facts: { ...FACTS, reloads: [refused, ...FACTS.reloads] } }));
+  t.teardown(() => app.close());
+  const { config } = (await app.inject({ url: '/status', headers: HOST })).json();
+  t.same(config, {
+    file: '/etc/sealgate/gateway.yaml',
+    appliedAt: '2026-03-04T09:12:01.000Z',
+    current: false,
+  });
+  const page = (await app.inject({ url: '/', headers: HOST })).body;
+  t.match(page, 'The file on disk is refused');
+  t.match(page, 'unknown key &quot;rotues&quot;');
+});
+
+t.test('keys are refreshed for one issuer or for all, and only by POST', async (t) => {
+  const asked: (string | undefined)[] = [];
+  const app = createAdmin(
+    adminSources({
+      refreshKeys: async (issuer) => {
+        asked.push(issuer);
+        if (issuer === 'nobody') return undefined;
+        return [
+          issuerReport(issuer ?? 'corp', issuer === 'partner' ? { state: 'stale', lastError: 'down' } : {}),
+        ];
+      },
+    }),
+  );
+  t.teardown(() => app.close());
+  const post = (url: string) => app.inject({ url, method: 'POST', headers: HOST });
+  t.equal((await post('/keys/refresh')).statusCode, 200);
+  t.match((await post('/keys/refresh/corp')).json(), { issuers: [{ name: 'corp', state: 'fresh' }] });
+  t.equal((await post('/keys/refresh/partner')).statusCode, 502, 'the fetch failed');
+  t.equal((await post('/keys/refresh/nobody')).statusCode, 404);
+  t.equal((await app.inject({ url: '/keys/refresh', headers: HOST })).statusCode, 404);
+  const form = await app.inject({
+    url: '/keys/refresh',
+    method: 'POST',
+    headers: { ...HOST, 'content-type': 'application/x-www-form-urlencoded' },
+    payload: 'a=b',
+  });
+  t.equal(form.statusCode, 200, 'a body is of no interest');
+  t.same(asked, [undefined, 'corp', 'partner', 'nobody', undefined]);
+});
+
+t.test('the page escapes what it shows and lets nothing else in', async (t) => {
+  const evil = '<script>alert(1)</script>"\'';
+  const report = { ...BUSY_REPORT, issuers: [issuerReport('corp', { lastError: evil })] };
+  const app = createAdmin(adminSources({ report }));
+  t.teardown(() => app.close());
+  const { body, headers } = await app.inject({ url: '/', headers: HOST });
+  t.notMatch(body, '<script>alert');
+  t.match(body, '&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;');
+  t.match(headers['content-security-policy'], "default-src 'none'");
+  t.match(headers['content-security-policy'], "frame-ancestors 'none'");
+  t.notMatch(headers['content-security-policy'], 'unsafe');
+  t.notMatch(body, / (?:style|on\w+)=/, 'nothing inline');
+  t.notMatch(body, /(?:src|href)="(?:https?:)?\/\//, 'nothing from elsewhere');
+});
+
+t.test('what does not exist and what breaks is answered without details', async (t) => {
+  const app = createAdmin(
+    adminSources({
+      status: async () => {
+        throw new Error('secret detail');
+      },
+    }),
+  );
+  t.teardown(() => app.close());
+  t.equal((await app.inject({ url: '/nothing', headers: HOST })).statusCode, 404);
+  const broken = await app.inject({ url: '/status', headers: HOST });
+  t.equal(broken.statusCode, 500);
+  t.notMatch(broken.body, 'secret');
+});

@@ -1,0 +1,93 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { createAdmin } from '../../src/admin/app.ts';
+import { adminSources, BUSY_REPORT, decision, FACTS } from '../support/admin-sources.ts';
+import { openChromium, skipWithoutChromium } from '../support/chromium.ts';
+
+/** Set to keep pictures of the page. */
+const SCREENSHOTS = process.env.SEALGATE_SCREENSHOTS;
+
+const VIEWS = [
+  { name: 'desk', width: 1280, height: 900, colorScheme: 'light' },
+  { name: 'desk-dark', width: 1280, height: 900, colorScheme: 'dark' },
+  { name: 'phone', width: 390, height: 844, colorScheme: 'light' },
+] as const;
+
+for (const view of VIEWS) {
+  t.test(
+    `the status page tells an operator what matters at ${view.width} px, ${view.colorScheme}`,
+    { skip: skipWithoutChromium },
+    async (t) => {
+      let decisions = BUSY_REPORT.decisions;
+      const admin = createAdmin(adminSources({ decisions: async () => decisions }));
+      const url = await admin.listen({ host: '127.0.0.1', port: 0 });
+      const { context, close } = await openChromium(view);
+      t.teardown(async () => {
+        await close();
+        await admin.close();
+      });
+      const page = context.pages()[0] ?? (await context.newPage());
+      const complaints: string[] = [];
+      const asked: string[] = [];
+      page.on('console', (message) => complaints.push(message.text()));
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('request', (request) => asked.push(request.url()));
+      await page.goto(url);
+      if (SCREENSHOTS !== undefined) {
+        mkdirSync(SCREENSHOTS, { recursive: true });
+        await page.screenshot({ path: join(SCREENSHOTS, `${view.name}.png`), fullPage: true });
+      }
+
+      const shown = async (selector: string) => (await page.locator(selector).first().textContent()).trim();
+      t.equal(await shown('body > header .pill'), 'ready');
+      t.match(await shown('[data-live=routes]'), /read-orders[\s\S]*48\.2k[\s\S]*token_expired 312/);
+      t.match(await shown('[data-live=routes]'), /report only/);
+      t.match(
+        await shown('[data-live=issuers]'),
+        /partner\s+stale, still serving[\s\S]*2 h[\s\S]*in 21 s[\s\S]*answered 503/,
+      );
+      t.match(await shown('[data-live=upstreams]'), /partner[\s\S]*unhealthy/);
+      t.match(await shown('[data-live=decisions]'), /insufficient_scope[\s\S]*lacks orders:write/);
+      t.match(await shown('[data-live=reloads]'), /applied[\s\S]*because a file changed/);
+
+      const overflow = await page.evaluate(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      );
+      t.equal(overflow, 0, 'nothing has to be scrolled sideways');
+      const ground = String(await page.evaluate('getComputedStyle(document.body).backgroundColor'));
+      const brightness = Number(/\d+/.exec(ground)?.[0]);
+      t.equal(brightness > 128, view.colorScheme === 'light', ground);
+
+      await page.locator('#refusals-only').check();
+      t.equal(await page.locator('.allowed-row').first().isVisible(), false);
+      t.equal(await page.getByText('insufficient_scope').last().isVisible(), true);
+
+      decisions = [decision({ code: 'token_expired', status: 401, requestId: 'a-new-one' }), ...decisions];
+      await page.getByText('a-new-one').waitFor({ timeout: 5000 });
+      t.equal(await page.locator('#refusals-only').isChecked(), true, 'an update keeps the filter');
+
+      t.ok(
+        asked.every((address) => address.startsWith(url) || address.startsWith('data:')),
+        'asks nobody else',
+      );
+      t.same(complaints, [], 'nothing is blocked or breaks');
+    },
+  );
+}
+
+t.test(
+  'the page says when the gateway does not answer any more',
+  { skip: skipWithoutChromium },
+  async (t) => {
+    const admin = createAdmin(adminSources({ facts: { ...FACTS, draining: true } }));
+    const url = await admin.listen({ host: '127.0.0.1', port: 0 });
+    const { context, close } = await openChromium({ width: 800, height: 600, colorScheme: 'light' });
+    t.teardown(close);
+    const page = await context.newPage();
+    await page.goto(url);
+    t.equal(await page.locator('body > header .pill').textContent(), 'draining');
+    await admin.close();
+    await page.locator('body.lost').waitFor({ timeout: 8000 });
+  },
+);
