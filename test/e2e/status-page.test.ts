@@ -39,7 +39,8 @@ for (const view of VIEWS) {
         await page.screenshot({ path: join(SCREENSHOTS, `${view.name}.png`), fullPage: true });
       }
 
-      const shown = async (selector: string) => (await page.locator(selector).first().textContent()).trim();
+      const shown = async (selector: string) =>
+        ((await page.locator(selector).first().textContent()) ?? '').trim();
       t.equal(await shown('body > header .pill'), 'ready');
       t.match(await shown('[data-live=routes]'), /read-orders[\s\S]*48\.2k[\s\S]*token_expired 312/);
       t.match(await shown('[data-live=routes]'), /report only/);

@@ -1,0 +1,58 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { parse } from 'yaml';
+
+const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
+const promtool = { skip: has('promtool') ? false : 'promtool is not installed' };
+const systemd = { skip: has('systemd-analyze') ? false : 'systemd-analyze is not installed' };
+
+const RULES = 'deploy/prometheus/alerts.yaml';
+const { rules } = parse(readFileSync(RULES, 'utf8')).groups[0] as {
+  rules: { alert: string; expr: string; annotations: { runbook: string } }[];
+};
+
+t.test('promtool accepts the alert rules', promtool, async (t) => {
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'rules', RULES], { encoding: 'utf8' });
+  t.equal(status, 0, stderr);
+  t.match(stdout, '10 rules found');
+});
+
+t.test('the alerts fire when they should and not before', promtool, async (t) => {
+  const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', 'alerts.test.yaml'], {
+    cwd: 'deploy/prometheus',
+    encoding: 'utf8',
+  });
+  t.equal(status, 0, `${stdout}${stderr}`);
+  const tested = readFileSync('deploy/prometheus/alerts.test.yaml', 'utf8');
+  for (const { alert } of rules) t.match(tested, `alertname: ${alert}`, `${alert} has a test`);
+});
+
+t.test('every alert has its section in the runbook', async (t) => {
+  const runbook = readFileSync('docs/operations.md', 'utf8');
+  for (const { alert, annotations } of rules) {
+    t.equal(annotations.runbook, `docs/operations.md#${alert.toLowerCase()}`);
+    t.match(runbook, `### ${alert}\n`, alert);
+  }
+});
+
+t.test('the dashboard is for Grafana to import', async (t) => {
+  const { title, panels, templating } = JSON.parse(readFileSync('deploy/grafana/dashboard.json', 'utf8'));
+  t.equal(title, 'Sealgate');
+  t.ok(panels.length > 15);
+  t.equal(new Set(panels.map(({ id }: { id: number }) => id)).size, panels.length, 'ids are unique');
+  t.match(templating.list, [
+    { name: 'datasource' },
+    { name: 'job' },
+    { name: 'instance' },
+    { name: 'route' },
+  ]);
+});
+
+t.test('systemd accepts the unit', systemd, async (t) => {
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', 'deploy/systemd/sealgate.service'], {
+    encoding: 'utf8',
+  });
+  t.equal(status, 0, stderr);
+  t.equal(stderr, '');
+});
