@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { type IssueContext, problemsOf, withoutEchoes } from './issue-words.ts';
-import { plainValues } from './plain-values.ts';
+import { type Judgement, judge } from './judge.ts';
+import { plainValues, type ReadText } from './plain-values.ts';
 import {
   byPosition,
   type ConfigPath,
@@ -11,12 +11,9 @@ import {
   pathKey,
 } from './problem.ts';
 import { decodeUtf8, type ReadFile, readFileBounded, whyUnreadable } from './read-file.ts';
-import { applyRules } from './rules.ts';
-import { salvage } from './salvage.ts';
-import { type Config, configSchema } from './schema.ts';
+import type { Config } from './schema.ts';
 import { hasSubstitution, type Substitution, type SubstitutionSources, substitute } from './substitution.ts';
-import { validate, valueAt } from './validate.ts';
-import { brokenSource, parseYaml, type SourceProblem, type YamlSource } from './yaml-source.ts';
+import { brokenSource, parseYaml, type YamlSource } from './yaml-source.ts';
 
 export interface LoadedConfig {
   /** As it was given. */
@@ -65,7 +62,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
       return 'text' in inside ? { text: inside.text.replace(/\r?\n$/, '') } : inside;
     },
   };
-  const { value, problems: sourceProblems } = plainValues(source, (text, path, complain) => {
+  const readScalar: ReadText = (text, path, complain) => {
     if (!hasSubstitution(text)) return text;
     const { result, problems } = substitute(text, sources);
     substitutions.set(pathKey(path), result);
@@ -74,21 +71,26 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
       complain({ ...problem, severity: tolerated ? 'warning' : 'error' });
     }
     return result.text;
-  });
+  };
 
   const report = (found: readonly PathProblem[]): readonly Problem[] =>
     found
       .filter(({ path }) => !isPlaceholder(path, substitutions))
-      .map((problem) => withPosition(problem, { file, source, substitutions }));
-  const early = [...source.problems, ...sourceProblems];
-  const judged = source.problems.length > 0 ? NOTHING : judge({ value, source, substitutions, early });
+      .map((problem) => onOneLine(withPosition(problem, { file, source, substitutions })));
+  // What a broken text seems to say is not worth judging.
+  const isBroken = source.problems.length > 0;
+  const { value, problems: valueProblems } = isBroken ? NO_VALUES : plainValues(source, readScalar);
+  const early = [...source.problems, ...valueProblems];
+  const judged = isBroken ? NOTHING : judge({ value, source, substitutions, early });
   const problems = [
-    ...early.map((problem) => ({
-      severity: 'error' as const,
-      ...problem,
-      file,
-      path: formatPath(problem.path),
-    })),
+    ...early.map((problem) =>
+      onOneLine({
+        severity: 'error' as const,
+        ...problem,
+        file,
+        path: formatPath(problem.path),
+      }),
+    ),
     ...report(judged.problems),
   ].sort(byPosition);
   return {
@@ -102,50 +104,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   };
 }
 
-interface Judgement {
-  readonly config: Config | undefined;
-  readonly problems: readonly PathProblem[];
-}
-
+const NO_VALUES = { value: undefined, problems: [] };
 const NOTHING: Judgement = { config: undefined, problems: [] };
-
-interface Judged {
-  readonly value: unknown;
-  readonly source: YamlSource;
-  readonly substitutions: ReadonlyMap<string, Substitution>;
-  readonly early: readonly SourceProblem[];
-}
-
-/** Schema first, then rules over what is valid. Something wrong in itself is not also blamed for what follows from it. */
-function judge({ value, source, substitutions, early }: Judged): Judgement {
-  const { config, leaves } = validate(value, substitutions);
-  const inFile = {
-    issuerNames: Object.keys(Object(valueAt(value, ['issuers']))),
-    upstreamNames: Object.keys(Object(valueAt(value, ['upstreams']))),
-  };
-  const lineOf = (path: ConfigPath): number => source.locate(path).line;
-  if (config !== undefined) return { config, problems: applyRules({ config, ...inFile, lineOf }) };
-
-  const context: IssueContext = {
-    schema: configSchema,
-    valueAt: (path) => valueAt(value, path),
-    writtenAt: (path) => substitutions.get(pathKey(path))?.written,
-  };
-  const known = new Set(early.map(({ path }) => pathKey(path)));
-  const schemaProblems = withoutEchoes(leaves.flatMap((leaf) => problemsOf(leaf, context))).filter(
-    ({ path }) => !known.has(pathKey(path)),
-  );
-  const rest = salvage(value, leaves);
-  if (rest === undefined) return { config, problems: schemaProblems };
-  const ruleProblems = applyRules({
-    config: rest.config,
-    ...inFile,
-    lineOf: (path) => lineOf(rest.toFilePath(path)),
-  })
-    .map((problem) => ({ ...problem, path: rest.toFilePath(problem.path) }))
-    .filter(({ severity, path }) => severity === 'error' && !rest.isTouched(path));
-  return { config, problems: [...schemaProblems, ...ruleProblems] };
-}
 
 interface Place {
   readonly file: string;
@@ -164,6 +124,18 @@ function withPosition(
       ? problem.message
       : problem.message.replaceAll(`\`${substitution.text}\``, `\`${substitution.written}\``);
   return { ...problem, message, file, path: formatPath(path), ...source.locate(path, at) };
+}
+
+/** A name out of the file may hold line breaks and terminal escapes; a problem is one line, and only text. */
+function onOneLine(problem: Problem): Problem {
+  const { path, message, hint } = problem;
+  const clean = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?');
+  return {
+    ...problem,
+    path: clean(path),
+    message: clean(message),
+    ...(hint !== undefined && { hint: clean(hint) }),
+  };
 }
 
 function isPlaceholder(path: ConfigPath, substitutions: ReadonlyMap<string, Substitution>): boolean {

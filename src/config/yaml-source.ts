@@ -6,7 +6,6 @@ import {
   isNode,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   type Pair,
   parseDocument,
@@ -46,21 +45,12 @@ const HINTS: Readonly<Record<string, string>> = {
 
 /** Parses YAML 1.2. Its warnings are problems too: what the parser finds odd is not guessed at. */
 export function parseYaml(text: string): YamlSource {
-  const lines = new LineCounter();
-  const placeOf = (offset: number): Position => {
-    const { line, col } = lines.linePos(Math.min(offset, text.length));
-    return line === 0 ? START : { line, column: col };
-  };
+  const placeOf = placesOf(text);
   const tooDeep = findTooDeep(text);
-  if (tooDeep !== undefined) {
-    const before = text.slice(0, tooDeep).split('\n');
-    const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
-    return brokenSource('the file is nested too deeply', place);
-  }
+  if (tooDeep !== undefined) return brokenSource('the file is nested too deeply', placeOf(tooDeep));
   let document: Document.Parsed;
   try {
     document = parseDocument(text, {
-      lineCounter: lines,
       version: '1.2',
       strict: true,
       merge: false,
@@ -75,16 +65,17 @@ export function parseYaml(text: string): YamlSource {
   }
   // Once the parser has lost its way, every further token is unexpected to it: only the first says what is wrong.
   const lostAt = document.errors.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN');
+  const lines = text.split('\n');
   const problems = [...document.errors, ...document.warnings]
     .filter(({ code }, at) => code !== 'TAG_RESOLVE_FAILED' && (code !== 'UNEXPECTED_TOKEN' || at === lostAt))
     .map(({ code, message, pos }): SourceProblem => {
       const place = placeOf(pos[0]);
-      const hint = flowHint(text.split('\n')[place.line - 1]) ?? HINTS[code];
+      const hint = flowHint(lines[place.line - 1]) ?? HINTS[code];
       const words = code === 'MULTIPLE_DOCS' ? 'the file holds more than one document' : lowerFirst(message);
       return { ...place, path: [], message: words, ...(hint !== undefined && { hint }) };
     });
   if (document.directives.yaml.version !== '1.2') {
-    const line = text.split('\n').findIndex((content) => content.startsWith('%YAML'));
+    const line = lines.findIndex((content) => content.startsWith('%YAML'));
     problems.push({ line: Math.max(line, 0) + 1, column: 1, path: [], message: 'expected YAML 1.2' });
   }
   const positionOf = (node: Node): Position => (node.range ? placeOf(node.range[0]) : START);
@@ -105,6 +96,22 @@ export function brokenSource(message: string, place: Position = START): YamlSour
     positionOf: () => START,
     targetOf: () => undefined,
     locate: () => START,
+  };
+}
+
+/** Counts lines itself: the library's own counter misses those after some errors. */
+function placesOf(text: string): (offset: number) => Position {
+  const starts = [0];
+  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
+  return (offset) => {
+    const inside = Math.min(offset, text.length);
+    let [low, high] = [0, starts.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= inside) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: inside - (starts[low] ?? 0) + 1 };
   };
 }
 

@@ -1,3 +1,4 @@
+import { emptyTree, meeting, type PatternTree, plant } from '../pattern-tree.ts';
 import { acceptedIssuers, accessAlternatives } from '../route-access.ts';
 import { type RoutePattern, routePatterns } from '../route-order.ts';
 import { type Rule, warning } from '../rule.ts';
@@ -10,11 +11,18 @@ import type { AccessBlockConfig, Config } from '../schema.ts';
 export const caseVariantsStayGuarded: Rule = ({ config, lineOf }) => {
   if (config.matching.case === 'insensitive') return [];
   const patterns = routePatterns(config);
+  const byUpstream = new Map<string | undefined, PatternTree>();
+  for (const pattern of patterns) {
+    const upstream = upstreamOf(pattern, config);
+    const tree = byUpstream.get(upstream) ?? emptyTree();
+    byUpstream.set(upstream, tree);
+    plant(tree, pattern);
+  }
   return patterns.flatMap((strict) => {
-    const weak = patterns.find(
+    const tree = byUpstream.get(upstreamOf(strict, config)) ?? emptyTree();
+    const weak = meeting(tree, strict).find(
       (candidate) =>
         candidate !== strict &&
-        upstreamOf(candidate, config) === upstreamOf(strict, config) &&
         (candidate.host === undefined || strict.host === undefined || candidate.host === strict.host) &&
         takesCaseVariantOf(candidate, strict) &&
         isWeaker(candidate, strict, config),
