@@ -45,7 +45,7 @@ export async function runKeys(options: KeysOptions, io: CommandIo): Promise<numb
 }
 
 /** Whether every token that the issuer signs now can be judged. */
-export function isSound({ findings }: IssuerInspection): boolean {
+function isSound({ findings }: IssuerInspection): boolean {
   return findings.every(({ severity }) => severity !== 'error');
 }
 

@@ -306,6 +306,7 @@ t.test('github-actions', async (t) => {
     'optional',
     { scopes: ['a'] },
     { claims: { actor: 'me' } },
+    { when: 'claims.actor == "me"' },
     { claims: [{ claim: ['sub', 'x'], equals: 'a' }] },
     [{ claims: { repository: 'octo/app' } }, { roles: ['x'] }],
   ]) {
@@ -316,6 +317,8 @@ t.test('github-actions', async (t) => {
     { claims: { repository: 'octo/app' } },
     { claims: { repository_owner_id: '1' } },
     { claims: [{ claim: ['sub'], any: [sub] }] },
+    { when: 'claims.repository == "octo/app"' },
+    { when: 'claims["sub"].startsWith("repo:octo/")' },
   ]) {
     t.same(problems(access), [], JSON.stringify(access));
   }
