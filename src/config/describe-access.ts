@@ -26,9 +26,10 @@ function describeRule(rule: unknown): string {
   const { any, all, ...rest } = rule as { any?: string[]; all?: string[] };
   const names = Object.keys(rest);
   if (any === undefined && all === undefined) return names.join(', ');
-  return [...(all === undefined ? [] : [all.join(', ')]), ...(any === undefined ? [] : [`any of ${any.join(', ')}`])].join(
-    ' and ',
-  );
+  return [
+    ...(all === undefined ? [] : [all.join(', ')]),
+    ...(any === undefined ? [] : [`any of ${any.join(', ')}`]),
+  ].join(' and ');
 }
 
 function describeMember(member: unknown): string {

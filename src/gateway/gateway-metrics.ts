@@ -21,7 +21,12 @@ export function describeGateway(report: GatewayReport, { listen }: Config): Metr
       single(listen.limits.connections),
       'sum',
     ),
-    gauge('sealgate_issuer_keys', 'Usable keys of an issuer.', byIssuer(({ keys }) => keys), 'min'),
+    gauge(
+      'sealgate_issuer_keys',
+      'Usable keys of an issuer.',
+      byIssuer(({ keys }) => keys),
+      'min',
+    ),
     gauge(
       'sealgate_issuer_keys_age_seconds',
       'Time since the keys of an issuer were fetched.',
@@ -48,7 +53,11 @@ export function describeGateway(report: GatewayReport, { listen }: Config): Metr
     gauge('sealgate_token_cache_bytes', 'Estimated memory of remembered tokens.', single(cache.bytes), 'sum'),
     counter('sealgate_token_cache_hits_total', 'Tokens that were remembered.', single(cache.hits)),
     counter('sealgate_token_cache_misses_total', 'Tokens that had to be verified.', single(cache.misses)),
-    counter('sealgate_token_cache_evictions_total', 'Tokens forgotten for want of room.', single(cache.evictions)),
+    counter(
+      'sealgate_token_cache_evictions_total',
+      'Tokens forgotten for want of room.',
+      single(cache.evictions),
+    ),
     ...describeUpstreams(report),
   ];
 }
@@ -118,6 +127,10 @@ export function describeControl(state: ControlState): Metric[] {
       single(state.appliedAtMs / 1000),
     ),
     gauge('sealgate_workers', 'Processes that serve requests.', single(state.workers)),
-    counter('sealgate_worker_restarts_total', 'Workers that ended and were replaced.', single(state.workerRestarts)),
+    counter(
+      'sealgate_worker_restarts_total',
+      'Workers that ended and were replaced.',
+      single(state.workerRestarts),
+    ),
   ];
 }

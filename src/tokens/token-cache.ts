@@ -38,7 +38,15 @@ export interface TokenCache {
   accept(name: string, acceptance: Acceptance, tokenLength: number): void;
   /** Refusals have a small cache of their own, so that no flood of bad tokens drives out a good one. */
   reject(name: string, rejection: Rejection): void;
-  stats(): { readonly accepted: CacheStats; readonly rejected: CacheStats };
+  stats(): TokenCacheStats;
+}
+
+export interface TokenCacheStats {
+  readonly accepted: CacheStats;
+  readonly rejected: CacheStats;
+  /** Tokens of which everything was known; refusals count as well. */
+  readonly hits: number;
+  readonly misses: number;
 }
 
 /** What an entry costs beside its claims, and what the claims cost per character of the token (measured). */
@@ -51,6 +59,9 @@ const REJECTED_SHARE = 1 / 16;
 export function createTokenCache(maxBytes: number): TokenCache {
   const accepted = createSieveCache<Acceptance>(maxBytes * (1 - REJECTED_SHARE));
   const rejected = createSieveCache<Rejection>(maxBytes * REJECTED_SHARE);
+
+  let hits = 0;
+  let misses = 0;
 
   function reject(name: string, rejection: Rejection): void {
     rejected.set(name, rejection, REJECTION_BYTES);
@@ -81,22 +92,29 @@ export function createTokenCache(maxBytes: number): TokenCache {
     return undefined;
   }
 
+  const recall: TokenCache['recall'] = (name, accepts, nowMs) => {
+    const acceptance = accepted.get(name);
+    const rejection = acceptance === undefined ? rejected.get(name) : undefined;
+    const entry = acceptance ?? rejection;
+    if (entry === undefined) return undefined;
+    // Before the key and all that follows, as with a token that was never seen.
+    if (accepts !== undefined && !accepts.has(entry.issuer.name)) return refuseIssuer(entry.issuer.name);
+    if (acceptance !== undefined) return recallAccepted(name, acceptance, nowMs);
+    return rejection && recallRejected(name, rejection, nowMs);
+  };
+
   return {
     nameOf: (rawToken) => hash('sha256', rawToken, 'base64url'),
     recall(name, accepts, nowMs) {
-      const acceptance = accepted.get(name);
-      const rejection = acceptance === undefined ? rejected.get(name) : undefined;
-      const entry = acceptance ?? rejection;
-      if (entry === undefined) return undefined;
-      // Before the key and all that follows, as with a token that was never seen.
-      if (accepts !== undefined && !accepts.has(entry.issuer.name)) return refuseIssuer(entry.issuer.name);
-      if (acceptance !== undefined) return recallAccepted(name, acceptance, nowMs);
-      return rejection && recallRejected(name, rejection, nowMs);
+      const known = recall(name, accepts, nowMs);
+      if (known === undefined) misses += 1;
+      else hits += 1;
+      return known;
     },
     accept(name, acceptance, tokenLength) {
       accepted.set(name, acceptance, ENTRY_BYTES + tokenLength * BYTES_PER_CHARACTER);
     },
     reject,
-    stats: () => ({ accepted: accepted.stats(), rejected: rejected.stats() }),
+    stats: () => ({ accepted: accepted.stats(), rejected: rejected.stats(), hits, misses }),
   };
 }

@@ -10,7 +10,7 @@ import { judgeTimes } from './judge-times.ts';
 import type { KeyStatus, KeyStore } from './key-store.ts';
 import { createKeyStorePool, type KeyStorePool } from './key-store-pool.ts';
 import { parseToken } from './parse-token.ts';
-import { createTokenCache, type TokenCache } from './token-cache.ts';
+import { createTokenCache, type TokenCacheStats } from './token-cache.ts';
 import type { VerifiedToken } from './verified-token.ts';
 import type { VerificationKey } from './verify-signature.ts';
 
@@ -37,7 +37,7 @@ export interface LiveTokenVerifier extends TokenVerifier {
   /** Fetches the keys of one issuer, or of all, now. Never rejects; the status says how it went. */
   refresh(issuer?: string): Promise<void>;
   /** Undefined when the cache is off. */
-  cacheStats(): ReturnType<TokenCache['stats']> | undefined;
+  cacheStats(): TokenCacheStats | undefined;
   /** Stops refreshing what no later configuration has taken over. */
   close(): void;
 }
