@@ -1,3 +1,4 @@
+import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import { createKeyFetcher, describePlace } from './fetch-keys.ts';
@@ -43,11 +44,12 @@ export async function inspectIssuer(
     return { ...base, keysFrom: 'file', jwksUri: undefined, keys, findings: judgeReports(keys) };
   }
   const keysFrom = source.kind === 'url' ? 'jwksUri' : 'metadata';
-  const dispatcher = createKeyTransport({ ca: issuer.keys.ca, env });
+  let dispatcher: Dispatcher | undefined;
   const signal = AbortSignal.timeout(issuer.keys.timeoutMs);
-  const fetcher = createKeyFetcher({ issuer, source, dispatcher });
   let jwksUri: string | undefined;
   try {
+    dispatcher = createKeyTransport({ ca: issuer.keys.ca, env });
+    const fetcher = createKeyFetcher({ issuer, source, dispatcher });
     const place = await fetcher.findPlace(signal);
     jwksUri = describePlace(place);
     const { judged, answer } = await fetcher.fetchKeys(place, signal);
@@ -67,7 +69,7 @@ export async function inspectIssuer(
     const message = error instanceof Error ? error.message : 'failed';
     return { ...base, keysFrom, jwksUri, keys: [], findings: [{ severity: 'error', message }] };
   } finally {
-    await dispatcher.destroy();
+    await dispatcher?.destroy();
   }
 }
 

@@ -21,6 +21,10 @@ export function createKeyTransport({ ca, env }: TransportOptions): Dispatcher {
   const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';
   if (httpsProxy === '' && httpProxy === '') return new Agent(options);
   const noProxy = [env.no_proxy ?? env.NO_PROXY ?? '', ...LOOPBACK_NAMES].filter(Boolean).join(',');
+  for (const proxy of [httpsProxy, httpProxy]) {
+    // Without the value: it may hold a password.
+    if (proxy !== '' && !URL.canParse(proxy)) throw new Error('HTTPS_PROXY or HTTP_PROXY is not a URL');
+  }
   return new EnvHttpProxyAgent({ ...options, requestTls: tls, httpsProxy, httpProxy, noProxy });
 }
 
