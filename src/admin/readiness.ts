@@ -7,36 +7,42 @@ export interface IssuerReadiness {
   readonly hasKeys: boolean;
 }
 
-export interface ReadinessOptions {
+/** `readiness` of the file. */
+export interface ReadinessRules {
   /** How long every issuer is waited for before one with keys is enough, in milliseconds. */
-  readonly waitMs: number;
-  /** Issuers without whose keys the gateway is never ready. */
-  readonly required: readonly string[];
-  readonly clock: Clock;
+  readonly wait: number;
+  /** Issuers without whose keys the gateway does not become ready. */
+  readonly require: readonly string[];
 }
 
 export interface Readiness {
   /** Whether traffic should come. Once ready, only a drain takes it back. */
   isReady(issuers: readonly IssuerReadiness[]): boolean;
+  /** Judges by other rules from now on. */
+  follow(rules: ReadinessRules): void;
   drain(): void;
 }
 
-/** Decides readiness (contract §6): every issuer has keys, or `waitMs` after the start at least one has. */
-export function createReadiness({ waitMs, required, clock }: ReadinessOptions): Readiness {
+/** Decides readiness (contract §6): every issuer has keys, or `wait` after the start at least one has. */
+export function createReadiness({ clock, ...first }: ReadinessRules & { readonly clock: Clock }): Readiness {
   const startedAtMs = clock();
+  let rules: ReadinessRules = first;
   let ready = false;
   let draining = false;
 
   function hasEnoughKeys(issuers: readonly IssuerReadiness[]): boolean {
     if (issuers.every(({ hasKeys }) => hasKeys)) return true;
-    if (issuers.some(({ name, hasKeys }) => !hasKeys && required.includes(name))) return false;
-    return clock() - startedAtMs >= waitMs && issuers.some(({ hasKeys }) => hasKeys);
+    if (issuers.some(({ name, hasKeys }) => !hasKeys && rules.require.includes(name))) return false;
+    return clock() - startedAtMs >= rules.wait && issuers.some(({ hasKeys }) => hasKeys);
   }
 
   return {
     isReady(issuers) {
       ready ||= hasEnoughKeys(issuers);
       return ready && !draining;
+    },
+    follow(next) {
+      rules = next;
     },
     drain() {
       draining = true;

@@ -2,6 +2,7 @@ import { loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { createGateway } from '../gateway/gateway.ts';
+import type { ReadFile } from '../gateway/reload.ts';
 import { createLogger, openLogDestination } from '../telemetry/logger.ts';
 import { type CommandInput, configFile } from './command.ts';
 import type { CommandIo } from './io.ts';
@@ -12,15 +13,19 @@ const EXIT_FAILED = 1;
 /** `sealgate start`: serves until SIGTERM or SIGINT. Gives 0 after a clean drain, 1 when it could not start or had to cut. */
 export async function runStart(input: CommandInput): Promise<number> {
   const { io } = input;
-  const loaded = loadConfig({ file: configFile(input), env: io.env });
-  if (loaded.config === undefined) return refuseToStart(loaded.problems, io);
+  const read = (): ReadFile => {
+    const loaded = loadConfig({ file: configFile(input), env: io.env });
+    return { loaded, config: loaded.config && override(loaded.config, input) };
+  };
+  const { loaded, config } = read();
+  if (config === undefined) return refuseToStart(loaded.problems, io);
 
-  const config = override(loaded.config, input);
   const log = createLogger(config.log.level, openLogDestination());
-  const { gateway, problems } = await createGateway({ loaded, config, log });
+  const { gateway, problems } = await createGateway({ loaded, config, log, read });
   if (gateway === undefined) return refuseToStart(problems, io);
 
   const signal = firstSignal();
+  process.on('SIGHUP', () => void gateway.reload('signal'));
   try {
     await gateway.listen();
   } catch (error) {

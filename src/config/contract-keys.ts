@@ -6,9 +6,8 @@ import type { ConfigPath } from './problem.ts';
  * `*` stands for any name or index.
  */
 const CONTRACT_KEYS: ReadonlySet<string> = new Set([
-  ...at('', 'readiness policies mode tests'),
+  ...at('', 'policies mode tests'),
   ...at('listen', 'tls publicUrl trustedProxies limits'),
-  ...at('admin', 'token'),
   ...at('issuers.*', 'introspection'),
   ...at('upstreams.*', 'urls tls health'),
   ...at('identity', 'assertion reserved'),

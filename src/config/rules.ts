@@ -17,6 +17,7 @@ import {
 } from './rules/identity.ts';
 import { intervalsAreSane, issuersAreReachable, issuersAreUnique } from './rules/issuers.ts';
 import { listenersAreApart, trustedProxiesAreAddresses } from './rules/listeners.ts';
+import { requiredIssuersExist } from './rules/readiness.ts';
 import { riskySettingsAreMeant } from './rules/risky-settings.ts';
 import { routesDoNotConflict } from './rules/route-conflicts.ts';
 import { routesAreWellFormed } from './rules/routes.ts';
@@ -31,6 +32,7 @@ const RULES: readonly Rule[] = [
   issuersAreUnique,
   issuersAreReachable,
   intervalsAreSane,
+  requiredIssuersExist,
   upstreamsAreWellFormed,
   identityHeadersAreFree,
   identitySourcesAreKnown,

@@ -97,8 +97,29 @@ const admin = z
       .max(65_535)
       .default(9090)
       .meta({ description: 'Port of the admin listener; 0 takes a free one.' }),
+    token: text.optional().meta({
+      description:
+        'Opens status, decisions and key refresh to other machines that send it as `Authorization: Bearer`; without it they see health and metrics only.',
+      examples: ['${file:/run/secrets/admin-token}'],
+    }),
   })
   .meta({ description: 'A second listener for health, metrics and status; never reachable through routes.' });
+
+const readiness = z
+  .strictObject({
+    wait: duration.prefault('10s').meta({
+      description:
+        'Time after the start in which the keys of every issuer are waited for; then those of one are enough.',
+    }),
+    require: z
+      .array(name)
+      .default([])
+      .meta({
+        description: 'Issuers without whose keys the gateway does not become ready.',
+        examples: [['corp']],
+      }),
+  })
+  .meta({ description: 'When the gateway says that it is ready. Once it is, only its end takes that back.' });
 
 const shutdown = z
   .strictObject({
@@ -688,6 +709,7 @@ export const configSchema = z
   .strictObject({
     listen: listen.prefault({}),
     admin: admin.prefault({}),
+    readiness: readiness.prefault({}),
     shutdown: shutdown.prefault({}),
     log: log.prefault({}),
     matching: z

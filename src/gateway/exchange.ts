@@ -36,6 +36,8 @@ export class Exchange implements AnswerContext, ForwardObserver {
   answerHeaders: readonly string[] = NOTHING;
   route: string | undefined = undefined;
   issuer: string | undefined = undefined;
+  /** How long the decision took; undefined while there is none. */
+  verificationMs: number | undefined = undefined;
   readonly #res: ServerResponse | undefined;
   readonly #startedAtMs = performance.now();
   #refusal: Refusal | undefined = undefined;
@@ -56,6 +58,11 @@ export class Exchange implements AnswerContext, ForwardObserver {
 
   get responseHeaders(): readonly string[] {
     return ['x-request-id', this.requestId, ...this.answerHeaders];
+  }
+
+  /** Marks the end of the decision. */
+  decided(): void {
+    this.verificationMs = performance.now() - this.#startedAtMs;
   }
 
   /** Keeps a refusal for the access line. */

@@ -1,32 +1,32 @@
-import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
 import { createAdmin } from '../admin/app.ts';
 import { createReadiness } from '../admin/readiness.ts';
-import type { LoadedConfig } from '../config/load.ts';
+import type { ReloadReport } from '../admin/status.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { createTunnels } from '../proxy/tunnels.ts';
-import { createAccessLog } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { createKeyStorePool } from '../tokens/key-store-pool.ts';
-import { createApp } from './app.ts';
-import { compileGeneration, type Lasting } from './generation.ts';
-import { openLimitStore } from './limit-store.ts';
-import { createListener } from './listener.ts';
-import { createServing } from './serve.ts';
+import { createAdminSources } from './admin-sources.ts';
+import { createEngine } from './engine.ts';
+import { createLocalFleet, type Fleet } from './fleet.ts';
+import { createReloader, type ReadFile } from './reload.ts';
+import { urlOf } from './url-of.ts';
+import type { ValidFile } from './valid-file.ts';
+import { watchFiles } from './watch-files.ts';
 
-export interface GatewayOptions {
-  readonly loaded: LoadedConfig;
-  readonly config: Config;
+export interface GatewayOptions extends ValidFile {
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Reads the file again, as `loaded` and `config` were read. Without it the gateway never reloads. */
+  readonly read?: () => ReadFile;
 }
 
 export interface Gateway {
   /** Opens both listeners and starts to fetch keys; a dead issuer does not hold it up. Rejects when a port is taken. */
   listen(): Promise<{ readonly url: string; readonly adminUrl: string }>;
+  /** Puts the file as it is now in force, or says why not. */
+  reload(trigger: ReloadReport['trigger']): Promise<ReloadReport>;
   /**
    * Ends: not ready, still accepting for `shutdown.delay`, then no new connections, and `shutdown.grace` for what runs.
    * `cut` says that something had to be broken off. Further calls give the first one's answer.
@@ -34,95 +34,108 @@ export interface Gateway {
   drain(): Promise<'clean' | 'cut'>;
 }
 
-/** What readiness waits for, when the file does not say (contract §6). */
-const READINESS_WAIT_MS = 10_000;
-
-/** Composes a gateway from a valid file. The only place that knows every part. Gives problems instead when it does not compile. */
+/** Composes a gateway from a valid file. Gives problems instead when it does not compile. */
 export async function createGateway({
   loaded,
   config,
   log,
   clock = systemClock,
+  read,
 }: GatewayOptions): Promise<{ readonly gateway?: Gateway; readonly problems: readonly Problem[] }> {
-  const lasting: Lasting = {
-    clock,
-    keyStores: createKeyStorePool({ clock, log }),
-    limitStore: await openLimitStore(config.rateLimitStore, { clock, log }),
-  };
-  const { generation, problems } = await compileGeneration({ loaded, config, lasting });
-  if (generation === undefined) return { problems };
-  const { verifier, upstreams } = generation;
+  const { engine, problems } = await createEngine({ file: { loaded, config }, log, clock });
+  if (engine === undefined) return { problems };
+  const fleet = createLocalFleet(engine);
+  return { gateway: controlFleet({ fleet, path: resolve(loaded.file), log, clock, read }), problems };
+}
 
-  const readiness = createReadiness({ waitMs: READINESS_WAIT_MS, required: [], clock });
+export interface ControlOptions {
+  readonly fleet: Fleet;
+  /** Absolute path of the configuration file. */
+  readonly path: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly read: (() => ReadFile) | undefined;
+}
+
+/** Puts the controls around what serves requests: admin listener, readiness, reload and drain. */
+export function controlFleet({ fleet, path, log, clock, read }: ControlOptions): Gateway {
+  const startedAtMs = clock();
+  const readiness = createReadiness({ ...fleet.config().readiness, clock });
+  const isReady = (): boolean =>
+    readiness.isReady(fleet.issuers().map(({ name, keys }) => ({ name, hasKeys: keys > 0 })));
   let draining: Promise<'clean' | 'cut'> | undefined;
-  const tunnels = createTunnels();
-  const serving = createServing({
-    current: () => generation,
-    isDraining: () => draining !== undefined,
-    tunnels,
+
+  const watching =
+    read === undefined ? undefined : watchFiles({ onChange: () => void reloader.reload('file') });
+  const follow = (files: readonly string[]): void => watching?.follow(files);
+  const reloader = createReloader({
+    path,
+    read: read ?? refuseToRead,
+    inForce: () => fleet.config(),
+    filesInForce: () => fleet.files(),
+    apply: async (file) => {
+      const problems = await fleet.apply(file);
+      if (fleet.config() === file.config) adopt(file.config);
+      return problems;
+    },
+    onFiles: follow,
     log,
-    record: createAccessLog(log),
+    clock,
   });
-  const app = await createApp(
-    (request) => createListener(config.listen.limits, { ...serving, request }),
-    serving,
+  const admin = createAdmin(
+    createAdminSources({
+      fleet,
+      reloader,
+      isReady,
+      isDraining: () => draining !== undefined,
+      path,
+      startedAtMs,
+      clock,
+    }),
   );
-  const admin = createAdmin({
-    isReady: () =>
-      readiness.isReady(verifier.status().map(({ name, keys }) => ({ name, hasKeys: keys > 0 }))),
-    issuers: () => verifier.status(),
-  });
+
+  function adopt(config: Config): void {
+    log.level = config.log.level;
+    readiness.follow(config.readiness);
+  }
 
   async function drain(): Promise<'clean' | 'cut'> {
+    watching?.close();
     readiness.drain();
-    const { delay: delayMs, grace } = config.shutdown;
+    fleet.beginDrain();
+    const { delay: delayMs, grace } = fleet.config().shutdown;
     log.info({ delayMs, graceMs: grace }, 'draining');
     await delay(delayMs);
-    tunnels.drain();
-    const outcome = await closeWithin(app, grace);
+    const outcome = await fleet.end(grace);
     await admin.close();
-    verifier.close();
-    await lasting.limitStore.close();
-    await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
     log.info({ outcome }, 'ended');
     return outcome;
   }
 
-  const gateway: Gateway = {
+  return {
     async listen() {
-      await admin.listen({ host: config.admin.host, port: config.admin.port });
+      const { host, port } = fleet.config().admin;
+      await admin.listen({ host, port });
       try {
-        await app.listen({ host: config.listen.host, port: config.listen.port });
+        const url = await fleet.listen();
+        if (read !== undefined) void reloader.begin();
+        const addresses = { url, adminUrl: urlOf(admin.server) };
+        log.info(addresses, 'listening');
+        return addresses;
       } catch (error) {
         await admin.close();
+        watching?.close();
         throw error;
       }
-      void verifier.start();
-      const addresses = { url: urlOf(app), adminUrl: urlOf(admin) };
-      log.info(addresses, 'listening');
-      return addresses;
     },
+    reload: (trigger) => reloader.reload(trigger),
     drain: () => {
       draining ??= drain();
       return draining;
     },
   };
-  return { gateway, problems };
 }
 
-/** Stops accepting and waits for what runs; breaks it off after `graceMs`. */
-async function closeWithin(app: FastifyInstance, graceMs: number): Promise<'clean' | 'cut'> {
-  let outcome: 'clean' | 'cut' = 'clean';
-  const cut = setTimeout(() => {
-    outcome = 'cut';
-    app.server.closeAllConnections();
-  }, graceMs);
-  await app.close();
-  clearTimeout(cut);
-  return outcome;
-}
-
-function urlOf(app: FastifyInstance): string {
-  const { address, family, port } = app.server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+function refuseToRead(): never {
+  throw new Error('this gateway was not made from a file that can be read again');
 }

@@ -12,6 +12,7 @@ import type { Upstream } from '../proxy/upstream.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import { createKeyStorePool, type KeyStorePool } from '../tokens/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
+import { createTenure, type Tenure } from './tenure.ts';
 
 /** One configuration, compiled: immutable, and swapped whole by a reload. */
 export interface Generation {
@@ -24,6 +25,8 @@ export interface Generation {
   readonly trustedProxies: TrustedProxies | undefined;
   /** The `realm` of challenges. */
   readonly realm: string;
+  /** Who still runs under it. */
+  readonly tenure: Tenure;
   /** Absolute paths of the files it was made of besides the configuration itself, for watching. */
   readonly files: readonly string[];
 }
@@ -103,6 +106,7 @@ async function compile({ loaded, config, lasting, previousUpstreams }: CompileOp
     forwarding: compileForwardings(config, gate.routes, upstreams.upstreams),
     trustedProxies: compileTrustedProxies(config.listen.trustedProxies),
     realm: realmOf(config),
+    tenure: createTenure(),
     files: [...loaded.files, ...issuers.files, ...upstreams.files],
   };
   return { generation, problems: [...issuers.problems, ...problems, ...upstreams.problems] };

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { Exchange } from './exchange.ts';
+import { applyLimits } from './listener-limits.ts';
 
 type Limits = Config['listen']['limits'];
 
@@ -63,9 +64,7 @@ export function createListener(limits: Limits, events: ListenerEvents): Server {
     // We judge Host ourselves, with a body that explains.
     requireHostHeader: false,
   });
-  // Node drops what exceeds this without a word, so one more than the limit must get through to be refused.
-  server.maxHeadersCount = limits.headers + 1;
-  server.maxConnections = limits.connections;
+  applyLimits(server, limits);
 
   const latest = new WeakMap<Duplex, GatewayResponse>();
   const onRequest = (req: IncomingMessage, res: GatewayResponse): void => {

@@ -7,7 +7,6 @@ import { forward } from '../proxy/forward.ts';
 import { openTunnel } from '../proxy/open-tunnel.ts';
 import { planForward, type RouteForwarding } from '../proxy/plan-forward.ts';
 import type { Tunnels } from '../proxy/tunnels.ts';
-import type { AccessRecord } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { answerPreflight, answerSocket } from './answer.ts';
 import type { AppHandlers } from './app.ts';
@@ -22,7 +21,8 @@ export interface ServeContext {
   readonly isDraining: () => boolean;
   readonly tunnels: Tunnels;
   readonly log: Logger;
-  readonly record: (record: AccessRecord) => void;
+  /** Told of every exchange once, at its end; status 0 stands for an answer that never began. */
+  readonly finished: (exchange: Exchange, status: number) => void;
 }
 
 /**
@@ -34,7 +34,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     gate(req, res, rawTarget, pass) {
       const exchange = begin({ req, socket: req.socket, rawTarget, res });
       res.exchange = exchange;
-      res.once('close', () => context.record(exchange.describe(res.headersSent ? res.statusCode : 0)));
+      res.once('close', () => context.finished(exchange, res.headersSent ? res.statusCode : 0));
       if (context.isDraining()) res.shouldKeepAlive = false;
 
       const fault = framingFault(req, exchange.generation.config.listen.limits);
@@ -91,6 +91,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
   function begin({ req, socket, rawTarget, res }: Beginning): Exchange {
     const generation = context.current();
     const { trustedProxies } = generation;
+    generation.tenure.enter();
     const peer = socket.remoteAddress ?? '';
     const forwarded = resolveForwarded(
       {
@@ -116,6 +117,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       then(refuse('internal', 'the decision failed'));
     };
     const settle = ({ route, outcome, answerHeaders }: Decision): void => {
+      exchange.decided();
       exchange.route = route?.name;
       if (answerHeaders !== undefined) exchange.answerHeaders = answerHeaders;
       if (!isRefusal(outcome) && !('preflight' in outcome)) {
@@ -160,11 +162,11 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
         },
         finished: (result) => {
           exchange.finished(result);
-          context.record(exchange.describe(result.status));
+          context.finished(exchange, result.status ?? 0);
         },
         abandoned: (upstreamMs) => {
           exchange.abandoned(upstreamMs);
-          context.record(exchange.describe(0));
+          context.finished(exchange, 0);
         },
       },
     });
@@ -172,7 +174,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
 
   function refuseOn(socket: Socket, refusal: Refusal, exchange: Exchange): void {
     exchange.note(refusal);
-    context.record(exchange.describe(answerSocket(refusal, exchange, socket)));
+    context.finished(exchange, answerSocket(refusal, exchange, socket));
   }
 }
 

@@ -16,6 +16,17 @@ export interface Target {
   readonly servername: string | undefined;
 }
 
+/** How it stands with one address of a backend. */
+export interface TargetStatus {
+  /** Origin, without anything secret. */
+  readonly url: string;
+  /** Null when nothing watches it. */
+  readonly healthy: boolean | null;
+  /** Requests under way. */
+  readonly running: number;
+  readonly connections: number;
+}
+
 export interface UpstreamTimeouts {
   readonly connectMs: number;
   /** From the end of the request to the head of the answer. */
@@ -35,6 +46,7 @@ export interface Upstream {
   readonly clientHost: boolean;
   readonly timeouts: UpstreamTimeouts;
   pick(): Target | Refusal;
+  status(): readonly TargetStatus[];
   /** Lets running exchanges finish, then closes every connection. */
   close(): Promise<void>;
   /** Breaks running exchanges off. */
@@ -60,6 +72,10 @@ export function createUpstream(settings: UpstreamSettings): Upstream {
     clientHost,
     timeouts,
     pick: () => target,
+    status: () => {
+      const { running, connected } = target.pool.stats;
+      return [{ url: settings.url.origin, healthy: null, running, connections: connected }];
+    },
     close: () => target.pool.close(),
     destroy: () => target.pool.destroy(),
   };

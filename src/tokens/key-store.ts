@@ -41,7 +41,7 @@ export interface KeyStatus {
 
 /** The keys of one issuer, kept warm (contract §5). */
 export interface KeyStore {
-  /** Resolves when there are keys, or when the first attempt has failed. */
+  /** Resolves when there are keys, or when the first attempt has failed. Further calls, as of a reload, give the first one's answer. */
   start(): Promise<void>;
   /** The keys that fit and may serve now; asks nobody. */
   find(alg: string, kid: string | undefined): readonly VerificationKey[];
@@ -100,6 +100,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   let lastState: KeyStatus['state'] = 'waiting';
   let fetches = 0;
   let failures = 0;
+  let started: Promise<void> | undefined;
   let closed = false;
 
   /** The older of two clocks: one stands still while the machine sleeps, the other may be set back. */
@@ -219,12 +220,17 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     return current !== undefined && scheduler.monotonicMs() - current.fetchedAtMono < settings.cooldownMs;
   }
 
+  async function begin(): Promise<void> {
+    const seeded = await options.seed?.();
+    if (seeded !== undefined && current === undefined) adopt(seeded);
+    const first = attempt();
+    if (current === undefined) await first;
+  }
+
   return {
-    async start() {
-      const seeded = await options.seed?.();
-      if (seeded !== undefined && current === undefined) adopt(seeded);
-      const first = attempt();
-      if (current === undefined) await first;
+    start() {
+      started ??= begin();
+      return started;
     },
     find: (alg, kid) => serving()?.find(alg, kid) ?? [],
     holds: (keyId) => serving()?.has(keyId) ?? false,

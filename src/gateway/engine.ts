@@ -1,0 +1,147 @@
+import type { FastifyInstance } from 'fastify';
+import type { GatewayReport, IssuerReport } from '../admin/report.ts';
+import type { Problem } from '../config/problem.ts';
+import type { Clock } from '../core/clock.ts';
+import { createTunnels } from '../proxy/tunnels.ts';
+import type { Upstream } from '../proxy/upstream.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metric } from '../telemetry/metric.ts';
+import { createKeyStorePool } from '../tokens/key-store-pool.ts';
+import { createApp } from './app.ts';
+import { closeWithin } from './close-within.ts';
+import { describeGateway } from './gateway-metrics.ts';
+import { reportGateway, reportIssuers } from './gateway-report.ts';
+import { compileGeneration, type Generation, type Lasting } from './generation.ts';
+import { createLeases } from './leases.ts';
+import { openLimitStore } from './limit-store.ts';
+import { createListener } from './listener.ts';
+import { applyLimits } from './listener-limits.ts';
+import { createObservation } from './observation.ts';
+import { createServing } from './serve.ts';
+import type { ValidFile } from './valid-file.ts';
+
+/** The part of a gateway that serves requests: one per process that listens. */
+export interface Engine {
+  /** Opens the listener and starts to fetch keys; rejects when the port is taken. */
+  listen(): Promise<string>;
+  /** Compiles a file and serves by it from the next request on; changes nothing when it gives an error. */
+  apply(file: ValidFile): Promise<readonly Problem[]>;
+  current(): Generation;
+  report(): GatewayReport;
+  issuers(): IssuerReport[];
+  metrics(): Metric[];
+  refreshKeys(issuer: string | undefined): Promise<void>;
+  /** From now on answers ask clients to close. */
+  beginDrain(): void;
+  /** Stops accepting, lets what runs finish, and breaks off what is left after `graceMs`. */
+  end(graceMs: number): Promise<'clean' | 'cut'>;
+}
+
+export interface EngineOptions {
+  readonly file: ValidFile;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** How long exchanges of a replaced configuration may hold on to what only it has: backends and issuers that left the file. */
+const RETIREMENT_LIMIT_MS = 300_000;
+
+/** Makes the engine of a valid file; gives problems instead when the file does not compile. */
+export async function createEngine({
+  file,
+  log,
+  clock,
+}: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly Problem[] }> {
+  const lasting: Lasting = {
+    clock,
+    keyStores: createKeyStorePool({ clock, log }),
+    limitStore: await openLimitStore(file.config.rateLimitStore, { clock, log }),
+  };
+  const first = await compileGeneration({ ...file, lasting });
+  if (first.generation === undefined) return { problems: first.problems };
+
+  let current = first.generation;
+  let isDraining = false;
+  let running: FastifyInstance | undefined;
+  const observation = createObservation({ log, clock });
+  const upstreams = createLeases<Upstream>((upstream) => void upstream.close());
+  upstreams.take(current.upstreams.values());
+
+  const tunnels = createTunnels();
+  const serving = createServing({
+    current: () => current,
+    isDraining: () => isDraining,
+    tunnels,
+    log,
+    finished(exchange, status) {
+      observation.observe(exchange.describe(status), exchange.verificationMs);
+      exchange.generation.tenure.leave();
+    },
+  });
+  const app = await createApp(
+    (request) => createListener(current.config.listen.limits, { ...serving, request }),
+    serving,
+  );
+  let connections = 0;
+  app.server.on('connection', (socket) => {
+    connections += 1;
+    socket.once('close', () => {
+      connections -= 1;
+    });
+  });
+
+  function succeed(next: Generation): void {
+    const before = current;
+    upstreams.take(next.upstreams.values());
+    current = next;
+    observation.requests.retainRoutes(new Set(next.config.routes.map(({ name }) => name)));
+    applyLimits(app.server, next.config.listen.limits);
+    before.tenure.retire(RETIREMENT_LIMIT_MS, () => {
+      before.verifier.close();
+      upstreams.release(before.upstreams.values());
+    });
+  }
+
+  const report = (): GatewayReport =>
+    reportGateway({ generation: current, observation, connections, nowMs: clock() });
+
+  const engine: Engine = {
+    async listen() {
+      const { host, port } = current.config.listen;
+      const url = await app.listen({ host, port });
+      running = app;
+      void current.verifier.start();
+      return url;
+    },
+    async apply(next) {
+      const compiled = await compileGeneration({
+        ...next,
+        lasting,
+        previousUpstreams: current.upstreams,
+      });
+      if (compiled.generation === undefined) return compiled.problems;
+      // The keys of a new issuer come before the first request that needs them; known ones are warm.
+      await compiled.generation.verifier.start();
+      succeed(compiled.generation);
+      return compiled.problems;
+    },
+    current: () => current,
+    report,
+    issuers: () => reportIssuers(current),
+    metrics: () => [...observation.requests.metrics(), ...describeGateway(report(), current.config)],
+    refreshKeys: (issuer) => current.verifier.refresh(issuer),
+    beginDrain() {
+      isDraining = true;
+    },
+    async end(graceMs) {
+      isDraining = true;
+      tunnels.drain();
+      const outcome = running === undefined ? 'clean' : await closeWithin(running, graceMs);
+      current.verifier.close();
+      await lasting.limitStore.close();
+      await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));
+      return outcome;
+    },
+  };
+  return { engine, problems: first.problems };
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+
+/** What each file holds, in short: equal for equal contents. A file that cannot be read counts as what its error is. */
+export async function fingerprint(paths: Iterable<string>): Promise<Map<string, string>> {
+  const digests = [...new Set(paths)].map(async (path) => [path, await digest(path)] as const);
+  return new Map(await Promise.all(digests));
+}
+
+async function digest(path: string): Promise<string> {
+  try {
+    return createHash('sha256')
+      .update(await readFile(path))
+      .digest('base64url');
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
+}
+
+/** Changes whenever a file is written or replaced, without reading it. */
+export async function stamp(paths: readonly string[]): Promise<string> {
+  const marks = await Promise.all(
+    [...new Set(paths)].map((path) =>
+      stat(path).then(
+        ({ ino, size, mtimeMs }) => `${ino}:${size}:${mtimeMs}`,
+        (error: NodeJS.ErrnoException) => String(error.code),
+      ),
+    ),
+  );
+  return marks.join(' ');
+}

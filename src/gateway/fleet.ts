@@ -1,0 +1,45 @@
+import type { GatewayReport, IssuerReport } from '../admin/report.ts';
+import type { Problem } from '../config/problem.ts';
+import type { Config } from '../config/schema.ts';
+import { collectProcessMetrics } from '../telemetry/exposition.ts';
+import type { Metric } from '../telemetry/metric.ts';
+import type { Engine } from './engine.ts';
+import type { ValidFile } from './valid-file.ts';
+
+/** What serves requests, as the control of a gateway sees it: this very process, or workers. */
+export interface Fleet {
+  /** Opens the listener; gives its URL. */
+  listen(): Promise<string>;
+  apply(file: ValidFile): Promise<readonly Problem[]>;
+  config(): Config;
+  /** Absolute paths of the files that the configuration in force was made of, besides the file itself. */
+  files(): readonly string[];
+  issuers(): readonly IssuerReport[];
+  reports(): Promise<readonly GatewayReport[]>;
+  /** One list for each process. */
+  metrics(): Promise<readonly (readonly Metric[])[]>;
+  refreshKeys(issuer: string | undefined): Promise<void>;
+  beginDrain(): void;
+  end(graceMs: number): Promise<'clean' | 'cut'>;
+  size(): number;
+  /** Processes that ended and were replaced. */
+  restarts(): number;
+}
+
+/** Serves in this process. */
+export function createLocalFleet(engine: Engine): Fleet {
+  return {
+    listen: () => engine.listen(),
+    apply: (file) => engine.apply(file),
+    config: () => engine.current().config,
+    files: () => engine.current().files,
+    issuers: () => engine.issuers(),
+    reports: async () => [engine.report()],
+    metrics: async () => [[...engine.metrics(), ...(await collectProcessMetrics())]],
+    refreshKeys: (issuer) => engine.refreshKeys(issuer),
+    beginDrain: () => engine.beginDrain(),
+    end: (graceMs) => engine.end(graceMs),
+    size: () => 1,
+    restarts: () => 0,
+  };
+}

@@ -1,0 +1,151 @@
+import { type FSWatcher, readlinkSync, watch } from 'node:fs';
+import { basename, dirname, resolve, sep } from 'node:path';
+import { stamp } from './fingerprint.ts';
+
+export interface FileWatch {
+  /** Watches these files from now on, and no others. */
+  follow(paths: readonly string[]): void;
+  close(): void;
+}
+
+export interface FileWatchOptions {
+  /** Something may have changed. Called after the dust has settled. */
+  readonly onChange: () => void;
+  /** Quiet time that ends a burst of changes. */
+  readonly settleMs?: number;
+  /** How often the files are looked at where no event comes: network file systems, single-file mounts of containers. */
+  readonly pollMs?: number;
+}
+
+const SETTLE_MS = 200;
+const POLL_MS = 10_000;
+/** A burst that does not end is not waited for any longer. */
+const LONGEST_BURST_MS = 2_000;
+const LONGEST_CHAIN = 16;
+
+/**
+ * Watches files by the folders they are in, since a file that is replaced takes its own watch with it, and by the folders of every
+ * symbolic link on the way: so also the swap of `..data`, by which Kubernetes changes a mounted ConfigMap, is seen.
+ */
+export function watchFiles({
+  onChange,
+  settleMs = SETTLE_MS,
+  pollMs = POLL_MS,
+}: FileWatchOptions): FileWatch {
+  const watchers = new Map<string, FSWatcher>();
+  let paths: readonly string[] = [];
+  let names: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+  let burstStartedAt: number | undefined;
+  let settle: NodeJS.Timeout | undefined;
+  let lastStamp: Promise<string> = Promise.resolve('');
+  let closed = false;
+
+  function noticed(): void {
+    if (closed) return;
+    const now = performance.now();
+    burstStartedAt ??= now;
+    clearTimeout(settle);
+    const waitMs = Math.max(0, Math.min(settleMs, burstStartedAt + LONGEST_BURST_MS - now));
+    settle = setTimeout(() => {
+      burstStartedAt = undefined;
+      // A swapped link leads elsewhere now.
+      watchFolders();
+      onChange();
+    }, waitMs);
+    settle.unref();
+  }
+
+  function watchFolders(): void {
+    const wanted = namesByFolder(paths);
+    for (const [folder, watcher] of watchers) {
+      if (wanted.has(folder)) continue;
+      watcher.close();
+      watchers.delete(folder);
+    }
+    names = wanted;
+    for (const folder of wanted.keys()) {
+      if (watchers.has(folder)) continue;
+      const watcher = tryWatch(folder, (name) => {
+        if (name === null || names.get(folder)?.has(name)) noticed();
+      });
+      if (watcher === undefined) continue;
+      watchers.set(folder, watcher);
+      // A folder that vanished is watched again when it is back, at the latest by the poll.
+      watcher.on('error', () => {
+        watcher.close();
+        watchers.delete(folder);
+        noticed();
+      });
+    }
+  }
+
+  const poll = setInterval(async () => {
+    const before = await lastStamp;
+    lastStamp = stamp(paths);
+    if ((await lastStamp) !== before) noticed();
+  }, pollMs);
+  poll.unref();
+
+  return {
+    follow(next) {
+      paths = next;
+      lastStamp = stamp(paths);
+      watchFolders();
+    },
+    close() {
+      closed = true;
+      clearInterval(poll);
+      clearTimeout(settle);
+      for (const watcher of watchers.values()) watcher.close();
+      watchers.clear();
+    },
+  };
+}
+
+/** Undefined where nothing can be watched: no such folder, or no watches left. The poll still sees changes. */
+function tryWatch(folder: string, onEvent: (name: string | null) => void): FSWatcher | undefined {
+  try {
+    return watch(folder, { persistent: false }, (_event, name) => onEvent(name));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The entries that decide what the paths lead to, by folder: each file itself and every symbolic link on the way to it. */
+function namesByFolder(paths: readonly string[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const names = new Map<string, Set<string>>();
+  const add = (entry: string): void => {
+    const known = names.get(dirname(entry));
+    if (known === undefined) names.set(dirname(entry), new Set([basename(entry)]));
+    else known.add(basename(entry));
+  };
+  for (const path of paths) {
+    let place: string | undefined = path;
+    for (let step = 0; place !== undefined && step < LONGEST_CHAIN; step += 1) {
+      add(place);
+      place = followFirstLink(place, add);
+    }
+  }
+  return names;
+}
+
+/** Puts what the link nearest to the root leads to in its place; undefined when there is no link on the way. */
+function followFirstLink(path: string, add: (entry: string) => void): string | undefined {
+  const parts = path.split(sep);
+  for (let length = 2; length <= parts.length; length += 1) {
+    const part = parts.slice(0, length).join(sep);
+    const target = readLink(part);
+    if (target === undefined) continue;
+    add(part);
+    return resolve(dirname(part), target, ...parts.slice(length));
+  }
+  return undefined;
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
