@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
 import { adminSources, BUSY_REPORT, decision, FACTS } from '../support/admin-sources.ts';
-import { openChromium, skipWithoutChromium } from '../support/chromium.ts';
+import { browserMissing, launchBrowser } from '../support/browser.ts';
 
 /** Set to keep pictures of the page. */
 const SCREENSHOTS = process.env.SEALGATE_SCREENSHOTS;
@@ -17,17 +17,18 @@ const VIEWS = [
 for (const view of VIEWS) {
   t.test(
     `the status page tells an operator what matters at ${view.width} px, ${view.colorScheme}`,
-    { skip: skipWithoutChromium },
+    { skip: browserMissing },
     async (t) => {
       let decisions = BUSY_REPORT.decisions;
       const admin = createAdmin(adminSources({ decisions: async () => decisions }));
       const url = await admin.listen({ host: '127.0.0.1', port: 0 });
-      const { context, close } = await openChromium(view);
+      const browser = await launchBrowser();
       t.teardown(async () => {
-        await close();
+        await browser.close();
         await admin.close();
       });
-      const page = context.pages()[0] ?? (await context.newPage());
+      const { width, height, colorScheme } = view;
+      const page = await browser.newPage({ viewport: { width, height }, colorScheme });
       const complaints: string[] = [];
       const asked: string[] = [];
       page.on('console', (message) => complaints.push(message.text()));
@@ -77,18 +78,14 @@ for (const view of VIEWS) {
   );
 }
 
-t.test(
-  'the page says when the gateway does not answer any more',
-  { skip: skipWithoutChromium },
-  async (t) => {
-    const admin = createAdmin(adminSources({ facts: { ...FACTS, draining: true } }));
-    const url = await admin.listen({ host: '127.0.0.1', port: 0 });
-    const { context, close } = await openChromium({ width: 800, height: 600, colorScheme: 'light' });
-    t.teardown(close);
-    const page = await context.newPage();
-    await page.goto(url);
-    t.equal(await page.locator('body > header .pill').textContent(), 'draining');
-    await admin.close();
-    await page.locator('body.lost').waitFor({ timeout: 8000 });
-  },
-);
+t.test('the page says when the gateway does not answer any more', { skip: browserMissing }, async (t) => {
+  const admin = createAdmin(adminSources({ facts: { ...FACTS, draining: true } }));
+  const url = await admin.listen({ host: '127.0.0.1', port: 0 });
+  const { context, close } = await openChromium({ width: 800, height: 600, colorScheme: 'light' });
+  t.teardown(close);
+  const page = await context.newPage();
+  await page.goto(url);
+  t.equal(await page.locator('body > header .pill').textContent(), 'draining');
+  await admin.close();
+  await page.locator('body.lost').waitFor({ timeout: 8000 });
+});
