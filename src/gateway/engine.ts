@@ -74,6 +74,8 @@ export async function createEngine({
     tunnels,
     log,
     finished(exchange, status) {
+      if (exchange.isOver) return;
+      exchange.isOver = true;
       observation.observe(exchange.describe(status), exchange.verificationMs);
       exchange.generation.tenure.leave();
     },

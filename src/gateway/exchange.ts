@@ -38,6 +38,8 @@ export class Exchange implements AnswerContext, ForwardObserver {
   issuer: string | undefined = undefined;
   /** How long the decision took; undefined while there is none. */
   verificationMs: number | undefined = undefined;
+  /** Set at its end, so that it is told of once. */
+  isOver = false;
   readonly #res: ServerResponse | undefined;
   readonly #startedAtMs = performance.now();
   #refusal: Refusal | undefined = undefined;

@@ -81,9 +81,9 @@ for (const view of VIEWS) {
 t.test('the page says when the gateway does not answer any more', { skip: browserMissing }, async (t) => {
   const admin = createAdmin(adminSources({ facts: { ...FACTS, draining: true } }));
   const url = await admin.listen({ host: '127.0.0.1', port: 0 });
-  const { context, close } = await openChromium({ width: 800, height: 600, colorScheme: 'light' });
-  t.teardown(close);
-  const page = await context.newPage();
+  const browser = await launchBrowser();
+  t.teardown(() => browser.close());
+  const page = await browser.newPage();
   await page.goto(url);
   t.equal(await page.locator('body > header .pill').textContent(), 'draining');
   await admin.close();
