@@ -11,11 +11,11 @@ const MAX_MS = 5_000;
  * called before the answer is complete where the answer closes the connection.
  */
 export function discardBody(req: IncomingMessage): void {
-  if (req.complete || req.destroyed) {
+  const { socket } = req;
+  if (req.complete || req.destroyed || socket.readableEnded) {
     req.resume();
     return;
   }
-  const { socket } = req;
   let bytes = 0;
   const timer = setTimeout(() => socket.destroy(), MAX_MS);
   timer.unref();
@@ -23,6 +23,7 @@ export function discardBody(req: IncomingMessage): void {
   socket.destroySoon = () => socket.end();
   const done = (): void => {
     clearTimeout(timer);
+    socket.off('end', done);
     if (socket.writableEnded) socket.destroy();
     else Reflect.deleteProperty(socket, 'destroySoon');
   };
@@ -32,5 +33,7 @@ export function discardBody(req: IncomingMessage): void {
   });
   req.once('end', done);
   req.once('close', done);
+  // A parser that gave up on the body never ends the request, but the client still ends its connection.
+  socket.once('end', done);
   req.resume();
 }

@@ -34,9 +34,19 @@ export class Attempt {
     return this.#socket?.errored ?? null;
   }
 
-  /** Ends the request and its connection. Without effect once the answer is complete. */
+  /** The answer is complete: from now on the connection may carry other requests. */
+  complete(): void {
+    this.#socket = undefined;
+    this.#abort = undefined;
+  }
+
+  /**
+   * Ends the request and its connection; the handler hears of it as an error. Not by undici's own `abort`: that
+   * puts the dead request back into the queue and opens a new connection for it.
+   */
   abort(error: Error): void {
-    this.#abort?.(error);
+    if (this.#socket === undefined) this.#abort?.(error);
+    else this.#socket.destroy(error);
   }
 
   /** Interim answers are the hop's own (RFC 9110 §15.2) and are not relayed; a 101 nobody asked for is no answer. */

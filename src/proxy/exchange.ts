@@ -71,7 +71,11 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
       return;
     }
     const body = this.#hasBody
-      ? new RequestBody(req, { maxBytes: plan.bodyLimit, idleMs: plan.bodyIdleMs })
+      ? new RequestBody(req, {
+          maxBytes: plan.bodyLimit,
+          idleMs: plan.bodyIdleMs,
+          broken: (error) => this.#bodyBroke(error),
+        })
       : null;
     target.pool.dispatch(
       {
@@ -130,6 +134,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     if (this.#done) return;
     // A reset ends an answer without stated length, and undici takes that for its regular end.
     const reset = this.#end === 'close' ? this.#attempt.brokenBy : null;
+    this.#attempt.complete();
     if (reset === null) this.#forwarding.res.end();
     else this.onError(reset);
   }
@@ -155,6 +160,11 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     if (!this.#bodySeen && !this.#done && !this.#forwarding.res.writableEnded) {
       this.#forwarding.res.flushHeaders();
     }
+  }
+
+  #bodyBroke(error: Error): void {
+    if (this.#attempt.begun) this.#attempt.abort(error);
+    else this.onError(error);
   }
 
   #isRepeatable(): boolean {

@@ -110,6 +110,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
 
   onComplete(): void {
     const { socket } = this.#upgrading;
+    this.#attempt.complete();
     socket.end();
     // What the client still sends goes nowhere; only its end is waited for.
     socket.resume();

@@ -16,11 +16,13 @@ export class ClientGone extends Error {
   readonly code = 'SEALGATE_CLIENT_GONE';
 }
 
-export interface BodyLimits {
+export interface BodyOptions {
   /** Bytes; `undefined` is no limit. */
   readonly maxBytes: number | undefined;
   /** Longest gap between two pieces while the backend takes them, in milliseconds. */
   readonly idleMs: number;
+  /** Called once when the body cannot go on; whoever sends it ends the request and with it this stream. */
+  readonly broken: (error: Error) => void;
 }
 
 /**
@@ -30,16 +32,16 @@ export interface BodyLimits {
  */
 export class RequestBody extends Readable {
   readonly #source: IncomingMessage;
-  readonly #limits: BodyLimits;
+  readonly #options: BodyOptions;
   readonly #idle: NodeJS.Timeout;
   #bytes = 0;
   #waiting = false;
 
-  constructor(source: IncomingMessage, limits: BodyLimits) {
+  constructor(source: IncomingMessage, options: BodyOptions) {
     super();
     this.#source = source;
-    this.#limits = limits;
-    this.#idle = setTimeout(onIdle, limits.idleMs, this);
+    this.#options = options;
+    this.#idle = setTimeout(onIdle, options.idleMs, this);
     source.on('data', this.#onData);
     source.on('end', this.#onEnd);
     source.on('error', this.#onBroken);
@@ -55,24 +57,20 @@ export class RequestBody extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    clearTimeout(this.#idle);
-    const source = this.#source;
-    source.off('data', this.#onData);
-    source.off('end', this.#onEnd);
-    source.off('close', this.#onBroken);
+    this.#letGo();
     callback(error);
   }
 
   /** While the backend does not take what is there, silence is not the client's fault. */
   idleExpired(): void {
-    if (this.#waiting) this.destroy(new BodyIdle('the body stalled'));
+    if (this.#waiting) this.#break(new BodyIdle('the body stalled'));
     else this.#idle.refresh();
   }
 
   #onData = (chunk: Buffer): void => {
     this.#bytes += chunk.length;
-    if (this.#limits.maxBytes !== undefined && this.#bytes > this.#limits.maxBytes) {
-      this.destroy(new BodyTooLarge('the body is larger than the route allows'));
+    if (this.#options.maxBytes !== undefined && this.#bytes > this.#options.maxBytes) {
+      this.#break(new BodyTooLarge('the body is larger than the route allows'));
       return;
     }
     this.#idle.refresh();
@@ -87,9 +85,27 @@ export class RequestBody extends Readable {
   };
 
   #onBroken = (): void => {
-    if (!this.#source.readableEnded) this.destroy(new ClientGone('the client broke off its request'));
+    if (!this.#source.readableEnded) this.#break(new ClientGone('the client broke off its request'));
   };
+
+  #break(error: Error): void {
+    this.#letGo();
+    this.#options.broken(error);
+  }
+
+  /** Errors stay listened to: nobody else does. */
+  #letGo(): void {
+    clearTimeout(this.#idle);
+    const source = this.#source;
+    source.off('data', this.#onData);
+    source.off('end', this.#onEnd);
+    source.off('close', this.#onBroken);
+    source.off('error', this.#onBroken);
+    source.on('error', ignore);
+  }
 }
+
+function ignore(): void {}
 
 function onIdle(body: RequestBody): void {
   body.idleExpired();

@@ -1,12 +1,25 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
+import { forward } from '../../src/proxy/forward.ts';
+import type { ForwardPlan } from '../../src/proxy/forwarding.ts';
 import { startForwarder } from '../support/forwarder.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { answerFine, startStand } from '../support/stand.ts';
 import { answer, startRawUpstream, valuesOf } from '../support/upstream.ts';
+
+const PLAN: ForwardPlan = {
+  method: 'GET',
+  target: '/',
+  headers: [],
+  timeouts: { responseMs: 10_000, idleMs: 10_000 },
+  bodyLimit: undefined,
+  bodyIdleMs: 10_000,
+  hiddenHeaders: new Set(),
+  responseHeaders: [],
+};
 
 t.test('a request goes up with target and headers as they came and the answer comes down', async (t) => {
   const { backend, gateway, client } = await startStand(t, answerFine, {
@@ -244,6 +257,79 @@ t.test('a client that leaves before the answer ends the request at the backend',
   c.destroy();
   await once(backend.sockets[0] as IncomingMessage['socket'], 'close');
   t.match(await gateway.nextOutcome(), { kind: 'abandoned' });
+});
+
+t.test('a request that is broken off leaves no connection behind', async (t) => {
+  const { backend, client } = await startStand(t, (request) => {
+    if (request.target === '/fine') answerFine(request);
+  });
+  const requests = [
+    'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+    'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe',
+  ];
+  for (const request of requests) {
+    const c = client();
+    c.write(request);
+    const before = backend.requests.length;
+    while (backend.requests.length === before) await new Promise(setImmediate);
+    const used = backend.sockets.length;
+    c.destroy();
+    await once(backend.sockets.at(-1) as IncomingMessage['socket'], 'close');
+    const next = client();
+    next.write('GET /fine HTTP/1.1\r\nHost: x\r\n\r\n');
+    await next.until(/fine$/);
+    t.equal(backend.sockets.length, used + 1, 'the only new connection is that of the next request');
+    next.destroy();
+    backend.sockets.at(-1)?.destroy();
+    await once(backend.sockets.at(-1) as IncomingMessage['socket'], 'close');
+  }
+});
+
+/** A response to a client that never takes the last bytes. */
+class StuckResponse extends EventEmitter {
+  readonly socket = {};
+  readonly destroyed = false;
+  readonly writableFinished = false;
+  readonly writableLength = 0;
+  writableEnded = false;
+  writeHead(): void {}
+  flushHeaders(): void {}
+  write(): boolean {
+    return true;
+  }
+  end(): void {
+    this.writableEnded = true;
+    this.emit('ended');
+  }
+}
+
+t.test('a client that leaves after the backend was done disturbs nobody on the connection', async (t) => {
+  const { backend, gateway, client } = await startStand(t, ({ target, socket }) => {
+    socket.write(
+      target === '/stuck' ? answer('200 OK', [], 'fine') : 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf',
+    );
+  });
+  const res = new StuckResponse();
+  forward({
+    req: Object.assign(new EventEmitter(), { method: 'GET', rawHeaders: [] }) as unknown as IncomingMessage,
+    res: res as unknown as ServerResponse,
+    upstream: gateway.upstream,
+    plan: { ...PLAN, method: 'GET', target: '/stuck' },
+    observer: {
+      refused: () => t.fail(),
+      abandoned: () => t.fail(),
+      finished: ({ clientGone }) => t.ok(clientGone),
+    },
+  });
+  await once(res, 'ended');
+  const other = client();
+  other.write('GET /half HTTP/1.1\r\nHost: x\r\n\r\n');
+  await other.until(/half/);
+  t.equal(backend.sockets.length, 1, 'the connection serves the next one');
+  res.emit('close');
+  await new Promise(setImmediate);
+  backend.requests.at(-1)?.socket.write('half');
+  t.match(await other.until(/halfhalf$/), /^HTTP\/1.1 200 /);
 });
 
 t.test('pipelined requests go up one at a time and come down in order', async (t) => {
