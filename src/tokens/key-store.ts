@@ -249,9 +249,10 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     },
     refuseMiss(alg, kid) {
       const set = serving();
-      if (set === undefined || lastError !== undefined) {
+      if (set === undefined || lastError !== undefined || closed) {
         const waitMs = Math.max(0, nextAttemptMono - scheduler.monotonicMs());
-        const why = lastError ?? 'they are older than maxStale';
+        const why =
+          lastError ?? (closed ? 'the gateway is ending or reloading' : 'they are older than maxStale');
         const what = set === undefined ? 'no keys' : `no key for ${describeKid(kid)}`;
         return refuse('keys_unavailable', `${what}: ${why}`, {
           retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),

@@ -64,6 +64,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
   const pool = options.pool ?? createKeyStorePool({ clock });
   const stores = new Map(issuers.map((issuer) => [issuer, pool.acquire(issuer)]));
   const index = indexIssuers(issuers);
+  let closed = false;
   const cache = cacheBytes > 0 ? createTokenCache(cacheBytes) : undefined;
 
   function verify(
@@ -130,8 +131,10 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
     },
     cacheStats: () => cache?.stats(),
     close() {
+      if (closed) return;
+      closed = true;
+      // The stores stay at hand for requests that are still under way.
       for (const store of stores.values()) pool.release(store);
-      stores.clear();
     },
   };
 }
