@@ -26,6 +26,7 @@ export function judge({ value, source, substitutions, early }: PlainConfig): Jud
   const inFile = {
     issuerNames: Object.keys(Object(valueAt(value, ['issuers']))),
     upstreamNames: Object.keys(Object(valueAt(value, ['upstreams']))),
+    policyNames: Object.keys(Object(valueAt(value, ['policies']))),
   };
   const lineOf = (path: ConfigPath): number => source.locate(path).line;
   if (config !== undefined) return { config, problems: applyRules({ config, ...inFile, lineOf }) };

@@ -20,6 +20,16 @@ export function allAlternatives({ routes }: Config): readonly AccessAlternative[
   return routes.flatMap(({ access }, index) => accessAlternatives(access, ['routes', index, 'access']));
 }
 
+/** Sets of rules that are written anywhere in the file: alternatives of routes, and policies. */
+export function allRules(
+  config: Config,
+): readonly { readonly rules: PolicyConfig; readonly path: ConfigPath }[] {
+  return [
+    ...Object.entries(config.policies).map(([name, rules]) => ({ rules, path: ['policies', name] })),
+    ...allAlternatives(config).map(({ block, path }) => ({ rules: block, path })),
+  ];
+}
+
 /** The rules that the block names, or undefined when it names none or none of the file. */
 export function policyOf(block: AccessBlockConfig, config: Config): PolicyConfig | undefined {
   return block.policy !== undefined && Object.hasOwn(config.policies, block.policy)

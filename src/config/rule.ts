@@ -7,6 +7,7 @@ export interface RuleInput {
   /** Names the file gives, also to entries that are wrong in themselves. */
   readonly issuerNames: readonly string[];
   readonly upstreamNames: readonly string[];
+  readonly policyNames: readonly string[];
   /** The line of a place in the file, for messages that name a second place. */
   readonly lineOf: (path: ConfigPath) => number;
 }

@@ -17,6 +17,7 @@ import {
 } from './rules/identity.ts';
 import { intervalsAreSane, issuersAreReachable, issuersAreUnique } from './rules/issuers.ts';
 import { listenersAreApart, trustedProxiesAreAddresses } from './rules/listeners.ts';
+import { identityHeadersAreSent, issuerClaimsCanHold } from './rules/pointless.ts';
 import { requiredIssuersExist } from './rules/readiness.ts';
 import { riskySettingsAreMeant } from './rules/risky-settings.ts';
 import { routesDoNotConflict } from './rules/route-conflicts.ts';
@@ -50,6 +51,8 @@ const RULES: readonly Rule[] = [
   caseVariantsStayGuarded,
   scopesAreSpeltAlike,
   everythingIsUsed,
+  identityHeadersAreSent,
+  issuerClaimsCanHold,
 ];
 
 /** Every problem of a file whose single values are all valid. */

@@ -284,6 +284,79 @@ for (const [name, text, warnings] of SETTINGS) {
   });
 }
 
+const CORP = 'issuers:\n  corp: { issuer: https://id.example, audiences: [x] }\n';
+const ROUTE = 'routes:\n  - { name: r0, path: /, upstream: http://u, access:';
+
+const FURTHER: typeof SETTINGS = [
+  [
+    'a header that is only removed',
+    fileOf([{ path: '/' }], 'identity: { headers: { x-old: ~ } }\n'),
+    ['5 no route sends `x-old`; it is only removed from requests'],
+  ],
+  [
+    'a header of a public route',
+    `${CORP}${ROUTE} authenticated }\n  - { name: r1, path: /p, upstream: http://v, access: public, identity: { headers: { x-a: sub } } }\n`,
+    ['5 no route sends `x-a`; it is only removed from requests', '5 route `r1` is public: it needs no token'],
+  ],
+  [
+    'an iss that cannot be',
+    `${CORP}${ROUTE} { claims: { iss: https://other.example } } }\n`,
+    ['4 this rule can never be true: no issuer accepted here has this `iss`'],
+  ],
+  [
+    'an iss that cannot be, in a list',
+    `${CORP}${ROUTE} { claims: [{ claim: [iss], any: [a, b] }] } }\n`,
+    ['4 this rule can never be true: no issuer accepted here has this `iss`'],
+  ],
+  [
+    'audiences: any in a policy',
+    `${CORP}${ROUTE} { policy: p } }\npolicies: { p: { audiences: any } }\n`,
+    ['5 `audiences: any` accepts tokens that were made for other services'],
+  ],
+  [
+    'a scope misspelt in a policy',
+    `${CORP}${ROUTE} { policy: p, scopes: [orders:read] } }\npolicies: { p: { scopes: [order:read] } }\n`,
+    ['4 scope `orders:read` looks like `order:read` (line 5)'],
+  ],
+  [
+    'a policy nobody uses',
+    `${CORP}${ROUTE} authenticated }\npolicies: { p: { scopes: [a] } }\n`,
+    ['5 no route uses policy `p`'],
+  ],
+];
+
+for (const [name, text, warnings] of FURTHER) {
+  t.test(`${name} is warned of`, async (t) => {
+    t.same(found(text, 'error'), []);
+    t.same(found(text, 'warning').toSorted(), warnings);
+  });
+}
+
+t.test('a policy counts as the rules it stands for', async (t) => {
+  const routes = (access: string) =>
+    `${CORP}${ROUTE} ${access} }\n  - { name: r1, path: /a, upstream: http://u, access: { scopes: [s] } }\npolicies: { p: { scopes: [s] } }\n`;
+  t.same(found(routes('{ policy: p }'), 'warning'), []);
+  t.match(found(routes('authenticated').replace('policies', '#'), 'warning'), [/asks for less/]);
+});
+
+t.test('a policy that is wrong in itself is not unknown to those who name it', async (t) => {
+  const text = `${CORP}${ROUTE} { policy: p } }\npolicies: { p: { scopes: [] } }\n`.replace(
+    'routes:',
+    '  b: { issuer: https://b.example, audiences: [x] }\nroutes:',
+  );
+  t.same(found(text, 'error'), ['6 expected at least one entry']);
+  t.match(found(text.replace('policy: p', 'policy: q'), 'error'), [/^5 unknown policy `q`/, /^6 expected/]);
+});
+
+t.test('an issuer may be left out where a preset derives it, and there alone', async (t) => {
+  const issuers = (a: string, b: string) =>
+    `issuers:\n  a: { ${a}, audiences: [x] }\n  b: { ${b}, audiences: [x] }\ndefaults: { issuers: [a, b] }\n${ROUTE} authenticated }\n`;
+  t.same(found(issuers('preset: firebase, project: p', 'preset: firebase, project: q'), 'error'), []);
+  t.same(found(issuers('preset: firebase, project: p', 'algorithms: [RS256]'), 'error'), [
+    '3 `issuer` is missing in `issuers.b`',
+  ]);
+});
+
 t.test('Authorization handed on unverified is warned of', async (t) => {
   const text = fileOf([{ path: '/', access: 'optional, passAuthorization: true' }]);
   t.same(found(text, 'warning'), ['4 route `r0` hands Authorization on unverified']);

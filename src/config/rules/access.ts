@@ -2,6 +2,7 @@ import { didYouMean } from '../nearest.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
 import { acceptedIssuers, allAlternatives, namesIssuers, policyOf } from '../route-access.ts';
 import { error, type Rule, warning } from '../rule.ts';
+import type { AccessBlockConfig, Config } from '../schema.ts';
 
 export const issuersOfAccessExist: Rule = ({ config, issuerNames }) => {
   const unknown = (names: readonly string[] | 'any' | undefined, path: ConfigPath): readonly PathProblem[] =>
@@ -29,15 +30,14 @@ export const issuersOfAccessExist: Rule = ({ config, issuerNames }) => {
   ];
 };
 
-export const policiesOfAccessExist: Rule = ({ config }) =>
+export const policiesOfAccessExist: Rule = ({ config, policyNames }) =>
   allAlternatives(config).flatMap(({ block, path }) => {
-    if (block.policy === undefined || policyOf(block, config) !== undefined) return [];
-    const known = Object.keys(config.policies);
+    if (block.policy === undefined || policyNames.includes(block.policy)) return [];
     return [
       error([...path, 'policy'], `unknown policy \`${block.policy}\``, {
         hint:
-          didYouMean(block.policy, known) ??
-          (known.length > 0 ? `known here: ${known.join(', ')}` : 'name it under `policies`'),
+          didYouMean(block.policy, policyNames) ??
+          (policyNames.length > 0 ? `known here: ${policyNames.join(', ')}` : 'name it under `policies`'),
       }),
     ];
   });
@@ -53,7 +53,7 @@ export const policiesShareAnIssuer: Rule = ({ config, issuerNames }) =>
 export const accessNeedsAnIssuer: Rule = ({ config, issuerNames }) => {
   if (issuerNames.length === 1) return [];
   return allAlternatives(config)
-    .filter(({ block }) => !namesIssuers(block, config))
+    .filter(({ block }) => !namesIssuers(block, config) && !isOfUnknownPolicy(block, config))
     .map(({ path }) =>
       issuerNames.length === 0
         ? error(path, 'no issuer is configured whose tokens could be accepted', {
@@ -64,6 +64,11 @@ export const accessNeedsAnIssuer: Rule = ({ config, issuerNames }) => {
           }),
     );
 };
+
+/** The policy is missing or wrong in itself: what it would say is not known. */
+function isOfUnknownPolicy(block: AccessBlockConfig, config: Config): boolean {
+  return block.policy !== undefined && policyOf(block, config) === undefined;
+}
 
 /** Elsewhere Authorization holds the token that was judged; handing it on is `identity.forwardToken`. */
 export const authorizationIsPassedToOpenRoutesOnly: Rule = ({ config }) =>

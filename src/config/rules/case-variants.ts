@@ -1,8 +1,8 @@
 import { emptyTree, meeting, type PatternTree, plant } from '../pattern-tree.ts';
-import { acceptedIssuers, accessAlternatives } from '../route-access.ts';
+import { acceptedIssuers, accessAlternatives, policyOf } from '../route-access.ts';
 import { type RoutePattern, routePatterns } from '../route-order.ts';
 import { type Rule, warning } from '../rule.ts';
-import type { AccessBlockConfig, Config } from '../schema.ts';
+import type { AccessBlockConfig, Config, PolicyConfig } from '../schema.ts';
 
 /**
  * `/Admin` is not `/admin` here, so it falls to the route around it. A backend that ignores case serves both alike,
@@ -79,17 +79,24 @@ function isWeaker(weak: RoutePattern, strict: RoutePattern, config: Config): boo
   });
 }
 
-/** The parts of a block, comparable; a part that is written otherwise counts as another one. */
+/** The parts of a block and its policy, comparable; a part that is written otherwise counts as another one. */
 function demandsOf(block: AccessBlockConfig, config: Config): ReadonlySet<string> {
-  const { issuers: _, scopes, roles, ...others } = block;
+  const { policy: _, ...own } = block;
   return new Set([
     `issuers ${[...acceptedIssuers(block, config)].sort().join()}`,
+    ...ruleDemands(own),
+    ...ruleDemands(policyOf(block, config) ?? {}),
+  ]);
+}
+
+function ruleDemands({ issuers: _, scopes, roles, ...others }: PolicyConfig): readonly string[] {
+  return [
     ...listDemands('scope', scopes),
     ...listDemands('role', roles),
     ...Object.entries(others)
       .filter(([, value]) => value !== undefined)
       .map(([key, value]) => `${key} ${JSON.stringify(value)}`),
-  ]);
+  ];
 }
 
 function listDemands(kind: string, list: AccessBlockConfig['scopes']): readonly string[] {

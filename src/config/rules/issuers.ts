@@ -31,7 +31,15 @@ export const issuersAreReachable: Rule = ({ config }) =>
   ]);
 
 function discoverable(name: string, { issuer, ...source }: IssuerConfig): readonly PathProblem[] {
-  if (['jwksUri', 'jwks', 'preset'].some((key) => Object.hasOwn(source, key))) return [];
+  if (source.preset !== undefined) return [];
+  if (issuer === undefined) {
+    return [
+      error(['issuers', name, 'issuer'], `\`issuer\` is missing in \`issuers.${name}\``, {
+        hint: 'the exact `iss` of its tokens; only a preset can derive it',
+      }),
+    ];
+  }
+  if (source.jwksUri !== undefined || source.jwks !== undefined) return [];
   if (issuer === undefined) {
     return [error(['issuers', name], '`issuer` is missing', { hint: 'only some presets can do without it' })];
   }

@@ -1,5 +1,5 @@
 import type { ConfigPath, PathProblem } from '../problem.ts';
-import { allAlternatives } from '../route-access.ts';
+import { allRules } from '../route-access.ts';
 import { type Rule, warning } from '../rule.ts';
 import type { CorsConfig } from '../schema.ts';
 
@@ -21,10 +21,6 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
   ...(config.mode === 'report'
     ? [warning(['mode'], 'the whole file only reports what its access rules would refuse', REPORT_HINT)]
     : []),
-  ...Object.entries(config.policies).flatMap(([name, { issuers, audiences }]) => [
-    ...anyIssuer(issuers, ['policies', name, 'issuers']),
-    ...anyAudience(audiences, ['policies', name, 'audiences']),
-  ]),
   ...config.routes.flatMap(({ name, access, passAuthorization, mode }, index) => [
     ...(mode === 'report'
       ? [
@@ -53,9 +49,9 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
   ...config.routes.flatMap(({ name, cors }, index) =>
     anyOrigin(name, cors, ['routes', index, 'cors', 'origins']),
   ),
-  ...allAlternatives(config).flatMap(({ block, path }) => [
-    ...anyIssuer(block.issuers, [...path, 'issuers']),
-    ...anyAudience(block.audiences, [...path, 'audiences']),
+  ...allRules(config).flatMap(({ rules, path }) => [
+    ...anyIssuer(rules.issuers, [...path, 'issuers']),
+    ...anyAudience(rules.audiences, [...path, 'audiences']),
   ]),
 ];
 

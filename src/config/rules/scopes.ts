@@ -1,6 +1,6 @@
 import { editDistance } from '../nearest.ts';
 import type { ConfigPath } from '../problem.ts';
-import { allAlternatives } from '../route-access.ts';
+import { allRules } from '../route-access.ts';
 import { type Rule, warning } from '../rule.ts';
 
 /** Shorter names differ by one letter without being misspelt. */
@@ -9,8 +9,8 @@ const SHORTEST = 5;
 /** A scope that is one typing error away from another opens or closes a route for nobody who meant it. */
 export const scopesAreSpeltAlike: Rule = ({ config, lineOf }) => {
   const uses = new Map<string, ConfigPath[]>();
-  for (const { block, path } of allAlternatives(config)) {
-    for (const [scope, place] of scopesOf(block.scopes, [...path, 'scopes'])) {
+  for (const { rules, path } of allRules(config)) {
+    for (const [scope, place] of scopesOf(rules.scopes, [...path, 'scopes'])) {
       uses.set(scope, [...(uses.get(scope) ?? []), place]);
     }
   }
