@@ -62,7 +62,7 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
-  await Promise.race([gone, wait(1_500, undefined, { ref: false })]);
+  await Promise.race([gone, wait(5_000, undefined, { ref: false })]);
   child.kill('SIGKILL');
 }
 

@@ -3,7 +3,8 @@ import { formatProblem, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import type { ReadFile } from '../gateway/reload.ts';
-import { createLogger, openLogDestination } from '../telemetry/logger.ts';
+import { openLogDestination } from '../telemetry/log-destination.ts';
+import { createLogger } from '../telemetry/logger.ts';
 import { type CommandInput, configFile } from './command.ts';
 import type { CommandIo } from './io.ts';
 

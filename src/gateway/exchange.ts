@@ -4,7 +4,8 @@ import type { Refusal } from '../core/refusals.ts';
 import type { ForwardedFor } from '../http/forwarded.ts';
 import type { Permit } from '../pipeline/decide.ts';
 import type { ForwardObserver, ForwardResult } from '../proxy/forwarding.ts';
-import { type AccessRecord, loggedPath } from '../telemetry/access-log.ts';
+import type { AccessRecord } from '../telemetry/access-line.ts';
+import { loggedPath } from '../telemetry/access-log.ts';
 import { type AnswerContext, answerRefusal } from './answer.ts';
 import type { Generation } from './generation.ts';
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
-import { type AccessRecord, createAccessLog } from '../telemetry/access-log.ts';
+import type { AccessRecord } from '../telemetry/access-line.ts';
+import { createAccessLog } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createRecentDecisions, type RecentDecisions } from '../telemetry/recent-decisions.ts';
 import { createRequestMetrics, type RequestMetrics } from '../telemetry/request-metrics.ts';

@@ -1,31 +1,19 @@
+import { type DestinationStream, symbols } from 'pino';
+import { type AccessRecord, renderAccessLine } from './access-line.ts';
 import type { Logger } from './logger.ts';
-
-/** What the one access line of a request says (contract §6). `undefined` fields are left out. */
-export interface AccessRecord {
-  readonly requestId: string;
-  readonly method: string;
-  /** As sent, without query, cut to 1,024 characters. The only place where a path is logged. */
-  readonly path: string;
-  readonly status: number;
-  readonly route: string | undefined;
-  /** `allow`, or the code of the refusal. */
-  readonly code: string;
-  readonly reason: string | undefined;
-  /** The configured name of the issuer. */
-  readonly issuer: string | undefined;
-  readonly client: string;
-  readonly durationMs: number;
-  readonly upstreamMs: number | undefined;
-  readonly subject: string | undefined;
-}
 
 const PATH_LENGTH = 1024;
 
-/** Writes access lines; `undefined` members are dropped by JSON. Lines of gateway failures are `error`, the rest `info`. */
+/**
+ * Writes access lines where the logger writes, in turn with its own lines, and under its level. Lines of gateway failures
+ * are `error`, the rest `info`.
+ */
 export function createAccessLog(logger: Logger): (record: AccessRecord) => void {
+  const destination = (logger as unknown as Record<symbol, DestinationStream>)[symbols.streamSym];
+  if (destination === undefined) throw new Error('the logger has no destination');
   return (record) => {
-    if (record.code === 'internal') logger.error(record, 'request');
-    else logger.info(record, 'request');
+    const level = record.code === 'internal' ? 'error' : 'info';
+    if (logger.isLevelEnabled(level)) destination.write(renderAccessLine(level, record));
   };
 }
 

@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { createGateway } from '../../src/gateway/gateway.ts';
-import type { AccessRecord } from '../../src/telemetry/access-log.ts';
+import type { AccessRecord } from '../../src/telemetry/access-line.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { type CountingUpstream, startCountingUpstream } from './counting-upstream.ts';
 
