@@ -1,4 +1,4 @@
-import { CONFIG_OPTION, type Command, configFile, FORMAT_OPTION } from './command.ts';
+import { CONFIG_OPTION, type Command, configFile, FORMAT_OPTION, type OptionValues } from './command.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -46,9 +46,10 @@ const checkCommand: Command = {
   positionals: [],
   run: async (input) => {
     const { options, io } = input;
-    const [{ runCheck }, { compileCheck }] = await Promise.all([
+    const [{ runCheck }, { compileCheck }, { fileTestsCheck }] = await Promise.all([
       import('./check.ts'),
       import('./compile-check.ts'),
+      import('./file-tests.ts'),
     ]);
     return runCheck(
       {
@@ -61,7 +62,7 @@ const checkCommand: Command = {
       io,
       options.online === true
         ? [compileCheck, ...(await import('./online-check.ts')).onlineChecks(io.env)]
-        : [compileCheck],
+        : [compileCheck, fileTestsCheck],
     );
   },
 };
@@ -79,6 +80,81 @@ const keysCommand: Command = {
   },
 };
 
+const explainCommand: Command = {
+  name: 'explain',
+  summary: 'walk one request through the gate and say why it passes or not',
+  options: {
+    ...CONFIG_OPTION,
+    token: { type: 'string', value: 'TOKEN', description: 'the bearer token; - reads standard input' },
+    'token-file': { type: 'string', value: 'FILE', description: 'where the token is' },
+    method: { type: 'string', value: 'METHOD', description: 'default GET' },
+    host: { type: 'string', value: 'HOST', description: 'the Host of the request' },
+    header: {
+      type: 'string',
+      multiple: true,
+      value: "'N: V'",
+      description: 'a header field of the request; may be given again',
+    },
+    jwks: { type: 'string', value: 'FILE', description: 'saved keys instead of those that are published' },
+    at: {
+      type: 'string',
+      value: 'TIME',
+      description: 'judge as of this time: ISO 8601, or seconds since 1970',
+    },
+    'show-claims': { type: 'boolean', description: 'show what the token says' },
+    ...FORMAT_OPTION,
+  },
+  positionals: ['PATH'],
+  misfit: ({ options }) => {
+    if (options.token !== undefined && options['token-file'] !== undefined) {
+      return '--token and --token-file exclude each other';
+    }
+    const header = headersOf(options).find((field) => !/^[^\s:]+:/.test(field));
+    if (header !== undefined) return `--header takes 'Name: value', not "${header}"`;
+    return options.at === undefined || readTime(String(options.at)) !== undefined
+      ? undefined
+      : `--at takes a time such as 2026-01-31T12:00:00Z, not "${String(options.at)}"`;
+  },
+  run: async (input) => {
+    const { options, positionals, io } = input;
+    const { runExplain } = await import('./explain.ts');
+    const text = (name: string) => (options[name] === undefined ? undefined : String(options[name]));
+    return runExplain(
+      {
+        file: configFile(input),
+        question: {
+          method: text('method') ?? 'GET',
+          target: positionals[0] as string,
+          host: text('host'),
+          headers: headersOf(options).map((field) => {
+            const colon = field.indexOf(':');
+            return [field.slice(0, colon), field.slice(colon + 1).trim()] as const;
+          }),
+          token: text('token'),
+        },
+        tokenFile: text('token-file'),
+        jwksFile: text('jwks'),
+        atMs: options.at === undefined ? undefined : readTime(String(options.at)),
+        showClaims: options['show-claims'] === true,
+        format: options.format === 'json' ? 'json' : 'text',
+      },
+      io,
+    );
+  },
+};
+
+const routesCommand: Command = {
+  name: 'routes',
+  summary: 'list the routes in the order in which they are tried',
+  options: { ...CONFIG_OPTION, ...FORMAT_OPTION },
+  positionals: [],
+  run: async (input) => {
+    const { runRoutes } = await import('./routes.ts');
+    const format = input.options.format === 'json' ? 'json' : 'text';
+    return runRoutes({ file: configFile(input), format }, input.io);
+  },
+};
+
 const schemaCommand: Command = {
   name: 'schema',
   summary: 'print the JSON Schema of the file',
@@ -88,8 +164,25 @@ const schemaCommand: Command = {
 };
 
 /** Every command of `sealgate`, in the order of the help. */
-export const COMMANDS: readonly Command[] = [startCommand, checkCommand, keysCommand, schemaCommand];
+export const COMMANDS: readonly Command[] = [
+  startCommand,
+  checkCommand,
+  explainCommand,
+  routesCommand,
+  keysCommand,
+  schemaCommand,
+];
 
 function isPortOrAbsent(value: unknown): boolean {
   return value === undefined || (/^\d{1,5}$/.test(String(value)) && Number(value) <= 65_535);
+}
+
+function headersOf(options: OptionValues): readonly string[] {
+  return ((options.header ?? []) as readonly (string | boolean)[]).map(String);
+}
+
+/** Milliseconds since the epoch. */
+function readTime(text: string): number | undefined {
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+  return Number.isFinite(ms) ? ms : undefined;
 }

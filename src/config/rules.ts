@@ -23,6 +23,7 @@ import { riskySettingsAreMeant } from './rules/risky-settings.ts';
 import { routesDoNotConflict } from './rules/route-conflicts.ts';
 import { routesAreWellFormed } from './rules/routes.ts';
 import { scopesAreSpeltAlike } from './rules/scopes.ts';
+import { testsNameTheirIssuer } from './rules/tests.ts';
 import { everythingIsUsed } from './rules/unused.ts';
 import { upstreamsAreWellFormed } from './rules/upstreams.ts';
 
@@ -50,6 +51,7 @@ const RULES: readonly Rule[] = [
   hostsHideNothing,
   caseVariantsStayGuarded,
   scopesAreSpeltAlike,
+  testsNameTheirIssuer,
   everythingIsUsed,
   identityHeadersAreSent,
   issuerClaimsCanHold,

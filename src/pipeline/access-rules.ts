@@ -113,7 +113,12 @@ function compileBlock(
 }
 
 /** Stands in for a condition that could not be compiled; the file with its error does not serve. */
-const NEVER: Condition = { source: 'false', asksRequest: false, evaluate: () => ({ kind: 'false' }) };
+const NEVER: Condition = {
+  source: 'false',
+  asksRequest: false,
+  evaluate: () => ({ kind: 'false' }),
+  show: () => ({}),
+};
 
 function compileWanted(wanted: PolicyConfig['scopes']): readonly Wanted[] {
   if (wanted === undefined) return [];

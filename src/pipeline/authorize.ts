@@ -60,10 +60,7 @@ const CHECKS: readonly Check[] = [
     step: 'when',
     expected: ({ conditions }) => describeAll(conditions.map(({ source }) => source)),
     got: ({ conditions }, { token, request }) =>
-      conditions.map(({ evaluate }) => {
-        const answer = evaluate(token, request);
-        return answer.kind === 'broken' ? answer.detail : answer.kind;
-      }),
+      Object.assign({}, ...conditions.map(({ show }) => show(token, request))),
     judge: judgeConditions,
   },
 ];
@@ -85,6 +82,19 @@ export function authorize(rules: AccessRules, asker: Asker, trace?: Trace): Refu
     }
   }
   return answer === undefined ? undefined : { ...answer, issuer: asker.token.issuer };
+}
+
+/** What each alternative wants, for people to read: `issuers corp, scopes a and b`. */
+export function describeAccess({ token, blocks }: AccessRules): string {
+  if (token === 'public') return 'public';
+  const alternatives = blocks.map((block) => {
+    const wants = CHECKS.flatMap(({ step, expected }) => {
+      const wanted = expected(block);
+      return wanted === undefined || step === 'audiences' ? [] : `${step} ${wanted}`;
+    });
+    return wants.join(', ');
+  });
+  return `${token === 'optional' ? 'optional: ' : ''}${alternatives.join('; or ')}`;
 }
 
 function judgeBlock(

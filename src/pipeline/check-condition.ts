@@ -29,6 +29,13 @@ export interface ConditionFault {
 export interface CheckedCondition {
   /** The variables it speaks of. Empty: its value does not depend on anything. */
   readonly speaksOf: ReadonlySet<string>;
+  /** The fields of variables that it looks at, such as `claims` and `sub`. */
+  readonly fields: readonly VariableField[];
+}
+
+export interface VariableField {
+  readonly variable: string;
+  readonly field: string;
 }
 
 /** Comprehensions in one another cost a power of the list; a token can hold thousands of entries. */
@@ -53,6 +60,7 @@ type Scope = Readonly<Record<string, ConditionType>>;
 interface Checker {
   readonly env: CelEnv;
   readonly speaksOf: Set<string>;
+  readonly fields: VariableField[];
 }
 
 class Fault extends Error {
@@ -72,10 +80,10 @@ export function checkCondition(
   expression: Expression,
   parameters: readonly string[],
 ): CheckedCondition | ConditionFault {
-  const checker: Checker = { env, speaksOf: new Set() };
+  const checker: Checker = { env, speaksOf: new Set(), fields: [] };
   try {
     const type = typeOf(checker, expression, conditionVariables(parameters), 0);
-    if (canBeEqual(type, BOOL)) return { speaksOf: checker.speaksOf };
+    if (canBeEqual(type, BOOL)) return { speaksOf: checker.speaksOf, fields: checker.fields };
     return { fault: `a condition is true or false; this is a ${nameType(type)}`, at: expression.id };
   } catch (error) {
     if (error instanceof Fault) return error.found;
@@ -94,6 +102,9 @@ function typeOf(checker: Checker, expression: Expression, scope: Scope, depth: n
       return typeOfName(checker, exprKind.value.name, scope, id);
     case 'selectExpr': {
       const { operand, field, testOnly } = exprKind.value;
+      if (operand?.exprKind.case === 'identExpr') {
+        checker.fields.push({ variable: operand.exprKind.value.name, field });
+      }
       const type = fieldOf(of(operand), field, id);
       return testOnly ? BOOL : type;
     }

@@ -1,7 +1,7 @@
 import { RE2JS } from '@bufbuild/re2';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { checkCondition } from './check-condition.ts';
-import { bindCondition } from './condition-values.ts';
+import { checkCondition, type VariableField } from './check-condition.ts';
+import { bindCondition, type ConditionBindings } from './condition-values.ts';
 import type { ScreenedRequest } from './request.ts';
 
 /** A `when` of the file, ready to be asked. */
@@ -10,6 +10,8 @@ export interface Condition {
   /** False when its answer rests on the token alone, so that it can be remembered with the token. */
   readonly asksRequest: boolean;
   readonly evaluate: (token: VerifiedToken, request: ScreenedRequest) => ConditionAnswer;
+  /** The values it looks at, by name, for whoever may see them. */
+  readonly show: (token: VerifiedToken, request: ScreenedRequest) => Readonly<Record<string, unknown>>;
 }
 
 /** `broken`: it could not be evaluated, for example because a claim is missing. Only `true` allows. */
@@ -78,11 +80,12 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
         detail: value instanceof Error ? value.message : 'it is neither true nor false',
       };
     };
-    const { speaksOf } = checked;
+    const { speaksOf, fields } = checked;
     const condition: Condition = {
       source,
       asksRequest: speaksOf.has('request') || speaksOf.has('params'),
       evaluate: (token, request) => answer({ ...bindCondition(speaksOf, token, request) }),
+      show: (token, request) => showFields(fields, bindCondition(speaksOf, token, request)),
     };
     return speaksOf.size > 0 ? { condition } : { condition, problem: describeConstant(answer({})) };
   };
@@ -95,6 +98,25 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
       return known;
     },
   };
+}
+
+function showFields(
+  fields: readonly VariableField[],
+  bindings: ConditionBindings,
+): Readonly<Record<string, unknown>> {
+  const shown: Record<string, unknown> = {};
+  for (const { variable, field } of fields) {
+    const values = bindings[variable as keyof ConditionBindings];
+    if (values !== undefined) shown[`${variable}.${field}`] = toPlain(values.get(field)) ?? null;
+  }
+  return shown;
+}
+
+function toPlain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(toPlain);
+  if (!(value instanceof Map)) return value;
+  return Object.fromEntries([...value].map(([name, member]) => [name, toPlain(member)]));
 }
 
 /** Patterns are mostly written out, so a few are kept; RE2 takes linear time whatever they are. */

@@ -76,7 +76,7 @@ interface Matched extends ScreenedRequest {
 export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decision | Promise<Decision> {
   if (request.method === 'CONNECT') {
     return refused(
-      undefined,
+      'method',
       refuse('method_not_allowed', 'CONNECT is never forwarded', { allow: [] }),
       trace,
     );
@@ -238,8 +238,9 @@ function decidePreflight(route: Route, outcome: Preflight | Refusal, trace: Trac
   return { route, outcome };
 }
 
-function refused(step: string | undefined, outcome: Refusal, trace: Trace | undefined): Decision {
-  if (step !== undefined) trace?.add({ step, ok: false, got: outcome.reason });
+function refused(step: string, outcome: Refusal, trace: Trace | undefined): Decision {
+  const expected = outcome.allow === undefined ? {} : { expected: outcome.allow.join(', ') };
+  trace?.add({ step, ok: false, ...expected, got: outcome.reason });
   return { route: undefined, outcome };
 }
 

@@ -45,6 +45,30 @@ export function judgeTimes(lifetime: Lifetime, nowMs: number, issuer: string): R
   return refuse('token_too_old', '`iat` is older than `maxTokenAge`', { issuer });
 }
 
+/** Where in its span a token stands, as `explain` puts it: spans of time, no dates. */
+export function describeLifetime(
+  { acceptedFromMs, expiresMs, tooOldFromMs }: Lifetime,
+  nowMs: number,
+): string {
+  if (nowMs >= expiresMs) return `expired ${describeSpan(nowMs - expiresMs)} ago`;
+  if (nowMs < acceptedFromMs) return `valid in ${describeSpan(acceptedFromMs - nowMs)}`;
+  if (nowMs >= tooOldFromMs) return `too old for ${describeSpan(nowMs - tooOldFromMs)}`;
+  return `valid for another ${describeSpan(Math.min(expiresMs, tooOldFromMs) - nowMs)}`;
+}
+
+const SPANS = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1000],
+] as const;
+
+function describeSpan(ms: number): string {
+  const [name, unit] = SPANS.find(([, length]) => ms >= length) ?? ['second', 1000];
+  const count = Math.floor(ms / unit);
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
+}
+
 /** The end of the year 9999. Later dates are milliseconds taken for seconds: tokens that would live for ever. */
 const LAST_SECOND = 253_402_300_799;
 

@@ -6,7 +6,7 @@ import { indexIssuers } from './issuer-index.ts';
 import { judgeBody } from './judge-body.ts';
 import { judgeHead } from './judge-head.ts';
 import { type Inquiry, judgeSignature } from './judge-signature.ts';
-import { judgeTimes } from './judge-times.ts';
+import { describeLifetime, judgeTimes } from './judge-times.ts';
 import type { KeyStatus, KeyStore } from './key-store.ts';
 import { createKeyStorePool, type KeyStorePool } from './key-store-pool.ts';
 import { parseToken } from './parse-token.ts';
@@ -110,7 +110,13 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
     const holding = judgeBody(token, issuer, trace);
     if (isRefusal(holding)) return reject(holding);
     const untimely = judgeTimes(holding.lifetime, clock(), issuer.name);
-    trace?.add({ step: 'times', ok: untimely === undefined, ...(untimely && { note: untimely.reason }) });
+    trace?.add({
+      step: 'times',
+      ok: untimely === undefined,
+      expected: 'a moment in which the token is valid, tolerance included',
+      got: describeLifetime(holding.lifetime, clock()),
+      ...(untimely && { note: untimely.reason }),
+    });
     if (untimely?.code === 'token_not_yet_valid') return untimely;
     if (untimely !== undefined) return reject(untimely, holding.token.rejectedFromMs);
     if (name !== undefined) {

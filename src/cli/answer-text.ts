@@ -1,0 +1,59 @@
+import { isRefusal, REFUSALS } from '../core/refusals.ts';
+import type { Step } from '../core/trace.ts';
+import type { Permit } from '../pipeline/decide.ts';
+import type { Paint } from './paint.ts';
+import type { Answer } from './question.ts';
+import { REMEDIES } from './remedies.ts';
+
+/** Writes an answer for people: one line a step, what was expected and got where it failed, and what would have to change. */
+export function describeAnswer(answer: Answer, paint: Paint): readonly string[] {
+  const { request, steps, decision } = answer;
+  const width = Math.max(...steps.map(({ step }) => step.length));
+  return [
+    `${request.method} ${request.rawTarget}`,
+    '',
+    ...steps.flatMap((step) => describeStep(step, width, paint)),
+    '',
+    ...describeOutcome(decision.outcome, decision.route?.name, paint),
+  ];
+}
+
+function describeStep(
+  { step, ok, expected, got, note }: Step,
+  width: number,
+  paint: Paint,
+): readonly string[] {
+  const head = `  ${ok ? paint.green('ok  ') : paint.red('FAIL')}  ${step.padEnd(width)}`;
+  if (ok) return [got === undefined ? head.trimEnd() : `${head}  ${got}`];
+  const rows = [
+    ...(expected === undefined ? [] : [`expected: ${expected}`]),
+    ...(got === undefined ? [] : [`got:      ${got}`]),
+    ...(note === undefined || note === got ? [] : [`because:  ${note}`]),
+  ];
+  const [first = '', ...more] = rows;
+  return [`${head}  ${first}`.trimEnd(), ...more.map((row) => `        ${' '.repeat(width)}  ${row}`)];
+}
+
+function describeOutcome(
+  outcome: Answer['decision']['outcome'],
+  route: string | undefined,
+  paint: Paint,
+): readonly string[] {
+  const where = route === undefined ? '' : ` by route ${route}`;
+  if (!isRefusal(outcome)) {
+    if ('preflight' in outcome) return [paint.green(`Allowed${where}: answered as a preflight`)];
+    return [paint.green(`Allowed${where}`), ...describeReport(outcome)];
+  }
+  const { status, title } = REFUSALS[outcome.code];
+  const remedy = REMEDIES[outcome.code];
+  return [
+    paint.red(`Refused${where}: ${status} ${outcome.code}: ${title}`),
+    `  ${outcome.reason}`,
+    ...(remedy === undefined ? [] : [`  To change this: ${remedy}`]),
+  ];
+}
+
+function describeReport({ wouldRefuse }: Permit): readonly string[] {
+  if (wouldRefuse === undefined) return [];
+  return [`  only because it reports: it would be refused with ${wouldRefuse.code}: ${wouldRefuse.reason}`];
+}

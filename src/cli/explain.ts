@@ -1,0 +1,186 @@
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/read-file.ts';
+import type { Config } from '../config/schema.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { isRefusal, REFUSALS, type RefusalRow } from '../core/refusals.ts';
+import { compileIssuers } from '../tokens/compile-issuers.ts';
+import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import { judgeKeys } from '../tokens/key-set.ts';
+import { describeAnswer } from './answer-text.ts';
+import type { CommandIo } from './io.ts';
+import { compileOfflineGate } from './offline-gate.ts';
+import { painter } from './paint.ts';
+import { type Answer, askGate, type Question } from './question.ts';
+
+export interface ExplainOptions {
+  readonly file: string;
+  readonly question: Question;
+  /** Where the token is; `-` reads standard input. Goes before the token of the question. */
+  readonly tokenFile?: string | undefined;
+  /** A saved key set in place of those that the issuers publish. */
+  readonly jwksFile?: string | undefined;
+  /** Milliseconds since the epoch; now when undefined. */
+  readonly atMs?: number | undefined;
+  readonly showClaims?: boolean;
+  readonly format?: 'text' | 'json';
+}
+
+const EXIT_ALLOWED = 0;
+const EXIT_UNDECIDED = 1;
+const EXIT_REFUSED = 3;
+
+const MAX_FILE_BYTES = 1024 ** 2;
+
+/** Something outside the gate that keeps it from deciding; the message is for the person who asked. */
+class Undecidable extends Error {}
+
+/** `sealgate explain`: walks one request through the gate of the file and prints each step. Gives the exit code. */
+export async function runExplain(options: ExplainOptions, io: CommandIo): Promise<number> {
+  try {
+    const config = loadValid(options.file, io);
+    const question = { ...options.question, token: await readToken(options, io) };
+    const answer = await explain(options, { config: config.config, loaded: config, question, env: io.env });
+    if (options.format === 'json') io.stdout.write(`${JSON.stringify(toJson(answer, options), null, 2)}\n`);
+    else
+      io.stdout.write(
+        `${[...describeAnswer(answer, painter(io)), ...describeIdentity(answer, options)].join('\n')}\n`,
+      );
+    if (answer.code === 'keys_unavailable') return EXIT_UNDECIDED;
+    return answer.code === 'allow' ? EXIT_ALLOWED : EXIT_REFUSED;
+  } catch (error) {
+    if (!(error instanceof Undecidable)) throw error;
+    io.stderr.write(`${error.message}\n`);
+    return EXIT_UNDECIDED;
+  }
+}
+
+interface Explained {
+  readonly config: Config;
+  readonly loaded: LoadedConfig;
+  readonly question: Question;
+  readonly env: CommandIo['env'];
+}
+
+/** Keys are fetched only from the issuer of the token, and only when the decision comes to need them. */
+async function explain(
+  options: ExplainOptions,
+  { config, loaded, question, env }: Explained,
+): Promise<Answer> {
+  const compiled = compileIssuers(config, { resolvePath: loaded.resolvePath });
+  assertNoErrors(loaded.report(compiled.problems));
+  const { jwksFile, atMs, showClaims = false } = options;
+  const issuers = jwksFile === undefined ? compiled.issuers : withSavedKeys(compiled.issuers, jwksFile);
+  const clock: Clock = atMs === undefined ? systemClock : () => atMs;
+  const { gate, verifier } = await compileOfflineGate({ config, issuers, clock, env });
+  try {
+    const first = await askGate(gate, question, { config, showClaims });
+    const { outcome } = first.decision;
+    if (!isRefusal(outcome) || outcome.code !== 'keys_unavailable') return first;
+    await verifier.refresh(outcome.issuer);
+    return await askGate(gate, question, { config, showClaims });
+  } finally {
+    verifier.close();
+  }
+}
+
+function loadValid(file: string, io: CommandIo): LoadedConfig & { readonly config: Config } {
+  const loaded = loadConfig({ file, env: io.env });
+  if (loaded.config !== undefined) return { ...loaded, config: loaded.config };
+  assertNoErrors(loaded.problems);
+  throw new Undecidable(`${file}: not valid`);
+}
+
+function assertNoErrors(problems: LoadedConfig['problems']): void {
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new Undecidable(errors.map(formatProblem).join('\n'));
+}
+
+/** People paste tokens with line breaks around them, and with the scheme before them. */
+async function readToken(
+  { question, tokenFile }: ExplainOptions,
+  io: CommandIo,
+): Promise<string | undefined> {
+  const given = tokenFile === undefined ? question.token : readText(tokenFile);
+  const text = given === '-' ? await io.readStdin?.() : given;
+  return text?.trim().replace(/^Bearer +/i, '');
+}
+
+function withSavedKeys(issuers: readonly CompiledIssuer[], path: string): readonly CompiledIssuer[] {
+  const members = readMembers(path);
+  return issuers.map((issuer) => ({
+    ...issuer,
+    source: { kind: 'static', judged: judgeKeys(members, issuer.algorithms) },
+  }));
+}
+
+function readMembers(path: string): readonly unknown[] {
+  try {
+    const { keys } = JSON.parse(readText(path)) as { keys?: unknown };
+    if (Array.isArray(keys)) return keys;
+  } catch (error) {
+    if (error instanceof Undecidable) throw error;
+  }
+  throw new Undecidable(`${path}: not a key set: expected a JSON object with a list \`keys\``);
+}
+
+function readText(path: string): string {
+  try {
+    const text = decodeUtf8(readFileBounded(path, MAX_FILE_BYTES));
+    if (text !== undefined) return text;
+  } catch (error) {
+    throw new Undecidable(`cannot read ${path}: ${whyUnreadable(error)}`);
+  }
+  throw new Undecidable(`cannot read ${path}: it is not valid UTF-8`);
+}
+
+/** Every key is always there; null where there is nothing to say. */
+function toJson({ decision, steps, code }: Answer, { showClaims = false }: ExplainOptions): unknown {
+  const { route, outcome } = decision;
+  const refusal = isRefusal(outcome) ? outcome : undefined;
+  const row: RefusalRow | undefined = refusal && REFUSALS[refusal.code];
+  const permit = isRefusal(outcome) || 'preflight' in outcome ? undefined : outcome;
+  return {
+    decision: refusal === undefined ? 'allow' : 'refuse',
+    code,
+    status: row?.status ?? null,
+    route: route?.name ?? null,
+    issuer: refusal?.issuer ?? permit?.token?.issuer ?? null,
+    steps: steps.map(({ step, ok, expected = null, got = null, note = null }) => ({
+      step,
+      ok,
+      expected,
+      got,
+      note,
+    })),
+    identity: permit === undefined ? null : identityOf(permit.identity, showClaims),
+  };
+}
+
+const HIDDEN = '(hidden)';
+
+/** Header → value, or its values where it is sent several times; hidden unless asked for. */
+function identityOf(
+  pairs: readonly string[],
+  showClaims: boolean,
+): Readonly<Record<string, string | string[]>> {
+  const fields: Record<string, string | string[]> = {};
+  for (let at = 0; at < pairs.length; at += 2) {
+    const name = pairs[at] as string;
+    const value = showClaims ? (pairs[at + 1] as string) : HIDDEN;
+    const before = fields[name];
+    fields[name] = before === undefined ? value : [before, value].flat();
+  }
+  return fields;
+}
+
+function describeIdentity({ decision }: Answer, { showClaims = false }: ExplainOptions): readonly string[] {
+  const { outcome, route } = decision;
+  if (isRefusal(outcome) || 'preflight' in outcome || route === undefined) return [];
+  const fields = Object.entries(identityOf(outcome.identity, showClaims));
+  if (fields.length === 0) return [`  ${route.config.upstream} is told nothing about the caller`];
+  return [
+    `  ${route.config.upstream} is told:`,
+    ...fields.flatMap(([name, values]) => [values].flat().map((value) => `    ${name}: ${value}`)),
+  ];
+}

@@ -1,0 +1,59 @@
+import type { Config } from '../config/schema.ts';
+import { isRefusal } from '../core/refusals.ts';
+import type { Step } from '../core/trace.ts';
+import { type Decision, decide, type Gate } from '../pipeline/decide.ts';
+import type { RequestFacts } from '../pipeline/request.ts';
+
+/** A request that nobody sends. */
+export interface Question {
+  readonly method: string;
+  /** A path with its query, or a URL, whose host then counts. Taken as it is: nothing is normalized. */
+  readonly target: string;
+  /** Goes before the host of a URL. */
+  readonly host?: string | undefined;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  readonly token?: string | undefined;
+}
+
+/** What the gate makes of it, step by step. */
+export interface Answer {
+  readonly request: RequestFacts;
+  readonly decision: Decision;
+  readonly steps: readonly Step[];
+  /** `allow`, or the code of the refusal. */
+  readonly code: string;
+}
+
+/** Asks the gate as a client from loopback would. */
+export async function askGate(
+  gate: Gate,
+  question: Question,
+  { config, showClaims }: { readonly config: Config; readonly showClaims: boolean },
+): Promise<Answer> {
+  const request = toRequest(question, config);
+  const steps: Step[] = [];
+  const decision = await decide(gate, request, { showClaims, add: (step) => void steps.push(step) });
+  const { outcome } = decision;
+  return { request, decision, steps, code: isRefusal(outcome) ? outcome.code : 'allow' };
+}
+
+function toRequest(question: Question, { listen }: Config): RequestFacts {
+  const url = /^https?:\/\/([^/?#]*)(.*)$/i.exec(question.target);
+  const publicHost = listen.publicUrl === undefined ? 'localhost' : new URL(listen.publicUrl).host;
+  const rest = question.headers ?? [];
+  const host = question.host ?? url?.[1] ?? publicHost;
+  const names = rest.map(([name]) => name.toLowerCase());
+  const token = question.token;
+  return {
+    method: question.method,
+    rawTarget: url === null ? question.target : url[2] || '/',
+    rawHeaders: [
+      ...(names.includes('host') && question.host === undefined ? [] : ['host', host]),
+      ...rest.flat(),
+      ...(token === undefined ? [] : ['authorization', `Bearer ${token}`]),
+    ],
+    httpVersion: '1.1',
+    clientAddress: '127.0.0.1',
+    isUpgrade: names.includes('upgrade'),
+  };
+}

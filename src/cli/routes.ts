@@ -1,0 +1,70 @@
+import { loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { systemClock } from '../core/clock.ts';
+import { describeAccess } from '../pipeline/authorize.ts';
+import { listInMatchingOrder } from '../pipeline/match-route.ts';
+import type { Route } from '../pipeline/route.ts';
+import { compileIssuers } from '../tokens/compile-issuers.ts';
+import type { CommandIo } from './io.ts';
+import { compileOfflineGate } from './offline-gate.ts';
+
+export interface RoutesOptions {
+  readonly file: string;
+  readonly format?: 'text' | 'json';
+}
+
+/** `sealgate routes`: the routes in the order in which they are tried. Gives the exit code. */
+export async function runRoutes({ file, format }: RoutesOptions, io: CommandIo): Promise<number> {
+  const loaded = loadConfig({ file, env: io.env });
+  const { config } = loaded;
+  if (config === undefined) {
+    const errors = loaded.problems.filter(({ severity }) => severity === 'error');
+    io.stderr.write(`${errors.map(formatProblem).join('\n')}\n`);
+    return 1;
+  }
+  const { issuers } = compileIssuers(config, { resolvePath: loaded.resolvePath });
+  const { gate, verifier } = await compileOfflineGate({ config, issuers, clock: systemClock, env: io.env });
+  verifier.close();
+  const rows = listInMatchingOrder(gate.table).map(describeRoute);
+  io.stdout.write(format === 'json' ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n`);
+  return 0;
+}
+
+type Row = Readonly<Record<(typeof COLUMNS)[number], string | null>> & {
+  readonly methods: readonly string[] | null;
+};
+
+const COLUMNS = ['host', 'path', 'upstream', 'access', 'name'] as const;
+
+/** `path` tells an exact route from one with everything below it: `/status` and `/orders/…`. */
+function describeRoute(route: Route): Row {
+  const { host, methods, path, exact, upstream } = route.config;
+  return {
+    name: route.name,
+    host: host ?? null,
+    methods: methods ?? null,
+    path: exact ? path : `${path.replace(/\/$/, '')}/…`,
+    upstream,
+    access: `${describeAccess(route.access)}${route.reportsOnly ? ' (reports only)' : ''}`,
+  };
+}
+
+const HEADINGS = ['HOST', 'METHODS', 'PATH', 'UPSTREAM', 'ACCESS', 'ROUTE'];
+
+function table(rows: readonly Row[]): string {
+  const cells = rows.map(({ name, host, methods, path, upstream, access }) =>
+    [host ?? '*', methods?.join(',') ?? '*', path, upstream, access, name].map(String),
+  );
+  const lines = [HEADINGS, ...cells];
+  const widths = HEADINGS.map((_, column) =>
+    Math.max(...lines.map((line) => (line[column] as string).length)),
+  );
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] as number))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,202 @@
+import t from 'tap';
+import { folderWith, sealgate } from '../support/cli.ts';
+import { createKeyServer } from '../support/key-server.ts';
+import { mint, signingKey } from '../support/mint.ts';
+import { inPlace } from '../support/verifier.ts';
+
+const KEY = signingKey('ES256');
+const NOW = Date.parse('2026-01-31T12:00:00Z') / 1000;
+const AT = ['--at', '2026-01-31T12:00:00Z'];
+const SECRET = 'S3CR3T';
+
+const FILE = `
+listen: { publicUrl: https://api.example.com }
+issuers:
+  corp: { issuer: https://corp.example, jwksUri: https://corp.example/keys, audiences: [api] }
+routes:
+  - { name: open, path: /open, upstream: http://127.0.0.1:1, access: public }
+  - { name: read, path: /orders, methods: [GET], upstream: http://127.0.0.1:1, access: { scopes: [orders:read] } }
+  - { name: own, path: /users/:id, upstream: http://127.0.0.1:1, access: { when: claims.sub == params.id } }
+  - { name: tenant, path: /tenant, upstream: http://127.0.0.1:1, access: { claims: { tenant: acme } } }
+`;
+
+const claims = {
+  iss: 'https://corp.example',
+  aud: 'api',
+  sub: SECRET,
+  iat: NOW - 60,
+  exp: NOW + 300,
+  scope: 'orders:read',
+};
+
+const path = await folderWith({ 'gw.yaml': FILE, 'keys.json': JSON.stringify(inPlace(KEY)) }, t);
+const offline = ['-c', path('gw.yaml'), '--jwks', path('keys.json'), ...AT];
+
+async function explain(...words: string[]) {
+  const { code, stdout, stderr } = await sealgate(['explain', ...offline, '--format', 'json', ...words]);
+  return { exit: code, stderr, ...(stdout === '' ? {} : JSON.parse(stdout)) };
+}
+
+const tokenWith = (changes: Record<string, unknown> = {}) => mint(KEY, { ...claims, ...changes });
+
+t.test('says what the gate would say, with the exit code of the verdict', async (t) => {
+  const table: [string[], number, Record<string, unknown>][] = [
+    [
+      ['/orders/7', '--token', tokenWith()],
+      0,
+      { decision: 'allow', code: 'allow', status: null, route: 'read', issuer: 'corp' },
+    ],
+    [['/open'], 0, { decision: 'allow', route: 'open', issuer: null, identity: {} }],
+    [
+      ['/orders/7'],
+      3,
+      { decision: 'refuse', code: 'token_missing', status: 401, route: 'read', identity: null },
+    ],
+    [
+      ['/orders', '--token', tokenWith({ scope: 'x' })],
+      3,
+      { code: 'insufficient_scope', status: 403, issuer: 'corp' },
+    ],
+    [['/orders', '--token', tokenWith({ exp: NOW - 3600 })], 3, { code: 'token_expired', issuer: 'corp' }],
+    [['/orders', '--token', tokenWith({ iss: 'https://corp.example/' })], 3, { code: 'issuer_unknown' }],
+    [['/orders', '--token', tokenWith({ aud: 'other' })], 3, { code: 'audience_mismatch' }],
+    [['/orders', '--token', `${tokenWith().slice(0, -8)}AAAAAAAA`], 3, { code: 'signature_invalid' }],
+    [['/orders', '--token', 'opaque'], 3, { code: 'token_malformed' }],
+    [
+      ['/orders', '--method', 'POST', '--token', tokenWith()],
+      3,
+      { code: 'method_not_allowed', status: 405, route: null },
+    ],
+    [['/nowhere'], 3, { code: 'route_unknown', status: 404 }],
+    [['//orders'], 3, { code: 'ambiguous_path', status: 400 }],
+    [['/open', '--host', 'a@b'], 3, { code: 'bad_request' }],
+    [['https://other.example/open?x=1'], 0, { route: 'open' }],
+    [[`/users/${SECRET}`, '--token', tokenWith()], 0, { route: 'own' }],
+    [['/users/8', '--token', tokenWith()], 3, { code: 'condition_failed' }],
+    [['/tenant', '--token', tokenWith({ tenant: 'other' })], 3, { code: 'claim_mismatch' }],
+    [
+      ['/orders', '--header', 'Authorization: Bearer a', '--token', tokenWith()],
+      3,
+      { code: 'multiple_tokens' },
+    ],
+    [
+      ['/open', '--header', 'authorization: Bearer a', '--header', 'Authorization: Bearer b'],
+      3,
+      { code: 'multiple_tokens' },
+    ],
+  ];
+  for (const [words, exit, expected] of table) {
+    const answer = await explain(...words);
+    t.match({ ...answer, exit: answer.exit }, { exit, ...expected }, words.join(' ').slice(0, 90));
+    t.equal(answer.steps.at(-1).ok, exit === 0, 'the last step is the verdict');
+    for (const step of answer.steps)
+      t.strictSame(Object.keys(step), ['step', 'ok', 'expected', 'got', 'note']);
+  }
+});
+
+t.test('claim values are hidden unless asked for', async (t) => {
+  const token = tokenWith({ scope: `${SECRET}:x`, tenant: SECRET, roles: [SECRET] });
+  for (const target of ['/orders', '/users/8', '/tenant', '/open']) {
+    for (const format of ['text', 'json']) {
+      const words = ['explain', ...offline, '--format', format, '--token', token, target];
+      const { stdout } = await sealgate(words);
+      t.notMatch(stdout, SECRET, `${target} ${format}`);
+      t.notMatch(stdout, token.split('.')[1] as string);
+    }
+  }
+  const shown = await explain('/orders', '--token', tokenWith(), '--show-claims');
+  t.strictSame(shown.identity, {
+    'x-user-id': SECRET,
+    'x-user-issuer': 'https://corp.example',
+    'x-user-scopes': 'orders:read',
+  });
+  t.strictSame(
+    Object.values((await explain('/orders', '--token', tokenWith())).identity),
+    Array(3).fill('(hidden)'),
+  );
+  const condition = await explain('/users/8', '--token', tokenWith(), '--show-claims');
+  t.match(condition.steps.at(-1).got, `{"claims.sub":"${SECRET}","params.id":"8"}`);
+});
+
+t.test('the token comes from the line, a file or standard input, as people paste it', async (t) => {
+  const more = await folderWith({ token: `\n  Bearer ${tokenWith()}\r\n` }, t);
+  t.match(await explain('/orders', '--token-file', more('token')), { exit: 0 });
+  t.match(await explain('/orders', '--token', `bearer  ${tokenWith()}`), { exit: 0 });
+  const { code } = await sealgate(['explain', ...offline, '--token', '-', '/orders'], `${tokenWith()}\n`);
+  t.equal(code, 0);
+});
+
+t.test('a pasted expired token explains itself on one screen', async (t) => {
+  const token = tokenWith({ exp: NOW - 3 * 3600 });
+  const { code, stdout } = await sealgate(['explain', ...offline, '--token', token, '/orders']);
+  t.equal(code, 3);
+  t.match(stdout, /FAIL {2}times .*\n.*got: {6}expired 2 hours ago/);
+  t.match(stdout, /Refused by route read: 401 token_expired/);
+  t.match(stdout, /To change this: get a fresh token/);
+  t.ok(stdout.split('\n').length <= 24);
+});
+
+t.test('what keeps the gate from deciding is said, with exit code 1', async (t) => {
+  const files = await folderWith(
+    { 'bad.yaml': 'routes: []\n', 'nokeys.json': '{}', 'nojson.json': 'x', 'empty.json': '{"keys":[]}' },
+    t,
+  );
+  const table: [string[], RegExp][] = [
+    [['-c', files('missing.yaml'), '/'], /missing\.yaml:1:1: error: cannot read/],
+    [['-c', files('bad.yaml'), '/'], /bad\.yaml:1:9: error/],
+    [
+      ['-c', path('gw.yaml'), '--jwks', files('nokeys.json'), '/orders', '--token', tokenWith()],
+      /not a key set/,
+    ],
+    [['-c', path('gw.yaml'), '--jwks', files('nojson.json'), '/orders'], /not a key set/],
+    [['-c', path('gw.yaml'), '--jwks', files('none.json'), '/orders'], /cannot read/],
+    [['-c', path('gw.yaml'), '--token-file', files('none'), '/orders'], /cannot read/],
+  ];
+  for (const [words, message] of table) {
+    const { code, stdout, stderr } = await sealgate(['explain', ...words]);
+    t.equal(code, 1, words.join(' ').slice(0, 80));
+    t.match(stderr, message);
+    t.equal(stdout, '');
+  }
+  t.match(await explain('/orders', '--jwks', files('empty.json'), '--token', tokenWith()), {
+    exit: 3,
+    code: 'key_unknown',
+  });
+});
+
+t.test('words that do not fit are answered with the usage', async (t) => {
+  for (const words of [
+    [],
+    ['/a', '--at', 'soon'],
+    ['/a', '--header', 'nocolon'],
+    ['/a', '--token', 'a', '--token-file', 'b'],
+    ['/a', '/b'],
+  ]) {
+    const { code, stdout } = await sealgate(['explain', ...words]);
+    t.strictSame([code, stdout], [2, ''], words.join(' '));
+  }
+});
+
+t.test('keys are fetched from the issuer of the token alone, and only when they are needed', async (t) => {
+  const server = await createKeyServer();
+  t.teardown(() => server.close());
+  server.publish(KEY);
+  const live = await folderWith(
+    {
+      'gw.yaml': FILE.replaceAll('https://corp.example/keys', server.jwksUri).replace(
+        'routes:',
+        `  other: { issuer: https://other.example, jwksUri: "http://127.0.0.1:1/keys", audiences: [x] }\ndefaults: { issuers: [corp] }\nroutes:`,
+      ),
+    },
+    t,
+  );
+  const words = ['explain', '-c', live('gw.yaml'), ...AT];
+  t.equal((await sealgate([...words, '/open'])).code, 0);
+  t.equal(
+    (await sealgate([...words, '/orders', '--token', tokenWith({ iss: 'https://x.example' })])).code,
+    3,
+  );
+  t.equal(server.requests.length, 0);
+  t.equal((await sealgate([...words, '/orders', '--token', tokenWith()])).code, 0);
+  t.equal(server.requests.length, 1);
+});
