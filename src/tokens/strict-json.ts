@@ -118,6 +118,7 @@ function markInexact(text: string, spans: readonly number[]): string {
   return marked + text.slice(from);
 }
 
+/** In place, since a copy would cost more than all the rest: what `JSON.parse` made belongs to nobody else. */
 function harden(value: unknown, count: { names: number }): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (!Array.isArray(value)) {
@@ -125,15 +126,20 @@ function harden(value: unknown, count: { names: number }): unknown {
     if (typeof mark === 'string') return inexactNumber(mark);
     return hardenObject(value as Record<string, unknown>, count);
   }
-  for (let index = 0; index < value.length; index += 1) value[index] = harden(value[index], count);
+  for (let index = 0; index < value.length; index += 1) {
+    const member: unknown = value[index];
+    if (typeof member === 'object') value[index] = harden(member, count);
+  }
   return value;
 }
 
 function hardenObject(value: Record<string, unknown>, count: { names: number }): Record<string, unknown> {
-  const hardened: Record<string, unknown> = Object.create(null);
+  // First, so that no name, `__proto__` least of all, is anything but a name in what follows.
+  Object.setPrototypeOf(value, null);
   for (const name of Object.keys(value)) {
     count.names += 1;
-    hardened[name] = harden(value[name], count);
+    const member = value[name];
+    if (typeof member === 'object') value[name] = harden(member, count);
   }
-  return hardened;
+  return value;
 }

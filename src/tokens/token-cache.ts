@@ -51,7 +51,7 @@ export interface TokenCacheStats {
 
 /** What an entry costs beside its claims, and what the claims cost per character of the token (measured). */
 const ENTRY_BYTES = 800;
-const BYTES_PER_CHARACTER = 3.5;
+const BYTES_PER_CHARACTER = 2;
 const REJECTION_BYTES = 400;
 const REJECTED_SHARE = 1 / 16;
 

@@ -113,7 +113,7 @@ t.test('down at start, then up', async (t) => {
 });
 
 t.test('down for 23 hours: served; for 25 hours with maxStale 24h: 503; up again: served', async (t) => {
-  const { verifier, server, code, pass, time, token } = await rigOf(t, { refresh: '1h' });
+  const { verifier, server, code, pass, time, token } = await rigOf(t, { refresh: '1h', cooldown: '10m' });
   await verifier.start();
   const early = token(one);
   t.equal(codeOf(verifier.verify(early, undefined)), 'ok');
@@ -126,7 +126,7 @@ t.test('down for 23 hours: served; for 25 hours with maxStale 24h: 503; up again
   await pass(2 * HOUR);
   const expired = asRefusal(verifier.verify(token(one), undefined) as TokenOutcome);
   t.equal(expired.code, 'keys_unavailable');
-  t.ok(Number(expired.retryAfterSeconds) <= 30, 'until the next attempt');
+  t.ok(Number(expired.retryAfterSeconds) <= 600, 'until the next attempt');
   t.equal(
     codeOf(verifier.verify(early, undefined)),
     'keys_unavailable',
@@ -134,7 +134,7 @@ t.test('down for 23 hours: served; for 25 hours with maxStale 24h: 503; up again
   );
   t.equal(statusOf(verifier).state, 'expired');
   server.mode = 'good';
-  await pass(COOLDOWN);
+  await pass(600_000);
   t.equal(codeOf(verifier.verify(early, undefined)), 'ok');
   t.ok(time.nextTimer(), 'and refreshed further on');
 });
