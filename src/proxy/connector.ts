@@ -20,7 +20,7 @@ export interface EndpointTls {
 }
 
 /** The connection was not up in time: neither refused nor answered. */
-export class ConnectTimeout extends Error {
+class ConnectTimeout extends Error {
   readonly code = 'SEALGATE_CONNECT_TIMEOUT';
 }
 

@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 
 /** The client sent more than the route's `bodyLimit`. */
-export class BodyTooLarge extends Error {
+class BodyTooLarge extends Error {
   readonly code = 'SEALGATE_BODY_TOO_LARGE';
 }
 
 /** The client sent nothing for longer than `bodyIdle`. */
-export class BodyIdle extends Error {
+class BodyIdle extends Error {
   readonly code = 'SEALGATE_BODY_IDLE';
 }
 

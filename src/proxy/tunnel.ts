@@ -7,7 +7,7 @@ export interface TunnelEnd {
   readonly reason: string;
 }
 
-export const TOKEN_EXPIRED: TunnelEnd = { code: 4001, reason: 'token expired' };
+const TOKEN_EXPIRED: TunnelEnd = { code: 4001, reason: 'token expired' };
 export const GOING_AWAY: TunnelEnd = { code: 1001, reason: 'gateway is shutting down' };
 const IDLE: TunnelEnd = { code: 1001, reason: 'idle' };
 

@@ -5,7 +5,7 @@ import type { Endpoint } from './connector.ts';
 import { pathPrefix } from './forward-path.ts';
 
 /** Bytes of header fields that a backend's answer may have; more is `upstream_invalid`. */
-export const MAX_RESPONSE_HEADER_BYTES = 64 * 1024;
+const MAX_RESPONSE_HEADER_BYTES = 64 * 1024;
 
 /** One address of a backend with its connections. */
 export interface Target {

@@ -39,7 +39,7 @@ export interface EdgeOptions {
 }
 
 /** A public area, a protected one and one for readers, all on the same backend. */
-export const AREAS = [
+const AREAS = [
   { name: 'public', path: '/public', upstream: 'backend', access: 'public' },
   { name: 'protected', path: '/protected', upstream: 'backend', access: 'authenticated' },
   { name: 'admin', path: '/admin', upstream: 'backend', access: { scopes: ['admin'] } },
