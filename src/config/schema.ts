@@ -800,6 +800,10 @@ export const configSchema = z
     upstreams: z.record(name, upstream).default({}).meta({ description: 'Backends by name.' }),
     policies: z.record(name, policy).default({}).meta({ description: 'Rules by name, for several routes.' }),
     mode: mode.default('enforce'),
+    reportHeader: z.boolean().default(false).meta({
+      description:
+        'Tells clients in `X-Sealgate-Would-Refuse` with which code `mode: report` would have refused them.',
+    }),
     identity: fileIdentity
       .prefault({})
       .meta({ description: 'What backends are told about callers, for all routes.' }),

@@ -102,6 +102,7 @@ function compileRoute(
     allowedSpellings: (route.allow ?? []).reduce((bits, spelling) => bits | SPELLINGS[spelling], 0),
     access,
     reportsOnly: (route.mode ?? config.mode) === 'report',
+    tellsReports: config.reportHeader,
     tokenSources: compileTokenSources(compiler, route, access),
     identity: identity.rules,
     cors: route.cors === undefined ? undefined : compileCors(route.cors),

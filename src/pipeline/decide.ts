@@ -16,9 +16,10 @@ import { extractToken, refuseSeveralAuthorizations } from './extract-token.ts';
 import { type Firewall, type ScreenedHeaders, screenHeaders } from './firewall.ts';
 import { judgeToken } from './judge.ts';
 import { matchRoute, type RouteTable } from './match-route.ts';
+import type { PathParameters } from './path-pattern.ts';
 import { NOTHING_SPENT, type Spent, spend } from './rate-limit.ts';
 import type { RequestFacts, ScreenedRequest } from './request.ts';
-import type { PathParameters, Route } from './route.ts';
+import type { Route } from './route.ts';
 import { withholdToken } from './withhold-token.ts';
 
 declare const permitted: unique symbol;
@@ -117,7 +118,7 @@ function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): D
   const shared = cors === undefined ? [] : corsHeaders(cors, headers.origins);
   const carrying = (decision: Decision, spent: Spent): Decision => ({
     ...decision,
-    answerHeaders: [...shared, ...spent.headers],
+    answerHeaders: [...(decision.answerHeaders ?? []), ...shared, ...spent.headers],
   });
   const refusedWithin = (step: string, refusal: Refusal, spent: Spent): Decision =>
     carrying(refusedBy(route, step, refusal, trace), spent);
@@ -180,7 +181,8 @@ function decideVerified(
   trace?.add({ step: 'identity', ok: true, got: namesOf(identity) });
   const credentials = route.identity.forwardsToken ? credentialsOf(matched.headers) : NONE;
   const outcome = grant(request, { identity, credentials, token: verified, wouldRefuse: access });
-  return { route, outcome };
+  if (access === undefined || !route.tellsReports) return { route, outcome };
+  return { route, outcome, answerHeaders: ['x-sealgate-would-refuse', access.code] };
 }
 
 /** A route that takes tokens from cookies and the like sends them up only where it hands the token on. */

@@ -1,6 +1,7 @@
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { Target } from '../http/target.ts';
-import type { PathParameters, Route } from './route.ts';
+import type { PathParameters } from './path-pattern.ts';
+import type { Route } from './route.ts';
 
 /** Methods that no route accepts: they act on the connection or echo what the gateway added. */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);

@@ -13,6 +13,9 @@ interface PathParameter {
   readonly at: number;
 }
 
+/** The values of a route's path parameters, decoded once. Without a prototype. */
+export type PathParameters = Readonly<Record<string, string>>;
+
 /** Takes the path of a route apart for matching, or says what is wrong with it. */
 export function parsePathPattern(path: string): PathPattern | RoutePathProblem {
   const parsed = parseRoutePath(path);

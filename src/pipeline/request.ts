@@ -1,6 +1,6 @@
 import type { Target } from '../http/target.ts';
 import type { ScreenedHeaders } from './firewall.ts';
-import type { PathParameters } from './route.ts';
+import type { PathParameters } from './path-pattern.ts';
 
 /** What the pipeline may know of a request. Nothing here is trusted. */
 export interface RequestFacts {

@@ -24,6 +24,8 @@ export interface Route {
   readonly access: AccessRules;
   /** True where the access rules only report: what they would refuse passes. */
   readonly reportsOnly: boolean;
+  /** True where clients are told of it. */
+  readonly tellsReports: boolean;
   /** Places for the token beside Authorization. */
   readonly tokenSources: readonly TokenSource[];
   readonly identity: IdentityRules;
@@ -32,9 +34,6 @@ export interface Route {
   /** What was judged of a token before, as long as the token is the same object and the rules ask nothing of the request. */
   readonly judgements: WeakMap<VerifiedToken, Judgement>;
 }
-
-/** The values of a route's path parameters, decoded once. Without a prototype. */
-export type PathParameters = Readonly<Record<string, string>>;
 
 /** What a route makes of a verified token. */
 export interface Judgement {

@@ -17,6 +17,8 @@ export interface AccessRecord {
   readonly durationMs: number;
   readonly upstreamMs: number | undefined;
   readonly subject: string | undefined;
+  /** The code with which access rules that only report would have refused; `reason` says why. */
+  readonly wouldRefuse?: string | undefined;
 }
 
 /** What JSON may not hold unescaped, what a terminal would obey, and what may be half of a character. */
@@ -33,7 +35,7 @@ export function renderAccessLine(level: 'info' | 'error', record: AccessRecord):
     `${textField('route', record.route)},"code":${quote(record.code)}${textField('reason', record.reason)}` +
     `${textField('issuer', record.issuer)},"client":${quote(record.client)},"durationMs":${record.durationMs}` +
     (record.upstreamMs === undefined ? '' : `,"upstreamMs":${record.upstreamMs}`) +
-    `${textField('subject', record.subject)},"msg":"request"}\n`
+    `${textField('subject', record.subject)}${textField('wouldRefuse', record.wouldRefuse)},"msg":"request"}\n`
   );
 }
 

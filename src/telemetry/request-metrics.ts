@@ -16,6 +16,8 @@ export interface FinishedRequest {
   readonly status: number;
   /** `allow`, or the code of the refusal. */
   readonly code: string;
+  /** The code with which access rules that only report would have refused. */
+  readonly wouldRefuse?: string | undefined;
   readonly durationMs: number;
   readonly upstreamMs: number | undefined;
 }
@@ -54,6 +56,8 @@ const METHOD_INDEX: Readonly<Record<string, number>> = Object.assign(
 interface RouteTally {
   /** Decision code → method and status as one number → count. */
   readonly counts: Map<string, Map<number, number>>;
+  /** Code → requests that only passed because their route reports. */
+  readonly wouldRefuse: Map<string, number>;
   readonly total: DurationHistogram;
   readonly upstream: DurationHistogram;
   readonly verification: DurationHistogram;
@@ -73,6 +77,7 @@ export function createRequestMetrics(): RequestMetrics {
     if (known !== undefined) return known;
     const tally: RouteTally = {
       counts: new Map(),
+      wouldRefuse: new Map(),
       total: createDurationHistogram(REQUEST_BOUNDS_MS),
       upstream: createDurationHistogram(REQUEST_BOUNDS_MS),
       verification: createDurationHistogram(VERIFICATION_BOUNDS_MS),
@@ -91,6 +96,10 @@ export function createRequestMetrics(): RequestMetrics {
       }
       const key = (METHOD_INDEX[record.method] ?? METHOD_LABELS.length) * STATUS_SPAN + record.status;
       counts.set(key, (counts.get(key) ?? 0) + 1);
+      const { wouldRefuse } = record;
+      if (wouldRefuse !== undefined) {
+        tally.wouldRefuse.set(wouldRefuse, (tally.wouldRefuse.get(wouldRefuse) ?? 0) + 1);
+      }
       tally.total.observe(record.durationMs);
       if (record.upstreamMs !== undefined) tally.upstream.observe(record.upstreamMs);
       if (verificationMs !== undefined) tally.verification.observe(verificationMs);
@@ -115,6 +124,13 @@ function describeTallies(routes: ReadonlyMap<string, RouteTally>): Metric[] {
       'sealgate_requests_total',
       'Requests answered, by route, method, status and decision (allow, or the code of the refusal).',
       [...routes].flatMap(([route, tally]) => countSamples(route, tally)),
+    ),
+    counter(
+      'sealgate_would_refuse_total',
+      'Requests that passed only because their route reports instead of enforcing, by route and code.',
+      [...routes].flatMap(([route, { wouldRefuse }]) =>
+        [...wouldRefuse].map(([code, value]) => ({ labels: { route, code }, value })),
+      ),
     ),
     durations(
       'sealgate_request_duration_seconds',

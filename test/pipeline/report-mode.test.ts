@@ -1,6 +1,15 @@
 import t from 'tap';
 import { refuse } from '../../src/core/refusals.ts';
-import { fakeVerifier, fileWith, gateOf, permitOf, requestOf, tokenOf, verdictOf } from '../support/gate.ts';
+import {
+  decideNow,
+  fakeVerifier,
+  fileWith,
+  gateOf,
+  permitOf,
+  requestOf,
+  tokenOf,
+  verdictOf,
+} from '../support/gate.ts';
 
 const verifier = fakeVerifier({
   good: tokenOf({ sub: 's' }, { scopes: ['read'] }),
@@ -37,6 +46,28 @@ t.test('what would have been refused is told with the permit', async (t) => {
   t.match(permit('weak').wouldRefuse, { code: 'insufficient_scope', issuer: 'corp' });
   t.match(permit('weak').wouldRefuse, { code: 'insufficient_scope' }, 'remembered too');
   t.equal(permit('good').wouldRefuse, undefined);
+});
+
+t.test('clients are told only where the file says so', async (t) => {
+  for (const reportHeader of [false, true]) {
+    const cors = { origins: ['https://a.example'] };
+    const file = fileWith(
+      [
+        { path: '/a', access },
+        { path: '/b', access, cors },
+      ],
+      { mode: 'report', reportHeader },
+    );
+    const gate = await gateOf(file, verifier);
+    for (const path of ['/a', '/b']) {
+      const told = (token: string) =>
+        decideNow(gate, requestOf(`GET ${path}`, 'Authorization', `Bearer ${token}`)).answerHeaders?.includes(
+          'x-sealgate-would-refuse',
+        ) ?? false;
+      t.equal(told('weak'), reportHeader);
+      t.equal(told('good'), false);
+    }
+  }
 });
 
 t.test('the mode of a route goes before that of the file', async (t) => {
