@@ -105,7 +105,7 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
       maxStaleMs: keys.maxStale ?? KEY_DEFAULTS.maxStale,
       timeoutMs: keys.timeout ?? KEY_DEFAULTS.timeout,
       maxBytes: keys.maxBytes ?? KEY_DEFAULTS.maxBytes,
-      headers: keys.headers ?? {},
+      headers: lowerNames(keys.headers ?? {}),
       ca,
       snapshot: keys.snapshot === undefined ? undefined : tools.resolvePath(keys.snapshot),
       insecure: written.insecure ?? false,
@@ -151,6 +151,11 @@ function compileTypes(types: readonly string[] | undefined): TokenTypes {
 
 function toPath(claim: string | readonly string[]): readonly string[] {
   return typeof claim === 'string' ? [claim] : claim;
+}
+
+/** So that what the file says replaces what is sent by default, instead of standing beside it. */
+function lowerNames(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function withoutUndefined(written: IssuerConfig): Partial<IssuerConfig> {

@@ -40,12 +40,19 @@ export function compileKeySource(
     );
   }
   const url = jwksUri ?? derived.jwksUri;
-  if (url !== undefined) return { kind: 'url', url: new URL(url) };
+  if (url !== undefined) return compilePlace(new URL(url), tools);
   const issuer = derived.issuers[0];
-  if (issuer !== undefined && URL.canParse(issuer)) {
+  if (issuer !== undefined && /^https?:\/\//.test(issuer) && URL.canParse(issuer)) {
     return { kind: 'discovery', issuer, keysPath: preset?.keysPath };
   }
   tools.complain(error(['issuer'], 'the keys cannot be found through it', { hint: 'give `jwksUri`' }));
+  return undefined;
+}
+
+function compilePlace(url: URL, { complain }: CompileTools): KeySource | undefined {
+  if (url.username === '' && url.password === '') return { kind: 'url', url };
+  const hint = 'send it in `keys.headers`';
+  complain(error(['jwksUri'], 'a URL with a user or password is not asked', { hint }));
   return undefined;
 }
 

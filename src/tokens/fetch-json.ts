@@ -1,4 +1,5 @@
 import { type Dispatcher, request } from 'undici';
+import { VERSION } from '../core/version.ts';
 
 /** A JSON object that was fetched, with what its headers say of its age. */
 export interface FetchedJson {
@@ -33,6 +34,13 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
 }
 
+const HEADERS = {
+  accept: 'application/json, application/jwk-set+json',
+  'accept-encoding': 'identity',
+  // Some providers' firewalls refuse whoever does not name himself.
+  'user-agent': `sealgate/${VERSION}`,
+} as const;
+
 /**
  * Fetches one JSON object. Only status 200 counts, redirects are refused, no more than `maxBytes` are ever read.
  * @throws FetchFailure
@@ -43,7 +51,7 @@ export async function fetchJson(url: URL, options: FetchOptions): Promise<Fetche
   try {
     response = await request(url, {
       dispatcher: options.dispatcher,
-      headers: { accept: 'application/json', 'accept-encoding': 'identity', ...options.headers },
+      headers: { ...HEADERS, ...options.headers },
       signal: options.signal,
     });
   } catch (error) {
@@ -91,7 +99,8 @@ async function readText(
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    // A byte order mark may be ignored (RFC 8259 §8.1), and some servers send one.
+    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     return value as Record<string, unknown>;
   } catch {

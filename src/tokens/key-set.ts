@@ -1,4 +1,5 @@
 import { KeyObject } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { ALGORITHM_ROWS, type Algorithm } from './algorithms.ts';
 import { judgeKey, type KeyReport, type UsableKey } from './judge-key.ts';
@@ -27,6 +28,8 @@ export interface JudgedSet {
 const MAX_KEYS = 200;
 /** A token without key id is tried against so many keys at most. */
 const MAX_CANDIDATES = 16;
+
+const SLOTS_PER_TURN = 16;
 
 const NO_KEYS: readonly VerificationKey[] = [];
 
@@ -67,6 +70,8 @@ async function compileKeySet(select: JWTVerifyGetKey, judged: JudgedSet): Promis
   const table = new Map<string, readonly VerificationKey[]>();
   const ids = new Set<string>();
   for (const [slot, { alg, kid }] of slotsOf(judged.usable)) {
+    // Imports run on the main thread: a large set must not hold up requests for as long as it takes.
+    if (table.size % SLOTS_PER_TURN === SLOTS_PER_TURN - 1) await setImmediate();
     const keys: VerificationKey[] = [];
     for (const selected of await selectAll(select, alg, kid)) {
       const key = matchKey(selected, alg, kid, judged.usable);

@@ -120,6 +120,8 @@ t.test('configured headers go with every request to the issuer', async (t) => {
   const headers = { authorization: 'Bearer sa-token', 'x-team': 'a' };
   const { server, code } = await rigOf(t, () => {}, '/a', { keys: { headers } });
   t.equal(code(), 'ok');
-  for (const request of server.requests) t.match(request.headers, headers);
+  for (const request of server.requests) {
+    t.match(request.headers, { ...headers, 'user-agent': /^sealgate\//, 'accept-encoding': 'identity' });
+  }
   t.equal(server.requests.length, 2);
 });

@@ -387,5 +387,6 @@ t.test('keys in place and files are judged when the file is loaded', async (t) =
   t.match(messages({ jwks: inPlace(key), jwksUri: 'https://a.example/k' }).messages, [
     /no meaning beside `jwks`/,
   ]);
+  t.match(messages({ jwksUri: 'https://u:p@a.example/k' }).messages, [/user or password is not asked/]);
   t.match(messages({ keys: { ca: 'ca.pem' } }, { '/etc/ca.pem': 'x' }).messages, [/no PEM certificate/]);
 });
