@@ -61,7 +61,7 @@ const checkCommand: Command = {
       },
       io,
       options.online === true
-        ? [compileCheck, ...(await import('./online-check.ts')).onlineChecks(io.env)]
+        ? [compileCheck, fileTestsCheck, ...(await import('./online-check.ts')).onlineChecks(io.env)]
         : [compileCheck, fileTestsCheck],
     );
   },

@@ -30,20 +30,25 @@ export async function runRoutes({ file, format }: RoutesOptions, io: CommandIo):
   return 0;
 }
 
-type Row = Readonly<Record<(typeof COLUMNS)[number], string | null>> & {
+interface Row {
+  readonly name: string;
+  /** Null for any. */
+  readonly host: string | null;
   readonly methods: readonly string[] | null;
-};
+  readonly path: string;
+  readonly exact: boolean;
+  readonly upstream: string;
+  readonly access: string;
+}
 
-const COLUMNS = ['host', 'path', 'upstream', 'access', 'name'] as const;
-
-/** `path` tells an exact route from one with everything below it: `/status` and `/orders/…`. */
 function describeRoute(route: Route): Row {
   const { host, methods, path, exact, upstream } = route.config;
   return {
     name: route.name,
     host: host ?? null,
     methods: methods ?? null,
-    path: exact ? path : `${path.replace(/\/$/, '')}/…`,
+    path,
+    exact,
     upstream,
     access: `${describeAccess(route.access)}${route.reportsOnly ? ' (reports only)' : ''}`,
   };
@@ -52,9 +57,15 @@ function describeRoute(route: Route): Row {
 const HEADINGS = ['HOST', 'METHODS', 'PATH', 'UPSTREAM', 'ACCESS', 'ROUTE'];
 
 function table(rows: readonly Row[]): string {
-  const cells = rows.map(({ name, host, methods, path, upstream, access }) =>
-    [host ?? '*', methods?.join(',') ?? '*', path, upstream, access, name].map(String),
-  );
+  const cells = rows.map(({ name, host, methods, path, exact, upstream, access }) => [
+    host ?? '*',
+    methods?.join(',') ?? '*',
+    // `/status` is itself alone, `/orders/…` everything below it, too.
+    exact ? path : `${path.replace(/\/$/, '')}/…`,
+    upstream,
+    access,
+    name,
+  ]);
   const lines = [HEADINGS, ...cells];
   const widths = HEADINGS.map((_, column) =>
     Math.max(...lines.map((line) => (line[column] as string).length)),

@@ -1,6 +1,6 @@
 import { type IssueContext, problemsOf, withoutEchoes } from './issue-words.ts';
 import { type ConfigPath, type PathProblem, pathKey } from './problem.ts';
-import { applyRules } from './rules.ts';
+import { applyRules, applyRulesToPart } from './rules.ts';
 import { salvage } from './salvage.ts';
 import { type Config, configSchema } from './schema.ts';
 import type { Substitution } from './substitution.ts';
@@ -42,12 +42,12 @@ export function judge({ value, source, substitutions, early }: PlainConfig): Jud
   );
   const rest = salvage(value, leaves);
   if (rest === undefined) return { config, problems: schemaProblems };
-  const ruleProblems = applyRules({
+  const ruleProblems = applyRulesToPart({
     config: rest.config,
     ...inFile,
     lineOf: (path) => lineOf(rest.toFilePath(path)),
   })
     .map((problem) => ({ ...problem, path: rest.toFilePath(problem.path) }))
-    .filter(({ severity, path }) => severity === 'error' && !rest.isTouched(path));
+    .filter(({ path }) => !rest.isTouched(path));
   return { config, problems: [...schemaProblems, ...ruleProblems] };
 }

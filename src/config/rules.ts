@@ -61,3 +61,13 @@ const RULES: readonly Rule[] = [
 export function applyRules(input: RuleInput): readonly PathProblem[] {
   return RULES.flatMap((rule) => rule(input));
 }
+
+/** What is certain of a file of which only a part is valid: every error, and the warnings that one key alone causes. */
+export function applyRulesToPart(input: RuleInput): readonly PathProblem[] {
+  return RULES.flatMap((rule) => {
+    const problems = rule(input);
+    return rule === riskySettingsAreMeant
+      ? problems
+      : problems.filter(({ severity }) => severity === 'error');
+  });
+}

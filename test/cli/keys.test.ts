@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -129,4 +129,13 @@ t.test('check --online asks issuers and backends', async (t) => {
   t.match(stdout, /gateway\.yaml:2:\d+: error: .*\/keys: the answer is not a JSON object/);
   t.match(stdout, /gateway\.yaml:3:\d+: error: the backend cannot be reached: .*ECONNREFUSED/);
   t.equal((await run(['check', '-c', sick])).code, 0, 'without it nothing is asked');
+});
+
+t.test("check --online runs the file's tests, too", async (t) => {
+  const server = await serverOf(t);
+  const file = await fileOf(issuerLine('corp', server.issuer()), server.origin);
+  await appendFile(file, 'tests: [{ name: wrong, request: GET /, expect: token_missing }]\n');
+  const { code, stdout } = await run(['check', '--online', '-c', file]);
+  t.equal(code, 1);
+  t.match(stdout, /failed: test "wrong": expected token_missing, got allow/);
 });

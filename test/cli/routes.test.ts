@@ -36,9 +36,9 @@ t.test('routes are listed in the order in which they are tried', async (t) => {
   ]);
   const json = await sealgate(['routes', '-c', path('gw.yaml'), '--format', 'json']);
   t.match(JSON.parse(json.stdout), [
-    { name: 'api', methods: null },
-    { name: 'status', methods: ['GET', 'HEAD'] },
-    {},
+    { name: 'api', host: 'API.example.com', methods: null, path: '/', exact: false, upstream: 'app' },
+    { name: 'status', host: null, methods: ['GET', 'HEAD'], path: '/status', exact: true },
+    { path: '/users/:id', exact: false },
     {},
   ]);
 });

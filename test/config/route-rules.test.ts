@@ -258,6 +258,11 @@ const SETTINGS: readonly (readonly [name: string, text: string, warnings: readon
     ['2 issuer `corp` may be asked over plain http:'],
   ],
   [
+    'trust in every address',
+    fileOf([{ path: '/' }], 'listen: { trustedProxies: [10.0.0.0/8, "::/0"] }\n'),
+    ['5 every address may say whose request it brings'],
+  ],
+  [
     'an upstream nobody uses',
     fileOf([{ path: '/' }], 'upstreams: { u: { url: http://u } }\n'),
     ['5 no route leads to upstream `u`'],
@@ -283,6 +288,14 @@ for (const [name, text, warnings] of SETTINGS) {
     t.same(found(text, 'warning'), warnings);
   });
 }
+
+t.test('risky settings are named beside errors; what only the whole file can tell is not', async (t) => {
+  const text = fileOf([{ path: '/', access: 'public' }], 'upstreams: { u: { url: http://u } }\nlisen: {}\n');
+  t.same(found(text, 'error'), ['6 unknown key `lisen`']);
+  t.same(found(text, 'warning'), ['4 route `r0` is public: it needs no token']);
+  const broken = fileOf([{ path: '/', access: 'publik' }]);
+  t.same(found(broken, 'warning'), [], 'nobody said that the route is public');
+});
 
 const CORP = 'issuers:\n  corp: { issuer: https://id.example, audiences: [x] }\n';
 const ROUTE = 'routes:\n  - { name: r0, path: /, upstream: http://u, access:';

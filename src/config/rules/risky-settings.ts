@@ -18,6 +18,15 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
       : []),
   ]),
   ...anyIssuer(config.defaults.issuers, ['defaults', 'issuers']),
+  ...config.listen.trustedProxies.flatMap((range, index) =>
+    /\/0$/.test(range)
+      ? [
+          warning(['listen', 'trustedProxies', index], 'every address may say whose request it brings', {
+            hint: 'name the proxies in front; else limits by address and logs hold what clients invent',
+          }),
+        ]
+      : [],
+  ),
   ...(config.mode === 'report'
     ? [warning(['mode'], 'the whole file only reports what its access rules would refuse', REPORT_HINT)]
     : []),

@@ -4,9 +4,17 @@ import { error, type Rule } from '../rule.ts';
 
 /** Backends have addresses and nothing else in their URLs; routes name one that exists. */
 export const upstreamsAreWellFormed: Rule = ({ config, upstreamNames }) => [
-  ...Object.entries(config.upstreams).flatMap(([name, { url }]) =>
-    urlProblems(['upstreams', name, 'url'], url),
-  ),
+  ...Object.entries(config.upstreams).flatMap(([name, { url, tls }]) => [
+    ...urlProblems(['upstreams', name, 'url'], url),
+    ...(tls !== undefined && /^http:/i.test(url)
+      ? [
+          error(['upstreams', name, 'tls'], `\`${name}\` is reached without TLS`, {
+            at: 'key',
+            hint: 'make its `url` https:, or leave `tls` out',
+          }),
+        ]
+      : []),
+  ]),
   ...config.routes.flatMap(({ upstream }, index) => {
     const path = ['routes', index, 'upstream'];
     if (/^https?:/i.test(upstream)) return urlProblems(path, upstream);
