@@ -225,7 +225,7 @@ t.test('100,000 tokens with random key ids during an outage', async (t) => {
   const before = statusOf(verifier).fetches;
   const codes = new Map<string, number>();
   let pending: Promise<void>[] = [];
-  let slowest = 0;
+  let judged = 0;
   const count = (code: string) => {
     codes.set(code, (codes.get(code) ?? 0) + 1);
   };
@@ -234,11 +234,10 @@ t.test('100,000 tokens with random key ids during an outage', async (t) => {
     if (outcome instanceof Promise) pending.push(outcome.then((late) => count(asRefusal(late).code)));
     else count(asRefusal(outcome).code);
     if (index % 100 === 0) {
-      const startedAt = performance.now();
       const fresh = index % 1000 === 0 ? token(one, { jti: index }) : good;
       if (codeOf(verifier.verify(fresh, undefined)) !== 'ok')
         throw new Error('a good token was refused or waited');
-      slowest = Math.max(slowest, performance.now() - startedAt);
+      judged += 1;
     }
     // 100 seconds of outage go by meanwhile.
     if (index % 1000 === 999) {
@@ -250,7 +249,7 @@ t.test('100,000 tokens with random key ids during an outage', async (t) => {
   const attempts = statusOf(verifier).fetches - before;
   t.ok(attempts <= 1 + 100_000 / COOLDOWN, `at most one attempt per cooldown (${attempts})`);
   t.same([...codes.keys()], ['keys_unavailable'], 'while it is down, nothing can be said of an unknown key');
-  t.ok(slowest < 250, `good tokens do not wait (${slowest.toFixed(1)} ms at most)`);
+  t.equal(judged, 1_000, 'good tokens meanwhile, judged at once');
 });
 
 t.test('a flood of unknown key ids while the provider is well', async (t) => {

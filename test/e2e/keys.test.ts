@@ -1,0 +1,84 @@
+import t from 'tap';
+import { startCountingUpstream } from '../support/counting-upstream.ts';
+import { startGateway } from '../support/gateway.ts';
+import { createKeyServer } from '../support/key-server.ts';
+import { mint, type SigningKey, signingKey } from '../support/mint.ts';
+
+const one = signingKey('ES256', { kid: 'one' });
+const two = signingKey('ES256', { kid: 'two' }, 'second');
+const now = Math.floor(Date.now() / 1000);
+const claims = (iss: string) => ({ iss, aud: 'api', sub: 'u1', iat: now, exp: now + 600 });
+
+t.test('an issuer that is dead at first, comes up, rotates and dies again', async (t) => {
+  const keys = await createKeyServer();
+  const upstream = await startCountingUpstream();
+  const iss = keys.issuer('/a');
+  keys.publish(one);
+  await keys.down();
+  const gateway = await startGateway(
+    `
+issuers:
+  corp: { issuer: '${iss}', audiences: [api], keys: { cooldown: 1h } }
+upstreams: { app: { url: '${upstream.url}' } }
+routes:
+  - { name: api, path: /, upstream: app, access: authenticated }
+  - { name: open, path: /open, upstream: app, access: public }
+`,
+    { untilReady: false },
+  );
+  t.teardown(async () => {
+    await gateway.close();
+    await keys.close();
+    await upstream.close();
+  });
+  const ask = (key: SigningKey, path = '/x') =>
+    fetch(gateway.url + path, { headers: { authorization: `Bearer ${mint(key, claims(iss))}` } });
+  const refresh = () => fetch(`${gateway.adminUrl}/keys/refresh/corp`, { method: 'POST' });
+
+  const dead = await ask(one);
+  t.equal(dead.status, 503);
+  t.match(await dead.json(), { code: 'keys_unavailable' });
+  t.ok(Number(dead.headers.get('retry-after')) > 3_500);
+  t.equal((await ask(one, '/open')).status, 200, 'what needs no keys goes on');
+  const line = await gateway.waitForLine(({ code }) => code === 'keys_unavailable');
+  t.match(line, { issuer: 'corp', reason: /ECONNREFUSED/ }, 'one line says what is the matter');
+
+  await keys.up();
+  t.ok((await refresh()).ok);
+  t.equal((await ask(one)).status, 200);
+  const unknown = await ask(two);
+  t.match([unknown.status, await unknown.json()], [401, { code: 'key_unknown' }]);
+  const named = await gateway.waitForLine(({ code }) => code === 'key_unknown');
+  t.match(named.reason, /"two".*published: "one"/, 'what was looked for, and what there was');
+
+  keys.publish(two);
+  await refresh();
+  t.equal((await ask(two)).status, 200);
+  t.equal((await ask(one)).status, 401, 'the key that left is trusted no more');
+  await keys.down();
+  await refresh();
+  t.equal((await ask(two)).status, 200, 'the last good keys serve');
+  t.equal((await ask(one)).status, 503, 'what cannot be judged is not refused');
+});
+
+t.test('a provider that sends the token in a header of its own', async (t) => {
+  const keys = await createKeyServer();
+  const upstream = await startCountingUpstream();
+  keys.publish(one);
+  const gateway = await startGateway(`
+issuers:
+  iap: { preset: google-iap, audiences: [/projects/1/apps/x], jwksUri: '${keys.jwksUri}' }
+upstreams: { app: { url: '${upstream.url}' } }
+routes: [{ name: api, path: /, upstream: app, access: authenticated }]
+`);
+  t.teardown(async () => {
+    await gateway.close();
+    await keys.close();
+    await upstream.close();
+  });
+  const token = mint(one, { ...claims('https://cloud.google.com/iap'), aud: '/projects/1/apps/x' });
+  const ask = (headers: Record<string, string>) => fetch(gateway.url, { headers });
+  t.equal((await ask({ 'X-Goog-IAP-JWT-Assertion': token })).status, 200);
+  t.equal((await ask({})).status, 401);
+  t.equal((await ask({ 'x-goog-iap-jwt-assertion': token, authorization: `Bearer ${token}` })).status, 400);
+});
