@@ -11,7 +11,7 @@ import { painter } from './paint.ts';
 import { type Answer, askGate } from './question.ts';
 
 /** Runs the file's own `tests`, with tokens made for them, through the pipeline that serves. Nothing is fetched. */
-export async function runFileTests(loaded: ValidConfig): Promise<readonly TestOutcome[]> {
+async function runFileTests(loaded: ValidConfig): Promise<readonly TestOutcome[]> {
   const { config } = loaded;
   if (config.tests.length === 0) return [];
   const compiled = compileIssuers(config, { resolvePath: loaded.resolvePath });
