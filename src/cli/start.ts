@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import type { ReadFile } from '../gateway/reload.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
-import { createLogger } from '../telemetry/logger.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { type CommandInput, configFile } from './command.ts';
 import type { CommandIo } from './io.ts';
 
@@ -27,6 +27,7 @@ export async function runStart(input: CommandInput): Promise<number> {
 
   const signal = firstSignal();
   process.on('SIGHUP', () => void gateway.reload('signal'));
+  dieOfWhatNobodyCaught(log);
   try {
     await gateway.listen();
   } catch (error) {
@@ -57,6 +58,17 @@ function firstSignal(): Promise<NodeJS.Signals> {
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
+  });
+}
+
+/**
+ * An exception that nobody caught leaves the process in a state that nobody knows: it is logged, and the process ends, for
+ * whoever started it to start it anew. Rejected promises that nobody caught arrive here, too.
+ */
+function dieOfWhatNobodyCaught(log: Logger): void {
+  process.on('uncaughtException', (err, origin) => {
+    log.fatal({ err, origin }, 'uncaught exception; the process ends');
+    process.exit(EXIT_FAILED);
   });
 }
 

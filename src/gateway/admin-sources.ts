@@ -31,7 +31,7 @@ export function createAdminSources(options: AdminSourcesOptions): AdminSources {
         ready: isReady(),
         draining: isDraining(),
         workers: fleet.size(),
-        routes: describeRoutes(fleet.config()),
+        routes: describeRoutes(fleet.current()),
         reloads: reloader.reports(),
       };
       return describeStatus({ facts, report: mergeReports(await fleet.reports()), nowMs: clock() });
@@ -55,6 +55,6 @@ export function createAdminSources(options: AdminSourcesOptions): AdminSources {
       await fleet.refreshKeys(issuer);
       return fleet.issuers().filter(({ name }) => issuer === undefined || name === issuer);
     },
-    token: () => fleet.config().admin.token,
+    token: () => fleet.current().config.admin.token,
   };
 }

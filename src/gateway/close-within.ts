@@ -1,22 +1,39 @@
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 
 /** How often connections are looked for that have become idle. */
 const IDLE_CHECK_MS = 50;
+/** Time for the first request of a connection that was accepted last of all. */
+const FIRST_WORD_MS = 500;
 
 /**
  * Stops accepting and waits for what runs; breaks it off after `graceMs`. A connection that was busy when accepting ended is closed
  * as soon as it is idle, since its client may keep it for as long as it likes.
  */
-export async function closeWithin(app: FastifyInstance, graceMs: number): Promise<'clean' | 'cut'> {
+export async function closeWithin(
+  app: FastifyInstance,
+  graceMs: number,
+  connections: Iterable<Socket>,
+): Promise<'clean' | 'cut'> {
   const { server } = app;
+  const startedAtMs = performance.now();
   let outcome: 'clean' | 'cut' = 'clean';
+  const closeIdle = (): void => {
+    server.closeIdleConnections();
+    // Node counts a connection that has never said a word as busy.
+    if (performance.now() - startedAtMs < FIRST_WORD_MS) return;
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  };
   const cut = setTimeout(() => {
     outcome = 'cut';
-    server.closeAllConnections();
+    for (const socket of connections) socket.destroy();
   }, graceMs);
-  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+  const idle = setInterval(closeIdle, IDLE_CHECK_MS);
   await app.close();
   clearInterval(idle);
   clearTimeout(cut);
+  // The last exchanges are told of when their sockets have closed, which is a turn of the event loop later.
+  await setImmediate();
   return outcome;
 }

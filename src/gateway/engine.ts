@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { GatewayReport, IssuerReport } from '../admin/report.ts';
 import type { Problem } from '../config/problem.ts';
@@ -84,12 +85,10 @@ export async function createEngine({
     (request) => createListener(current.config.listen.limits, { ...serving, request }),
     serving,
   );
-  let connections = 0;
-  app.server.on('connection', (socket) => {
-    connections += 1;
-    socket.once('close', () => {
-      connections -= 1;
-    });
+  const connections = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
   });
 
   function succeed(next: Generation): void {
@@ -105,7 +104,7 @@ export async function createEngine({
   }
 
   const report = (): GatewayReport =>
-    reportGateway({ generation: current, observation, connections, nowMs: clock() });
+    reportGateway({ generation: current, observation, connections: connections.size, nowMs: clock() });
 
   const engine: Engine = {
     async listen() {
@@ -138,7 +137,7 @@ export async function createEngine({
     async end(graceMs) {
       isDraining = true;
       tunnels.drain();
-      const outcome = running === undefined ? 'clean' : await closeWithin(running, graceMs);
+      const outcome = running === undefined ? 'clean' : await closeWithin(running, graceMs, connections);
       current.verifier.close();
       await lasting.limitStore.close();
       await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));

@@ -1,9 +1,9 @@
 import type { GatewayReport, IssuerReport } from '../admin/report.ts';
 import type { Problem } from '../config/problem.ts';
-import type { Config } from '../config/schema.ts';
 import { collectProcessMetrics } from '../telemetry/exposition.ts';
 import type { Metric } from '../telemetry/metric.ts';
 import type { Engine } from './engine.ts';
+import type { Generation } from './generation.ts';
 import type { ValidFile } from './valid-file.ts';
 
 /** What serves requests, as the control of a gateway sees it: this very process, or workers. */
@@ -11,9 +11,8 @@ export interface Fleet {
   /** Opens the listener; gives its URL. */
   listen(): Promise<string>;
   apply(file: ValidFile): Promise<readonly Problem[]>;
-  config(): Config;
-  /** Absolute paths of the files that the configuration in force was made of, besides the file itself. */
-  files(): readonly string[];
+  /** The configuration in force. */
+  current(): Generation;
   issuers(): readonly IssuerReport[];
   reports(): Promise<readonly GatewayReport[]>;
   /** One list for each process. */
@@ -31,8 +30,7 @@ export function createLocalFleet(engine: Engine): Fleet {
   return {
     listen: () => engine.listen(),
     apply: (file) => engine.apply(file),
-    config: () => engine.current().config,
-    files: () => engine.current().files,
+    current: () => engine.current(),
     issuers: () => engine.issuers(),
     reports: async () => [engine.report()],
     metrics: async () => [[...engine.metrics(), ...(await collectProcessMetrics())]],

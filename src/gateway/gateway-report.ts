@@ -1,7 +1,6 @@
 import type { CacheReport, GatewayReport, IssuerReport, UpstreamReport } from '../admin/report.ts';
 import type { RouteFacts } from '../admin/status.ts';
-import { describeAccess } from '../config/describe-access.ts';
-import type { Config } from '../config/schema.ts';
+import { describeAccess } from '../pipeline/authorize.ts';
 import type { Generation } from './generation.ts';
 import type { Observation } from './observation.ts';
 
@@ -65,15 +64,15 @@ function reportCache({ verifier }: Generation): CacheReport {
 }
 
 /** The routes of the file as the status shows them. */
-export function describeRoutes(config: Config): RouteFacts[] {
-  return config.routes.map((route) => ({
-    name: route.name,
-    host: route.host ?? null,
-    path: route.exact ? `${route.path} (exact)` : route.path,
-    methods: route.methods ?? null,
-    upstream: withoutPassword(route.upstream),
-    access: describeAccess(route.access),
-    mode: 'enforce',
+export function describeRoutes({ gate }: Generation): RouteFacts[] {
+  return gate.routes.map(({ config, access, reportsOnly }) => ({
+    name: config.name,
+    host: config.host ?? null,
+    path: config.exact ? config.path : `${config.path.replace(/\/$/, '')}/…`,
+    methods: config.methods ?? null,
+    upstream: withoutPassword(config.upstream),
+    access: describeAccess(access),
+    mode: reportsOnly ? 'report' : 'enforce',
   }));
 }
 

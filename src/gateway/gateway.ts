@@ -60,7 +60,7 @@ export interface ControlOptions {
 /** Puts the controls around what serves requests: admin listener, readiness, reload and drain. */
 export function controlFleet({ fleet, path, log, clock, read }: ControlOptions): Gateway {
   const startedAtMs = clock();
-  const readiness = createReadiness({ ...fleet.config().readiness, clock });
+  const readiness = createReadiness({ ...fleet.current().config.readiness, clock });
   const isReady = (): boolean =>
     readiness.isReady(fleet.issuers().map(({ name, keys }) => ({ name, hasKeys: keys > 0 })));
   let draining: Promise<'clean' | 'cut'> | undefined;
@@ -71,11 +71,11 @@ export function controlFleet({ fleet, path, log, clock, read }: ControlOptions):
   const reloader = createReloader({
     path,
     read: read ?? refuseToRead,
-    inForce: () => fleet.config(),
-    filesInForce: () => fleet.files(),
+    inForce: () => fleet.current().config,
+    filesInForce: () => fleet.current().files,
     apply: async (file) => {
       const problems = await fleet.apply(file);
-      if (fleet.config() === file.config) adopt(file.config);
+      if (fleet.current().config === file.config) adopt(file.config);
       return problems;
     },
     onFiles: follow,
@@ -103,7 +103,7 @@ export function controlFleet({ fleet, path, log, clock, read }: ControlOptions):
     watching?.close();
     readiness.drain();
     fleet.beginDrain();
-    const { delay: delayMs, grace } = fleet.config().shutdown;
+    const { delay: delayMs, grace } = fleet.current().config.shutdown;
     log.info({ delayMs, graceMs: grace }, 'draining');
     await delay(delayMs);
     const outcome = await fleet.end(grace);
@@ -114,7 +114,7 @@ export function controlFleet({ fleet, path, log, clock, read }: ControlOptions):
 
   return {
     async listen() {
-      const { host, port } = fleet.config().admin;
+      const { host, port } = fleet.current().config.admin;
       await admin.listen({ host, port });
       try {
         const url = await fleet.listen();

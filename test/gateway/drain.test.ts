@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import t from 'tap';
+import { type CountingUpstream, startCountingUpstream } from '../support/counting-upstream.ts';
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
+
+const fileOf = (backend: string, shutdown: string) => `listen: { port: 0 }
+admin: { port: 0 }
+shutdown: ${shutdown}
+upstreams: { backend: { url: '${backend}' } }
+routes: [{ name: all, path: /, upstream: backend, access: public }]
+`;
+
+interface Stand {
+  readonly gateway: GatewayProcess;
+  readonly upstream: CountingUpstream;
+  /** Answers that wait for the test to give them. */
+  readonly answers: ServerResponse[];
+  /** Resolves once the backend has so many requests. */
+  arrived(count: number): Promise<void>;
+}
+
+async function startStand(t: Tap, shutdown: string, nodeArgs: readonly string[] = []): Promise<Stand> {
+  const answers: ServerResponse[] = [];
+  let tell = (): void => {};
+  const upstream = await startCountingUpstream((req, res) => {
+    if (req.url === '/quick') {
+      res.end('quick');
+      return;
+    }
+    answers.push(res);
+    tell();
+  });
+  t.teardown(() => upstream.close());
+  const gateway = await startGatewayProcess(t, fileOf(upstream.url, shutdown), { nodeArgs });
+  return {
+    gateway,
+    upstream,
+    answers,
+    arrived: (count) =>
+      new Promise((there) => {
+        tell = () => {
+          if (answers.length >= count) there();
+        };
+        tell();
+      }),
+  };
+}
+
+type Tap = Parameters<typeof startGatewayProcess>[0];
+
+t.test('SIGTERM: not ready at once, still accepting, every accepted request answered, exit 0', async (t) => {
+  const { gateway, answers, arrived } = await startStand(t, '{ delay: 700ms, grace: 10s }');
+  const slow = fetch(`${gateway.url}/slow`);
+  const stream = fetch(`${gateway.url}/stream`);
+  await arrived(2);
+  answers[1]?.write('first ');
+  const streamed = await stream;
+
+  gateway.child.kill('SIGTERM');
+  await gateway.line('draining');
+  t.equal((await fetch(`${gateway.adminUrl}/ready`)).status, 503, 'readiness is off first');
+  t.equal((await fetch(`${gateway.adminUrl}/live`)).status, 200);
+  const late = await fetch(`${gateway.url}/quick`);
+  t.equal(late.status, 200, 'a late request is still served');
+  t.equal(late.headers.get('connection'), 'close', 'and told to come elsewhere next time');
+
+  await new Promise((done) => setTimeout(done, 900));
+  await t.rejects(fetch(`${gateway.url}/quick`), 'after the delay nothing is accepted');
+  answers[0]?.end('slow but there');
+  answers[1]?.end('last');
+  t.equal(await (await slow).text(), 'slow but there');
+  t.equal(await text(streamed.body as never), 'first last');
+  t.same(await gateway.ended, [0, null]);
+  t.match(gateway.lines.at(-1), { msg: 'ended', outcome: 'clean' });
+  t.equal(gateway.stderr(), '');
+});
+
+t.test('an idle connection does not hold the end up', async (t) => {
+  const { gateway } = await startStand(t, '{ grace: 30s }');
+  const port = Number(new URL(gateway.url).port);
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /quick HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket, 'data');
+  const silent = connect(port, '127.0.0.1');
+  await once(silent, 'connect');
+  gateway.child.kill('SIGTERM');
+  t.same(await gateway.ended, [0, null]);
+  socket.destroy();
+  silent.destroy();
+});
+
+t.test('what does not finish within the grace is cut, and the exit code says so', async (t) => {
+  const { gateway, arrived } = await startStand(t, '{ grace: 300ms }');
+  const hanging = fetch(`${gateway.url}/hang`).then(
+    () => 'answered',
+    () => 'cut',
+  );
+  await arrived(1);
+  gateway.child.kill('SIGTERM');
+  t.same(await gateway.ended, [1, null]);
+  t.equal(await hanging, 'cut');
+  t.match(gateway.lines.at(-1), { msg: 'ended', outcome: 'cut' });
+});
+
+t.test('a second signal ends at once', async (t) => {
+  const { gateway, arrived } = await startStand(t, '{ delay: 60s, grace: 60s }');
+  void fetch(`${gateway.url}/hang`).catch(() => {});
+  await arrived(1);
+  gateway.child.kill('SIGTERM');
+  await gateway.line('draining');
+  gateway.child.kill('SIGTERM');
+  t.same(await gateway.ended, [1, null]);
+});
+
+t.test('SIGINT drains as well', async (t) => {
+  const { gateway } = await startStand(t, '{ grace: 1s }');
+  gateway.child.kill('SIGINT');
+  t.same(await gateway.ended, [0, null]);
+});
+
+for (const [name, code] of [
+  ['exception', "throw new Error('boom')"],
+  ['rejection', "Promise.reject(new Error('boom'))"],
+] as const) {
+  t.test(`an ${name} that nobody caught is logged and ends the process with 1`, async (t) => {
+    const preload = `data:text/javascript,process.on('SIGUSR2',()=>{${code}})`;
+    const { gateway } = await startStand(t, '{ grace: 1s }', [`--import=${preload}`]);
+    gateway.child.kill('SIGUSR2');
+    t.same(await gateway.ended, [1, null]);
+    t.match(gateway.lines.at(-1), { level: 'fatal', msg: /uncaught/, err: { message: 'boom' } });
+  });
+}

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Test } from 'tap';
+import { builtGateway } from './built-gateway.ts';
+
+type Line = Readonly<Record<string, unknown>> & { readonly msg: string };
+
+/** `sealgate start` as a process of its own, built from the sources. */
+export interface GatewayProcess {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly file: string;
+  readonly child: ChildProcess;
+  readonly lines: readonly Line[];
+  readonly stderr: () => string;
+  /** The first line with this message, now or later. */
+  line(msg: string): Promise<Line>;
+  /** Exit code and signal, once it has ended. */
+  readonly ended: Promise<readonly [number | null, NodeJS.Signals | null]>;
+}
+
+export interface GatewayProcessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Further words of Node, such as a module to preload. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** Starts it and waits until it listens; kills it with the test. */
+export async function startGatewayProcess(
+  t: Test,
+  text: string,
+  options: GatewayProcessOptions = {},
+): Promise<GatewayProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-process-'));
+  const file = join(folder, 'gateway.yaml');
+  writeFileSync(file, text);
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), builtGateway(), 'start', '-c', file], {
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  const lines: Line[] = [];
+  const waiting = new Set<() => void>();
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    lines.push(JSON.parse(line) as Line);
+    for (const tell of waiting) tell();
+  });
+  const line = (msg: string): Promise<Line> =>
+    new Promise((found, fail) => {
+      const tell = (): void => {
+        const hit = lines.find((candidate) => candidate.msg === msg);
+        if (hit === undefined) return;
+        waiting.delete(tell);
+        found(hit);
+      };
+      waiting.add(tell);
+      tell();
+      void ended.then(() => fail(new Error(`ended without "${msg}": ${stderr}`)));
+    });
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const { url, adminUrl } = (await line('listening')) as unknown as { url: string; adminUrl: string };
+  return { url, adminUrl, file, child, lines, stderr: () => stderr, line, ended };
+}
