@@ -120,17 +120,17 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
     t.match(await page.getByRole('alert').textContent(), /another login/);
   });
 
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await t.test(`nothing sticks out of a telephone's screen, ${colorScheme}`, async (t) => {
-      const page = await open(t, { viewport: { width: 390, height: 844 }, colorScheme });
-      await logIn(page, 'alice');
-      await press(page, 'Pretend to be somebody else');
+  await t.test("nothing sticks out of a telephone's screen, by day and by night", async (t) => {
+    const page = await open(t, { viewport: { width: 390, height: 844 }, colorScheme: 'light' });
+    await logIn(page, 'alice');
+    await press(page, 'Pretend to be somebody else');
 
-      t.equal(await page.evaluate('document.documentElement.scrollWidth'), 390);
-      const ground = await page.evaluate('getComputedStyle(document.body).backgroundColor');
-      t.equal(ground === 'rgb(18, 20, 24)', colorScheme === 'dark');
-    });
-  }
+    const ground = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+    t.equal(await page.evaluate('document.documentElement.scrollWidth'), 390);
+    t.equal(await ground(), 'rgb(244, 245, 247)');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    t.equal(await ground(), 'rgb(18, 20, 24)');
+  });
 
   t.same(troubles, [], 'the page ran without errors');
   t.same(strangers, [], 'and talked to nobody but the gateway and the provider');
