@@ -44,20 +44,19 @@ export function judgeKey(member: unknown, accepted: ReadonlySet<string>): Judged
   } catch {
     return { report: describeKey(jwk, 'broken', 'not a valid key of its type'), usable: undefined };
   }
-  const bits = keyObject.asymmetricKeyDetails?.modulusLength;
   const weakness = jwk.kty === 'RSA' ? findWeakness(keyObject) : undefined;
   if (weakness !== undefined) {
-    return { report: describeKey(jwk, 'broken', weakness, bits), usable: undefined };
+    return { report: describeKey(jwk, 'broken', weakness), usable: undefined };
   }
   const algorithms = algorithmsFor(jwk).filter((alg) => accepted.has(alg));
   if (algorithms.length === 0) {
     const reason = "its algorithm is not among the issuer's `algorithms`";
-    return { report: describeKey(jwk, 'skipped', reason, bits), usable: undefined };
+    return { report: describeKey(jwk, 'skipped', reason), usable: undefined };
   }
   const keyIssuer = typeof jwk.issuer === 'string' ? jwk.issuer : undefined;
   const fingerprint = createHash('sha256').update(JSON.stringify(publicJwk)).digest('base64url');
   return {
-    report: describeKey(jwk, 'usable', undefined, bits),
+    report: describeKey(jwk, 'usable'),
     usable: { jwk: publicJwk, algorithms, keyObject, keyIssuer, fingerprint },
   };
 }
@@ -134,22 +133,25 @@ const CURVE_BITS: Readonly<Record<string, number>> = {
   Ed25519: 256,
 };
 
-function describeKey(
-  jwk: Record<string, unknown>,
-  state: KeyReport['state'],
-  reason?: string,
-  bits?: number,
-): KeyReport {
-  const curve = textOf(jwk.crv);
+function describeKey(jwk: Record<string, unknown>, state: KeyReport['state'], reason?: string): KeyReport {
   return {
     kid: textOf(jwk.kid),
     kty: textOf(jwk.kty),
     alg: textOf(jwk.alg),
     use: textOf(jwk.use),
-    bits: bits ?? (curve === undefined ? undefined : CURVE_BITS[curve]),
+    bits: sizeOf(jwk),
     state,
     reason,
   };
+}
+
+/** In bits, as far as the members tell; also of keys that are not for us. */
+function sizeOf({ crv, n }: Record<string, unknown>): number | undefined {
+  if (typeof crv === 'string') return CURVE_BITS[crv];
+  if (typeof n !== 'string') return undefined;
+  const modulus = Buffer.from(n, 'base64url');
+  const first = modulus.findIndex((byte) => byte !== 0);
+  return first === -1 ? 0 : (modulus.length - first) * 8 - Math.clz32(modulus[first] as number) + 24;
 }
 
 function textOf(value: unknown): string | undefined {

@@ -51,7 +51,7 @@ t.test('keys lists each key with what becomes of it', async (t) => {
   t.match(stdout, /cache {2}max-age=300/);
   t.match(stdout, /clock {2}agrees with this machine's/);
   t.match(stdout, /good {4}EC {4}ES256 +sig {2}256 {3}usable\n/);
-  t.match(stdout, /enc {5}RSA {3}RSA-OAEP {2}enc {2}- {5}skipped: not for signatures \(`use`\)\n/);
+  t.match(stdout, /enc {5}RSA {3}RSA-OAEP {2}enc {2}2048 {2}skipped: not for signatures \(`use`\)\n/);
 });
 
 t.test('keys as JSON', async (t) => {
