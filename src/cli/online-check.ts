@@ -1,5 +1,6 @@
 import type { PathProblem } from '../config/problem.ts';
 import { error } from '../config/rule.ts';
+import { upstreamSchema } from '../config/schema.ts';
 import { probeUpstream } from '../proxy/probe-upstream.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import { inspectIssuer } from '../tokens/inspect-issuer.ts';
@@ -28,12 +29,12 @@ function checkIssuers(env: CommandIo['env']): ConfigCheck {
 const checkUpstreams: ConfigCheck = async ({ config, resolvePath }) => {
   const named = Object.entries(config.upstreams).map(([name, upstream]) => ({
     upstream,
-    path: ['upstreams', name, 'url'],
+    path: ['upstreams', name, upstream.url === undefined ? 'urls' : 'url'],
   }));
   const inPlace = config.routes.flatMap(({ upstream: url }, index) =>
     Object.hasOwn(config.upstreams, url)
       ? []
-      : [{ upstream: { url, timeouts: {} }, path: ['routes', index, 'upstream'] }],
+      : [{ upstream: upstreamSchema.parse({ url }), path: ['routes', index, 'upstream'] }],
   );
   const probed = await Promise.all(
     [...named, ...inPlace].map(async ({ upstream, path }) => {

@@ -9,7 +9,7 @@ const CONTRACT_KEYS: ReadonlySet<string> = new Set([
   ...at('', 'policies mode tests'),
   ...at('listen', 'tls publicUrl trustedProxies limits'),
   ...at('issuers.*', 'introspection'),
-  ...at('upstreams.*', 'urls tls health'),
+  ...at('upstreams.*', 'tls'),
   ...at('identity', 'assertion reserved'),
   ...at('routes.*', 'rateLimit cors mode tokenFrom allow'),
   ...at('routes.*.access', 'when policy'),

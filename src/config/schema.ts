@@ -317,17 +317,74 @@ const timeouts = z
     keepAlive: duration
       .optional()
       .meta({ description: 'How long an idle connection is kept.', default: '4s' }),
+    age: duration.optional().meta({
+      description: 'Longest life of a connection; the next one looks the name up again.',
+      default: '5m',
+    }),
   })
   .meta({ description: 'How long the gateway waits for the backend.' });
 
 const upstreamUrl = z.url({ protocol: /^https?$/, error: 'expected an http: or https: URL' });
 
-const upstream = z
+const health = z
   .strictObject({
-    url: upstreamUrl.meta({
+    path: z
+      .string()
+      .regex(/^\/[!"$-~]*$/, 'expected a path')
+      .meta({ description: 'What is asked for, below the path of the URL.', examples: ['/healthz'] }),
+    interval: duration
+      .refine((value) => value >= 1000, 'expected at least 1s')
+      .prefault('10s')
+      .meta({ description: 'Time between two checks of one address.' }),
+    timeout: duration.prefault('2s').meta({ description: 'Time one check may take.' }),
+  })
+  .meta({
+    description:
+      'Asks every address; one that fails twice in a row (no 2xx or 3xx) gets no requests until it is well again.',
+  });
+
+const ejection = z
+  .strictObject({
+    failures: z.int().min(1).default(3).meta({ description: 'Failures in a row.' }),
+    base: duration.prefault('10s').meta({ description: 'How long the first time; then twice as long.' }),
+    max: duration.prefault('5m').meta({ description: 'How long at most.' }),
+  })
+  .meta({
+    description:
+      'Leaves an address out for a while that cannot be connected to, or loses connections before it answers. Only with several `urls`.',
+  });
+
+export const upstreamSchema = z
+  .strictObject({
+    url: upstreamUrl.optional().meta({
       description: 'Where the backend is; a path in it is put before the forwarded path.',
       examples: ['http://orders:3000'],
     }),
+    urls: z
+      .array(upstreamUrl)
+      .min(1)
+      .optional()
+      .meta({
+        description: 'Several addresses of the same backend, instead of `url`.',
+        examples: [['http://orders-1:3000', 'http://orders-2:3000']],
+      }),
+    socket: filePath.optional().meta({
+      description: 'Unix socket through which `url` is reached; the URL still gives Host and path.',
+      examples: ['/run/orders.sock'],
+    }),
+    balance: z.enum(['roundRobin', 'leastConnections']).optional().meta({
+      description: 'Which of several `urls` gets the next request.',
+      default: 'roundRobin',
+    }),
+    connections: z.int().min(1).optional().meta({
+      description: 'Requests under way at one address; with all at the limit, more are refused with 503.',
+    }),
+    retries: z.int().min(0).max(5).default(0).meta({
+      description:
+        'Further tries of a request that no answer came to: any request that was not sent, and idempotent ones without body.',
+    }),
+    health: health.optional(),
+    ejection: ejection.optional(),
     hostHeader: z
       .enum(['upstream', 'client'])
       .default('upstream')
@@ -345,6 +402,7 @@ const upstream = z
       .optional()
       .meta({ description: 'TLS towards the backend; verification is always on.' }),
   })
+  .refine(({ url, urls }) => (url === undefined) !== (urls === undefined), 'expected either `url` or `urls`')
   .meta({ description: 'One backend.' });
 
 // ---------------------------------------------------------------- identity
@@ -797,7 +855,7 @@ export const configSchema = z
         examples: ['off', { maxBytes: '64MiB' }],
       }),
     issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
-    upstreams: z.record(name, upstream).default({}).meta({ description: 'Backends by name.' }),
+    upstreams: z.record(name, upstreamSchema).default({}).meta({ description: 'Backends by name.' }),
     policies: z.record(name, policy).default({}).meta({ description: 'Rules by name, for several routes.' }),
     mode: mode.default('enforce'),
     reportHeader: z.boolean().default(false).meta({

@@ -91,10 +91,19 @@ export async function createEngine({
     socket.once('close', () => connections.delete(socket));
   });
 
+  function watch({ upstreams }: Generation): void {
+    for (const upstream of upstreams.values()) {
+      upstream.watch((change) =>
+        log[change.healthy ? 'info' : 'warn'](change, 'the health of a backend changed'),
+      );
+    }
+  }
+
   function succeed(next: Generation): void {
     const before = current;
     upstreams.take(next.upstreams.values());
     current = next;
+    if (running !== undefined) watch(next);
     observation.requests.retainRoutes(new Set(next.config.routes.map(({ name }) => name)));
     applyLimits(app.server, next.config.listen.limits);
     before.tenure.retire(RETIREMENT_LIMIT_MS, () => {
@@ -111,6 +120,7 @@ export async function createEngine({
       const { host, port } = current.config.listen;
       const url = await app.listen({ host, port });
       running = app;
+      watch(current);
       void current.verifier.start();
       return url;
     },

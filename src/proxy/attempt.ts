@@ -56,15 +56,26 @@ export class Attempt {
     this.abort(new AnswerInvalid('an interim answer that was not asked for'));
   }
 
+  /** Whether the request ended without any byte of an answer, for want of a connection or with its loss. */
+  isLost(error: Error): boolean {
+    if (!this.begun) return true;
+    return isConnectionLoss(error) && this.#socket?.bytesRead === this.#bytesReadBefore;
+  }
+
   /**
-   * Whether to send an idempotent request without body once more: its connection had been used before and was lost
-   * before any byte of an answer, as happens when a backend closes an idle connection (contract §3.8). True once.
+   * Whether to send a lost request that is idempotent and without body once more, unasked: its connection had been
+   * used before, as happens when a backend closes an idle connection (contract §3.8). True once.
    */
-  mayRepeat(error: Error): boolean {
-    if (this.#repeated || !this.#reused || !isConnectionLoss(error)) return false;
-    if (this.#socket?.bytesRead !== this.#bytesReadBefore) return false;
+  mayRepeat(): boolean {
+    if (this.#repeated || !this.#reused) return false;
     this.#repeated = true;
-    this.#abort = undefined;
     return true;
+  }
+
+  /** Forgets the connection before the request is sent once more. */
+  restart(): void {
+    this.#abort = undefined;
+    this.#socket = undefined;
+    this.#reused = false;
   }
 }

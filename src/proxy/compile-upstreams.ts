@@ -1,10 +1,10 @@
-import { createHash, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+import { createHash } from 'node:crypto';
 import type { PathProblem } from '../config/problem.ts';
-import { type ReadFile, readFileBounded, whyUnreadable } from '../config/read-file.ts';
-import type { Config, UpstreamConfig } from '../config/schema.ts';
-import type { EndpointTls } from './connector.ts';
-import { createUpstream, type Upstream, type UpstreamTimeouts } from './upstream.ts';
+import type { ReadFile } from '../config/read-file.ts';
+import { type Config, type UpstreamConfig, upstreamSchema } from '../config/schema.ts';
+import type { Endpoint } from './connector.ts';
+import { createUpstream, type Upstream, type UpstreamAddress, type UpstreamTimeouts } from './upstream.ts';
+import { readTlsFiles, type TlsFiles, type UpstreamTls } from './upstream-tls.ts';
 
 export interface CompiledUpstreams {
   /** By what routes call them: a name of the file, or a URL in place. */
@@ -27,106 +27,85 @@ const DEFAULT_TIMEOUTS: UpstreamTimeouts = {
   responseMs: 30_000,
   idleMs: 300_000,
   keepAliveMs: 4_000,
+  ageMs: 300_000,
 };
 
-const MAX_PEM_BYTES = 1024 * 1024;
-const IN_PLACE: Omit<UpstreamConfig, 'url'> = { hostHeader: 'upstream', timeouts: {} };
-
-/** What is collected while the upstreams are made. */
-interface Compilation extends CompileUpstreamsOptions {
-  readonly problems: PathProblem[];
-  readonly files: string[];
-}
+/** Where several addresses are, one that keeps failing is left out for a while, also when the file does not say so. */
+const DEFAULT_EJECTION = { failures: 3, base: 10_000, max: 300_000 };
 
 /** Makes every upstream that the file names or that a route gives as a URL in place. */
 export function compileUpstreams(config: Config, options: CompileUpstreamsOptions): CompiledUpstreams {
   const upstreams = new Map<string, Upstream>();
-  const compilation: Compilation = { ...options, problems: [], files: [] };
-  for (const [name, upstream] of Object.entries(config.upstreams)) {
-    upstreams.set(name, compileUpstream(name, upstream, compilation));
-  }
+  const read: TlsFiles[] = [];
+  const compile = (name: string, upstream: UpstreamConfig): void => {
+    const files = readTlsFiles(upstream.tls, { ...options, path: ['upstreams', name, 'tls'] });
+    read.push(files);
+    upstreams.set(name, compileUpstream(name, { upstream, tls: files.tls, options }));
+  };
+  for (const [name, upstream] of Object.entries(config.upstreams)) compile(name, upstream);
   for (const { upstream: url } of config.routes) {
-    if (upstreams.has(url) || !/^https?:\/\//i.test(url)) continue;
-    upstreams.set(url, compileUpstream(url, { ...IN_PLACE, url }, compilation));
+    if (!upstreams.has(url) && /^https?:\/\//i.test(url)) compile(url, upstreamSchema.parse({ url }));
   }
-  return { upstreams, problems: compilation.problems, files: compilation.files };
-}
-
-function compileUpstream(name: string, config: UpstreamConfig, compilation: Compilation): Upstream {
-  const url = new URL(config.url);
-  const { connect, response, idle, keepAlive } = config.timeouts;
-  const timeouts: UpstreamTimeouts = {
-    connectMs: connect ?? DEFAULT_TIMEOUTS.connectMs,
-    responseMs: response ?? DEFAULT_TIMEOUTS.responseMs,
-    idleMs: idle ?? DEFAULT_TIMEOUTS.idleMs,
-    keepAliveMs: keepAlive ?? DEFAULT_TIMEOUTS.keepAliveMs,
+  return {
+    upstreams,
+    problems: read.flatMap(({ problems }) => problems),
+    files: read.flatMap(({ files }) => files),
   };
-  const tls = url.protocol === 'https:' ? compileTls(name, config, url, compilation) : undefined;
-  const clientHost = config.hostHeader === 'client';
-  const identity = createHash('sha256')
-    .update(JSON.stringify([name, url.href, clientHost, timeouts, tls]))
-    .digest('base64url');
-  const previous = compilation.previous?.get(name);
-  if (previous?.identity === identity) return previous;
-  return createUpstream({ name, identity, url, clientHost, timeouts, tls });
 }
 
-function compileTls(name: string, config: UpstreamConfig, url: URL, compilation: Compilation): EndpointTls {
-  const path = ['upstreams', name, 'tls'];
-  const read = (key: 'ca' | 'cert' | 'key'): string | undefined => {
-    const file = config.tls?.[key];
-    if (file === undefined) return undefined;
-    const absolute = compilation.resolvePath(file);
-    compilation.files.push(absolute);
-    try {
-      return Buffer.from((compilation.readFile ?? readFileBounded)(absolute, MAX_PEM_BYTES)).toString(
-        'latin1',
-      );
-    } catch (error) {
-      const message = `cannot read the file: ${whyUnreadable(error)}`;
-      compilation.problems.push({ severity: 'error', path: [...path, key], message });
-      return undefined;
-    }
-  };
-  const tls: EndpointTls = {
-    ca: read('ca'),
-    cert: read('cert'),
-    key: read('key'),
-    serverName: config.tls?.serverName ?? url.hostname.replace(/^\[|\]$/g, ''),
-  };
-  compilation.problems.push(...tlsProblems(path, tls));
-  return tls;
+/** The addresses of an upstream, and how to connect to each. */
+export function addressesOf(
+  upstream: UpstreamConfig,
+  tls: UpstreamTls,
+  resolvePath: (path: string) => string,
+): readonly UpstreamAddress[] {
+  const connectTimeoutMs = upstream.timeouts.connect ?? DEFAULT_TIMEOUTS.connectMs;
+  const written = upstream.urls ?? (upstream.url === undefined ? [] : [upstream.url]);
+  return written.map((text) => {
+    const url = new URL(text);
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const isTls = url.protocol === 'https:';
+    const endpoint: Endpoint = {
+      host,
+      port: Number(url.port) || (isTls ? 443 : 80),
+      socketPath: upstream.socket === undefined ? undefined : resolvePath(upstream.socket),
+      tls: isTls ? { ...tls, serverName: tls.serverName ?? host } : undefined,
+      protocol: 'h1',
+      connectTimeoutMs,
+    };
+    return { url, endpoint };
+  });
 }
 
-function tlsProblems(path: readonly string[], { ca, cert, key }: EndpointTls): PathProblem[] {
-  if ((cert === undefined) !== (key === undefined)) {
-    const message = 'a client certificate needs both `cert` and `key`';
-    return [{ severity: 'error', path, message }];
-  }
-  if (ca !== undefined && !isPemCertificates(ca)) {
-    return [
-      { severity: 'error', path: [...path, 'ca'], message: 'it holds no PEM certificate that can be read' },
-    ];
-  }
-  try {
-    createSecureContext({ cert, key });
-    return [];
-  } catch {
-    const message = '`cert` and `key` are not a PEM certificate and the key that belongs to it';
-    return [{ severity: 'error', path, message }];
-  }
+interface Compilation {
+  readonly upstream: UpstreamConfig;
+  readonly tls: UpstreamTls;
+  readonly options: CompileUpstreamsOptions;
 }
 
-/** OpenSSL takes a bundle without any certificate for an empty one, which would trust nobody silently. */
-function isPemCertificates(pem: string): boolean {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return blocks.length > 0 && blocks.every(isCertificate);
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem) instanceof X509Certificate;
-  } catch {
-    return false;
-  }
+function compileUpstream(name: string, { upstream, tls, options }: Compilation): Upstream {
+  const addresses = addressesOf(upstream, tls, options.resolvePath);
+  const { connect, response, idle, keepAlive, age } = upstream.timeouts;
+  const { failures, base, max } = upstream.ejection ?? DEFAULT_EJECTION;
+  const { health } = upstream;
+  const settings = {
+    name,
+    clientHost: upstream.hostHeader === 'client',
+    addresses,
+    balance: upstream.balance ?? 'roundRobin',
+    maxRunning: upstream.connections,
+    retries: upstream.retries,
+    timeouts: {
+      connectMs: connect ?? DEFAULT_TIMEOUTS.connectMs,
+      responseMs: response ?? DEFAULT_TIMEOUTS.responseMs,
+      idleMs: idle ?? DEFAULT_TIMEOUTS.idleMs,
+      keepAliveMs: keepAlive ?? DEFAULT_TIMEOUTS.keepAliveMs,
+      ageMs: age ?? DEFAULT_TIMEOUTS.ageMs,
+    },
+    ejection: addresses.length > 1 ? { failures, baseMs: base, maxMs: max } : undefined,
+    health: health && { path: health.path, intervalMs: health.interval, timeoutMs: health.timeout },
+  } as const;
+  const identity = createHash('sha256').update(JSON.stringify(settings)).digest('base64url');
+  const previous = options.previous?.get(name);
+  return previous?.identity === identity ? previous : createUpstream({ ...settings, identity });
 }

@@ -14,6 +14,12 @@ export interface ConnectionAware {
   connection: Connection | undefined;
 }
 
+export interface ConnectionSettings {
+  readonly endpoint: Endpoint;
+  /** An older connection is closed after its next request, so that names are looked up again from time to time. */
+  readonly maxAgeMs: number;
+}
+
 /**
  * One connection to a backend: an undici client that tells each exchange which socket it is on. Only so can
  * the one permitted repeat (contract §3.8) be told apart from a failure of a fresh connection.
@@ -22,7 +28,10 @@ export class UpstreamConnection extends Client implements Connection {
   socket: Socket | undefined;
   served = 0;
 
-  constructor(origin: string | URL, options: Client.Options, endpoint: Endpoint) {
+  readonly #maxAgeMs: number;
+  #oldFromMs = 0;
+
+  constructor(origin: string | URL, options: Client.Options, { endpoint, maxAgeMs }: ConnectionSettings) {
     super(origin, {
       ...options,
       connect: (_options, connected) => {
@@ -30,10 +39,12 @@ export class UpstreamConnection extends Client implements Connection {
           if (socket === undefined) return connected(error ?? new Error('no connection'), null);
           this.socket = socket;
           this.served = 0;
+          this.#oldFromMs = Date.now() + this.#maxAgeMs;
           connected(null, socket);
         });
       },
     });
+    this.#maxAgeMs = maxAgeMs;
   }
 
   override dispatch(
@@ -41,6 +52,7 @@ export class UpstreamConnection extends Client implements Connection {
     handler: Dispatcher.DispatchHandler & ConnectionAware,
   ): boolean {
     handler.connection = this;
+    if (this.served > 0 && Date.now() > this.#oldFromMs) options.reset = true;
     return super.dispatch(options, handler);
   }
 }

@@ -5,6 +5,9 @@ import { type ConnectionOptions, checkServerIdentity, connect as connectTls, typ
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Absolute path of a Unix socket to connect to instead of host and port. */
+  readonly socketPath: string | undefined;
+  readonly protocol: 'h1' | 'h2';
   /** Present for https: backends. Verification is not an option in here: it is always on. */
   readonly tls: EndpointTls | undefined;
   readonly connectTimeoutMs: number;
@@ -59,8 +62,7 @@ export function openConnection(endpoint: Endpoint, connected: Connected): Socket
 
 function plainSocket(endpoint: Endpoint): Socket {
   const options: NetConnectOpts & { highWaterMark: number } = {
-    host: endpoint.host,
-    port: endpoint.port,
+    ...placeOf(endpoint),
     highWaterMark: READ_BUFFER_BYTES,
   };
   return connectTcp(options);
@@ -68,19 +70,24 @@ function plainSocket(endpoint: Endpoint): Socket {
 
 function tlsSocket(endpoint: Endpoint, tls: EndpointTls): TLSSocket {
   const options: ConnectionOptions & { highWaterMark: number } = {
-    host: endpoint.host,
-    port: endpoint.port,
+    ...placeOf(endpoint),
     // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
     rejectUnauthorized: true,
-    // The host is what the certificate is compared with; SNI must not be an address (RFC 6066 §3).
+    // SNI must not be an address (RFC 6066 §3); what the certificate must name is stated apart from it.
     servername: isIP(tls.serverName) === 0 ? tls.serverName : '',
     checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.serverName, certificate),
     minVersion: 'TLSv1.2',
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [ALPN_NAMES[endpoint.protocol]],
     highWaterMark: READ_BUFFER_BYTES,
     ca: tls.ca,
     cert: tls.cert,
     key: tls.key,
   };
   return connectTls(options);
+}
+
+const ALPN_NAMES = { h1: 'http/1.1', h2: 'h2' } as const;
+
+function placeOf({ host, port, socketPath }: Endpoint): { path: string } | { host: string; port: number } {
+  return socketPath === undefined ? { host, port } : { path: socketPath };
 }

@@ -2,7 +2,6 @@ import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
-import { Attempt } from './attempt.ts';
 import { breakOff } from './break-off.ts';
 import type { Connection, ConnectionAware } from './connection.ts';
 import { failureOf } from './failure.ts';
@@ -10,6 +9,7 @@ import type { Forwarding } from './forwarding.ts';
 import { type AnswerEnd, answerEnd, type Framing, requestFraming } from './framing.ts';
 import { buildResponseHeaders } from './headers.ts';
 import { ClientGone, RequestBody } from './request-body.ts';
+import { Tries } from './tries.ts';
 
 /** Bytes waiting for a slow client from which on the backend's answer is not read any more. */
 const HIGH_WATER_BYTES = 128 * 1024;
@@ -24,12 +24,13 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   connection: Connection | undefined;
 
   readonly #forwarding: Forwarding;
-  readonly #attempt = new Attempt();
+  readonly #tries: Tries;
+  readonly #framing: Framing;
+  #body: RequestBody | null = null;
   #started = false;
   #done = false;
   #startedAt = 0;
   #upstreamMs = 0;
-  #hasBody = false;
   /** The status of the answer once its head went to the client; 0 before. */
   #status = 0;
   #end: AnswerEnd = 'length';
@@ -39,7 +40,10 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   #bodySeen = false;
 
   constructor(forwarding: Forwarding) {
+    const { req, plan, upstream } = forwarding;
     this.#forwarding = forwarding;
+    this.#framing = requestFraming(req.rawHeaders);
+    this.#tries = new Tries(upstream, this.#framing.kind === 'none' && IDEMPOTENT.has(plan.method));
   }
 
   start(): void {
@@ -48,11 +52,19 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     this.#started = true;
     this.#startedAt = performance.now();
     res.once('close', () => this.#clientClosed());
-    const framing = requestFraming(req.rawHeaders);
-    this.#hasBody = framing.kind !== 'none';
-    const refusal = framingRefusal(framing, plan.bodyLimit);
-    if (refusal === undefined) this.#dispatch();
-    else this.#refuse(refusal);
+    const refusal = framingRefusal(this.#framing, plan.bodyLimit);
+    if (refusal !== undefined) {
+      this.#refuse(refusal);
+      return;
+    }
+    if (this.#framing.kind !== 'none') {
+      this.#body = new RequestBody(req, {
+        maxBytes: plan.bodyLimit,
+        idleMs: plan.bodyIdleMs,
+        broken: (error) => this.#bodyBroke(error),
+      });
+    }
+    this.#dispatch();
   }
 
   /** The client left while the request still waited behind others of its connection. */
@@ -64,25 +76,18 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   }
 
   #dispatch(): void {
-    const { plan, req, upstream } = this.#forwarding;
-    const target = upstream.pick();
+    const { plan } = this.#forwarding;
+    const target = this.#tries.next();
     if (isRefusal(target)) {
       this.#refuse(target);
       return;
     }
-    const body = this.#hasBody
-      ? new RequestBody(req, {
-          maxBytes: plan.bodyLimit,
-          idleMs: plan.bodyIdleMs,
-          broken: (error) => this.#bodyBroke(error),
-        })
-      : null;
-    target.pool.dispatch(
+    target.sender.dispatch(
       {
         path: target.prefix + plan.target,
         method: plan.method as Dispatcher.HttpMethod,
         headers: plan.headers as string[],
-        body,
+        body: this.#body,
         headersTimeout: plan.timeouts.responseMs,
         bodyTimeout: plan.timeouts.idleMs,
         servername: target.servername,
@@ -93,12 +98,12 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
 
   onConnect(abort: (error?: Error) => void): void {
     if (this.#done) abort();
-    else this.#attempt.begin(this.connection, abort);
+    else this.#tries.attempt.begin(this.connection, abort);
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
     if (status < 200) {
-      this.#attempt.interim(status);
+      this.#tries.attempt.interim(status);
       return true;
     }
     const { req, res, plan } = this.#forwarding;
@@ -133,8 +138,9 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   onComplete(): void {
     if (this.#done) return;
     // A reset ends an answer without stated length, and undici takes that for its regular end.
-    const reset = this.#end === 'close' ? this.#attempt.brokenBy : null;
-    this.#attempt.complete();
+    const reset = this.#end === 'close' ? this.#tries.attempt.brokenBy : null;
+    this.#tries.attempt.complete();
+    this.#tries.settle('answered');
     if (reset === null) this.#forwarding.res.end();
     else this.onError(reset);
   }
@@ -142,16 +148,17 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   onError(error: Error): void {
     if (this.#done) return;
     if (this.#status !== 0) {
+      this.#tries.settle('answered');
       this.#failure = failureOf(error);
       breakOff(this.#forwarding.res, this.#end === 'length');
       return;
     }
     if (error instanceof ClientGone) {
       this.#clientClosed();
-    } else if (this.#isRepeatable() && this.#attempt.mayRepeat(error)) {
+    } else if (this.#tries.failed(error)) {
       this.#dispatch();
     } else {
-      this.#refuse(failureOf(error, !this.#attempt.begun));
+      this.#refuse(failureOf(error, !this.#tries.attempt.begun));
     }
   }
 
@@ -163,12 +170,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   }
 
   #bodyBroke(error: Error): void {
-    if (this.#attempt.begun) this.#attempt.abort(error);
+    if (this.#tries.attempt.begun) this.#tries.attempt.abort(error);
     else this.onError(error);
-  }
-
-  #isRepeatable(): boolean {
-    return !this.#hasBody && IDEMPOTENT.has(this.#forwarding.plan.method);
   }
 
   #continue(): void {
@@ -189,8 +192,9 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     const { req, res, observer } = this.#forwarding;
     // An answer that is not the backend's, such as to a body that broke, leaves nothing to wait for.
     const whole = this.#status !== 0 && res.writableFinished;
-    if (!whole) this.#attempt.abort(new ClientGone('the client left'));
-    else if (this.#hasBody) discardBody(req);
+    if (!whole) this.#tries.attempt.abort(new ClientGone('the client left'));
+    else if (this.#body !== null) discardBody(req);
+    this.#tries.settle(this.#status === 0 ? 'unknown' : 'answered');
     if (this.#status === 0) {
       observer.abandoned(performance.now() - this.#startedAt);
       return;

@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
-import { Attempt } from './attempt.ts';
 import { resetSocket } from './break-off.ts';
 import type { Connection, ConnectionAware } from './connection.ts';
 import { AnswerInvalid, failureOf } from './failure.ts';
@@ -12,6 +11,7 @@ import { answerEnd } from './framing.ts';
 import { buildResponseHeaders } from './headers.ts';
 import type { Upgrading } from './open-tunnel.ts';
 import { ClientGone } from './request-body.ts';
+import { Tries } from './tries.ts';
 
 /** What a server adds to the key to prove that it means WebSocket (RFC 6455 §1.3). */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -21,7 +21,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
   connection: Connection | undefined;
 
   readonly #upgrading: Upgrading;
-  readonly #attempt = new Attempt();
+  readonly #tries: Tries;
   readonly #startedAt = performance.now();
   #upstreamMs = 0;
   /** The status that went to the client; 0 before. */
@@ -34,6 +34,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
 
   constructor(upgrading: Upgrading) {
     this.#upgrading = upgrading;
+    this.#tries = new Tries(upgrading.upstream, true);
   }
 
   start(): void {
@@ -44,13 +45,13 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
   }
 
   #dispatch(): void {
-    const { plan, upstream } = this.#upgrading;
-    const target = upstream.pick();
+    const { plan } = this.#upgrading;
+    const target = this.#tries.next();
     if (isRefusal(target)) {
       this.#refuse(target);
       return;
     }
-    target.pool.dispatch(
+    target.sender.dispatch(
       {
         path: target.prefix + plan.target,
         method: 'GET',
@@ -66,7 +67,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
 
   onConnect(abort: (error?: Error) => void): void {
     if (this.#done) abort();
-    else this.#attempt.begin(this.connection, abort);
+    else this.#tries.attempt.begin(this.connection, abort);
   }
 
   onUpgrade(_status: number, raw: Buffer[] | string[] | null, upstream: Duplex): void {
@@ -94,7 +95,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
   /** The backend declined: its answer goes down as it is, and the connection ends with it. */
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
     if (status < 200) {
-      this.#attempt.interim(status);
+      this.#tries.attempt.interim(status);
       return true;
     }
     this.#upstreamMs = performance.now() - this.#startedAt;
@@ -110,7 +111,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
 
   onComplete(): void {
     const { socket } = this.#upgrading;
-    this.#attempt.complete();
+    this.#tries.attempt.complete();
     socket.end();
     // What the client still sends goes nowhere; only its end is waited for.
     socket.resume();
@@ -123,10 +124,10 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
       // An answer without a length ends with its connection: only a reset shows that it is not whole.
       if (this.#hasLength) this.#upgrading.socket.destroy();
       else resetSocket(this.#upgrading.socket);
-    } else if (this.#attempt.mayRepeat(error)) {
+    } else if (this.#tries.failed(error)) {
       this.#dispatch();
     } else {
-      this.#refuse(failureOf(error, !this.#attempt.begun));
+      this.#refuse(failureOf(error, !this.#tries.attempt.begun));
     }
   }
 
@@ -157,7 +158,8 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
     if (this.#done) return;
     this.#done = true;
     const { observer } = this.#upgrading;
-    this.#attempt.abort(new ClientGone('the client left'));
+    this.#tries.attempt.abort(new ClientGone('the client left'));
+    this.#tries.settle(this.#status === 0 ? 'unknown' : 'answered');
     if (this.#status === 0) observer.abandoned(performance.now() - this.#startedAt);
     else {
       observer.finished({

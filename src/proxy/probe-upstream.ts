@@ -1,30 +1,20 @@
-import { readFileBounded } from '../config/read-file.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
-import { openConnection } from './connector.ts';
+import { addressesOf } from './compile-upstreams.ts';
+import { type Endpoint, openConnection } from './connector.ts';
+import { readTlsFiles } from './upstream-tls.ts';
 
-const CONNECT_TIMEOUT_MS = 2_000;
-const MAX_PEM_BYTES = 1024 * 1024;
-
-/** Opens a connection to a backend and closes it: undefined when it came up, certificate and all; else why not. Sends nothing. */
-export function probeUpstream(
-  { url: written, tls, timeouts }: Pick<UpstreamConfig, 'url' | 'tls' | 'timeouts'>,
+/** Opens a connection to every address of a backend and closes it: undefined when all came up, certificates and all; else why one did not. Sends nothing. */
+export async function probeUpstream(
+  upstream: UpstreamConfig,
   resolvePath: (path: string) => string,
 ): Promise<string | undefined> {
-  const url = new URL(written);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const read = (file: string | undefined) =>
-    file === undefined
-      ? undefined
-      : Buffer.from(readFileBounded(resolvePath(file), MAX_PEM_BYTES)).toString('latin1');
-  const isTls = url.protocol === 'https:';
-  const endpoint = {
-    host,
-    port: Number(url.port) || (isTls ? 443 : 80),
-    connectTimeoutMs: timeouts.connect ?? CONNECT_TIMEOUT_MS,
-    tls: isTls
-      ? { ca: read(tls?.ca), cert: read(tls?.cert), key: read(tls?.key), serverName: tls?.serverName ?? host }
-      : undefined,
-  };
+  const { tls } = readTlsFiles(upstream.tls, { path: [], resolvePath });
+  const addresses = addressesOf(upstream, tls, resolvePath);
+  const failures = await Promise.all(addresses.map(({ endpoint }) => probe(endpoint)));
+  return failures.find((failure) => failure !== undefined);
+}
+
+function probe(endpoint: Endpoint): Promise<string | undefined> {
   return new Promise((resolve) => {
     openConnection(endpoint, (error, socket) => {
       socket?.destroy();

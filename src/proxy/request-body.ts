@@ -1,18 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 
+/** What went wrong with a request on the client's side; it says nothing of the backend. */
+export class ClientFault extends Error {}
+
 /** The client sent more than the route's `bodyLimit`. */
-class BodyTooLarge extends Error {
+class BodyTooLarge extends ClientFault {
   readonly code = 'SEALGATE_BODY_TOO_LARGE';
 }
 
 /** The client sent nothing for longer than `bodyIdle`. */
-class BodyIdle extends Error {
+class BodyIdle extends ClientFault {
   readonly code = 'SEALGATE_BODY_IDLE';
 }
 
 /** The client went away, or broke off its body. */
-export class ClientGone extends Error {
+export class ClientGone extends ClientFault {
   readonly code = 'SEALGATE_CLIENT_GONE';
 }
 

@@ -1,20 +1,10 @@
-import { Pool } from 'undici';
-import type { Refusal } from '../core/refusals.ts';
-import { UpstreamConnection } from './connection.ts';
+import { type BalanceName, createBalance, createSingle, type Pick } from './balance.ts';
 import type { Endpoint } from './connector.ts';
+import { Ejection, type EjectionPolicy } from './ejection.ts';
 import { pathPrefix } from './forward-path.ts';
-
-/** Bytes of header fields that a backend's answer may have; more is `upstream_invalid`. */
-const MAX_RESPONSE_HEADER_BYTES = 64 * 1024;
-
-/** One address of a backend with its connections. */
-export interface Target {
-  readonly pool: Pool;
-  /** Put before the forwarded path: empty, or a path without a slash at its end. */
-  readonly prefix: string;
-  /** Stated for each https: request, since undici would take it from the Host field. */
-  readonly servername: string | undefined;
-}
+import { createH1Sender } from './h1-sender.ts';
+import { type HealthPolicy, type HealthWatch, watchHealth } from './health-check.ts';
+import { Target } from './target.ts';
 
 /** How it stands with one address of a backend. */
 export interface TargetStatus {
@@ -22,7 +12,7 @@ export interface TargetStatus {
   readonly url: string;
   /** Null when nothing watches it. */
   readonly healthy: boolean | null;
-  /** Requests under way. */
+  /** Requests and tunnels under way. */
   readonly running: number;
   readonly connections: number;
 }
@@ -35,6 +25,8 @@ export interface UpstreamTimeouts {
   readonly idleMs: number;
   /** How long an idle connection is kept. */
   readonly keepAliveMs: number;
+  /** Longest life of a connection. */
+  readonly ageMs: number;
 }
 
 /** A backend, ready to be sent to. Made at load and closed once nothing uses it. */
@@ -45,59 +37,91 @@ export interface Upstream {
   /** True when the backend sees the client's Host instead of its own. */
   readonly clientHost: boolean;
   readonly timeouts: UpstreamTimeouts;
-  pick(): Target | Refusal;
+  /** Further tries of a request that no answer came to. */
+  readonly retries: number;
+  readonly pick: Pick;
   status(): readonly TargetStatus[];
+  /** Starts the health checks, if there are any; once. */
+  watch(changed: (change: UpstreamChange) => void): void;
   /** Lets running exchanges finish, then closes every connection. */
   close(): Promise<void>;
   /** Breaks running exchanges off. */
   destroy(): Promise<void>;
 }
 
+/** An address of a backend became healthy or unhealthy. */
+export interface UpstreamChange {
+  readonly upstream: string;
+  readonly url: string;
+  readonly healthy: boolean;
+}
+
+/** One place where a backend listens. */
+export interface UpstreamAddress {
+  readonly url: URL;
+  readonly endpoint: Endpoint;
+}
+
 export interface UpstreamSettings {
   readonly name: string;
   readonly identity: string;
-  readonly url: URL;
   readonly clientHost: boolean;
+  readonly addresses: readonly UpstreamAddress[];
+  readonly balance: BalanceName;
+  readonly maxRunning: number | undefined;
+  readonly retries: number;
   readonly timeouts: UpstreamTimeouts;
-  readonly tls: Endpoint['tls'];
+  readonly ejection: EjectionPolicy | undefined;
+  readonly health: HealthPolicy | undefined;
 }
 
 /** Makes the upstream of one backend; connections are opened when requests come. */
-export function createUpstream(settings: UpstreamSettings): Upstream {
-  const { name, identity, clientHost, timeouts } = settings;
-  const target = createTarget(settings);
+export function createUpstream(settings: UpstreamSettings, now: () => number = Date.now): Upstream {
+  const { name, identity, clientHost, timeouts, retries, health, addresses } = settings;
+  const targets = addresses.map((address) => createTarget(address, { ...settings, now }));
+  const balance = { ...settings, targets };
+  let watches: readonly HealthWatch[] | undefined;
+  const end = async (how: 'close' | 'destroy'): Promise<void> => {
+    for (const watch of watches ?? []) watch.stop();
+    await Promise.all(targets.map(({ sender }) => sender[how]()));
+  };
   return {
     name,
     identity,
     clientHost,
     timeouts,
-    pick: () => target,
-    status: () => {
-      const { running, connected } = target.pool.stats;
-      return [{ url: settings.url.origin, healthy: null, running, connections: connected }];
+    retries,
+    pick: targets.length === 1 ? createSingle(balance) : createBalance(balance),
+    status: () =>
+      targets.map(({ label, healthy, running, sender }) => ({
+        url: label,
+        healthy: healthy ?? null,
+        running,
+        connections: sender.connections,
+      })),
+    watch(changed) {
+      if (health === undefined || watches !== undefined) return;
+      watches = targets.map((target) =>
+        watchHealth(target, health, ({ label, healthy }) =>
+          changed({ upstream: name, url: label, healthy: healthy === true }),
+        ),
+      );
     },
-    close: () => target.pool.close(),
-    destroy: () => target.pool.destroy(),
+    close: () => end('close'),
+    destroy: () => end('destroy'),
   };
 }
 
-function createTarget({ url, tls, timeouts }: UpstreamSettings): Target {
-  const endpoint: Endpoint = {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port) || (tls === undefined ? 80 : 443),
-    tls,
-    connectTimeoutMs: timeouts.connectMs,
-  };
-  const pool = new Pool(url.origin, {
-    pipelining: 1,
-    maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
-    headersTimeout: timeouts.responseMs,
-    bodyTimeout: timeouts.idleMs,
-    keepAliveTimeout: timeouts.keepAliveMs,
-    // A backend may ask for a shorter time, never for a longer one.
-    keepAliveMaxTimeout: timeouts.keepAliveMs,
-    keepAliveTimeoutThreshold: 1_000,
-    factory: (origin, options: object) => new UpstreamConnection(origin, options, endpoint),
+function createTarget(
+  { url, endpoint }: UpstreamAddress,
+  { timeouts, ejection, now }: UpstreamSettings & { readonly now: () => number },
+): Target {
+  return new Target({
+    label: url.origin,
+    sender: createH1Sender({ origin: url.origin, endpoint, timeouts }),
+    prefix: pathPrefix(url.pathname),
+    servername: endpoint.tls?.serverName,
+    ejection: ejection && new Ejection(ejection),
+    now,
   });
-  return { pool, prefix: pathPrefix(url.pathname), servername: tls?.serverName };
 }

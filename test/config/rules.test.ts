@@ -181,6 +181,41 @@ const ERRORS: Table = [
     ['8:15 unknown upstream `ftp://o` — name one under `upstreams`, or give a URL'],
   ],
   [
+    'a balance of one address',
+    `${upstream('o')}upstreams: { o: { url: http://o, balance: roundRobin } }\n`,
+    ['10:43 `balance` needs several `urls`'],
+  ],
+  [
+    'an ejection of one address',
+    `${upstream('o')}upstreams: { o: { urls: [http://o], ejection: {} } }\n`,
+    ['10:47 `ejection` needs several `urls`'],
+  ],
+  [
+    'addresses of two schemes',
+    `${upstream('o')}upstreams: { o: { urls: [http://o, https://p] } }\n`,
+    ['10:25 http: and https: addresses of one backend'],
+  ],
+  [
+    'an address twice',
+    `${upstream('o')}upstreams: { o: { urls: [http://o, http://o] } }\n`,
+    ['10:25 an address is listed twice'],
+  ],
+  [
+    'a socket with several addresses',
+    `${upstream('o')}upstreams: { o: { urls: [http://o, http://p], socket: s } }\n`,
+    ['10:55 a socket is one address: it goes with `url`'],
+  ],
+  [
+    'a second address with a password',
+    `${upstream('o')}upstreams: { o: { urls: [http://o, "http://u:p@p"] } }\n`,
+    ['10:36 the URL of an upstream has no user and no password'],
+  ],
+  [
+    'an upstream without address',
+    `${upstream('o')}upstreams: { o: {} }\n`,
+    ['10:17 expected either `url` or `urls`'],
+  ],
+  [
     'a named upstream with a fragment',
     `${MINIMAL}upstreams: { o: { url: "http://o/#x" } }\n`,
     ['10:24 the URL of an upstream has no query and no fragment'],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { type Config, configSchema } from '../../src/config/schema.ts';
-import { compileUpstreams } from '../../src/proxy/compile-upstreams.ts';
+import { addressesOf, compileUpstreams } from '../../src/proxy/compile-upstreams.ts';
 
 const FIXTURES = new URL('../fixtures/tls/', import.meta.url);
 const resolvePath = (path: string): string => new URL(path, FIXTURES).pathname;
@@ -27,7 +27,13 @@ t.test('named upstreams and URLs in place are found by what routes call them', a
 t.test('times have defaults', async (t) => {
   const config = configOf({ orders: { url: 'http://127.0.0.1:3000', timeouts: { response: '1s' } } });
   const timeouts = compileUpstreams(config, { resolvePath }).upstreams.get('orders')?.timeouts;
-  t.same(timeouts, { connectMs: 2_000, responseMs: 1_000, idleMs: 300_000, keepAliveMs: 4_000 });
+  t.same(timeouts, {
+    connectMs: 2_000,
+    responseMs: 1_000,
+    idleMs: 300_000,
+    keepAliveMs: 4_000,
+    ageMs: 300_000,
+  });
 });
 
 t.test('a reload keeps the upstream whose settings are the same and makes the others anew', async (t) => {
@@ -86,4 +92,37 @@ t.test('the files of certificates are told, for watching', async (t) => {
   const { files, problems } = compileUpstreams(config, { resolvePath });
   t.same(problems, []);
   t.same(files, [resolvePath('authority.crt'), resolvePath('client.crt'), resolvePath('client.key')]);
+});
+
+t.test('several addresses, a socket and their settings become an upstream', async (t) => {
+  const config = configOf({
+    orders: {
+      urls: ['http://127.0.0.1:3000/a', 'http://127.0.0.1:3001/b/'],
+      balance: 'leastConnections',
+      connections: 7,
+      retries: 2,
+      health: { path: '/healthz' },
+      ejection: { failures: 1 },
+    },
+    local: { url: 'http://app', socket: 'run/app.sock' },
+  });
+  const { upstreams } = compileUpstreams(config, { resolvePath });
+  const orders = upstreams.get('orders');
+  t.equal(orders?.retries, 2);
+  t.same(
+    orders?.status().map(({ url }) => url),
+    ['http://127.0.0.1:3000', 'http://127.0.0.1:3001'],
+  );
+  t.match(orders?.pick(), { prefix: '/a' });
+  t.match(orders?.pick(), { prefix: '/b' });
+  const local = config.upstreams.local;
+  if (local === undefined) return;
+  const tls = { ca: undefined, cert: undefined, key: undefined, serverName: undefined };
+  t.match(addressesOf(local, tls, resolvePath)[0]?.endpoint, { socketPath: resolvePath('run/app.sock') });
+});
+
+t.test('an upstream has either one address or several', async (t) => {
+  for (const upstream of [{}, { url: 'http://a', urls: ['http://b'] }, { urls: [] }]) {
+    t.throws(() => configOf({ orders: upstream }), JSON.stringify(upstream));
+  }
 });

@@ -7,7 +7,8 @@ import { compileFirewall, screenHeaders } from '../../src/pipeline/firewall.ts';
 import { forward } from '../../src/proxy/forward.ts';
 import type { ForwardPlan, ForwardResult } from '../../src/proxy/forwarding.ts';
 import { buildUpstreamHeaders } from '../../src/proxy/headers.ts';
-import { createUpstream, type Upstream, type UpstreamSettings } from '../../src/proxy/upstream.ts';
+import { createUpstream, type Upstream } from '../../src/proxy/upstream.ts';
+import { type UpstreamOptions, upstreamSettings } from './upstream-settings.ts';
 
 /** How one exchange ended, as the observer was told. */
 export type Outcome =
@@ -26,34 +27,27 @@ export interface Forwarder {
   close(): Promise<void>;
 }
 
-export interface ForwarderOptions extends Partial<Omit<UpstreamSettings, 'url' | 'timeouts'>> {
-  readonly timeouts?: Partial<UpstreamSettings['timeouts']>;
+export interface ForwarderOptions extends UpstreamOptions {
   readonly plan?: Partial<ForwardPlan>;
   readonly identityPairs?: readonly string[];
   /** False where many requests come and nobody looks. */
   readonly keepOutcomes?: boolean;
 }
 
-export const TIMEOUTS = { connectMs: 2_000, responseMs: 10_000, idleMs: 10_000, keepAliveMs: 4_000 };
-
 const FIREWALL = compileFirewall({ identity: { maxBytes: 0 }, routes: [] });
 
 /** The forwarding layer alone behind Node's own server: everything is permitted. */
-export async function startForwarder(url: string, options: ForwarderOptions = {}): Promise<Forwarder> {
-  const upstream = createUpstream({
-    name: 'backend',
-    identity: 'backend',
-    clientHost: false,
-    tls: undefined,
-    ...options,
-    url: new URL(url),
-    timeouts: { ...TIMEOUTS, ...options.timeouts },
-  });
+export async function startForwarder(
+  urls: string | readonly string[],
+  options: ForwarderOptions = {},
+): Promise<Forwarder> {
+  const { plan, identityPairs = [], keepOutcomes = true, ...rest } = options;
+  const upstream = createUpstream(upstreamSettings(urls, rest));
   const outcomes: Outcome[] = [];
   const news = new EventEmitter();
   let taken = 0;
   const report = (outcome: Outcome): void => {
-    if (options.keepOutcomes === false) return;
+    if (!keepOutcomes) return;
     outcomes.push(outcome);
     news.emit('outcome');
   };
@@ -67,7 +61,7 @@ export async function startForwarder(url: string, options: ForwarderOptions = {}
         target: req.url ?? '/',
         headers: buildUpstreamHeaders({
           passed: screenHeaders(FIREWALL, req.rawHeaders).passed,
-          identity: options.identityPairs ?? [],
+          identity: identityPairs,
           credentials: [],
           forwarded: {
             client: '127.0.0.1',
@@ -84,7 +78,7 @@ export async function startForwarder(url: string, options: ForwarderOptions = {}
         bodyIdleMs: 60_000,
         hiddenHeaders: new Set(['x-user-id']),
         responseHeaders: ['x-request-id', 'test-request'],
-        ...options.plan,
+        ...plan,
       },
       observer: {
         refused(refusal, upstreamMs) {

@@ -7,8 +7,9 @@ import { compileFirewall, screenHeaders } from '../../src/pipeline/firewall.ts';
 import { openTunnel } from '../../src/proxy/open-tunnel.ts';
 import { createTunnels, type Tunnels } from '../../src/proxy/tunnels.ts';
 import { createUpstream } from '../../src/proxy/upstream.ts';
-import { type Outcome, TIMEOUTS } from './forwarder.ts';
+import type { Outcome } from './forwarder.ts';
 import { RawClient } from './raw-client.ts';
+import { upstreamSettings } from './upstream-settings.ts';
 
 export interface TunnelStand {
   readonly port: number;
@@ -33,14 +34,7 @@ export async function startTunnelStand(
   upstreamUrl: string,
   { idleMs = 10_000, responseMs = 10_000, expiresAtMs = () => undefined }: TunnelStandOptions = {},
 ): Promise<TunnelStand> {
-  const upstream = createUpstream({
-    name: 'backend',
-    identity: 'backend',
-    clientHost: false,
-    tls: undefined,
-    url: new URL(upstreamUrl),
-    timeouts: { ...TIMEOUTS, idleMs, responseMs },
-  });
+  const upstream = createUpstream(upstreamSettings(upstreamUrl, { timeouts: { idleMs, responseMs } }));
   const tunnels = createTunnels();
   const outcomes: Outcome[] = [];
   const news = new EventEmitter();

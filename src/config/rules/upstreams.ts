@@ -1,19 +1,15 @@
 import { didYouMean } from '../nearest.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
 import { error, type Rule } from '../rule.ts';
+import type { UpstreamConfig } from '../schema.ts';
 
 /** Backends have addresses and nothing else in their URLs; routes name one that exists. */
 export const upstreamsAreWellFormed: Rule = ({ config, upstreamNames }) => [
-  ...Object.entries(config.upstreams).flatMap(([name, { url, tls }]) => [
-    ...urlProblems(['upstreams', name, 'url'], url),
-    ...(tls !== undefined && /^http:/i.test(url)
-      ? [
-          error(['upstreams', name, 'tls'], `\`${name}\` is reached without TLS`, {
-            at: 'key',
-            hint: 'make its `url` https:, or leave `tls` out',
-          }),
-        ]
-      : []),
+  ...Object.entries(config.upstreams).flatMap(([name, upstream]) => [
+    ...(upstream.url === undefined ? [] : urlProblems(['upstreams', name, 'url'], upstream.url)),
+    ...(upstream.urls ?? []).flatMap((url, at) => urlProblems(['upstreams', name, 'urls', at], url)),
+    ...sortsOfUrls(['upstreams', name], upstream),
+    ...needlessTls(name, upstream),
   ]),
   ...config.routes.flatMap(({ upstream }, index) => {
     const path = ['routes', index, 'upstream'];
@@ -27,6 +23,38 @@ export const upstreamsAreWellFormed: Rule = ({ config, upstreamNames }) => [
     return [error(path, `unknown upstream \`${upstream}\``, { hint })];
   }),
 ];
+
+function needlessTls(name: string, { url, urls = [], tls }: UpstreamConfig): readonly PathProblem[] {
+  const isPlain = [...urls, ...(url === undefined ? [] : [url])].every((text) => /^http:/i.test(text));
+  if (tls === undefined || !isPlain) return [];
+  return [
+    error(['upstreams', name, 'tls'], `\`${name}\` is reached without TLS`, {
+      at: 'key',
+      hint: `make its \`${url === undefined ? 'urls' : 'url'}\` https:, or leave \`tls\` out`,
+    }),
+  ];
+}
+
+/** What only several addresses have, and what only one has. */
+function sortsOfUrls(
+  path: ConfigPath,
+  { urls = [], socket, balance, ejection }: UpstreamConfig,
+): readonly PathProblem[] {
+  const problems: PathProblem[] = [];
+  if (new Set(urls.map((url) => /^https:/i.test(url))).size > 1) {
+    problems.push(error([...path, 'urls'], 'http: and https: addresses of one backend'));
+  }
+  if (new Set(urls).size < urls.length) problems.push(error([...path, 'urls'], 'an address is listed twice'));
+  if (socket !== undefined && urls.length > 0) {
+    problems.push(error([...path, 'socket'], 'a socket is one address: it goes with `url`'));
+  }
+  if (urls.length > 1) return problems;
+  const needless = { balance, ejection };
+  for (const [key, value] of Object.entries(needless)) {
+    if (value !== undefined) problems.push(error([...path, key], `\`${key}\` needs several \`urls\``));
+  }
+  return problems;
+}
 
 /** The URL is not shown: it may hold a password. */
 function urlProblems(path: ConfigPath, text: string): readonly PathProblem[] {

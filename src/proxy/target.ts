@@ -1,0 +1,69 @@
+import type { Dispatcher } from 'undici';
+import type { Ejection } from './ejection.ts';
+
+/** What a target sends requests with. */
+export interface Sender {
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
+  readonly connections: number;
+  /** Lets running requests finish, then closes every connection. */
+  close(): Promise<void>;
+  /** Breaks running requests off. */
+  destroy(): Promise<void>;
+}
+
+/** How a request to an address ended, for those who choose the next address. */
+export type TargetOutcome =
+  /** Something of an answer came. */
+  | 'answered'
+  /** No connection, or it was lost before any byte of an answer. */
+  | 'failed'
+  /** Ended for other reasons, which say nothing of the address. */
+  | 'unknown';
+
+export interface TargetSettings {
+  /** Origin, without anything secret. */
+  readonly label: string;
+  readonly sender: Sender;
+  readonly prefix: string;
+  readonly servername: string | undefined;
+  /** Undefined where there is no other address to go to. */
+  readonly ejection: Ejection | undefined;
+  readonly now: () => number;
+}
+
+/** One address of a backend, with its connections and how it has been doing. */
+export class Target {
+  readonly label: string;
+  readonly sender: Sender;
+  /** Put before the forwarded path: empty, or a path without a slash at its end. */
+  readonly prefix: string;
+  /** Stated for each https: request, since undici would take it from the Host field. */
+  readonly servername: string | undefined;
+  /** What active checks say; undefined when nothing watches it. */
+  healthy: boolean | undefined;
+  /** Requests and tunnels under way. */
+  running = 0;
+  readonly #ejection: Ejection | undefined;
+  readonly #now: () => number;
+
+  constructor({ label, sender, prefix, servername, ejection, now }: TargetSettings) {
+    this.label = label;
+    this.sender = sender;
+    this.prefix = prefix;
+    this.servername = servername;
+    this.#ejection = ejection;
+    this.#now = now;
+  }
+
+  get isOut(): boolean {
+    return this.#ejection?.isOut(this.#now()) ?? false;
+  }
+
+  /** Every request that was given this target says once how it ended. */
+  settle(outcome: TargetOutcome): void {
+    this.running--;
+    if (this.#ejection === undefined || outcome === 'unknown') return;
+    if (outcome === 'answered') this.#ejection.succeeded();
+    else this.#ejection.failed(this.#now());
+  }
+}

@@ -1,0 +1,54 @@
+import { isRefusal, type Refusal } from '../core/refusals.ts';
+import { Attempt } from './attempt.ts';
+import { ClientFault } from './request-body.ts';
+import type { Target, TargetOutcome } from './target.ts';
+import type { Upstream } from './upstream.ts';
+
+/** The tries of one request: which address it is at, and whether it may go to another. */
+export class Tries {
+  readonly attempt = new Attempt();
+  readonly #upstream: Upstream;
+  /** Whether the request may reach backends more than once: idempotent and without body. */
+  readonly #repeatable: boolean;
+  #target: Target | undefined;
+  #tried: Target[] | undefined;
+
+  constructor(upstream: Upstream, repeatable: boolean) {
+    this.#upstream = upstream;
+    this.#repeatable = repeatable;
+  }
+
+  /** Chooses the address for the next try. */
+  next(): Target | Refusal {
+    const chosen = this.#upstream.pick(this.#tried);
+    if (!isRefusal(chosen)) this.#target = chosen;
+    return chosen;
+  }
+
+  /** Tells the address how the try ended, once. */
+  settle(outcome: TargetOutcome): void {
+    this.#target?.settle(outcome);
+    this.#target = undefined;
+  }
+
+  /** Settles a try that failed before the head of an answer, and says whether to try again. */
+  failed(error: Error): boolean {
+    const { attempt } = this;
+    const target = this.#target;
+    const isLost = !(error instanceof ClientFault) && attempt.isLost(error);
+    this.settle(isLost ? 'failed' : 'unknown');
+    if (!isLost || (attempt.begun && !this.#repeatable)) return false;
+    if (!this.#mayTryAgain(target)) return false;
+    attempt.restart();
+    return true;
+  }
+
+  #mayTryAgain(target: Target | undefined): boolean {
+    if (this.attempt.begun && this.attempt.mayRepeat()) return true;
+    const { retries } = this.#upstream;
+    if (target === undefined || retries === 0 || (this.#tried?.length ?? 0) >= retries) return false;
+    this.#tried ??= [];
+    this.#tried.push(target);
+    return true;
+  }
+}
