@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import t from 'tap';
+import { folderWith, sealgate } from '../support/cli.ts';
+
+interface Report {
+  readonly problems: readonly { readonly severity: string; readonly message: string }[];
+  readonly tests: readonly {
+    readonly name: string;
+    readonly ok: boolean;
+    readonly expected: string;
+    readonly got: string;
+  }[];
+}
+
+const text = await readFile(resolve(import.meta.dirname, '../../docs/access.md'), 'utf8');
+const situations = [...text.matchAll(/^## (\d+\. [^\n]+)\n.*?^```yaml\n(.*?)^```/gms)];
+
+t.equal(situations.length, 10, 'ten situations');
+
+for (const [, title = '', file = ''] of situations) {
+  t.test(`docs/access.md, ${title}: the file is valid and does what it says`, async (t) => {
+    const path = await folderWith({ 'gw.yaml': file }, t);
+    const { code, stdout } = await sealgate(['check', '-c', path('gw.yaml'), '--format', 'json']);
+    const { problems, tests }: Report = JSON.parse(stdout);
+    const errors = problems.filter(({ severity }) => severity === 'error');
+    t.strictSame(errors, []);
+    for (const { name, ok, expected, got } of tests) t.ok(ok, `${name}: expected ${expected}, got ${got}`);
+    t.ok(
+      tests.some(({ expected }) => expected === 'allow') &&
+        tests.some(({ expected }) => expected !== 'allow'),
+    );
+    t.equal(code, 0);
+  });
+}
