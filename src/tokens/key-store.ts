@@ -249,7 +249,9 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     },
     refuseMiss(alg, kid) {
       const set = serving();
-      if (set === undefined || lastError !== undefined || closed) {
+      const isPublished = kid !== undefined && set?.describe(kid) !== undefined;
+      // A fetch could not have made a difference to a key that is published and unfit.
+      if (set === undefined || (!isPublished && (lastError !== undefined || closed))) {
         const waitMs = Math.max(0, nextAttemptMono - scheduler.monotonicMs());
         const why =
           lastError ?? (closed ? 'the gateway is ending or reloading' : 'they are older than maxStale');

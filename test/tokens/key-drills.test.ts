@@ -442,6 +442,17 @@ t.test('the clock jumps', async (t) => {
   t.equal(server.fetches(), 2);
 });
 
+t.test('a key that is published and unfit is refused with 401, also during an outage', async (t) => {
+  const weak = signingKey('RS256', { kid: 'weak', bits: 1024 });
+  const { verifier, server, pass, token } = await rigOf(t, {}, (server) => server.publish(one, weak));
+  await verifier.start();
+  await server.down();
+  await pass(600_000);
+  t.equal(statusOf(verifier).state, 'stale');
+  const outcome = asRefusal(verifier.verify(token(weak), undefined) as TokenOutcome);
+  t.match(outcome, { code: 'key_unknown', reason: /"weak" is published but not used: RSA of 1024 bits/ });
+});
+
 t.test('refresh on demand', async (t) => {
   const { verifier, server, code } = await rigOf(t);
   await verifier.start();
