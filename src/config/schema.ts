@@ -142,6 +142,21 @@ const log = z
       .enum(['none', 'hash', 'plain'])
       .default('none')
       .meta({ description: 'Whether access lines name the subject of the token.' }),
+    sampling: z
+      .strictObject({
+        allowed: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(1)
+          .meta({
+            description:
+              'Share of the allowed requests below status 500 that get an access line; refusals and failures always do.',
+            examples: [0.1],
+          }),
+      })
+      .prefault({})
+      .meta({ description: 'Which requests get an access line. Metrics count all of them.' }),
   })
   .meta({ description: 'What is written to standard output.' });
 

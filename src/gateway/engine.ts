@@ -64,7 +64,11 @@ export async function createEngine({
   let current = first.generation;
   let isDraining = false;
   let running: FastifyInstance | undefined;
-  const observation = createObservation({ log, clock });
+  const observation = createObservation({
+    log,
+    clock,
+    allowedShare: () => current.config.log.sampling.allowed,
+  });
   const upstreams = createLeases<Upstream>((upstream) => void upstream.close());
   upstreams.take(current.upstreams.values());
 

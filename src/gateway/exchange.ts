@@ -6,8 +6,10 @@ import type { Permit } from '../pipeline/decide.ts';
 import type { ForwardObserver, ForwardResult } from '../proxy/forwarding.ts';
 import type { AccessRecord } from '../telemetry/access-line.ts';
 import { loggedPath } from '../telemetry/access-log.ts';
+import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { type AnswerContext, answerRefusal } from './answer.ts';
 import type { Generation } from './generation.ts';
+import { loggedSubject } from './logged-subject.ts';
 
 interface ExchangeStart {
   readonly method: string;
@@ -36,6 +38,8 @@ export class Exchange implements AnswerContext, ForwardObserver {
   permit: Permit | undefined = undefined;
   answerHeaders: readonly string[] = NOTHING;
   route: string | undefined = undefined;
+  /** The token that held, whatever came of it. */
+  token: VerifiedToken | undefined = undefined;
   issuer: string | undefined = undefined;
   /** How long the decision took; undefined while there is none. */
   verificationMs: number | undefined = undefined;
@@ -104,7 +108,7 @@ export class Exchange implements AnswerContext, ForwardObserver {
       client: this.forwarded.client,
       durationMs: roundMs(performance.now() - this.#startedAtMs),
       upstreamMs: this.#upstreamMs === undefined ? undefined : roundMs(this.#upstreamMs),
-      subject: undefined,
+      subject: loggedSubject(this.token, this.generation.config.log.subject),
     };
   }
 }

@@ -16,11 +16,19 @@ export interface Observation {
 }
 
 /** Starts observing. */
-export function createObservation({ log, clock }: { log: Logger; clock: Clock }): Observation {
+export function createObservation({
+  log,
+  clock,
+  allowedShare,
+}: {
+  log: Logger;
+  clock: Clock;
+  allowedShare: () => number;
+}): Observation {
   const requests = createRequestMetrics();
   const decisions = createRecentDecisions();
   const history = createTrafficHistory();
-  const write = createAccessLog(log);
+  const write = createAccessLog({ log, allowedShare });
   return {
     requests,
     decisions,

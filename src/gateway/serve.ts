@@ -34,7 +34,8 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     gate(req, res, rawTarget, pass) {
       const exchange = begin({ req, socket: req.socket, rawTarget, res });
       res.exchange = exchange;
-      res.once('close', () => context.finished(exchange, res.headersSent ? res.statusCode : 0));
+      // The forwarder hears of the end after us, and has yet to say how it went.
+      res.once('close', () => process.nextTick(finish, exchange, res));
       if (context.isDraining()) res.shouldKeepAlive = false;
 
       const fault = framingFault(req, exchange.generation.config.listen.limits);
@@ -88,6 +89,10 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     },
   };
 
+  function finish(exchange: Exchange, res: ServerResponse): void {
+    context.finished(exchange, res.headersSent ? res.statusCode : 0);
+  }
+
   function begin({ req, socket, rawTarget, res }: Beginning): Exchange {
     const generation = context.current();
     const { trustedProxies } = generation;
@@ -116,9 +121,10 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       context.log.error({ err: error, requestId: exchange.requestId }, 'the decision failed');
       then(refuse('internal', 'the decision failed'));
     };
-    const settle = ({ route, outcome, answerHeaders }: Decision): void => {
+    const settle = ({ route, outcome, token, answerHeaders }: Decision): void => {
       exchange.decided();
       exchange.route = route?.name;
+      exchange.token = token;
       if (answerHeaders !== undefined) exchange.answerHeaders = answerHeaders;
       if (!isRefusal(outcome) && !('preflight' in outcome)) {
         exchange.permit = outcome;

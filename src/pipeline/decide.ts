@@ -49,6 +49,8 @@ export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
   readonly route: Route | undefined;
   readonly outcome: Permit | Refusal | Preflight;
+  /** The token that held, also where the route refuses it; for the log. Undefined where none was judged good. */
+  readonly token?: VerifiedToken;
   /** What every answer to the request carries, whoever gives it: CORS and RateLimit fields, names and values in turn. */
   readonly answerHeaders?: readonly string[];
 }
@@ -172,17 +174,17 @@ function decideVerified(
   // 6. Authorize; a route that only reports lets pass what its rules, not what the token itself, would refuse
   const { access, identity } = judgeToken(route, { token: verified, request }, trace);
   const passesAnyway = access !== undefined && route.reportsOnly && REFUSALS[access.code].status === 403;
-  if (access !== undefined && !passesAnyway) return { route, outcome: access };
+  if (access !== undefined && !passesAnyway) return { route, outcome: access, token: verified };
   if (passesAnyway)
     trace?.add({ step: 'mode', ok: true, expected: 'report', got: `would be ${access.code}` });
 
   // 7. Identity
-  if (isRefusal(identity)) return refusedBy(route, 'identity', identity, trace);
+  if (isRefusal(identity)) return { ...refusedBy(route, 'identity', identity, trace), token: verified };
   trace?.add({ step: 'identity', ok: true, got: namesOf(identity) });
   const credentials = route.identity.forwardsToken ? credentialsOf(matched.headers) : NONE;
   const outcome = grant(request, { identity, credentials, token: verified, wouldRefuse: access });
-  if (access === undefined || !route.tellsReports) return { route, outcome };
-  return { route, outcome, answerHeaders: ['x-sealgate-would-refuse', access.code] };
+  if (access === undefined || !route.tellsReports) return { route, outcome, token: verified };
+  return { route, outcome, token: verified, answerHeaders: ['x-sealgate-would-refuse', access.code] };
 }
 
 /** A route that takes tokens from cookies and the like sends them up only where it hands the token on. */

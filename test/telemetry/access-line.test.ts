@@ -84,7 +84,7 @@ t.test('lines go where the logger writes, in turn with its own, and under its le
   for (const [level, expected] of Object.entries(levels)) {
     const lines: string[] = [];
     const log = createLogger(level as keyof typeof levels, { write: (line) => void lines.push(line) });
-    const record = createAccessLog(log);
+    const record = createAccessLog({ log, allowedShare: () => 1 });
     log.info('before');
     record(RECORD);
     record({ ...RECORD, code: 'internal' });
