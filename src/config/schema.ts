@@ -63,6 +63,28 @@ const limits = z
   })
   .meta({ description: 'What a client may ask of the listener.' });
 
+const listenerTls = z
+  .strictObject({
+    cert: filePath.meta({ description: 'PEM file of the certificate and those above it.' }),
+    key: filePath.meta({ description: 'PEM file of the private key.' }),
+    minVersion: z
+      .enum(['TLSv1.2', 'TLSv1.3'])
+      .default('TLSv1.2')
+      .meta({ description: 'Oldest version of TLS that is spoken.' }),
+    http2: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'Offers HTTP/2; clients that do not know it get HTTP/1.1.' }),
+    clientCa: filePath
+      .optional()
+      .meta({ description: 'PEM file of the authorities whose client certificates are accepted.' }),
+    clientCert: z
+      .enum(['required', 'optional'])
+      .default('required')
+      .meta({ description: 'Whether clients must show a certificate once `clientCa` is set.' }),
+  })
+  .meta({ description: 'TLS towards clients. The files are read again when they change.' });
+
 const listen = z
   .strictObject({
     host: text
@@ -85,6 +107,7 @@ const listen = z
         description: 'Addresses or CIDRs of proxies in front whose X-Forwarded-* headers count.',
         examples: [['10.0.0.0/8']],
       }),
+    tls: listenerTls.optional(),
     limits: limits.prefault({}),
   })
   .meta({ description: 'Where clients reach the gateway.' });
@@ -905,3 +928,4 @@ export type RateLimitStoreConfig = z.output<typeof rateLimitStore>;
 export type TokenSourceConfig = z.output<typeof tokenSource>;
 export type PolicyConfig = z.output<typeof policy>;
 export type FileTestConfig = z.output<typeof fileTest>;
+export type ListenerTlsConfig = z.output<typeof listenerTls>;

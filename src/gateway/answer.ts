@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { REFUSALS, type Refusal } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
+import { isMultiplexed } from '../http/multiplexed.ts';
 import {
   closesConnection,
   type ProblemContext,
@@ -29,7 +30,7 @@ export function answerRefusal(refusal: Refusal, context: AnswerContext, res: Ser
   }
   if (res.destroyed) return;
   const { status, headers, body } = renderProblem(refusal, context);
-  if (closesConnection(refusal)) res.shouldKeepAlive = false;
+  if (closesConnection(refusal) && !isMultiplexed(res.req)) res.shouldKeepAlive = false;
   answer(res, { status, headers: [...headers, ...context.answerHeaders], body });
 }
 
@@ -62,7 +63,7 @@ interface Answer {
 
 function answer(res: ServerResponse, { status, headers, body }: Answer): void {
   const { req } = res;
-  if (leavesSurplus(req)) res.shouldKeepAlive = false;
+  if (leavesSurplus(req) && !isMultiplexed(req)) res.shouldKeepAlive = false;
   if (!req.complete) discardBody(req);
   res.writeHead(status, headers);
   res.end(req.method === 'HEAD' ? undefined : body);

@@ -16,6 +16,7 @@ const NO_UPSTREAM = 'http://gateway.invalid';
 
 /** Every method Node's parser knows; CONNECT never becomes a request. */
 const METHODS_SERVED = METHODS.filter((method) => method !== 'CONNECT');
+const SERVED: ReadonlySet<string> = new Set(METHODS_SERVED);
 
 /**
  * Makes the Fastify application of the client-facing listener: one registration of `@fastify/http-proxy` for the
@@ -30,7 +31,12 @@ export async function createApp(
   handlers: AppHandlers,
 ): Promise<FastifyInstance> {
   const app = Fastify({
-    serverFactory: (onRequest) => makeServer(onRequest),
+    serverFactory: (onRequest) =>
+      makeServer((req, res) => {
+        // Fastify answers methods it was not told of by itself, without a hook. HTTP/2 lets any through.
+        if (SERVED.has(req.method as string)) onRequest(req, res);
+        else handlers.gate(req, res, req.url ?? '', refuseToPass);
+      }),
     rewriteUrl: () => '/',
     exposeHeadRoutes: false,
     return503OnClosing: false,
@@ -53,4 +59,8 @@ export async function createApp(
   });
   await app.ready();
   return app;
+}
+
+function refuseToPass(): never {
+  throw new Error('the gate let a method pass that nobody serves');
 }

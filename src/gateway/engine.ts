@@ -17,8 +17,10 @@ import { createLeases } from './leases.ts';
 import { openLimitStore } from './limit-store.ts';
 import { createListener } from './listener.ts';
 import { applyLimits } from './listener-limits.ts';
+import { renewListenerTls } from './listener-tls.ts';
 import { createObservation } from './observation.ts';
 import { createServing } from './serve.ts';
+import { urlOf } from './url-of.ts';
 import type { ValidFile } from './valid-file.ts';
 
 /** The part of a gateway that serves requests: one per process that listens. */
@@ -86,7 +88,7 @@ export async function createEngine({
     },
   });
   const app = await createApp(
-    (request) => createListener(current.config.listen.limits, { ...serving, request }),
+    (request) => createListener(current.config.listen.limits, { ...serving, request }, current.tls),
     serving,
   );
   const connections = new Set<Socket>();
@@ -110,6 +112,7 @@ export async function createEngine({
     if (running !== undefined) watch(next);
     observation.requests.retainRoutes(new Set(next.config.routes.map(({ name }) => name)));
     applyLimits(app.server, next.config.listen.limits);
+    renewListenerTls(app.server, next.tls);
     before.tenure.retire(RETIREMENT_LIMIT_MS, () => {
       before.verifier.close();
       upstreams.release(before.upstreams.values());
@@ -122,11 +125,11 @@ export async function createEngine({
   const engine: Engine = {
     async listen() {
       const { host, port } = current.config.listen;
-      const url = await app.listen({ host, port });
+      await app.listen({ host, port });
       running = app;
       watch(current);
       void current.verifier.start();
-      return url;
+      return urlOf(app.server);
     },
     async apply(next) {
       const compiled = await compileGeneration({

@@ -7,21 +7,30 @@ const FIXED_KEYS = [
   ['listen', 'host'],
   ['listen', 'port'],
   ['listen', 'limits', 'headerBytes'],
+  ['listen', 'tls', 'http2'],
+  ['listen', 'tls', 'clientCert'],
   ['admin', 'host'],
   ['admin', 'port'],
   ['rateLimitStore'],
 ] as const;
 
+/** Here only whether there is one counts: the files themselves are read again. */
+const FIXED_PRESENCE = [['listen', 'tls', 'clientCa']] as const;
+
 /** What of a new file only a restart can bring into force. */
 export function findFixedChanges(inForce: Config, next: Config): readonly PathProblem[] {
-  return FIXED_KEYS.filter((path) => !isDeepStrictEqual(valueAt(inForce, path), valueAt(next, path))).map(
-    (path) => ({
-      severity: 'error',
-      path,
-      message: `a change of ${path.join('.')} needs a restart`,
-      hint: 'put the old value back to reload the rest, or restart',
-    }),
-  );
+  const changed = [
+    ...FIXED_KEYS.filter((path) => !isDeepStrictEqual(valueAt(inForce, path), valueAt(next, path))),
+    ...FIXED_PRESENCE.filter(
+      (path) => (valueAt(inForce, path) === undefined) !== (valueAt(next, path) === undefined),
+    ),
+  ];
+  return changed.map((path) => ({
+    severity: 'error',
+    path,
+    message: `a change of ${path.join('.')} needs a restart`,
+    hint: 'put the old value back to reload the rest, or restart',
+  }));
 }
 
 function valueAt(config: Config, path: readonly string[]): unknown {

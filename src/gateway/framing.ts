@@ -1,6 +1,7 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, METHODS } from 'node:http';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
+import { isMultiplexed } from '../http/multiplexed.ts';
 
 /**
  * What Node's strict parser lets through and we do not, because a backend may read it otherwise:
@@ -11,6 +12,7 @@ export function framingFault(req: IncomingMessage, limits: Config['listen']['lim
   if (req.rawHeaders.length > limits.headers * 2) {
     return refuse('headers_too_large', 'more header fields than listen.limits.headers allows');
   }
+  if (isMultiplexed(req)) return multiplexedFault(req, limits);
   // The parser takes HTTP/0.9 and HTTP/2.0 by name too.
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
     return refuse('bad_request', 'a version other than HTTP/1.0 and HTTP/1.1');
@@ -28,3 +30,17 @@ export function framingFault(req: IncomingMessage, limits: Config['listen']['lim
   }
   return undefined;
 }
+
+/**
+ * HTTP/2 frames bodies itself. It takes any method, where HTTP/1.1's parser knows them all, and its fields can be larger
+ * than they were on the wire (RFC 9113 §6.5.2).
+ */
+function multiplexedFault(req: IncomingMessage, limits: Config['listen']['limits']): Refusal | undefined {
+  if (!KNOWN_METHODS.has(req.method as string)) return refuse('bad_request', 'a method that is not known');
+  let bytes = req.url?.length ?? 0;
+  for (const text of req.rawHeaders) bytes += text.length;
+  if (bytes <= limits.headerBytes) return undefined;
+  return refuse('headers_too_large', 'the header fields exceed listen.limits.headerBytes');
+}
+
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);

@@ -12,6 +12,7 @@ import type { Upstream } from '../proxy/upstream.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import { createKeyStorePool, type KeyStorePool } from '../tokens/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
+import { type ListenerTls, readListenerTls } from './listener-tls.ts';
 import { createTenure, type Tenure } from './tenure.ts';
 
 /** One configuration, compiled: immutable, and swapped whole by a reload. */
@@ -23,6 +24,7 @@ export interface Generation {
   /** Beside `gate.routes`, by index. */
   readonly forwarding: readonly RouteForwarding[];
   readonly trustedProxies: TrustedProxies | undefined;
+  readonly tls: ListenerTls | undefined;
   /** The `realm` of challenges. */
   readonly realm: string;
   /** Who still runs under it. */
@@ -98,6 +100,7 @@ async function compile({ loaded, config, lasting, previousUpstreams }: CompileOp
     resolvePath,
     ...(previousUpstreams === undefined ? {} : { previous: previousUpstreams }),
   });
+  const listener = readListenerTls(config.listen.tls, { resolvePath, nowMs: lasting.clock() });
   const generation: Generation = {
     config,
     gate,
@@ -105,11 +108,15 @@ async function compile({ loaded, config, lasting, previousUpstreams }: CompileOp
     upstreams: upstreams.upstreams,
     forwarding: compileForwardings(config, gate.routes, upstreams.upstreams),
     trustedProxies: compileTrustedProxies(config.listen.trustedProxies),
+    tls: listener.tls,
     realm: realmOf(config),
     tenure: createTenure(),
-    files: [...loaded.files, ...issuers.files, ...upstreams.files],
+    files: [...loaded.files, ...issuers.files, ...upstreams.files, ...listener.files],
   };
-  return { generation, problems: [...issuers.problems, ...problems, ...upstreams.problems] };
+  return {
+    generation,
+    problems: [...issuers.problems, ...problems, ...upstreams.problems, ...listener.problems],
+  };
 }
 
 function realmOf({ listen }: Config): string {

@@ -1,10 +1,14 @@
-import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type Server, type ServerOptions, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket, TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { Exchange } from './exchange.ts';
+import { createHttp2Listener } from './http2-listener.ts';
 import { applyLimits } from './listener-limits.ts';
+import { type ListenerTls, showsBadCertificate } from './listener-tls.ts';
 
 type Limits = Config['listen']['limits'];
 
@@ -21,7 +25,7 @@ export interface ListenerEvents {
 }
 
 /** Idle time of a client connection; above the 60 s that load balancers keep theirs, so they close first. */
-const KEEP_ALIVE_MS = 75_000;
+export const KEEP_ALIVE_MS = 75_000;
 
 /**
  * Only a WebSocket handshake is an upgrade to us; any other `Upgrade` (Java's default `h2c`, for one) is ignored
@@ -48,9 +52,12 @@ function isWebSocketHandshake(req: IncomingMessage): boolean {
   return req.headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Makes the client-facing HTTP/1.1 server: strict parsing, every limit of the file, and our own answers to parser errors. */
-export function createListener(limits: Limits, events: ListenerEvents): Server {
-  const server = createServer({
+/**
+ * Makes the client-facing server: strict parsing, every limit of the file, and our own answers to parser errors. With TLS, clients
+ * that agree to it are served over HTTP/2.
+ */
+export function createListener(limits: Limits, events: ListenerEvents, tls?: ListenerTls): Server {
+  const options = {
     IncomingMessage: Request as typeof IncomingMessage,
     ServerResponse: GatewayResponse,
     maxHeaderSize: limits.headerBytes,
@@ -63,7 +70,9 @@ export function createListener(limits: Limits, events: ListenerEvents): Server {
     insecureHTTPParser: false,
     // We judge Host ourselves, with a body that explains.
     requireHostHeader: false,
-  });
+  } satisfies ServerOptions<typeof IncomingMessage, typeof GatewayResponse>;
+  const server =
+    tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tlsOptions(tls, limits) });
   applyLimits(server, limits);
 
   const latest = new WeakMap<Duplex, GatewayResponse>();
@@ -100,7 +109,33 @@ export function createListener(limits: Limits, events: ListenerEvents): Server {
     if (res !== undefined && !res.req.complete && !res.headersSent) events.brokenBody(refusal, res);
     else afterResponse(res, () => events.unparsed(refusal, socket, undefined));
   });
+  if (tls !== undefined) serveOverTls(server as unknown as Server, tls, limits, events);
   return server as unknown as Server;
+}
+
+function tlsOptions({ context, clientCert, http2 }: ListenerTls, { headerTimeout }: Limits): TlsOptions {
+  return {
+    ...context,
+    requestCert: clientCert !== 'none',
+    rejectUnauthorized: clientCert === 'required',
+    handshakeTimeout: headerTimeout,
+    ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+  };
+}
+
+/** Puts the choice of protocol between TLS and Node's HTTP/1.1, which both serve connections by an event. */
+function serveOverTls(server: Server, tls: ListenerTls, limits: Limits, events: ListenerEvents): void {
+  const serveHttp1 = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+  const http2 = tls.http2 ? createHttp2Listener(server, limits, events) : undefined;
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (tls.clientCert === 'optional' && showsBadCertificate(socket)) socket.destroy();
+    else if (socket.alpnProtocol === 'h2' && http2 !== undefined) http2.serve(socket);
+    else for (const serve of serveHttp1) serve.call(server, socket);
+  });
+  // A failed handshake is no request: there is nobody to answer in a language both speak.
+  server.removeAllListeners('tlsClientError');
+  server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
 }
 
 /** Runs `then` once the response before it on the connection is out, so that pipelined answers keep their order. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isMultiplexed } from './multiplexed.ts';
 
 /** Bytes of an unwanted body that are read and thrown away before the connection is cut. */
 const MAX_BYTES = 1024 * 1024;
@@ -12,7 +13,8 @@ const MAX_MS = 5_000;
  */
 export function discardBody(req: IncomingMessage): void {
   const { socket } = req;
-  if (req.complete || req.destroyed || socket.readableEnded) {
+  // Over HTTP/2 a stream ends by itself, and the connection belongs to others too.
+  if (req.complete || req.destroyed || isMultiplexed(req) || socket.readableEnded) {
     req.resume();
     return;
   }

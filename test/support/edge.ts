@@ -36,6 +36,8 @@ export interface EdgeOptions {
   /** Laid over the whole file. */
   readonly file?: Readonly<Record<string, unknown>>;
   readonly upstream?: CountingUpstream;
+  /** Files beside the configuration, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** A public area, a protected one and one for readers, all on the same backend. */
@@ -62,7 +64,7 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     routes: options.routes ?? AREAS,
     ...options.file,
   });
-  const file = `${t.testdir({ 'gateway.yaml': text })}/gateway.yaml`;
+  const file = `${t.testdir({ ...options.files, 'gateway.yaml': text })}/gateway.yaml`;
   const loaded = loadConfig({ file, env: {} });
   if (loaded.config === undefined) throw new Error(JSON.stringify(loaded.problems));
   const log = createLogger('info', {

@@ -1,0 +1,131 @@
+import {
+  constants,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { ReadableOptions } from 'node:stream';
+import type { Exchange } from './exchange.ts';
+
+/**
+ * A request of HTTP/2 in the shape of an HTTP/1.1 one: `:authority` is its Host, split cookies are one field again
+ * (RFC 9113 §8.2.3), and a body counts as complete only if the client ended it, never because its stream was reset.
+ */
+export class Http2Request extends Http2ServerRequest {
+  /** The client ended the body itself. */
+  endedByClient: boolean;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    options: ReadableOptions | undefined,
+    rawHeaders: readonly string[],
+  ) {
+    super(stream, headers, options as ReadableOptions, toHttp1Fields(rawHeaders, !stream.endAfterHeaders));
+    this.endedByClient = stream.endAfterHeaders;
+    headers.host ??= headers[':authority'];
+    // Whoever reads the body hears of it by `close`; without a listener the error would end the process.
+    this.on('error', () => undefined);
+    stream.once('aborted', () => {
+      if (!this.endedByClient) this.destroy(new Error('the client reset the stream'));
+    });
+    // Node ends the body of a stream that was reset as well, but not before it says so.
+    stream.once('end', () => {
+      if (!stream.aborted) this.endedByClient = true;
+    });
+  }
+}
+
+/** An answer over HTTP/2 that can be written as one over HTTP/1.1: the fields of a connection are left out (RFC 9113 §8.2.2). */
+export class Http2Response extends Http2ServerResponse<Http2Request> {
+  exchange: Exchange | undefined = undefined;
+  /** What HTTP/1.1 ends by closing, HTTP/2 ends by itself. */
+  readonly chunkedEncoding = false;
+
+  get shouldKeepAlive(): boolean {
+    return this.stream.session?.closed === false;
+  }
+
+  /** False lets the streams that are open finish, and asks the client for another connection (RFC 9113 §6.8). */
+  set shouldKeepAlive(keep: boolean) {
+    const { session } = this.stream;
+    if (!keep && session !== undefined && !session.closed) session.close();
+  }
+
+  override writeHead(status: number, ...rest: unknown[]): this {
+    const pairs = rest.find((part): part is readonly string[] => Array.isArray(part)) ?? [];
+    return super.writeHead(status, fromHttp1Fields(pairs));
+  }
+
+  /** An answer that is broken off must not look like a short one: only an error code tells them apart. */
+  override destroy(): this {
+    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    return this;
+  }
+}
+
+// Node's types call these properties, which a class cannot override by accessors.
+Object.defineProperty(Http2Request.prototype, 'complete', {
+  get(this: Http2Request): boolean {
+    return this.endedByClient;
+  },
+});
+Object.defineProperties(Http2Response.prototype, {
+  destroyed: {
+    get(this: Http2Response): boolean {
+      return this.stream.destroyed || this.stream.closed;
+    },
+  },
+  writableFinished: {
+    get(this: Http2Response): boolean {
+      return this.stream.writableFinished && !this.stream.aborted;
+    },
+  },
+});
+
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+function fromHttp1Fields(pairs: readonly string[]): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = Object.create(null);
+  for (let at = 0; at < pairs.length; at += 2) {
+    const name = (pairs[at] as string).toLowerCase();
+    const value = pairs[at + 1] as string;
+    if (HOP_BY_HOP.has(name)) continue;
+    const before = fields[name];
+    if (before === undefined) fields[name] = value;
+    else if (typeof before === 'string') fields[name] = [before, value];
+    else before.push(value);
+  }
+  return fields;
+}
+
+/** A Host that says the same as `:authority` is not a second one; a body of unknown length is a chunked one. */
+function toHttp1Fields(rawHeaders: readonly string[], hasBody: boolean): string[] {
+  const fields: string[] = [];
+  let authority: string | undefined;
+  let cookieAt = -1;
+  let statesLength = false;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    const value = rawHeaders[at + 1] as string;
+    if (name === ':authority') {
+      authority = value;
+      fields.push('host', value);
+    } else if (name === 'cookie' && cookieAt !== -1) {
+      fields[cookieAt] = `${fields[cookieAt]}; ${value}`;
+    } else if (!name.startsWith(':') && !(name === 'host' && value === authority)) {
+      if (name === 'cookie') cookieAt = fields.length + 1;
+      if (name === 'content-length') statesLength = true;
+      fields.push(name, value);
+    }
+  }
+  if (hasBody && !statesLength) fields.push('transfer-encoding', 'chunked');
+  return fields;
+}

@@ -1,0 +1,462 @@
+import { once } from 'node:events';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
+import t, { type Test } from 'tap';
+import { hasOpenssl, makeAuthority } from '../support/authority.ts';
+import { startCountingUpstream } from '../support/counting-upstream.ts';
+import { type EdgeOptions, startEdge } from '../support/edge.ts';
+import { connectRaw, rawRequest } from '../support/raw.ts';
+
+const skip = hasOpenssl() ? false : 'openssl is not installed';
+const authority = skip ? undefined : makeAuthority('test-ca');
+const own = authority?.issue('localhost');
+
+async function startHttp2(t: Test, options: EdgeOptions = {}) {
+  const edge = await startEdge(t, {
+    ...options,
+    files: { 'tls.crt': own?.cert ?? '', 'tls.key': own?.key ?? '' },
+    listen: { tls: { cert: 'tls.crt', key: 'tls.key' }, ...options.listen },
+  });
+  const open = (): ClientHttp2Session => {
+    const session = connect(`https://localhost:${edge.port}`, { ca: authority?.cert, lookup: loopback });
+    session.on('error', () => {});
+    t.teardown(() => session.destroy());
+    return session;
+  };
+  return { edge, open };
+}
+
+const loopback = (_: string, options: { all?: boolean }, done: (...args: never[]) => void): void => {
+  const tell = done as (...args: unknown[]) => void;
+  if (options.all) tell(null, [{ address: '127.0.0.1', family: 4 }]);
+  else tell(null, '127.0.0.1', 4);
+};
+
+interface Answer {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** The error code the stream was reset with; 0 for a regular end. */
+  readonly reset: number;
+}
+
+async function ask(
+  session: ClientHttp2Session,
+  headers: OutgoingHttpHeaders,
+  body?: Buffer | string,
+): Promise<Answer> {
+  const stream = session.request(headers, { endStream: body === undefined });
+  if (body !== undefined) stream.end(body);
+  return readAnswer(stream);
+}
+
+async function readAnswer(stream: ClientHttp2Stream): Promise<Answer> {
+  let headers: IncomingHttpHeaders = {};
+  const pieces: Buffer[] = [];
+  stream.on('response', (received) => {
+    headers = received;
+  });
+  stream.on('data', (piece: Buffer) => pieces.push(piece));
+  stream.on('error', () => {});
+  if (!stream.destroyed) await once(stream, 'close').catch(() => {});
+  return { headers, body: Buffer.concat(pieces), reset: stream.rstCode };
+}
+
+const codeOf = ({ body, reset }: Answer): unknown =>
+  body.length === 0 && reset !== 0 ? 0 : JSON.parse(body.toString()).code;
+
+t.test('requests over HTTP/2 are judged like any other and go up as HTTP/1.1', { skip }, async (t) => {
+  const { edge, open } = await startHttp2(t);
+  const session = open();
+  const token = await edge.issuer.token();
+  const answer = await ask(session, {
+    ':path': '/protected/x?y',
+    authorization: `Bearer ${token}`,
+    cookie: ['a=1', 'b=2'] as never,
+    te: 'trailers',
+    'x-kept': 'yes',
+    'x-user-id': 'mallory',
+    x_user_id: 'mallory',
+  });
+  t.equal(answer.headers[':status'], 200);
+  t.equal(answer.reset, 0);
+  t.equal(session.alpnProtocol, 'h2');
+  const [seen] = edge.upstream.requests;
+  t.equal(seen?.target, '/protected/x?y');
+  t.match(seen?.headers, {
+    'x-user-id': 'alice',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': `localhost:${edge.port}`,
+    'x-forwarded-port': String(edge.port),
+    cookie: 'a=1; b=2',
+    'x-kept': 'yes',
+  });
+  t.equal(seen?.headers.te, undefined);
+  t.notMatch(JSON.stringify(seen?.rawHeaders), /mallory|":/);
+  for (const name of ['connection', 'keep-alive', 'transfer-encoding'])
+    t.equal(answer.headers[name], undefined);
+});
+
+t.test('a hundred requests at once on one connection are each judged alone', { skip }, async (t) => {
+  const { edge, open } = await startHttp2(t);
+  const session = open();
+  const [alice, late] = [await edge.issuer.token(), await edge.issuer.token({ exp: 1 })];
+  const answers = await Promise.all(
+    Array.from({ length: 99 }, (_, i) => {
+      const token = [alice, late, undefined][i % 3];
+      return ask(session, {
+        ':path': `/protected/${i}`,
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      });
+    }),
+  );
+  for (const [i, answer] of answers.entries()) {
+    const expected = [200, 401, 401][i % 3];
+    if (answer.headers[':status'] !== expected) t.equal(answer.headers[':status'], expected, `request ${i}`);
+    if (i % 3 === 0) t.equal(JSON.parse(answer.body.toString()).target, `/protected/${i}`);
+  }
+  t.equal(edge.upstream.requests.length, 33);
+});
+
+/** One frame of RFC 9113 §4.1. */
+function frame({ type, flags = 0, stream, body }: FrameParts): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(body.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, body]);
+}
+
+interface FrameParts {
+  readonly type: number;
+  readonly flags?: number;
+  readonly stream: number;
+  readonly body: Buffer;
+}
+
+/** Fields without compression (RFC 7541 §6.2.2): names and values in turn, each shorter than 127 bytes. */
+function literal(pairs: readonly string[]): Buffer {
+  const parts = pairs.map((text) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text, 'latin1')]));
+  return Buffer.concat(parts.flatMap((part, at) => (at % 2 === 0 ? [Buffer.from([0]), part] : [part])));
+}
+
+function post(length?: string): Buffer {
+  const fields = [':method', 'POST', ':scheme', 'https', ':authority', 'localhost', ':path', '/public'];
+  return literal(length === undefined ? fields : [...fields, 'content-length', length]);
+}
+
+/** A whole request with these fields after the usual ones. */
+function headersFrame(pairs: readonly string[]): Buffer {
+  const body = Buffer.concat([
+    literal([':method', 'GET', ':scheme', 'https', ':authority', 'localhost', ':path', '/public']),
+    literal(pairs),
+  ]);
+  return frame({ type: 1, flags: 5, stream: 1, body });
+}
+
+async function connectFrames(port: number) {
+  const connection = await connectRaw(port, {
+    ca: authority?.cert,
+    servername: 'localhost',
+    ALPNProtocols: ['h2'],
+  });
+  connection.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  connection.send(frame({ type: 4, stream: 0, body: Buffer.alloc(0) }));
+  return connection;
+}
+
+/** Requests that HTTP/2 can say and that must not be understood. 0 stands for a stream that nghttp2 reset. */
+const HOSTILE: readonly (readonly [string, OutgoingHttpHeaders, string | 0])[] = [
+  ['a dot segment', { ':path': '/public/../admin' }, 'ambiguous_path'],
+  ['a path that is none', { ':path': 'admin' }, 0],
+  ['an asterisk', { ':path': '*', ':method': 'OPTIONS' }, 'ambiguous_path'],
+  ['an absolute target', { ':path': 'http://localhost/public' }, 0],
+  ['a fragment', { ':path': '/public#x' }, 'ambiguous_path'],
+  ['a second path by header', { ':path': '/nowhere', 'x-original-url': '/public' }, 'route_unknown'],
+  ['no authority and no host', { ':authority': '' }, 0],
+  ['user info in the authority', { ':authority': 'admin@localhost' }, 'bad_request'],
+  ['a path in the authority', { ':authority': 'localhost/admin' }, 0],
+  ['a Host that says otherwise', { ':authority': 'localhost', host: 'evil.example' }, 'bad_request'],
+  ['TRACE', { ':method': 'TRACE' }, 'method_not_allowed'],
+  ['a method nobody knows', { ':method': 'FETCH' }, 'bad_request'],
+  ['an expectation', { expect: '200-ok' }, 'expectation_failed'],
+  [
+    '101 fields',
+    Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`x-${i}`, 'y'])),
+    'headers_too_large',
+  ],
+  ['40 KiB of fields', { x: 'y'.repeat(40_000) }, 'headers_too_large'],
+];
+
+t.test(
+  'what is hostile in HTTP/1.1 is refused in HTTP/2 too, and costs the backend nothing',
+  { skip },
+  async (t) => {
+    const { edge, open } = await startHttp2(t);
+    const session = open();
+    for (const [name, headers, code] of HOSTILE) {
+      const answer = await ask(session, { ':path': '/public', ...headers });
+      t.equal(codeOf(answer), code, name);
+    }
+    t.equal(edge.upstream.bytes(), 0);
+    t.equal((await ask(session, { ':path': '/public' })).headers[':status'], 200, 'the connection is sane');
+    t.strictSame(edge.complaints, []);
+  },
+);
+
+t.test('CONNECT is refused, extended or not', { skip }, async (t) => {
+  const { edge, open } = await startHttp2(t);
+  const session = open();
+  const answer = await ask(session, { ':method': 'CONNECT', ':authority': 'evil.example:443' });
+  t.equal(answer.headers[':status'], 405);
+  t.not(session.remoteSettings?.enableConnectProtocol, true);
+  t.equal(edge.upstream.bytes(), 0);
+});
+
+const POST = post();
+/** Type, flags and stream of the frame that gives a connection up (RFC 9113 §6.8). */
+const GOAWAY = Buffer.from([7, 0, 0, 0, 0, 0]);
+
+t.test('a body that is cut off reaches nobody as a whole request', { skip }, async (t) => {
+  const { edge, open } = await startHttp2(t);
+  const other = open();
+  for (const [name, headers, last] of [
+    ['a reset', POST, frame({ type: 3, stream: 1, body: Buffer.from([0, 0, 0, 8]) })],
+    ['a reset without an error', POST, frame({ type: 3, stream: 1, body: Buffer.from([0, 0, 0, 0]) })],
+    ['a goodbye', POST, undefined],
+    ['less than its length', post('100'), frame({ type: 0, flags: 1, stream: 1, body: Buffer.from('half') })],
+    [
+      'more than its length',
+      post('8'),
+      frame({ type: 0, flags: 1, stream: 1, body: Buffer.from('far more') }),
+    ],
+  ] as const) {
+    edge.upstream.reset();
+    const answered = edge.lines.length;
+    const connection = await connectFrames(edge.port);
+    connection.send(frame({ type: 1, flags: 4, stream: 1, body: headers }));
+    connection.send(frame({ type: 0, stream: 1, body: Buffer.from('half') }));
+    await until(() => edge.upstream.bytes() > 0);
+    if (last === undefined) connection.destroy();
+    else connection.send(last);
+    await until(() => edge.lines.length > answered);
+    t.equal((await ask(other, { ':path': '/public/next' })).headers[':status'], 200, name);
+    t.strictSame(
+      edge.upstream.requests.map(({ target }) => target),
+      ['/public/next'],
+      name,
+    );
+    connection.destroy();
+  }
+});
+
+/** Frames that no honest client sends. Each costs at most its own connection. */
+const BAD_FRAMES: readonly (readonly [string, Buffer])[] = [
+  ['a name in capitals', headersFrame(['X-Upper', 'y'])],
+  ['connection', headersFrame(['connection', 'keep-alive'])],
+  ['transfer-encoding', headersFrame(['transfer-encoding', 'chunked'])],
+  ['upgrade', headersFrame(['upgrade', 'websocket'])],
+  ['te beyond trailers', headersFrame(['te', 'gzip'])],
+  ['a second path', headersFrame([':path', '/admin'])],
+  ['a pseudo field after a plain one', headersFrame(['x', 'y', ':method', 'GET'])],
+  ['an unknown pseudo field', headersFrame([':admin', 'true'])],
+  ['a protocol for CONNECT', headersFrame([':protocol', 'websocket'])],
+  ['two lengths', headersFrame(['content-length', '1', 'content-length', '2'])],
+  ['a length that is none', headersFrame(['content-length', 'five'])],
+  [
+    'a compressed field out of the table',
+    frame({ type: 1, flags: 5, stream: 1, body: Buffer.from([0xff, 0xff, 0xff, 0x7f]) }),
+  ],
+  ['a frame of 16 MiB', Buffer.from([0xff, 0xff, 0xff, 1, 5, 0, 0, 0, 1])],
+  ['an even stream', frame({ type: 1, flags: 5, stream: 2, body: POST })],
+  ['data for nobody', frame({ type: 0, flags: 1, stream: 7, body: Buffer.from('x') })],
+  ['a push', frame({ type: 5, flags: 4, stream: 1, body: Buffer.from([0, 0, 0, 2, 0x82]) })],
+  ['a window of zero', frame({ type: 8, stream: 0, body: Buffer.alloc(4) })],
+  ['a window too large', frame({ type: 8, stream: 0, body: Buffer.from([0x7f, 0xff, 0xff, 0xff]) })],
+  [
+    'fields without end',
+    Buffer.concat([
+      frame({ type: 1, stream: 1, body: POST }),
+      ...Array.from({ length: 2000 }, (_, i) =>
+        frame({ type: 9, stream: 1, body: literal([`x-${i}`, 'y'.repeat(100)]) }),
+      ),
+    ]),
+  ],
+  [
+    'settings without end',
+    Buffer.concat(Array.from({ length: 20_000 }, () => frame({ type: 4, stream: 0, body: Buffer.alloc(0) }))),
+  ],
+  [
+    'pings without end',
+    Buffer.concat(Array.from({ length: 20_000 }, () => frame({ type: 6, stream: 0, body: Buffer.alloc(8) }))),
+  ],
+];
+
+t.test(
+  'frames that no honest client sends cost the backend nothing and nobody else anything',
+  { skip },
+  async (t) => {
+    const { edge, open } = await startHttp2(t);
+    const other = open();
+    for (const [name, bytes] of BAD_FRAMES) {
+      edge.upstream.reset();
+      const connection = await connectFrames(edge.port);
+      connection.send(bytes);
+      // The gateway answers frames in their order, so once this ping is back, or a GOAWAY, or the connection is gone, it has judged them.
+      connection.send(frame({ type: 6, stream: 0, body: Buffer.from('judgedNo') }));
+      await until(
+        () =>
+          connection.socket.destroyed ||
+          connection.socket.readableEnded ||
+          connection.rest().includes('judgedNo') ||
+          connection.rest().includes(GOAWAY),
+      );
+      t.equal(edge.upstream.bytes(), 0, name);
+      t.equal((await ask(other, { ':path': '/public' })).headers[':status'], 200, name);
+      connection.destroy();
+    }
+    t.strictSame(edge.complaints, []);
+  },
+);
+
+t.test('a field that no field can be is left out, and what it smuggles with it', { skip }, async (t) => {
+  const { edge } = await startHttp2(t);
+  for (const pair of [
+    ['x', 'a\r\nx-user-id: evil'],
+    ['x', 'evil\0b'],
+    ['x\r\nevil', 'z'],
+  ]) {
+    edge.upstream.reset();
+    const connection = await connectFrames(edge.port);
+    connection.send(headersFrame(pair));
+    await until(() => edge.upstream.requests.length === 1 || connection.socket.readableEnded);
+    t.notMatch(JSON.stringify(edge.upstream.requests[0]?.rawHeaders), /evil|"x"/);
+    connection.destroy();
+  }
+});
+
+t.test('bodies go up and down whole, with back-pressure', { skip }, async (t) => {
+  const big = Buffer.alloc(8 * 1024 * 1024, 'abcdefghij');
+  const upstream = await startCountingUpstream((req, res, body) => {
+    res.end(req.method === 'POST' ? String(body.equals(big)) : big);
+  });
+  const { open } = await startHttp2(t, { upstream });
+  const session = open();
+  t.equal(String((await ask(session, { ':method': 'POST', ':path': '/public' }, big)).body), 'true');
+  t.ok((await ask(session, { ':path': '/public' })).body.equals(big));
+  const head = await ask(session, { ':method': 'HEAD', ':path': '/public' });
+  t.equal(head.headers[':status'], 200);
+  t.equal(head.body.length, 0);
+});
+
+t.test('a refused upload ends its own stream and leaves the others alone', { skip }, async (t) => {
+  const { edge, open } = await startHttp2(t);
+  const session = open();
+  const upload = session.request({ ':method': 'POST', ':path': '/protected' });
+  upload.on('error', () => {});
+  upload.end(Buffer.alloc(4 * 1024 * 1024));
+  t.equal(codeOf(await readAnswer(upload)), 'token_missing');
+  t.equal((await ask(session, { ':path': '/public' })).headers[':status'], 200);
+  t.equal(edge.upstream.requests.length, 1);
+});
+
+t.test(
+  'an answer that the backend breaks off is an error of its stream, never a short answer',
+  { skip },
+  async (t) => {
+    const upstream = await startCountingUpstream((req, res) => {
+      res.writeHead(200, req.url === '/public/length' ? { 'content-length': 1000 } : {});
+      res.write('half');
+      setImmediate(() => res.destroy());
+    });
+    const { open } = await startHttp2(t, { upstream });
+    const session = open();
+    for (const path of ['/public/length', '/public/chunks']) {
+      const answer = await ask(session, { ':path': path });
+      t.not(answer.reset, constants.NGHTTP2_NO_ERROR, path);
+      t.equal(session.closed, false);
+    }
+  },
+);
+
+t.test('a flood of resets costs the connection that sends it, and nobody else', { skip }, async (t) => {
+  const { edge, open } = await startHttp2(t);
+  const session = open();
+  await ask(session, { ':path': '/public' });
+  for (let i = 0; i < 5000 && !session.destroyed && !session.closed; i++) {
+    const stream = session.request({ ':path': '/public' });
+    stream.on('error', () => {});
+    stream.close(constants.NGHTTP2_CANCEL);
+    if (i % 100 === 0) await new Promise(setImmediate);
+  }
+  await until(() => session.closed || session.destroyed);
+  const other = open();
+  t.equal((await ask(other, { ':path': '/public' })).headers[':status'], 200);
+  t.ok(edge.upstream.requests.length < 3000, `${edge.upstream.requests.length} of 5,000 went up`);
+});
+
+t.test('draining finishes the streams that are open and takes no new ones', { skip }, async (t) => {
+  let release = (): void => {};
+  const upstream = await startCountingUpstream((_, res) => {
+    release = () => res.end('late');
+  });
+  const { edge, open } = await startHttp2(t, { upstream, file: { shutdown: { grace: '5s' } } });
+  const session = open();
+  const running = ask(session, { ':path': '/public' });
+  await until(() => upstream.requests.length === 1);
+  const drained = edge.drain();
+  await once(session, 'goaway');
+  release();
+  t.equal(String((await running).body), 'late');
+  t.equal(await drained, 'clean');
+});
+
+t.test(
+  'clients without HTTP/2 get HTTP/1.1 over the same port, with every rule of it',
+  { skip },
+  async (t) => {
+    const { edge } = await startHttp2(t);
+    for (const ALPNProtocols of [['http/1.1'], undefined]) {
+      const connection = await connectRaw(edge.port, {
+        ca: authority?.cert,
+        servername: 'localhost',
+        ...(ALPNProtocols && { ALPNProtocols }),
+      });
+      connection.send(rawRequest('GET /public HTTP/1.1') + rawRequest('GET /protected HTTP/1.1'));
+      t.equal((await connection.read())?.status, 200);
+      t.equal((await connection.read())?.code, 'token_missing');
+      connection.send('GET /public HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n');
+      t.equal((await connection.read())?.code, 'bad_request');
+      t.equal(await connection.closed(), true);
+    }
+  },
+);
+
+t.test('what is no TLS gets no answer, and no HTTP/2 by prior knowledge', { skip }, async (t) => {
+  const { edge } = await startHttp2(t);
+  for (const bytes of [
+    rawRequest('GET /public HTTP/1.1'),
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    '\x16\x03\x01garbage',
+  ]) {
+    const connection = await connectRaw(edge.port);
+    connection.send(bytes);
+    t.equal(await connection.closed(), true);
+    t.notMatch(connection.rest().toString('latin1'), 'HTTP/1.1');
+  }
+  t.equal(edge.upstream.bytes(), 0);
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('it never came to be');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

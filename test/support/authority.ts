@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface Authority extends Certificate {
+  /** A certificate of this authority for a name and the loopback addresses. */
+  issue(name: string, days?: number): Certificate;
+}
+
+/** True when openssl is installed. */
+export function hasOpenssl(): boolean {
+  try {
+    execFileSync('openssl', ['version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes a certificate authority of its own, by openssl, in a folder that is gone afterwards. */
+export function makeAuthority(name: string): Authority {
+  const own = inFolder((folder) => {
+    run(
+      folder,
+      `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=${name}`,
+    );
+    return readPair(folder);
+  });
+  return {
+    ...own,
+    issue: (subject, days = 30) =>
+      inFolder((folder) => {
+        run(
+          folder,
+          `req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem -subj /CN=${subject}`,
+        );
+        writeFileSync(join(folder, 'ca.pem'), own.cert);
+        writeFileSync(join(folder, 'ca-key.pem'), own.key);
+        writeFileSync(join(folder, 'extensions'), `subjectAltName=DNS:${subject},IP:127.0.0.1\n`);
+        run(
+          folder,
+          `x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -out cert.pem -days ${days} -extfile extensions`,
+        );
+        return readPair(folder);
+      }),
+  };
+}
+
+function inFolder<T>(work: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-certificates-'));
+  try {
+    return work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function run(cwd: string, command: string): void {
+  execFileSync('openssl', command.split(' '), { cwd, stdio: 'ignore' });
+}
+
+function readPair(folder: string): Certificate {
+  return {
+    cert: readFileSync(join(folder, 'cert.pem'), 'utf8'),
+    key: readFileSync(join(folder, 'key.pem'), 'utf8'),
+  };
+}
