@@ -40,8 +40,8 @@ export class Http2Request extends Http2ServerRequest {
 /** An answer over HTTP/2 that can be written as one over HTTP/1.1: the fields of a connection are left out (RFC 9113 §8.2.2). */
 export class Http2Response extends Http2ServerResponse<Http2Request> {
   exchange: Exchange | undefined = undefined;
-  /** What HTTP/1.1 ends by closing, HTTP/2 ends by itself. */
-  readonly chunkedEncoding = false;
+  /** Every body says itself where it ends, as chunks do; so breaking one off needs no reset of the connection. */
+  readonly chunkedEncoding = true;
 
   get shouldKeepAlive(): boolean {
     return this.stream.session?.closed === false;

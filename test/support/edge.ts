@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { dirname } from 'node:path';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
@@ -27,6 +28,10 @@ export interface Edge {
   readonly lines: AccessRecord[];
   /** Every log line that is no access line and of level warn or above. */
   readonly complaints: Record<string, unknown>[];
+  /** Where the configuration and its files are. */
+  readonly folder: string;
+  /** Puts what is on disk in force; needs the option `reloads`. */
+  reload(): Promise<string>;
   drain(): Promise<'clean' | 'cut'>;
 }
 
@@ -38,6 +43,8 @@ export interface EdgeOptions {
   readonly upstream?: CountingUpstream;
   /** Files beside the configuration, by name. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Reads the file again when it changes or `reload` is called. Default: never. */
+  readonly reloads?: boolean;
 }
 
 /** A public area, a protected one and one for readers, all on the same backend. */
@@ -51,6 +58,7 @@ const AREAS = [
 export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edge> {
   const issuer = await startTestIssuer();
   const upstream = options.upstream ?? (await startCountingUpstream());
+  t.teardown(() => Promise.all([issuer.close(), upstream.close()]));
   const lines: AccessRecord[] = [];
   const complaints: Record<string, unknown>[] = [];
   const text = stringify({
@@ -74,13 +82,19 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
       else if (entry.level !== 'info') complaints.push(entry);
     },
   });
-  const { gateway, problems } = await createGateway({ loaded, config: loaded.config, log });
+  const read = () => {
+    const again = loadConfig({ file, env: {} });
+    return { loaded: again, config: again.config };
+  };
+  const { gateway, problems } = await createGateway({
+    loaded,
+    config: loaded.config,
+    log,
+    ...(options.reloads && { read }),
+  });
   if (gateway === undefined) throw new Error(JSON.stringify(problems));
   const { url, adminUrl } = await gateway.listen();
-  t.teardown(async () => {
-    await gateway.drain();
-    await Promise.all([issuer.close(), upstream.close()]);
-  });
+  t.teardown(() => gateway.drain());
   await untilReady(adminUrl);
   return {
     port: Number(new URL(url).port),
@@ -89,6 +103,8 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     upstream,
     lines,
     complaints,
+    folder: dirname(file),
+    reload: async () => (await gateway.reload('signal')).result,
     drain: () => gateway.drain(),
   };
 }
