@@ -123,7 +123,8 @@ function showExchanges(exchanges) {
 }
 
 function showTokens() {
-  find('#tokens .hint').textContent = 'They are decoded in this page and go nowhere but to the gateway and back to the provider.';
+  find('#tokens .hint').textContent =
+    'They are decoded in this page and go nowhere but to the gateway and back to the provider.';
   find('#tokens .cards').replaceChildren(
     ...TOKENS.filter(({ name }) => tokens[name]).map(({ name, title, purpose, notes }) =>
       element('article', { id: name }, [

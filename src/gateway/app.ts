@@ -1,7 +1,7 @@
 import { type IncomingMessage, METHODS, type Server } from 'node:http';
 import httpProxy from '@fastify/http-proxy';
 import Fastify, { type FastifyInstance } from 'fastify';
-import type { GatewayResponse } from './listener.ts';
+import type { GatewayResponse } from './listener-events.ts';
 
 /** What happens to a request: first the gate, which alone may let it on, then the forwarding. */
 export interface AppHandlers {

@@ -3,7 +3,8 @@ import { createServer, type Http2Session } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../config/schema.ts';
 import { Http2Request, Http2Response } from './http2-messages.ts';
-import { KEEP_ALIVE_MS, type ListenerEvents } from './listener.ts';
+import type { ListenerEvents } from './listener-events.ts';
+import { KEEP_ALIVE_MS } from './listener-limits.ts';
 
 type Limits = Config['listen']['limits'];
 

@@ -3,6 +3,9 @@ import type { Config } from '../config/schema.ts';
 
 type Limits = Config['listen']['limits'];
 
+/** Idle time of a client connection; above the 60 s that load balancers keep theirs, so they close first. */
+export const KEEP_ALIVE_MS = 75_000;
+
 type Tunable = Pick<Server, 'maxHeadersCount' | 'maxConnections' | 'headersTimeout'>;
 
 /** Puts the limits in force that a listener can change while it runs. `headerBytes` is not among them. */

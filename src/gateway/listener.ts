@@ -1,31 +1,16 @@
-import { createServer, IncomingMessage, type Server, type ServerOptions, ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
-import type { Exchange } from './exchange.ts';
 import { createHttp2Listener } from './http2-listener.ts';
-import { applyLimits } from './listener-limits.ts';
+import { GatewayResponse, type ListenerEvents } from './listener-events.ts';
+import { applyLimits, KEEP_ALIVE_MS } from './listener-limits.ts';
 import { type ListenerTls, showsBadCertificate } from './listener-tls.ts';
 
 type Limits = Config['listen']['limits'];
-
-/** What the rest of the gateway does with what arrives. */
-export interface ListenerEvents {
-  /** A request, also one that asked for an upgrade we ignore or waits for `100 Continue`. */
-  readonly request: (req: IncomingMessage, res: GatewayResponse) => void;
-  /** A WebSocket handshake; no parser owns the socket any more. */
-  readonly upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void;
-  /** What could not be parsed as a request, or was CONNECT: to be answered on the bare socket. */
-  readonly unparsed: (refusal: Refusal, socket: Duplex, req: IncomingMessage | undefined) => void;
-  /** The body of a request broke while its answer had not begun. */
-  readonly brokenBody: (refusal: Refusal, res: GatewayResponse) => void;
-}
-
-/** Idle time of a client connection; above the 60 s that load balancers keep theirs, so they close first. */
-export const KEEP_ALIVE_MS = 75_000;
 
 /**
  * Only a WebSocket handshake is an upgrade to us; any other `Upgrade` (Java's default `h2c`, for one) is ignored
@@ -41,11 +26,6 @@ class Request extends IncomingMessage {
   set upgrade(offered: boolean | null) {
     this.offered = offered;
   }
-}
-
-/** A response that carries the record of its exchange from the gate to the forwarder and the log. */
-export class GatewayResponse extends ServerResponse {
-  exchange: Exchange | undefined = undefined;
 }
 
 function isWebSocketHandshake(req: IncomingMessage): boolean {

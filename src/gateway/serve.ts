@@ -13,7 +13,7 @@ import type { AppHandlers } from './app.ts';
 import { Exchange } from './exchange.ts';
 import { framingFault } from './framing.ts';
 import type { Generation } from './generation.ts';
-import type { ListenerEvents } from './listener.ts';
+import type { ListenerEvents } from './listener-events.ts';
 
 /** What serving needs of the running gateway. `current` changes at a reload; an exchange keeps the one it began with. */
 export interface ServeContext {

@@ -1,0 +1,22 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Refusal } from '../core/refusals.ts';
+import type { Exchange } from './exchange.ts';
+
+/** What the rest of the gateway does with what arrives. */
+export interface ListenerEvents {
+  /** A request, also one that asked for an upgrade we ignore or waits for `100 Continue`. */
+  readonly request: (req: IncomingMessage, res: GatewayResponse) => void;
+  /** A WebSocket handshake; no parser owns the socket any more. */
+  readonly upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void;
+  /** What could not be parsed as a request, or was CONNECT: to be answered on the bare socket. */
+  readonly unparsed: (refusal: Refusal, socket: Duplex, req: IncomingMessage | undefined) => void;
+  /** The body of a request broke while its answer had not begun. */
+  readonly brokenBody: (refusal: Refusal, res: GatewayResponse) => void;
+}
+
+/** A response that carries the record of its exchange from the gate to the forwarder and the log. */
+export class GatewayResponse extends ServerResponse {
+  exchange: Exchange | undefined = undefined;
+}
