@@ -20,7 +20,8 @@ const SERVED: ReadonlySet<string> = new Set(METHODS_SERVED);
 
 /**
  * Makes the Fastify application of the client-facing listener: one registration of `@fastify/http-proxy` for the
- * whole gateway, whose `handler` leads to our forwarder.
+ * whole gateway, whose `preHandler` leads to our forwarder. Its own handler would make three URLs of every request
+ * to guard a forwarder that we do not use; it cost a tenth of all our JavaScript. Nothing gets there any more.
  *
  * Fastify's own router must not read the target, whose one reading is ours (`http/target.ts`): it sees `/` for
  * every request. Every method counts as bodyless, so that no content type parser looks at a body that only
@@ -52,9 +53,12 @@ export async function createApp(
   await app.register(httpProxy, {
     upstream: NO_UPSTREAM,
     httpMethods: METHODS_SERVED as never,
-    handler: (request, reply) => {
+    preHandler: (request, reply) => {
       reply.hijack();
       handlers.forward(request.raw, reply.raw as GatewayResponse);
+    },
+    handler: () => {
+      throw new Error('a request got past the forwarder');
     },
   });
   await app.ready();
