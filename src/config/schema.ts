@@ -758,10 +758,9 @@ const route = z
     }),
     access: access,
     identity: identity.optional().meta({ description: "Merged over the file's `identity`, for this route." }),
-    passAuthorization: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'Hands Authorization on unverified; public and optional routes only.' }),
+    passAuthorization: z.boolean().default(false).meta({
+      description: 'Hands Authorization on as it came, verified or not; public and optional routes only.',
+    }),
     tokenFrom: z
       .array(tokenSource)
       .min(1)

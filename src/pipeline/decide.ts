@@ -181,7 +181,9 @@ function decideVerified(
   // 7. Identity
   if (isRefusal(identity)) return { ...refusedBy(route, 'identity', identity, trace), token: verified };
   trace?.add({ step: 'identity', ok: true, got: namesOf(identity) });
-  const credentials = route.identity.forwardsToken ? credentialsOf(matched.headers) : NONE;
+  const credentials = route.identity.forwardsToken
+    ? credentialsOf(matched.headers)
+    : passedAuthorization(matched);
   const outcome = grant(request, { identity, credentials, token: verified, wouldRefuse: access });
   if (access === undefined || !route.tellsReports) return { route, outcome, token: verified };
   return { route, outcome, token: verified, answerHeaders: ['x-sealgate-would-refuse', access.code] };
@@ -217,10 +219,16 @@ function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decisio
 }
 
 function grantAnonymous(matched: Matched): Permit {
-  const [authorization] = matched.headers.authorizations;
-  const isPassed = matched.route.config.passAuthorization && authorization !== undefined;
-  const credentials = isPassed ? ['authorization', authorization] : NONE;
+  const credentials = passedAuthorization(matched);
   return grant(matched, { identity: NONE, credentials, token: undefined, wouldRefuse: undefined });
+}
+
+/** `passAuthorization` hands on whatever is there; routes that insist on a token cannot have it. */
+function passedAuthorization({ route, headers }: Matched): readonly string[] {
+  const [authorization] = headers.authorizations;
+  return route.config.passAuthorization && authorization !== undefined
+    ? ['authorization', authorization]
+    : NONE;
 }
 
 function credentialsOf({ authorizations, credentials }: ScreenedHeaders): readonly string[] {

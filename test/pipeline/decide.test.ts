@@ -166,6 +166,7 @@ t.test('Authorization goes up only where the route says so', async (t) => {
   t.strictSame(sent('/handing', 'Bearer good'), ['authorization', 'Bearer good']);
   t.strictSame(sent('/passing', 'Basic YTpi'), ['authorization', 'Basic YTpi']);
   t.strictSame(sent('/maybe-passing', 'Basic YTpi'), ['authorization', 'Basic YTpi']);
+  t.strictSame(sent('/maybe-passing', 'Bearer good'), ['authorization', 'Bearer good']);
 });
 
 t.test('a verifier that waits for keys makes the decision a promise, with the same outcome', async (t) => {
