@@ -108,6 +108,17 @@ const listen = z
         examples: [['10.0.0.0/8']],
       }),
     tls: listenerTls.optional(),
+    overload: z
+      .strictObject({
+        eventLoopDelay: duration
+          .prefault('1s')
+          .refine((value) => value >= 100, 'expected at least 100ms')
+          .meta({
+            description: 'Requests are refused with 503 while the process is further behind than this.',
+          }),
+      })
+      .prefault({})
+      .meta({ description: 'When the gateway takes on no more.' }),
     limits: limits.prefault({}),
   })
   .meta({ description: 'Where clients reach the gateway.' });

@@ -19,6 +19,7 @@ import { createListener } from './listener.ts';
 import { applyLimits } from './listener-limits.ts';
 import { renewListenerTls } from './listener-tls.ts';
 import { createObservation } from './observation.ts';
+import { guardOverload } from './overload.ts';
 import { createServing } from './serve.ts';
 import { urlOf } from './url-of.ts';
 import type { ValidFile } from './valid-file.ts';
@@ -75,9 +76,11 @@ export async function createEngine({
   upstreams.take(current.upstreams.values());
 
   const tunnels = createTunnels();
+  const overload = guardOverload({ limitMs: () => current.config.listen.overload.eventLoopDelay });
   const serving = createServing({
     current: () => current,
     isDraining: () => isDraining,
+    overload,
     tunnels,
     log,
     finished(exchange, status) {
@@ -155,6 +158,7 @@ export async function createEngine({
       isDraining = true;
       tunnels.drain();
       const outcome = running === undefined ? 'clean' : await closeWithin(running, graceMs, connections);
+      overload.stop();
       current.verifier.close();
       await lasting.limitStore.close();
       await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));

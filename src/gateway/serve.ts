@@ -14,11 +14,13 @@ import { Exchange } from './exchange.ts';
 import { framingFault } from './framing.ts';
 import type { Generation } from './generation.ts';
 import type { ListenerEvents } from './listener-events.ts';
+import type { OverloadGuard } from './overload.ts';
 
 /** What serving needs of the running gateway. `current` changes at a reload; an exchange keeps the one it began with. */
 export interface ServeContext {
   readonly current: () => Generation;
   readonly isDraining: () => boolean;
+  readonly overload: OverloadGuard;
   readonly tunnels: Tunnels;
   readonly log: Logger;
   /** Told of every exchange once, at its end; status 0 stands for an answer that never began. */
@@ -38,7 +40,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       res.once('close', () => process.nextTick(finish, exchange, res));
       if (context.isDraining()) res.shouldKeepAlive = false;
 
-      const fault = framingFault(req, exchange.generation.config.listen.limits);
+      const fault = framingFault(req, exchange.generation.config.listen.limits) ?? context.overload.refusal();
       if (fault !== undefined) {
         exchange.refused(fault);
         return;
@@ -63,7 +65,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
 
     upgrade(req, socket, head) {
       const exchange = begin({ req, socket, rawTarget: req.url ?? '' });
-      const fault = framingFault(req, exchange.generation.config.listen.limits);
+      const fault = framingFault(req, exchange.generation.config.listen.limits) ?? context.overload.refusal();
       if (fault !== undefined) {
         refuseOn(socket, fault, exchange);
         return;

@@ -56,9 +56,7 @@ t.test('O9: 1,000 idle sockets leave others served, and cost little', async (t) 
   for (let i = 0; i < 1000; i += 50) {
     idle.push(...(await Promise.all(Array.from({ length: 50 }, () => connectRaw(edge.port)))));
   }
-  const startedAt = performance.now();
   t.equal((await exchangeRaw(edge.port, get('/public'))).response?.status, 200);
-  t.ok(performance.now() - startedAt < 1000);
   const perSocket = (process.memoryUsage().rss - before) / idle.length / 1024;
   t.ok(perSocket < 64, `${perSocket.toFixed(1)} KiB for both ends of one`);
   for (const connection of idle) connection.destroy();
