@@ -7,6 +7,7 @@ import { createTunnels } from '../proxy/tunnels.ts';
 import type { Upstream } from '../proxy/upstream.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metric } from '../telemetry/metric.ts';
+import { findTracing } from '../telemetry/tracing.ts';
 import { createKeyStorePool } from '../tokens/key-store-pool.ts';
 import { createApp } from './app.ts';
 import { closeWithin } from './close-within.ts';
@@ -82,11 +83,14 @@ export async function createEngine({
     isDraining: () => isDraining,
     overload,
     tunnels,
+    tracing: await findTracing(),
     log,
     finished(exchange, status) {
       if (exchange.isOver) return;
       exchange.isOver = true;
-      observation.observe(exchange.describe(status), exchange.verificationMs);
+      const record = exchange.describe(status);
+      observation.observe(record, exchange.verificationMs);
+      exchange.spans?.end(record);
       exchange.generation.tenure.leave();
     },
   });

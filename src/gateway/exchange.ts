@@ -6,6 +6,7 @@ import type { Permit } from '../pipeline/decide.ts';
 import type { ForwardObserver, ForwardResult } from '../proxy/forwarding.ts';
 import type { AccessRecord } from '../telemetry/access-line.ts';
 import { loggedPath } from '../telemetry/access-log.ts';
+import type { RequestSpans } from '../telemetry/tracing.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { type AnswerContext, answerRefusal } from './answer.ts';
 import type { Generation } from './generation.ts';
@@ -43,6 +44,8 @@ export class Exchange implements AnswerContext, ForwardObserver {
   issuer: string | undefined = undefined;
   /** How long the decision took; undefined while there is none. */
   verificationMs: number | undefined = undefined;
+  /** Undefined unless requests are traced. */
+  spans: RequestSpans | undefined = undefined;
   /** Set at its end, so that it is told of once. */
   isOver = false;
   readonly #res: ServerResponse | undefined;

@@ -4,10 +4,12 @@ import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { resolveForwarded } from '../http/forwarded.ts';
 import { type Decision, decide, type Permit } from '../pipeline/decide.ts';
 import { forward } from '../proxy/forward.ts';
+import type { ForwardPlan } from '../proxy/forwarding.ts';
 import { openTunnel } from '../proxy/open-tunnel.ts';
 import { planForward, type RouteForwarding } from '../proxy/plan-forward.ts';
 import type { Tunnels } from '../proxy/tunnels.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { type Tracing, withTraceFields } from '../telemetry/tracing.ts';
 import { answerPreflight, answerSocket } from './answer.ts';
 import type { AppHandlers } from './app.ts';
 import { Exchange } from './exchange.ts';
@@ -22,6 +24,8 @@ export interface ServeContext {
   readonly isDraining: () => boolean;
   readonly overload: OverloadGuard;
   readonly tunnels: Tunnels;
+  /** Undefined unless an OpenTelemetry SDK was preloaded. */
+  readonly tracing: Tracing | undefined;
   readonly log: Logger;
   /** Told of every exchange once, at its end; status 0 stands for an answer that never began. */
   readonly finished: (exchange: Exchange, status: number) => void;
@@ -59,7 +63,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       const { permit, generation } = exchange;
       const forwarding = generation.forwarding[permit.route.index] as RouteForwarding;
       if (req.headers.expect !== undefined) res.writeContinue();
-      const plan = planForward(permit, forwarding, exchange);
+      const plan = planFor(exchange, permit, forwarding);
       forward({ plan, req, res, upstream: forwarding.upstream, observer: exchange });
     },
 
@@ -111,7 +115,17 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       trustedProxies,
     );
     const requestId = trustedProxies?.has(peer) ? saneRequestId(req?.headers['x-request-id']) : undefined;
-    return new Exchange({ method: req?.method ?? '', rawTarget, forwarded, generation, requestId, res });
+    const exchange = new Exchange({
+      method: req?.method ?? '',
+      rawTarget,
+      forwarded,
+      generation,
+      requestId,
+      res,
+    });
+    if (context.tracing !== undefined && req !== undefined)
+      exchange.spans = context.tracing.begin(exchange.method, req.headers);
+    return exchange;
   }
 
   /** Runs the decision; settled in the same tick unless keys must be waited for. No failure is ever "allow". */
@@ -125,6 +139,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     };
     const settle = ({ route, outcome, token, answerHeaders }: Decision): void => {
       exchange.decided();
+      exchange.spans?.decided();
       exchange.route = route?.name;
       exchange.token = token;
       if (answerHeaders !== undefined) exchange.answerHeaders = answerHeaders;
@@ -152,6 +167,13 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     else settle(decision);
   }
 
+  function planFor(exchange: Exchange, permit: Permit, forwarding: RouteForwarding): ForwardPlan {
+    const plan = planForward(permit, forwarding, exchange);
+    if (exchange.spans === undefined) return plan;
+    const fields = exchange.spans.forwarding(forwarding.upstream.name);
+    return { ...plan, headers: withTraceFields(plan.headers, fields) };
+  }
+
   /** The access line of a tunnel is written when it is over. */
   function tunnel({ req, socket, head, exchange, permit }: Tunnelling): void {
     const forwarding = exchange.generation.forwarding[permit.route.index] as RouteForwarding;
@@ -159,7 +181,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       req,
       socket,
       head,
-      plan: planForward(permit, forwarding, exchange),
+      plan: planFor(exchange, permit, forwarding),
       upstream: forwarding.upstream,
       tunnels: context.tunnels,
       expiresAtMs: permit.token?.rejectedFromMs,
