@@ -1,6 +1,7 @@
 import { isRefusal, REFUSALS } from '../core/refusals.ts';
 import type { Step } from '../core/trace.ts';
 import type { Permit } from '../pipeline/decide.ts';
+import { isOwnAnswer } from '../pipeline/own-answer.ts';
 import type { Paint } from './paint.ts';
 import type { Answer } from './question.ts';
 import { REMEDIES } from './remedies.ts';
@@ -41,7 +42,7 @@ function describeOutcome(
 ): readonly string[] {
   const where = route === undefined ? '' : ` by route ${route}`;
   if (!isRefusal(outcome)) {
-    if ('preflight' in outcome) return [paint.green(`Allowed${where}: answered as a preflight`)];
+    if (isOwnAnswer(outcome)) return [paint.green(`Allowed${where}: answered by the gateway itself`)];
     return [paint.green(`Allowed${where}`), ...describeReport(outcome)];
   }
   const { status, title } = REFUSALS[outcome.code];

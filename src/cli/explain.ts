@@ -4,6 +4,7 @@ import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/read-file.
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { isRefusal, REFUSALS, type RefusalRow } from '../core/refusals.ts';
+import { isOwnAnswer } from '../pipeline/own-answer.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { judgeKeys } from '../tokens/key-set.ts';
@@ -72,7 +73,13 @@ async function explain(
   const { jwksFile, atMs, showClaims = false } = options;
   const issuers = jwksFile === undefined ? compiled.issuers : withSavedKeys(compiled.issuers, jwksFile);
   const clock: Clock = atMs === undefined ? systemClock : () => atMs;
-  const { gate, verifier } = await compileOfflineGate({ config, issuers, clock, env });
+  const { gate, verifier } = await compileOfflineGate({
+    config,
+    issuers,
+    clock,
+    env,
+    resolvePath: loaded.resolvePath,
+  });
   try {
     const first = await askGate(gate, question, { config, showClaims });
     const { outcome } = first.decision;
@@ -139,7 +146,7 @@ function toJson({ decision, steps, code }: Answer, { showClaims = false }: Expla
   const { route, outcome } = decision;
   const refusal = isRefusal(outcome) ? outcome : undefined;
   const row: RefusalRow | undefined = refusal && REFUSALS[refusal.code];
-  const permit = isRefusal(outcome) || 'preflight' in outcome ? undefined : outcome;
+  const permit = isRefusal(outcome) || isOwnAnswer(outcome) ? undefined : outcome;
   return {
     decision: refusal === undefined ? 'allow' : 'refuse',
     code,
@@ -176,7 +183,7 @@ function identityOf(
 
 function describeIdentity({ decision }: Answer, { showClaims = false }: ExplainOptions): readonly string[] {
   const { outcome, route } = decision;
-  if (isRefusal(outcome) || 'preflight' in outcome || route === undefined) return [];
+  if (isRefusal(outcome) || isOwnAnswer(outcome) || route === undefined) return [];
   const fields = Object.entries(identityOf(outcome.identity, showClaims));
   if (fields.length === 0) return [`  ${route.config.upstream} is told nothing about the caller`];
   return [

@@ -1,6 +1,7 @@
 import type { FileTestConfig } from '../config/schema.ts';
 import { systemClock } from '../core/clock.ts';
 import { isRefusal } from '../core/refusals.ts';
+import { isOwnAnswer } from '../pipeline/own-answer.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import { describeAnswer } from './answer-text.ts';
 import type { ConfigCheck, ValidConfig } from './check.ts';
@@ -22,7 +23,13 @@ async function runFileTests(loaded: ValidConfig): Promise<readonly TestOutcome[]
       .map((issuer) => [issuer.name, makeTestIssuer(issuer)]),
   );
   const judging = compiled.issuers.map((issuer) => issuers.get(issuer.name)?.compiled ?? issuer);
-  const offline = await compileOfflineGate({ config, issuers: judging, clock: systemClock, env: {} });
+  const offline = await compileOfflineGate({
+    config,
+    issuers: judging,
+    clock: systemClock,
+    env: {},
+    resolvePath: loaded.resolvePath,
+  });
   try {
     const outcomes: TestOutcome[] = [];
     for (const [index, test] of config.tests.entries()) {
@@ -75,7 +82,7 @@ function compareIdentity(
   { decision }: Answer,
 ): { readonly expected: string; readonly got: string } | undefined {
   const { outcome } = decision;
-  const pairs = isRefusal(outcome) || 'preflight' in outcome ? [] : outcome.identity;
+  const pairs = isRefusal(outcome) || isOwnAnswer(outcome) ? [] : outcome.identity;
   for (const [name, expected] of Object.entries(identity)) {
     const values = pairs.filter((_, at) => at % 2 === 1 && pairs[at - 1] === name.toLowerCase());
     const got = values.length === 0 ? null : values.join(', ');

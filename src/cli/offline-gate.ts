@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
+import { compileAssertion } from '../pipeline/assertion.ts';
 import { compileGate } from '../pipeline/compile-gate.ts';
 import type { Gate } from '../pipeline/decide.ts';
 import type { LimitStore } from '../pipeline/limit-store.ts';
@@ -18,6 +19,7 @@ export interface OfflineGateOptions {
   readonly issuers: readonly CompiledIssuer[];
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly resolvePath: (path: string) => string;
 }
 
 /** A question is no load, so it is never over a limit. */
@@ -28,7 +30,7 @@ const NO_LIMITS: LimitStore = {
 
 /** Compiles the gate of a valid file. Keys are fetched only when a question needs them; close the verifier in the end. */
 export async function compileOfflineGate(options: OfflineGateOptions): Promise<OfflineGate> {
-  const { config, issuers, clock, env } = options;
+  const { config, issuers, clock, env, resolvePath } = options;
   const verifier = createTokenVerifier({
     issuers,
     clock,
@@ -36,6 +38,7 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     cacheBytes: 0,
     pool: createKeyStorePool({ clock, env }),
   });
-  const { gate } = await compileGate({ config, issuers, verifier, limitStore: NO_LIMITS });
+  const { signer } = compileAssertion(config, { resolvePath, clock, mayWrite: false });
+  const { gate } = await compileGate({ config, issuers, verifier, assertion: signer, limitStore: NO_LIMITS });
   return { gate, verifier };
 }

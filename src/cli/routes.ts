@@ -23,7 +23,13 @@ export async function runRoutes({ file, format }: RoutesOptions, io: CommandIo):
     return 1;
   }
   const { issuers } = compileIssuers(config, { resolvePath: loaded.resolvePath });
-  const { gate, verifier } = await compileOfflineGate({ config, issuers, clock: systemClock, env: io.env });
+  const { gate, verifier } = await compileOfflineGate({
+    config,
+    issuers,
+    clock: systemClock,
+    env: io.env,
+    resolvePath: loaded.resolvePath,
+  });
   verifier.close();
   const rows = listInMatchingOrder(gate.table).map(describeRoute);
   io.stdout.write(format === 'json' ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n`);

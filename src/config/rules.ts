@@ -8,6 +8,7 @@ import {
   policiesShareAnIssuer,
   tokenSourcesAreLookedAt,
 } from './rules/access.ts';
+import { assertionsCanBeVerified } from './rules/assertion.ts';
 import { caseVariantsStayGuarded } from './rules/case-variants.ts';
 import { hostsHideNothing } from './rules/hidden-routes.ts';
 import {
@@ -39,6 +40,7 @@ const RULES: readonly Rule[] = [
   identityHeadersAreFree,
   identitySourcesAreKnown,
   subjectsNeedTheirIssuer,
+  assertionsCanBeVerified,
   routesAreWellFormed,
   routesDoNotConflict,
   issuersOfAccessExist,

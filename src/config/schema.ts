@@ -504,7 +504,56 @@ const identity = z
   })
   .meta({ description: 'What the backend is told about the caller.' });
 
+const RESERVED_ASSERTION_CLAIMS = [
+  'iss',
+  'aud',
+  'sub',
+  'iat',
+  'exp',
+  'nbf',
+  'jti',
+  'idp',
+  'client_id',
+  'scope',
+];
+
+const assertion = z
+  .strictObject({
+    keys: filePath.meta({
+      description:
+        'File of the signing keys: PEM private keys of yours, of which the first signs, or a place where the gateway keeps and rotates its own.',
+      examples: ['/var/lib/sealgate/assertion-keys.json'],
+    }),
+    header: headerName
+      .refine(mayCarryIdentity, 'expected a header that may carry identity')
+      .default('x-sealgate-assertion')
+      .meta({ description: 'The header that carries it.' }),
+    algorithm: z
+      .enum(['ES256', 'EdDSA'])
+      .default('ES256')
+      .meta({ description: 'Algorithm of the keys that the gateway makes.' }),
+    lifetime: duration.prefault('60s').meta({ description: 'How long one is valid.' }),
+    claims: z
+      .array(
+        text.refine(
+          (claim) => !RESERVED_ASSERTION_CLAIMS.includes(claim),
+          'the gateway sets this claim itself',
+        ),
+      )
+      .default([])
+      .meta({
+        description: 'Further claims of the token that it takes over.',
+        examples: [['email', 'tenant']],
+      }),
+    rotate: duration.prefault('30d').meta({ description: 'How long one of its own keys signs.' }),
+  })
+  .meta({
+    description:
+      'A short-lived JWT of the gateway about the caller, which backends can verify with the keys at /.well-known/sealgate/jwks.json. Its `iss` is `listen.publicUrl`, its `aud` the upstream.',
+  });
+
 const fileIdentity = identity.extend({
+  assertion: assertion.optional(),
   reserved: z
     .array(headerName)
     .optional()
@@ -939,3 +988,4 @@ export type TokenSourceConfig = z.output<typeof tokenSource>;
 export type PolicyConfig = z.output<typeof policy>;
 export type FileTestConfig = z.output<typeof fileTest>;
 export type ListenerTlsConfig = z.output<typeof listenerTls>;
+export type AssertionConfig = z.output<typeof assertion>;

@@ -9,7 +9,7 @@ import {
   renderProblem,
   renderProblemMessage,
 } from '../http/problem.ts';
-import type { Preflight } from '../pipeline/cors.ts';
+import type { OwnAnswer } from '../pipeline/own-answer.ts';
 
 /** What an answer of the gateway itself needs to know of the request. */
 export interface AnswerContext extends ProblemContext {
@@ -34,10 +34,10 @@ export function answerRefusal(refusal: Refusal, context: AnswerContext, res: Ser
   answer(res, { status, headers: [...headers, ...context.answerHeaders], body });
 }
 
-/** Answers a preflight in place of the backend (Fetch §3.2.2). */
-export function answerPreflight(preflight: Preflight, context: AnswerContext, res: ServerResponse): void {
-  const headers = ['x-request-id', context.requestId, ...preflight.headers, ...context.answerHeaders];
-  answer(res, { status: 204, headers, body: undefined });
+/** Answers in place of a backend: preflights (Fetch §3.2.2), and the gateway's own keys. */
+export function answerOwn(own: OwnAnswer, context: AnswerContext, res: ServerResponse): void {
+  const headers = ['x-request-id', context.requestId, ...own.headers, ...context.answerHeaders];
+  answer(res, { status: own.status, headers, body: own.body });
 }
 
 /** Answers with a refusal on a socket that no parser owns: writes the whole message and closes. Gives the status sent. */

@@ -3,6 +3,7 @@ import type { PathProblem, Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/forwarded.ts';
+import { compileAssertion } from '../pipeline/assertion.ts';
 import { compileGate } from '../pipeline/compile-gate.ts';
 import type { Gate } from '../pipeline/decide.ts';
 import { createMemoryLimitStore, type LimitStore } from '../pipeline/limit-store.ts';
@@ -57,7 +58,7 @@ export interface Compiled {
 /** Compiles a valid file into what serves requests. Everything a request needs is resolved here, once. */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { loaded } = options;
-  const { generation, problems: found } = await compile(options);
+  const { generation, problems: found } = await compile(options, { mayWrite: true });
   const problems = loaded.report(found);
   if (problems.every(({ severity }) => severity !== 'error')) return { generation, problems };
   generation.verifier.close();
@@ -70,14 +71,20 @@ export async function findProblems(
 ): Promise<readonly PathProblem[]> {
   const limitStore = createMemoryLimitStore();
   const lasting = { clock: systemClock, keyStores: createKeyStorePool(), limitStore };
-  const { generation, problems } = await compile({ loaded, config: loaded.config, lasting });
+  const { generation, problems } = await compile(
+    { loaded, config: loaded.config, lasting },
+    { mayWrite: false },
+  );
   generation.verifier.close();
   await Promise.all([...generation.upstreams.values()].map((upstream) => upstream.destroy()));
   return problems;
 }
 
 /** A generation with an error among its problems must not serve. */
-async function compile({ loaded, config, lasting, previousUpstreams }: CompileOptions): Promise<{
+async function compile(
+  { loaded, config, lasting, previousUpstreams }: CompileOptions,
+  { mayWrite }: { readonly mayWrite: boolean },
+): Promise<{
   readonly generation: Generation;
   readonly problems: readonly PathProblem[];
 }> {
@@ -90,10 +97,12 @@ async function compile({ loaded, config, lasting, previousUpstreams }: CompileOp
     cacheBytes: config.tokenCache === 'off' ? 0 : config.tokenCache.maxBytes,
     pool: lasting.keyStores,
   });
+  const assertion = compileAssertion(config, { resolvePath, clock: lasting.clock, mayWrite });
   const { gate, problems } = await compileGate({
     config,
     issuers: issuers.issuers,
     verifier,
+    assertion: assertion.signer,
     limitStore: lasting.limitStore,
   });
   const upstreams = compileUpstreams(config, {
@@ -115,7 +124,13 @@ async function compile({ loaded, config, lasting, previousUpstreams }: CompileOp
   };
   return {
     generation,
-    problems: [...issuers.problems, ...problems, ...upstreams.problems, ...listener.problems],
+    problems: [
+      ...issuers.problems,
+      ...assertion.problems,
+      ...problems,
+      ...upstreams.problems,
+      ...listener.problems,
+    ],
   };
 }
 

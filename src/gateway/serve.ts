@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { resolveForwarded } from '../http/forwarded.ts';
 import { type Decision, decide, type Permit } from '../pipeline/decide.ts';
+import { isOwnAnswer } from '../pipeline/own-answer.ts';
 import { forward } from '../proxy/forward.ts';
 import type { ForwardPlan } from '../proxy/forwarding.ts';
 import { openTunnel } from '../proxy/open-tunnel.ts';
@@ -10,7 +11,7 @@ import { planForward, type RouteForwarding } from '../proxy/plan-forward.ts';
 import type { Tunnels } from '../proxy/tunnels.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Tracing, withTraceFields } from '../telemetry/tracing.ts';
-import { answerPreflight, answerSocket } from './answer.ts';
+import { answerOwn, answerSocket } from './answer.ts';
 import type { AppHandlers } from './app.ts';
 import { Exchange } from './exchange.ts';
 import { framingFault } from './framing.ts';
@@ -51,7 +52,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       }
       judge({ req, exchange, isUpgrade: false }, (outcome) => {
         if (isRefusal(outcome)) exchange.refused(outcome);
-        else if ('preflight' in outcome) answerPreflight(outcome, exchange, res);
+        else if (isOwnAnswer(outcome)) answerOwn(outcome, exchange, res);
         else if (!expectsOnlyContinue(req)) exchange.refused(UNMET_EXPECTATION);
         else pass();
       });
@@ -143,7 +144,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       exchange.route = route?.name;
       exchange.token = token;
       if (answerHeaders !== undefined) exchange.answerHeaders = answerHeaders;
-      if (!isRefusal(outcome) && !('preflight' in outcome)) {
+      if (!isRefusal(outcome) && !isOwnAnswer(outcome)) {
         exchange.permit = outcome;
         exchange.issuer = outcome.token?.issuer;
       }

@@ -6,6 +6,7 @@ import { SPELLINGS } from '../http/target.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import { type AccessRules, type AccessSurroundings, compileAccess } from './access-rules.ts';
+import type { AssertionSigner } from './assertion.ts';
 import { loadConditionCompiler } from './condition.ts';
 import { compileCors } from './cors.ts';
 import type { Gate } from './decide.ts';
@@ -28,6 +29,8 @@ export interface GateOptions {
   /** The issuers of the file with their presets, as the verifier has them. */
   readonly issuers: readonly CompiledIssuer[];
   readonly verifier: TokenVerifier;
+  /** Default: none. */
+  readonly assertion?: AssertionSigner | undefined;
   /** Outlives the gate, so that a reload forgives nobody. Default: one in memory. */
   readonly limitStore?: LimitStore;
 }
@@ -53,6 +56,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     routes,
     firewall: compileFirewall(config, routes.flatMap(credentialHeaders)),
     verifier,
+    assertion: options.assertion,
     allowableSpellings: routes.reduce((bits, route) => bits | route.allowedSpellings, 0),
   };
   const problems = [

@@ -1,5 +1,6 @@
 import type { CorsConfig } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
+import type { OwnAnswer } from './own-answer.ts';
 
 /** The cross-origin rules of one route, compiled: what depends on the file alone is rendered once. */
 export interface CorsRules {
@@ -19,13 +20,6 @@ export interface CorsRules {
 interface WildcardOrigin {
   readonly prefix: string;
   readonly suffix: string;
-}
-
-/** The answer to a preflight, which no token comes with (Fetch §3.2.2) and no backend sees. */
-export interface Preflight {
-  readonly preflight: true;
-  /** Names and values in turn. */
-  readonly headers: readonly string[];
 }
 
 /** What answers carry that would be others for another origin. */
@@ -79,12 +73,13 @@ export function requestedMethod({
 }
 
 /** Answers a preflight in place of the backend. An origin that is not listed is refused and told nothing of the rules. */
-export function answerPreflight(rules: CorsRules, origins: readonly string[]): Preflight | Refusal {
+export function answerPreflight(rules: CorsRules, origins: readonly string[]): OwnAnswer | Refusal {
   const origin = origins.length === 1 ? (origins[0] as string) : '';
   if (!allowsOrigin(rules, origin))
     return refuse('origin_not_allowed', 'the origin is not among those of the route');
   const allowed = rules.any === undefined ? permission(origin, rules.credentials) : rules.any.slice(0, 2);
-  return { preflight: true, headers: [...VARY_PREFLIGHT, ...allowed, ...rules.preflight] };
+  const headers = [...VARY_PREFLIGHT, ...allowed, ...rules.preflight];
+  return { ownAnswer: 'preflight', status: 204, headers, body: undefined };
 }
 
 /**

@@ -4,18 +4,13 @@ import { parseHost } from '../http/host.ts';
 import { parseTarget, type Target } from '../http/target.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
-import {
-  answerPreflight,
-  corsHeaders,
-  judgeUpgradeOrigin,
-  type Preflight,
-  requestedMethod,
-  VARY_BY_ORIGIN,
-} from './cors.ts';
+import { ASSERTION_KEYS_PATH, type AssertionSigner } from './assertion.ts';
+import { answerPreflight, corsHeaders, judgeUpgradeOrigin, requestedMethod, VARY_BY_ORIGIN } from './cors.ts';
 import { extractToken, refuseSeveralAuthorizations } from './extract-token.ts';
 import { type Firewall, type ScreenedHeaders, screenHeaders } from './firewall.ts';
 import { judgeToken } from './judge.ts';
 import { matchRoute, type RouteTable } from './match-route.ts';
+import { isOwnAnswer, type OwnAnswer } from './own-answer.ts';
 import type { PathParameters } from './path-pattern.ts';
 import { NOTHING_SPENT, type Spent, spend } from './rate-limit.ts';
 import type { RequestFacts, ScreenedRequest } from './request.ts';
@@ -48,7 +43,7 @@ export interface Permit {
 export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
   readonly route: Route | undefined;
-  readonly outcome: Permit | Refusal | Preflight;
+  readonly outcome: Permit | Refusal | OwnAnswer;
   /** The token that held, also where the route refuses it; for the log. Undefined where none was judged good. */
   readonly token?: VerifiedToken;
   /** What every answer to the request carries, whoever gives it: CORS and RateLimit fields, names and values in turn. */
@@ -62,6 +57,8 @@ export interface Gate {
   readonly routes: readonly Route[];
   readonly firewall: Firewall;
   readonly verifier: TokenVerifier;
+  /** Undefined in files that ask for no assertion. */
+  readonly assertion: AssertionSigner | undefined;
   /** Bits of the `SPELLINGS` that any route allows. */
   readonly allowableSpellings: number;
 }
@@ -94,6 +91,10 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
   const host = parseHost(headers.hosts, request.httpVersion);
   if (isRefusal(host)) return refused('host', host, trace);
   trace?.add({ step: 'host', ok: true, got: host ?? 'none' });
+
+  if (gate.assertion !== undefined && target.path === ASSERTION_KEYS_PATH) {
+    return publishKeys(gate.assertion, request.method, trace);
+  }
 
   // 3. Match; a preflight asks for the route of another method
   const asked = request.method === 'OPTIONS' ? requestedMethod(headers) : undefined;
@@ -132,7 +133,7 @@ function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): D
     if (spent.refusal !== undefined) return refusedWithin('limits', spent.refusal, spent);
     return after(decideAccess(gate, matched, trace), (decision) => {
       const { outcome } = decision;
-      if (limits === undefined || isRefusal(outcome) || 'preflight' in outcome)
+      if (limits === undefined || isRefusal(outcome) || isOwnAnswer(outcome))
         return carrying(decision, spent);
       return after(spend(limits.byToken, { clientAddress, token: outcome.token }, spent), (spentByToken) => {
         if (spentByToken.refusal === undefined) return carrying(decision, spentByToken);
@@ -159,10 +160,11 @@ function decideAccess(gate: Gate, matched: Matched, trace: Trace | undefined): D
 
   // 5. Authenticate
   const verified = gate.verifier.verify(rawToken, route.access.accepts, trace);
-  return after(verified, (outcome) => decideVerified(matched, outcome, trace));
+  return after(verified, (outcome) => decideVerified(gate, matched, outcome, trace));
 }
 
 function decideVerified(
+  gate: Gate,
   matched: Matched,
   verified: VerifiedToken | Refusal,
   trace: Trace | undefined,
@@ -180,13 +182,44 @@ function decideVerified(
 
   // 7. Identity
   if (isRefusal(identity)) return { ...refusedBy(route, 'identity', identity, trace), token: verified };
-  trace?.add({ step: 'identity', ok: true, got: namesOf(identity) });
+  const told =
+    gate.assertion === undefined
+      ? identity
+      : assertIdentity(gate.assertion, identity, { route, token: verified });
+  if (isRefusal(told)) return { ...refusedBy(route, 'identity', told, trace), token: verified };
+  trace?.add({ step: 'identity', ok: true, got: namesOf(told) });
   const credentials = route.identity.forwardsToken
     ? credentialsOf(matched.headers)
     : passedAuthorization(matched);
-  const outcome = grant(request, { identity, credentials, token: verified, wouldRefuse: access });
+  const outcome = grant(request, { identity: told, credentials, token: verified, wouldRefuse: access });
   if (access === undefined || !route.tellsReports) return { route, outcome, token: verified };
   return { route, outcome, token: verified, answerHeaders: ['x-sealgate-would-refuse', access.code] };
+}
+
+/** The identity headers and the gateway's own word for them. */
+function assertIdentity(
+  signer: AssertionSigner,
+  identity: readonly string[],
+  { route, token }: { readonly route: Route; readonly token: VerifiedToken },
+): readonly string[] | Refusal {
+  const assertion = signer.sign(token, route.config.upstream);
+  const { budgetBytes } = route.identity;
+  if (assertion.length <= budgetBytes) return [...identity, signer.header, assertion];
+  const reason = `the assertion in ${signer.header} needs more than ${budgetBytes} bytes`;
+  return refuse('identity_too_large', reason, { issuer: token.issuer });
+}
+
+function publishKeys(signer: AssertionSigner, method: string, trace: Trace | undefined): Decision {
+  if (method !== 'GET' && method !== 'HEAD') {
+    const allow = ['GET', 'HEAD'];
+    return refused('match', refuse('method_not_allowed', 'the keys can only be read', { allow }), trace);
+  }
+  trace?.add({ step: 'match', ok: true, got: "the gateway's own keys" });
+  const headers = ['content-type', 'application/jwk-set+json', 'cache-control', 'public, max-age=300'];
+  return {
+    route: undefined,
+    outcome: { ownAnswer: 'keys', status: 200, headers, body: signer.publishedKeys() },
+  };
 }
 
 /** A route that takes tokens from cookies and the like sends them up only where it hands the token on. */
@@ -243,7 +276,7 @@ function grant(
   return { route, parameters, target, host, headers, ...granted } as Permit;
 }
 
-function decidePreflight(route: Route, outcome: Preflight | Refusal, trace: Trace | undefined): Decision {
+function decidePreflight(route: Route, outcome: OwnAnswer | Refusal, trace: Trace | undefined): Decision {
   if (isRefusal(outcome))
     return { ...refusedBy(route, 'preflight', outcome, trace), answerHeaders: VARY_BY_ORIGIN };
   trace?.add({ step: 'preflight', ok: true, got: `answered for route ${route.name}` });

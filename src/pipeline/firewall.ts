@@ -87,6 +87,7 @@ export function compileFirewall(
     ...Object.keys(DEFAULT_IDENTITY_HEADERS),
     ...identity,
     ...(config.identity.reserved ?? []),
+    ...(config.identity.assertion === undefined ? [] : [config.identity.assertion.header]),
   ];
   for (const name of dropped) {
     const folded = foldHeaderName(name);

@@ -95,6 +95,7 @@ function identityNames({ identity, routes }: Config): ReadonlySet<string> {
     [
       ...Object.keys(DEFAULT_IDENTITY_HEADERS),
       ...(identity.reserved ?? []),
+      ...(identity.assertion === undefined ? [] : [identity.assertion.header]),
       ...parts.flatMap((part) => Object.keys(part?.headers ?? {})),
     ].map((name) => name.toLowerCase()),
   );

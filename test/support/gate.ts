@@ -3,6 +3,7 @@ import { configSchema } from '../../src/config/schema.ts';
 import { isRefusal, type Refusal, refuse } from '../../src/core/refusals.ts';
 import { type CompiledGate, compileGate, type GateOptions } from '../../src/pipeline/compile-gate.ts';
 import { type Decision, decide, type Gate, type Permit } from '../../src/pipeline/decide.ts';
+import { isOwnAnswer } from '../../src/pipeline/own-answer.ts';
 import type { RequestFacts } from '../../src/pipeline/request.ts';
 import { compileIssuers } from '../../src/tokens/compile-issuers.ts';
 import type { Claims, VerifiedToken } from '../../src/tokens/verified-token.ts';
@@ -97,14 +98,14 @@ export function decideNow(gate: Gate, request: RequestFacts): Decision {
 export function verdictOf(gate: Gate, request: RequestFacts): string {
   const { outcome } = decideNow(gate, request);
   if (isRefusal(outcome)) return outcome.code;
-  return 'preflight' in outcome ? 'preflight' : 'allow';
+  return isOwnAnswer(outcome) ? outcome.ownAnswer : 'allow';
 }
 
 /** The permit of a request that must pass. */
 export function permitOf(gate: Gate, request: RequestFacts): Permit {
   const { outcome } = decideNow(gate, request);
   if (isRefusal(outcome)) throw new Error(`refused: ${outcome.code}, ${outcome.reason}`);
-  if ('preflight' in outcome) throw new Error('answered as a preflight');
+  if (isOwnAnswer(outcome)) throw new Error('answered by the gateway itself');
   return outcome;
 }
 
