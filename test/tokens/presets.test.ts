@@ -174,6 +174,11 @@ t.test('entra', async (t) => {
   t.match(errorsOf('entra', { issuer: V2('organizations') }), [/stands for every tenant/]);
   t.match(errorsOf('entra', { tenant: 'contoso.onmicrosoft.com' }), [/not a GUID/]);
   t.match(errorsOf('entra', { tenant: TENANT, issuer: V2(OTHER_TENANT) }), [/contradict/]);
+  t.match(errorsOf('entra', { tenant: TENANT, issuer: 'https://other.example' }), [/contradict/]);
+  t.same(
+    compile({ p: { preset: 'entra', tenant: TENANT.toUpperCase(), audiences: ['a'] } }).issuers[0]?.issuers,
+    issuer.issuers,
+  );
   t.match(errorsOf('entra', {}), [/either `tenant` or `issuer`/]);
 });
 
@@ -210,6 +215,7 @@ t.test('entra-multitenant', async (t) => {
   t.match(errorsOf('entra-multitenant', { tenants: ['contoso.com'] }), [
     /tenants.0: the tenant is not a GUID/,
   ]);
+  t.same(errorsOf('entra-multitenant', { tenants: [TENANT.toUpperCase()], issuer: V2('{tenantid}') }), []);
   t.match(errorsOf('entra-multitenant', { tenants: [TENANT], issuer: V2(TENANT) }), [
     /makes the issuers from/,
   ]);
@@ -339,6 +345,9 @@ t.test('kubernetes', async (t) => {
   const shared = 'https://kubernetes.default.svc.cluster.local';
   t.match(errorsOf('kubernetes', { issuer: shared }), [/share this issuer/]);
   t.same(warningsOf('kubernetes', { issuer: shared, jwks: inPlace(key) }), ['issuer']);
+  t.same(warningsOf('kubernetes', { issuer: shared, jwksUri: 'https://10.0.0.1/openid/v1/jwks' }), [
+    'issuer',
+  ]);
 });
 
 t.test('a key of one preset is refused beside another, with the name of its owner', async (t) => {

@@ -14,7 +14,8 @@ const TEMPLATE = '{tenantid}';
 export const entraMultitenant: Preset = {
   fields: ['tenants'],
   defaults: { algorithms: ['RS256'], scopeClaims: ['scp'], roleClaims: ['roles'] },
-  derive({ tenants }) {
+  derive({ tenants: written }) {
+    const tenants = typeof written === 'string' ? written : written?.map((tenant) => tenant.toLowerCase());
     if (tenants === undefined) {
       const hint = 'list the tenant ids that may call, or write `tenants: any`';
       return [{ severity: 'error', path: ['tenants'], message: '`tenants` is required', hint }];
@@ -37,7 +38,7 @@ export const entraMultitenant: Preset = {
         hint: 'list the tenant ids that may call',
       });
     }
-    if (issuer !== undefined && !issuer.includes(TEMPLATE)) {
+    if (issuer !== undefined && !entraIssuers(TEMPLATE).includes(issuer)) {
       const message = 'this preset makes the issuers from `tenants`';
       problems.push({ severity: 'error', path: ['issuer'], message, hint: 'leave `issuer` out' });
     }
@@ -47,7 +48,7 @@ export const entraMultitenant: Preset = {
 };
 
 function notGuid(index: number): PresetProblem {
-  const hint = 'the id of a tenant, in lower case, not its domain name';
+  const hint = 'the id of a tenant, not its domain name';
   return { severity: 'error', path: ['tenants', index], message: 'the tenant is not a GUID', hint };
 }
 

@@ -21,7 +21,7 @@ export const entra: Preset = {
   defaults: { algorithms: ['RS256'], scopeClaims: ['scp'], roleClaims: ['roles'] },
   derive({ tenant, issuer }): Derived | readonly PresetProblem[] {
     const named = issuer === undefined ? undefined : entraTenantOf(issuer);
-    const id = tenant ?? named;
+    const id = (tenant ?? named)?.toLowerCase();
     if (id === undefined) {
       if (issuer !== undefined) return { issuers: [issuer] };
       return [problem('issuer', 'either `tenant` or `issuer` is required', 'the tenant id is a GUID')];
@@ -32,7 +32,7 @@ export const entra: Preset = {
       return [problem(where, `${id} stands for every tenant`, hint)];
     }
     if (!isGuid(id)) return [problem(where, 'the tenant is not a GUID', 'domain names are not in `iss`')];
-    if (tenant !== undefined && named !== undefined && named !== tenant) {
+    if (tenant !== undefined && issuer !== undefined && named?.toLowerCase() !== id) {
       return [problem('issuer', '`issuer` and `tenant` contradict each other', 'leave `issuer` out')];
     }
     return {

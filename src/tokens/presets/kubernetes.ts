@@ -12,13 +12,12 @@ export const kubernetes: Preset = {
   fields: [],
   defaults: { algorithms: ['RS256', 'ES256'] },
   derive: issuerAsWritten('https://kubernetes.default.svc.cluster.local'),
-  judge({ jwks, keys }, issuer) {
+  judge({ jwks, jwksUri, keys }, issuer) {
     if (issuer === undefined || !SHARED_ISSUERS.has(issuer)) return [];
     const message = 'many clusters share this issuer: only the keys tell which cluster a token is from';
-    if (jwks !== undefined || keys?.ca !== undefined)
+    if (jwks !== undefined || jwksUri !== undefined || keys?.ca !== undefined)
       return [{ severity: 'warning', path: ['issuer'], message }];
-    const hint =
-      "give `keys.ca` with the cluster's certificate authority, so that the keys are those of this cluster";
+    const hint = "give `keys.ca` with the cluster's certificate authority, or the cluster's own `jwksUri`";
     return [{ severity: 'error', path: ['issuer'], message, hint }];
   },
   requiredClaims: ['sub'],
