@@ -1,0 +1,167 @@
+import { createPublicKey, verify } from 'node:crypto';
+import { isRefusal } from '../src/core/refusals.ts';
+import { resolveForwarded } from '../src/http/forwarded.ts';
+import { parseTarget } from '../src/http/target.ts';
+import { authorize } from '../src/pipeline/authorize.ts';
+import { decide } from '../src/pipeline/decide.ts';
+import { screenHeaders } from '../src/pipeline/firewall.ts';
+import { composeIdentity } from '../src/pipeline/identity.ts';
+import { matchRoute } from '../src/pipeline/match-route.ts';
+import type { Route } from '../src/pipeline/route.ts';
+import { buildResponseHeaders } from '../src/proxy/headers.ts';
+import { planForward, type RouteForwarding } from '../src/proxy/plan-forward.ts';
+import { type AccessRecord, renderAccessLine } from '../src/telemetry/access-line.ts';
+import type { VerifiedToken } from '../src/tokens/verified-token.ts';
+import { compileForMicro } from './micro-gateway.ts';
+import { routePath } from './peers/sealgate.ts';
+import { ALGORITHM_NAMES, type Algorithm, forge, tokenPool } from './tokens.ts';
+
+/**
+ * What each step of the pipeline costs by itself: `npm run bench:micro`, best pinned to a quiet core. Figures are the
+ * lower quartile of many short batches in nanoseconds a call, which is what other work on the machine disturbs least.
+ */
+const POOL = 2_000;
+const BATCHES = 300;
+const TARGET_BATCH_NANOS = 1_000_000;
+
+// What a step gives is kept, so that the compiler cannot leave the step out.
+let last: unknown;
+
+function measure(name: string, step: (index: number) => unknown): void {
+  const perBatch = callsPerBatch(step);
+  const times: number[] = [];
+  let index = 0;
+  for (let batch = 0; batch < BATCHES; batch += 1) {
+    const begun = process.hrtime.bigint();
+    for (let call = 0; call < perBatch; call += 1) {
+      last = step(index);
+      index += 1;
+    }
+    times.push(Number(process.hrtime.bigint() - begun) / perBatch);
+  }
+  const quartile = times.toSorted((left, right) => left - right)[BATCHES >> 2] ?? Number.NaN;
+  process.stdout.write(`${name.padEnd(56)} ${quartile.toFixed(0).padStart(8)} ns\n`);
+}
+
+function callsPerBatch(step: (index: number) => unknown): number {
+  let calls = 1;
+  for (;;) {
+    const begun = process.hrtime.bigint();
+    for (let call = 0; call < calls; call += 1) last = step(call);
+    if (Number(process.hrtime.bigint() - begun) > TARGET_BATCH_NANOS || calls > 1e6) return calls;
+    calls *= 2;
+  }
+}
+
+const pools = {
+  RS256: await tokenPool('RS256', POOL),
+  ES256: await tokenPool('ES256', POOL),
+  EdDSA: await tokenPool('EdDSA', POOL),
+};
+const keys = Object.values(pools).map(({ key }) => key);
+const generation = await compileForMicro({ keys, routes: 10 });
+const { gate, verifier } = generation;
+const token = pools.RS256.tokens[0] ?? '';
+const rawTarget = `${routePath(3)}/7?page=2`;
+const rawHeaders = [
+  ...['Host', 'api.bench.test', 'Accept', '*/*', 'User-Agent', 'bench/1.0', 'Accept-Encoding', 'gzip'],
+  ...['Connection', 'keep-alive', 'Authorization', `Bearer ${token}`],
+];
+const request = { method: 'GET', rawTarget, rawHeaders, httpVersion: '1.1', clientAddress: '127.0.0.1' };
+const host = 'api.bench.test';
+const target = must(parseTarget(rawTarget));
+
+measure('canonical path', () => parseTarget(rawTarget));
+measure('firewall over 6 fields', () => screenHeaders(gate.firewall, rawHeaders));
+for (const routes of [10, 1_000, 10_000]) {
+  const { gate: sized } = await compileForMicro({ keys: keys.slice(0, 1), routes });
+  const targets = Array.from({ length: routes }, (_, index) => must(parseTarget(`${routePath(index)}/7`)));
+  measure(`match among ${routes} routes`, (index) =>
+    matchRoute(sized.table, { method: 'GET', host, target: targets[index % routes] as typeof target }),
+  );
+}
+
+must(verifier.verify(token, undefined) as VerifiedToken);
+measure('verify a token, from the cache', () => verifier.verify(token, undefined));
+const forged = forge(token);
+verifier.verify(forged, undefined);
+measure('refuse a forged token seen before', () => verifier.verify(forged, undefined));
+const uncached = (await compileForMicro({ keys, routes: 10, cache: 'off' })).verifier;
+for (const algorithm of ALGORITHM_NAMES) {
+  measure(`verify a fresh ${algorithm} token`, (index) =>
+    uncached.verify(pools[algorithm].tokens[index % POOL] as string, undefined),
+  );
+  measure(`  of which one native check`, nativeCheck(algorithm));
+}
+
+const { route } = must(matchRoute(gate.table, { method: 'GET', host, target }));
+const verified = must(verifier.verify(token, undefined) as VerifiedToken);
+const permit = must((decide(gate, request) as { outcome: Parameters<typeof planForward>[0] }).outcome);
+const screened = screenHeaders(gate.firewall, rawHeaders);
+const asker = { token: verified, request: { ...request, target, host, headers: screened, parameters: {} } };
+measure('authorize', () => authorize(route.access, asker as never));
+measure('compose identity', () => composeIdentity(route.identity, verified));
+measure('decide, all of the above, token cached', () => decide(gate, request));
+
+const arrival = { peer: '127.0.0.1', encrypted: false, host, port: 8080, rawHeaders };
+const forwarded = resolveForwarded(arrival, undefined);
+const context = {
+  method: 'GET',
+  forwarded,
+  requestId: 'f81d4fae',
+  responseHeaders: ['x-request-id', 'f81d4fae'],
+};
+const forwarding = generation.forwarding[(route as Route).index] as RouteForwarding;
+measure('who the client is', () => resolveForwarded(arrival, undefined));
+measure('plan the request upwards', () => planForward(permit, forwarding, context));
+const raw = ['Server', 'nginx', 'Date', 'Sat, 22 Nov 2025 07:00:00 GMT', 'Content-Type', 'application/json']
+  .concat([
+    'Content-Length',
+    '1024',
+    'Connection',
+    'keep-alive',
+    'ETag',
+    '"6921-400"',
+    'Accept-Ranges',
+    'bytes',
+  ])
+  .map((text) => Buffer.from(text));
+const { hiddenHeaders: hidden } = forwarding;
+measure('header of the answer, 7 fields', () =>
+  buildResponseHeaders({ status: 200, raw, hidden, added: context.responseHeaders }),
+);
+const record: AccessRecord = {
+  requestId: '0d6b8a3e-5a55-4a1b-9a49-2f7f0f2f8b11',
+  method: 'GET',
+  path: '/api/v1/service-3/orders/7',
+  status: 200,
+  route: 'route-3',
+  code: 'allow',
+  reason: undefined,
+  issuer: 'corp',
+  client: '127.0.0.1',
+  durationMs: 1.25,
+  upstreamMs: 0.875,
+  subject: undefined,
+};
+measure('render the access line', () => renderAccessLine('info', record));
+process.exit(last === undefined ? 1 : 0);
+
+function nativeCheck(algorithm: Algorithm): (index: number) => boolean {
+  const { key, tokens } = pools[algorithm];
+  const publicKey = createPublicKey(key.privateKey);
+  const digest = algorithm === 'EdDSA' ? null : 'sha256';
+  const cut = tokens.map((one) => {
+    const at = one.lastIndexOf('.');
+    return { signed: Buffer.from(one.slice(0, at)), signature: Buffer.from(one.slice(at + 1), 'base64url') };
+  });
+  return (index) => {
+    const { signed, signature } = cut[index % POOL] as (typeof cut)[number];
+    return verify(digest, signed, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
+  };
+}
+
+function must<Value>(value: Value): Exclude<Value, { readonly refused: true }> {
+  if (isRefusal(value)) throw new Error(`refused: ${value.code}`);
+  return value as Exclude<Value, { readonly refused: true }>;
+}
