@@ -38,7 +38,7 @@ const WRONG: readonly (readonly [name: string, text: string, problems: readonly 
   [
     'a key of nowhere',
     `${MINIMAL}log: { colour: red }\n`,
-    ['10:8 unknown key `colour` — known here: level, subject'],
+    ['10:8 unknown key `colour` — known here: level, subject, sampling'],
   ],
   [
     'a misspelt key in an access block',
