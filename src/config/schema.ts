@@ -421,6 +421,9 @@ export const upstreamSchema = z
       description: 'Unix socket through which `url` is reached; the URL still gives Host and path.',
       examples: ['/run/orders.sock'],
     }),
+    protocol: z.enum(['h1', 'h2']).default('h1').meta({
+      description: 'HTTP/1.1 or HTTP/2; h2 with an http: URL is spoken at once, without upgrade.',
+    }),
     balance: z.enum(['roundRobin', 'leastConnections']).optional().meta({
       description: 'Which of several `urls` gets the next request.',
       default: 'roundRobin',

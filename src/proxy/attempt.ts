@@ -1,5 +1,4 @@
-import type { Socket } from 'node:net';
-import type { Connection } from './connection.ts';
+import type { Carrier, Connection } from './connection.ts';
 import { AnswerInvalid, isConnectionLoss } from './failure.ts';
 
 /** Interim answers (1xx) that one request may get. */
@@ -8,7 +7,7 @@ const MAX_INTERIM = 16;
 /** What a request knows of the connection it was put on. */
 export class Attempt {
   #abort: ((error?: Error) => void) | undefined;
-  #socket: Socket | undefined;
+  #carrier: Carrier | undefined;
   #reused = false;
   #bytesReadBefore = 0;
   #interim = 0;
@@ -17,11 +16,12 @@ export class Attempt {
   /** The request is about to be written to this connection. */
   begin(connection: Connection | undefined, abort: (error?: Error) => void): void {
     this.#abort = abort;
-    if (connection === undefined) return;
-    this.#reused = connection.served > 0;
-    this.#socket = connection.socket;
-    this.#bytesReadBefore = connection.socket?.bytesRead ?? 0;
-    connection.served++;
+    const carrier = connection?.carrier;
+    if (carrier === undefined) return;
+    this.#carrier = carrier;
+    this.#reused = carrier.served > 0;
+    this.#bytesReadBefore = carrier.bytesRead;
+    carrier.served++;
   }
 
   /** False while no connection was up: then nothing of the request was sent. */
@@ -31,12 +31,12 @@ export class Attempt {
 
   /** The error that ended the connection, if one did. */
   get brokenBy(): Error | null {
-    return this.#socket?.errored ?? null;
+    return this.#carrier?.errored ?? null;
   }
 
   /** The answer is complete: from now on the connection may carry other requests. */
   complete(): void {
-    this.#socket = undefined;
+    this.#carrier = undefined;
     this.#abort = undefined;
   }
 
@@ -45,8 +45,8 @@ export class Attempt {
    * puts the dead request back into the queue and opens a new connection for it.
    */
   abort(error: Error): void {
-    if (this.#socket === undefined) this.#abort?.(error);
-    else this.#socket.destroy(error);
+    if (this.#carrier === undefined) this.#abort?.(error);
+    else this.#carrier.destroy(error);
   }
 
   /** Interim answers are the hop's own (RFC 9110 §15.2) and are not relayed; a 101 nobody asked for is no answer. */
@@ -59,7 +59,7 @@ export class Attempt {
   /** Whether the request ended without any byte of an answer, for want of a connection or with its loss. */
   isLost(error: Error): boolean {
     if (!this.begun) return true;
-    return isConnectionLoss(error) && this.#socket?.bytesRead === this.#bytesReadBefore;
+    return isConnectionLoss(error) && this.#carrier?.bytesRead === this.#bytesReadBefore;
   }
 
   /**
@@ -75,7 +75,7 @@ export class Attempt {
   /** Forgets the connection before the request is sent once more. */
   restart(): void {
     this.#abort = undefined;
-    this.#socket = undefined;
+    this.#carrier = undefined;
     this.#reused = false;
   }
 }

@@ -70,7 +70,7 @@ export function addressesOf(
       port: Number(url.port) || (isTls ? 443 : 80),
       socketPath: upstream.socket === undefined ? undefined : resolvePath(upstream.socket),
       tls: isTls ? { ...tls, serverName: tls.serverName ?? host } : undefined,
-      protocol: 'h1',
+      protocol: upstream.protocol,
       connectTimeoutMs,
     };
     return { url, endpoint };

@@ -2,17 +2,19 @@ import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
-import { breakOff } from './break-off.ts';
+import { breakOff, framingOf, sendHead, sendTrailers } from './client-response.ts';
 import type { Connection, ConnectionAware } from './connection.ts';
 import { failureOf } from './failure.ts';
 import type { Forwarding } from './forwarding.ts';
-import { type AnswerEnd, answerEnd, type Framing, requestFraming } from './framing.ts';
-import { buildResponseHeaders } from './headers.ts';
+import { type AnswerEnd, answerEnd, type Framing } from './framing.ts';
+import { buildResponseHeaders, relayableTrailers } from './headers.ts';
 import { ClientGone, RequestBody } from './request-body.ts';
 import { Tries } from './tries.ts';
 
 /** Bytes waiting for a slow client from which on the backend's answer is not read any more. */
 const HIGH_WATER_BYTES = 128 * 1024;
+/** Words that may stand on a status line. */
+const PLAIN = /^[\t\x20-\x7e]+$/;
 /** Methods that may be repeated without a change of meaning (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
@@ -42,7 +44,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   constructor(forwarding: Forwarding) {
     const { req, plan, upstream } = forwarding;
     this.#forwarding = forwarding;
-    this.#framing = requestFraming(req.rawHeaders);
+    this.#framing = framingOf(req);
     this.#tries = new Tries(upstream, this.#framing.kind === 'none' && IDEMPOTENT.has(plan.method));
   }
 
@@ -117,11 +119,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
       hidden: plan.hiddenHeaders,
       added: plan.responseHeaders,
     });
-    if (statusText === STATUS_CODES[status] || !/^[\t\x20-\x7e]+$/.test(statusText)) {
-      res.writeHead(status, headers);
-    } else {
-      res.writeHead(status, statusText, headers);
-    }
+    const reason = statusText === STATUS_CODES[status] || !PLAIN.test(statusText) ? undefined : statusText;
+    sendHead(res, { status, reason, headers });
     if (req.method !== 'HEAD') process.nextTick(flushHead, this);
     return true;
   }
@@ -135,14 +134,19 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     return false;
   }
 
-  onComplete(): void {
+  onComplete(trailers?: string[] | null): void {
     if (this.#done) return;
     // A reset ends an answer without stated length, and undici takes that for its regular end.
     const reset = this.#end === 'close' ? this.#tries.attempt.brokenBy : null;
     this.#tries.attempt.complete();
     this.#tries.settle('answered');
-    if (reset === null) this.#forwarding.res.end();
-    else this.onError(reset);
+    if (reset !== null) {
+      this.onError(reset);
+      return;
+    }
+    const { res } = this.#forwarding;
+    sendTrailers(res, relayableTrailers(trailers, this.#forwarding.plan.hiddenHeaders));
+    res.end();
   }
 
   onError(error: Error): void {

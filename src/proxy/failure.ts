@@ -30,6 +30,7 @@ const FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
   INVALID_CA: ['upstream_unreachable', 'TLS: the authority is not trusted'],
   INVALID_PURPOSE: ['upstream_unreachable', 'TLS: the certificate is not for servers'],
   ERR_TLS_CERT_ALTNAME_INVALID: ['upstream_unreachable', 'TLS: the certificate is for another name'],
+  SEALGATE_NO_HTTP2: ['upstream_unreachable', 'TLS: the backend does not speak HTTP/2'],
   EPROTO: ['upstream_unreachable', 'TLS: the handshake failed'],
 
   // Time.
@@ -44,7 +45,11 @@ const FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
   UND_ERR_SOCKET: ['upstream_invalid', 'the connection was closed before the answer'],
   UND_ERR_HEADERS_OVERFLOW: ['upstream_invalid', 'the header fields of the answer are too large'],
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['upstream_invalid', 'the body of the answer was cut short'],
+  SEALGATE_CONNECTION_LOST: ['upstream_invalid', 'the connection was closed before the answer'],
   SEALGATE_ANSWER_INVALID: ['upstream_invalid', 'the answer is not one to this request'],
+
+  // A request that HTTP/2 cannot carry.
+  ERR_HTTP2_HEADER_SINGLE_VALUE: ['bad_request', 'a field that may come once came twice'],
 
   // The client's own body.
   SEALGATE_BODY_TOO_LARGE: ['body_too_large', 'the body is larger than the route allows'],
@@ -61,6 +66,20 @@ export class AnswerInvalid extends Error {
   readonly code = 'SEALGATE_ANSWER_INVALID';
 }
 
+/** The connection or stream of a request ended before its answer was complete. */
+export class ConnectionLost extends Error {
+  readonly code = 'SEALGATE_CONNECTION_LOST';
+}
+
+/** The backend took too long: for the head of its answer, or between two pieces of its body. */
+export class NoAnswerInTime extends Error {
+  readonly code: string;
+  constructor(inBody: boolean) {
+    super('the backend took too long');
+    this.code = inBody ? 'UND_ERR_BODY_TIMEOUT' : 'UND_ERR_HEADERS_TIMEOUT';
+  }
+}
+
 /**
  * Turns what the network, TLS or the parser said into the refusal the client gets: nothing reached or not
  * trusted is 502 `upstream_unreachable`, bad HTTP 502 `upstream_invalid`, too slow, connecting included,
@@ -74,9 +93,15 @@ export function failureOf(error: unknown, connecting = false): Refusal {
 
 /** True for errors that say: the connection ended, and not by our doing or by bad bytes. */
 export function isConnectionLoss(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+  return LOSSES.has(codeOf(error));
 }
+
+const LOSSES: ReadonlySet<string> = new Set([
+  'UND_ERR_SOCKET',
+  'ECONNRESET',
+  'EPIPE',
+  'SEALGATE_CONNECTION_LOST',
+]);
 
 function failureRow(error: unknown): readonly [RefusalCode, string] {
   const code = codeOf(error);

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
-import { resetSocket } from './break-off.ts';
+import { resetSocket } from './client-response.ts';
 import type { Connection, ConnectionAware } from './connection.ts';
 import { AnswerInvalid, failureOf } from './failure.ts';
 import { answerEnd } from './framing.ts';

@@ -3,6 +3,7 @@ import type { Endpoint } from './connector.ts';
 import { Ejection, type EjectionPolicy } from './ejection.ts';
 import { pathPrefix } from './forward-path.ts';
 import { createH1Sender } from './h1-sender.ts';
+import { createH2Sender } from './h2-sender.ts';
 import { type HealthPolicy, type HealthWatch, watchHealth } from './health-check.ts';
 import { Target } from './target.ts';
 
@@ -112,13 +113,15 @@ export function createUpstream(settings: UpstreamSettings, now: () => number = D
   };
 }
 
+const SENDERS = { h1: createH1Sender, h2: createH2Sender } as const;
+
 function createTarget(
   { url, endpoint }: UpstreamAddress,
   { timeouts, ejection, now }: UpstreamSettings & { readonly now: () => number },
 ): Target {
   return new Target({
     label: url.origin,
-    sender: createH1Sender({ origin: url.origin, endpoint, timeouts }),
+    sender: SENDERS[endpoint.protocol]({ origin: url.origin, endpoint, timeouts }),
     prefix: pathPrefix(url.pathname),
     servername: endpoint.tls?.serverName,
     ejection: ejection && new Ejection(ejection),

@@ -181,6 +181,11 @@ const ERRORS: Table = [
     ['8:15 unknown upstream `ftp://o` — name one under `upstreams`, or give a URL'],
   ],
   [
+    'WebSockets towards an upstream of h2',
+    `${upstream('o')}    websocket: true\nupstreams: { o: { url: http://o, protocol: h2 } }\n`,
+    ['10:16 WebSockets need an upstream of `protocol: h1`'],
+  ],
+  [
     'a balance of one address',
     `${upstream('o')}upstreams: { o: { url: http://o, balance: roundRobin } }\n`,
     ['10:43 `balance` needs several `urls`'],

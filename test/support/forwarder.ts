@@ -1,5 +1,10 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { REFUSALS, type Refusal } from '../../src/core/refusals.ts';
 import { discardBody } from '../../src/http/discard-body.ts';
@@ -32,6 +37,8 @@ export interface ForwarderOptions extends UpstreamOptions {
   readonly identityPairs?: readonly string[];
   /** False where many requests come and nobody looks. */
   readonly keepOutcomes?: boolean;
+  /** Clients speak HTTP/2 without TLS. */
+  readonly http2Clients?: boolean;
 }
 
 const FIREWALL = compileFirewall({ identity: { maxBytes: 0 }, routes: [] });
@@ -41,7 +48,7 @@ export async function startForwarder(
   urls: string | readonly string[],
   options: ForwarderOptions = {},
 ): Promise<Forwarder> {
-  const { plan, identityPairs = [], keepOutcomes = true, ...rest } = options;
+  const { plan, identityPairs = [], keepOutcomes = true, http2Clients = false, ...rest } = options;
   const upstream = createUpstream(upstreamSettings(urls, rest));
   const outcomes: Outcome[] = [];
   const news = new EventEmitter();
@@ -51,7 +58,7 @@ export async function startForwarder(
     outcomes.push(outcome);
     news.emit('outcome');
   };
-  const server = createServer((req: IncomingMessage, res: ServerResponse) => {
+  const serve = (req: IncomingMessage, res: ServerResponse): void => {
     forward({
       req,
       res,
@@ -67,7 +74,7 @@ export async function startForwarder(
             client: '127.0.0.1',
             chain: '127.0.0.1',
             proto: 'http',
-            host: req.headers.host,
+            host: req.headers.host ?? (req.headers as Record<string, string>)[':authority'],
             port: '80',
           },
           requestId: 'test-request',
@@ -82,7 +89,7 @@ export async function startForwarder(
       },
       observer: {
         refused(refusal, upstreamMs) {
-          discardBody(req);
+          if (req.httpVersionMajor === 1) discardBody(req);
           writeRefusal(res, refusal);
           report({ kind: 'refused', refusal, upstreamMs });
         },
@@ -90,7 +97,12 @@ export async function startForwarder(
         abandoned: () => report({ kind: 'abandoned' }),
       },
     });
-  });
+  };
+  const server = (
+    http2Clients
+      ? createHttp2Server(serve as unknown as (req: Http2ServerRequest, res: Http2ServerResponse) => void)
+      : createServer(serve)
+  ) as Server;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -106,7 +118,7 @@ export async function startForwarder(
     },
     async close() {
       server.close();
-      server.closeAllConnections();
+      server.closeAllConnections?.();
       await upstream.destroy();
     },
   };
@@ -115,7 +127,7 @@ export async function startForwarder(
 function writeRefusal(res: ServerResponse, refusal: Refusal): void {
   const row = REFUSALS[refusal.code];
   const body = JSON.stringify({ code: refusal.code });
-  const closes = 'closes' in row ? { connection: 'close' } : {};
+  const closes = 'closes' in row && res.req.httpVersionMajor === 1 ? { connection: 'close' } : {};
   res.writeHead(row.status, {
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(body),

@@ -3,6 +3,8 @@ import type { ConfigPath, PathProblem } from '../problem.ts';
 import { error, type Rule } from '../rule.ts';
 import type { UpstreamConfig } from '../schema.ts';
 
+const NO_WEBSOCKET = 'WebSockets need an upstream of `protocol: h1`';
+
 /** Backends have addresses and nothing else in their URLs; routes name one that exists. */
 export const upstreamsAreWellFormed: Rule = ({ config, upstreamNames }) => [
   ...Object.entries(config.upstreams).flatMap(([name, upstream]) => [
@@ -11,10 +13,13 @@ export const upstreamsAreWellFormed: Rule = ({ config, upstreamNames }) => [
     ...sortsOfUrls(['upstreams', name], upstream),
     ...needlessTls(name, upstream),
   ]),
-  ...config.routes.flatMap(({ upstream }, index) => {
+  ...config.routes.flatMap(({ upstream, websocket }, index) => {
     const path = ['routes', index, 'upstream'];
     if (/^https?:/i.test(upstream)) return urlProblems(path, upstream);
-    if (upstreamNames.includes(upstream)) return [];
+    if (upstreamNames.includes(upstream)) {
+      const isH2 = config.upstreams[upstream]?.protocol === 'h2';
+      return websocket && isH2 ? [error(['routes', index, 'websocket'], NO_WEBSOCKET)] : [];
+    }
     const hint =
       didYouMean(upstream, upstreamNames) ??
       (upstreamNames.length > 0

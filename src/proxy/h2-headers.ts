@@ -1,0 +1,29 @@
+import type { OutgoingHttpHeaders } from 'node:http2';
+import type { Dispatcher } from 'undici';
+import type { SenderSettings } from './h1-sender.ts';
+
+/** What goes up as HTTP/2 header fields: lower-case names, Host as `:authority`, cookies in one field (RFC 9113 §8.3). */
+export function toH2Headers(
+  { path, method, headers }: Dispatcher.DispatchOptions,
+  { origin, endpoint }: SenderSettings,
+): OutgoingHttpHeaders {
+  const built: Record<string, string | string[]> = {
+    ':method': method,
+    ':scheme': endpoint.tls === undefined ? 'http' : 'https',
+    ':authority': new URL(origin).host,
+    ':path': path,
+    // Trailers of answers are understood; gRPC backends ask for it.
+    te: 'trailers',
+  };
+  const pairs = headers as readonly string[];
+  for (let i = 0; i < pairs.length; i += 2) {
+    const name = (pairs[i] as string).toLowerCase();
+    const value = pairs[i + 1] as string;
+    const known = built[name];
+    if (name === 'host') built[':authority'] = value;
+    else if (known === undefined) built[name] = value;
+    else if (name === 'cookie') built[name] = `${known as string}; ${value}`;
+    else built[name] = [known, value].flat();
+  }
+  return built;
+}

@@ -1,0 +1,53 @@
+import type { Dispatcher } from 'undici';
+import type { ConnectionAware } from './connection.ts';
+import type { SenderSettings } from './h1-sender.ts';
+import { H2Session } from './h2-session.ts';
+import type { Sender } from './target.ts';
+
+/** A request that waits for a session to come up. */
+export interface Waiting {
+  readonly options: Dispatcher.DispatchOptions;
+  readonly handler: Dispatcher.DispatchHandler & ConnectionAware;
+}
+
+/** No more sessions will be opened. */
+class SenderClosed extends Error {
+  readonly code = 'UND_ERR_CLOSED';
+}
+
+/**
+ * Sends over HTTP/2: one session carries as many requests as the backend allows, a further one is opened when it
+ * is full. Own code over Node's http2 instead of undici's, which ends all running requests when a backend says
+ * that it will close (GOAWAY), and leaves out the body of a GET.
+ */
+export function createH2Sender(settings: SenderSettings): Sender {
+  const sessions = new Set<H2Session>();
+  let closed = false;
+
+  const openSession = (): H2Session => {
+    const session = new H2Session(settings, () => sessions.delete(session));
+    sessions.add(session);
+    return session;
+  };
+  const roomy = (): H2Session => {
+    for (const session of sessions) if (session.hasRoom) return session;
+    return openSession();
+  };
+  const end = async (how: 'close' | 'destroy'): Promise<void> => {
+    closed = true;
+    await Promise.all([...sessions].map((session) => session[how]()));
+  };
+
+  return {
+    dispatch(options, handler: Waiting['handler']) {
+      if (closed) handler.onError?.(new SenderClosed('the backend was taken out of use'));
+      else roomy().send({ options, handler });
+      return true;
+    },
+    get connections() {
+      return [...sessions].filter((session) => session.isUp).length;
+    },
+    close: () => end('close'),
+    destroy: () => end('destroy'),
+  };
+}
