@@ -13,13 +13,19 @@ interface Report {
   }[];
 }
 
-const text = await readFile(resolve(import.meta.dirname, '../../docs/access.md'), 'utf8');
-const situations = [...text.matchAll(/^## (\d+\. [^\n]+)\n.*?^```yaml\n(.*?)^```/gms)];
+const files = async (page: string, pattern: RegExp) =>
+  [...(await readFile(resolve(import.meta.dirname, '../../docs', page), 'utf8')).matchAll(pattern)].map(
+    ([, title, file]) => ({ title: `docs/${page}, ${title}`, file: file ?? '' }),
+  );
+
+const situations = await files('access.md', /^## (\d+\. [^\n]+)\n.*?^```yaml\n(.*?)^```/gms);
+const identities = await files('identity.md', /^## ([^\n]+)\n(?:(?!^## ).)*?^```yaml\n(.*?)^```/gms);
 
 t.equal(situations.length, 10, 'ten situations');
+t.equal(identities.length, 2);
 
-for (const [, title = '', file = ''] of situations) {
-  t.test(`docs/access.md, ${title}: the file is valid and does what it says`, async (t) => {
+for (const { title, file } of [...situations, ...identities]) {
+  t.test(`${title}: the file is valid and does what it says`, async (t) => {
     const path = await folderWith({ 'gw.yaml': file }, t);
     const { code, stdout } = await sealgate(['check', '-c', path('gw.yaml'), '--format', 'json']);
     const { problems, tests }: Report = JSON.parse(stdout);

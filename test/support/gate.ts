@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { configSchema } from '../../src/config/schema.ts';
 import { isRefusal, type Refusal, refuse } from '../../src/core/refusals.ts';
+import type { Step } from '../../src/core/trace.ts';
 import { type CompiledGate, compileGate, type GateOptions } from '../../src/pipeline/compile-gate.ts';
 import { type Decision, decide, type Gate, type Permit } from '../../src/pipeline/decide.ts';
 import { isOwnAnswer } from '../../src/pipeline/own-answer.ts';
@@ -87,11 +88,28 @@ export function requestOf(line: string, ...rawHeaders: string[]): RequestFacts {
   };
 }
 
-/** The decision, or an error when keys had to be waited for. */
+/** The decision, or an error when keys had to be waited for. Holds `explain` to it: watched step by step, it is the same. */
 export function decideNow(gate: Gate, request: RequestFacts): Decision {
   const decision = decide(gate, request);
   if (decision instanceof Promise) throw new Error('the decision was not made at once');
+  // A question would use up a limit.
+  if (decision.route?.limits === undefined) assertExplained(gate, request, codeOf(decision));
   return decision;
+}
+
+function assertExplained(gate: Gate, request: RequestFacts, code: string): void {
+  const steps: Step[] = [];
+  const explained = decide(gate, request, { showClaims: true, add: (step) => void steps.push(step) });
+  if (explained instanceof Promise || codeOf(explained) !== code) throw new Error('explain says otherwise');
+  const last = steps.at(-1);
+  // The fake verifier tells no steps.
+  if (last === undefined || (last.ok !== (code === 'allow') && last.step !== 'token')) {
+    throw new Error(`${code}, but the last step is ${JSON.stringify(last)}`);
+  }
+}
+
+function codeOf({ outcome }: Decision): string {
+  return isRefusal(outcome) ? outcome.code : 'allow';
 }
 
 /** `allow` or the code of the refusal. */
