@@ -263,6 +263,14 @@ const SETTINGS: readonly (readonly [name: string, text: string, warnings: readon
     ['5 every address may say whose request it brings'],
   ],
   [
+    'TLS towards a backend that has none',
+    fileOf(
+      [{ path: '/', upstream: 'u' }],
+      'upstreams: { u: { url: "http://u", tls: { serverName: u.example } } }\n',
+    ),
+    ['5 `u` is reached without TLS'],
+  ],
+  [
     'an upstream nobody uses',
     fileOf([{ path: '/' }], 'upstreams: { u: { url: http://u } }\n'),
     ['5 no route leads to upstream `u`'],

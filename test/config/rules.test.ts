@@ -169,11 +169,6 @@ const ERRORS: Table = [
     upstream('http://user:secret@o'),
     ['8:15 the URL of an upstream has no user and no password'],
   ],
-  [
-    'TLS towards a backend that has none',
-    `${upstream('o')}upstreams: { o: { url: "http://o", tls: { serverName: o.example } } }\n`,
-    ['10:36 `o` is reached without TLS — make its `url` https:, or leave `tls` out'],
-  ],
   ['an upstream that is no URL', upstream('http://'), ['8:15 expected an http: or https: URL']],
   [
     'an upstream of another scheme',

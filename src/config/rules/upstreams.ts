@@ -1,6 +1,6 @@
 import { didYouMean } from '../nearest.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
-import { error, type Rule } from '../rule.ts';
+import { error, type Rule, warning } from '../rule.ts';
 import type { UpstreamConfig } from '../schema.ts';
 
 const NO_WEBSOCKET = 'WebSockets need an upstream of `protocol: h1`';
@@ -33,7 +33,7 @@ function needlessTls(name: string, { url, urls = [], tls }: UpstreamConfig): rea
   const isPlain = [...urls, ...(url === undefined ? [] : [url])].every((text) => /^http:/i.test(text));
   if (tls === undefined || !isPlain) return [];
   return [
-    error(['upstreams', name, 'tls'], `\`${name}\` is reached without TLS`, {
+    warning(['upstreams', name, 'tls'], `\`${name}\` is reached without TLS`, {
       at: 'key',
       hint: `make its \`${url === undefined ? 'urls' : 'url'}\` https:, or leave \`tls\` out`,
     }),
