@@ -6,8 +6,8 @@ import { mayReach } from './reach-model.ts';
 
 const BACKENDS: readonly BackendName[] = ['nginx', 'apache', 'node'];
 /** 10,000 cases in CI, a third for each backend; `npm run fuzz` plays a million, or until its minutes are over. */
-const CASES = Math.ceil(Number(process.env['FUZZ_CASES'] ?? 10_000) / BACKENDS.length);
-const MINUTES = Number(process.env['FUZZ_MINUTES'] ?? 10) / BACKENDS.length;
+const CASES = Math.ceil(Number(process.env.FUZZ_CASES ?? 10_000) / BACKENDS.length);
+const MINUTES = Number(process.env.FUZZ_MINUTES ?? 10) / BACKENDS.length;
 
 t.test('the model knows what stays public', async (t) => {
   for (const target of [

@@ -26,7 +26,7 @@ export function whyNot(name: BackendName): string | false {
   try {
     execFileSync(program, ['-v'], {
       stdio: 'ignore',
-      env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` },
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
     });
     return false;
   } catch {
@@ -97,7 +97,7 @@ async function startProgram(name: 'nginx' | 'apache'): Promise<RealBackend> {
     name === 'nginx' ? ['nginx', ['-c', config]] : ['apache2', ['-f', config, '-DFOREGROUND']];
   const child = spawn(program as string, args as string[], {
     stdio: 'ignore',
-    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` },
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
   });
   const url = `http://127.0.0.1:${port}`;
   await answers(url, child);
