@@ -53,9 +53,13 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
     if (!keep && session !== undefined && !session.closed) session.close();
   }
 
+  /** `fields` are names and values in turn, or already in the shape that HTTP/2 has them. */
   override writeHead(status: number, ...rest: unknown[]): this {
-    const pairs = rest.find((part): part is readonly string[] => Array.isArray(part)) ?? [];
-    return super.writeHead(status, fromHttp1Fields(pairs));
+    const fields = rest.find((part) => typeof part === 'object') ?? [];
+    return super.writeHead(
+      status,
+      Array.isArray(fields) ? fromHttp1Fields(fields) : (fields as Record<string, string | string[]>),
+    );
   }
 
   /** An answer that is broken off must not look like a short one: only an error code tells them apart. */

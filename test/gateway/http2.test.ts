@@ -85,6 +85,11 @@ t.test('requests over HTTP/2 are judged like any other and go up as HTTP/1.1', {
   });
   t.equal(answer.headers[':status'], 200);
   t.equal(answer.reset, 0);
+  t.match(answer.headers, {
+    'content-type': 'application/json',
+    'x-request-id': /./,
+    'content-length': /^\d+$/,
+  });
   t.equal(session.alpnProtocol, 'h2');
   const [seen] = edge.upstream.requests;
   t.equal(seen?.target, '/protected/x?y');
