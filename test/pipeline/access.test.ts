@@ -192,6 +192,11 @@ t.test('one alternative is enough; otherwise the code is of the one that got fur
     t.equal(await judge(access, tokenOf({}, facts)), expected, JSON.stringify(facts));
 });
 
+t.test('of two alternatives that got equally far the first answers', async (t) => {
+  const rules = await rulesOf([{ scopes: ['first'] }, { scopes: ['second'] }]);
+  t.match(authorize(rules, { token: tokenOf(), request: NO_REQUEST }), { scopes: ['first'] });
+});
+
 t.test('the verifier is told which issuers count', async (t) => {
   const accepts = async (access: Access) => (await rulesOf(access, TWO_ISSUERS)).accepts;
   t.strictSame(await accepts({ issuers: ['corp'] }), new Set(['corp']));

@@ -191,6 +191,19 @@ t.test('keys rotate with an overlap, and no process meets a signature without it
   t.ok(JSON.parse(await readFile(path('keys.json'), 'utf8')).keys.length <= 3);
 });
 
+t.test('a key stays published for a day after its last signature, and no longer', async (t) => {
+  const path = await folderWith({}, t);
+  const time = { now: START };
+  const { signer } = signerAt(time, { keys: path('keys.json'), rotate: '48h' });
+  time.now = START + 48 * HOUR - 1;
+  const last = signer.sign(TOKEN, 'a');
+  time.now = START + 71 * HOUR;
+  t.ok(pemFor(signer, last));
+  time.now = START + 98 * HOUR;
+  signer.sign(TOKEN, 'a');
+  t.throws(() => pemFor(signer, last));
+});
+
 t.test('a change of algorithm takes effect after backends could see the key', async (t) => {
   const path = await folderWith({}, t);
   const time = { now: START };

@@ -182,6 +182,7 @@ t.test('an allowed spelling passes only if every reading stays in that route', a
     { path: '/files/secret' },
     { path: '/merge', allow: ['doubleSlash'] },
     { path: '/merge/secret' },
+    { path: '/merge/:name/meta' },
     { path: '/repos/:name/raw', allow: ['encodedSlash'] },
     { path: '/read', methods: ['GET'], allow: ['encodedSlash'] },
   ]);
@@ -200,6 +201,8 @@ t.test('an allowed spelling passes only if every reading stays in that route', a
     'GET /merge//a': 'r-_merge',
     'GET /merge///a//': 'r-_merge',
     'GET //merge/a': 'ambiguous_path',
+    'GET /merge//meta': 'r-_merge',
+    'GET /merge/a//meta': 'ambiguous_path',
     'GET /merge//secret': 'ambiguous_path',
     'GET /merge/a%2Fb': 'ambiguous_path',
     'GET /other/a%2Fb': 'ambiguous_path',
