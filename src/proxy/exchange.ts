@@ -9,6 +9,7 @@ import type { Forwarding } from './forwarding.ts';
 import { type AnswerEnd, answerEnd, type Framing } from './framing.ts';
 import { buildResponseHeaders, relayableTrailers } from './headers.ts';
 import { ClientGone, RequestBody } from './request-body.ts';
+import { prefixesOf } from './target.ts';
 import { Tries } from './tries.ts';
 
 /** Bytes waiting for a slow client from which on the backend's answer is not read any more. */
@@ -118,6 +119,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
       raw,
       hidden: plan.hiddenHeaders,
       added: plan.responseHeaders,
+      fallbacks: plan.fallbackHeaders,
+      prefixes: prefixesOf(this.#tries.target, plan),
     });
     const reason = statusText === STATUS_CODES[status] || !PLAIN.test(statusText) ? undefined : statusText;
     sendHead(res, { status, reason, headers });

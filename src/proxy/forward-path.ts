@@ -32,6 +32,11 @@ export function forwardPath({ cut, front, slash }: ForwardPath, rawPath: string)
   return slash || front === '' ? `${front}/` : front;
 }
 
+/** The part of a raw path that is replaced, as this request has it: empty, or a path without a slash at its end. */
+export function replacedPrefix({ cut }: ForwardPath, rawPath: string): string {
+  return rawPath.slice(0, endOfSegments(rawPath, cut));
+}
+
 /** The index where `count` segments of a raw path end: at the next slash, or at the end of the path. */
 function endOfSegments(path: string, count: number): number {
   let at = 0;

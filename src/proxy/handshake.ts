@@ -11,6 +11,7 @@ import { answerEnd } from './framing.ts';
 import { buildResponseHeaders } from './headers.ts';
 import type { Upgrading } from './open-tunnel.ts';
 import { ClientGone } from './request-body.ts';
+import { prefixesOf } from './target.ts';
 import { Tries } from './tries.ts';
 
 /** What a server adds to the key to prove that it means WebSocket (RFC 6455 §1.3). */
@@ -138,6 +139,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
       raw,
       hidden: plan.hiddenHeaders,
       added: plan.responseHeaders,
+      prefixes: prefixesOf(this.#tries.target, plan),
     });
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
     for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;

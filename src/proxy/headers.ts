@@ -1,5 +1,6 @@
 import type { ForwardedFor } from '../http/forwarded.ts';
 import { HOP_BY_HOP } from '../http/header-names.ts';
+import { type PrefixChange, rewriteLocation } from './rewrite-location.ts';
 
 /** Header fields of an answer as they came: names and values in turn, bytes (HTTP/1.1) or text (HTTP/2). */
 export type RawHeaders = readonly (Buffer | string)[];
@@ -44,13 +45,18 @@ export interface ResponseHead {
   readonly hidden: ReadonlySet<string>;
   /** What the gateway adds; lower-case names. They stand in for fields of the same name that the backend sent. */
   readonly added: HeaderPairs;
+  /** What the gateway adds where the backend sent no field of the name; lower-case names. */
+  readonly fallbacks?: HeaderPairs;
+  /** Set where the path was rewritten on its way up. */
+  readonly prefixes?: PrefixChange | undefined;
 }
 
 /**
  * Builds the header fields of the answer to the client: those of the backend in order and spelling, without
  * hop-by-hop fields (RFC 9110 §7.6.1), fields that its `Connection` names, and names that are the gateway's.
  */
-export function buildResponseHeaders({ status, raw, hidden, added }: ResponseHead): string[] {
+export function buildResponseHeaders(head: ResponseHead): string[] {
+  const { status, raw, hidden, added, fallbacks, prefixes } = head;
   const headers: string[] = [];
   let options = '';
   for (let i = 0; i < raw.length; i += 2) {
@@ -63,8 +69,13 @@ export function buildResponseHeaders({ status, raw, hidden, added }: ResponseHea
     if (hidden.has(lower) || isAdded(added, lower)) continue;
     // A length in a 204 is an error of the backend (RFC 9110 §8.6) that must not become the gateway's.
     if (status === 204 && lower === 'content-length') continue;
-    headers.push(name, textOf(raw[i + 1]));
+    const value = textOf(raw[i + 1]);
+    headers.push(
+      name,
+      prefixes !== undefined && lower === 'location' ? rewriteLocation(value, prefixes) : value,
+    );
   }
+  if (fallbacks !== undefined && fallbacks.length > 0) addMissing(headers, fallbacks);
   if (options !== '' && !USUAL_OPTIONS.test(options)) dropNominated(headers, options);
   for (const part of added) headers.push(part);
   return headers;
@@ -108,6 +119,14 @@ function isAdded(added: HeaderPairs, lower: string): boolean {
   // `Vary` of both is one list: the answer depends on what either looked at.
   for (let i = 0; i < added.length; i += 2) if (added[i] === lower) return lower !== 'vary';
   return false;
+}
+
+function addMissing(headers: string[], fallbacks: HeaderPairs): void {
+  const sent = new Set(headers.map((part, at) => (at % 2 === 0 ? part.toLowerCase() : '')));
+  for (let i = 0; i < fallbacks.length; i += 2) {
+    const name = fallbacks[i] as string;
+    if (!sent.has(name)) headers.push(name, fallbacks[i + 1] as string);
+  }
 }
 
 function dropNominated(headers: string[], options: string): void {

@@ -3,9 +3,10 @@ import type { Config } from '../config/schema.ts';
 import type { ForwardedFor } from '../http/forwarded.ts';
 import type { Permit } from '../pipeline/decide.ts';
 import type { Route } from '../pipeline/route.ts';
-import { compileForwardPath, type ForwardPath, forwardPath } from './forward-path.ts';
+import { compileForwardPath, type ForwardPath, forwardPath, replacedPrefix } from './forward-path.ts';
 import type { ForwardPlan } from './forwarding.ts';
 import { buildUpstreamHeaders, type HeaderPairs } from './headers.ts';
+import { securityHeaders } from './security-headers.ts';
 import type { Upstream } from './upstream.ts';
 
 /** How the requests of one route go up; settled at load. */
@@ -16,6 +17,7 @@ export interface RouteForwarding {
   readonly bodyLimit: number | undefined;
   readonly bodyIdleMs: number;
   readonly hiddenHeaders: ReadonlySet<string>;
+  readonly securityHeaders: boolean;
 }
 
 /** Compiles the forwarding of every route, in the order of `Route.index`. Every upstream that a route names must be there. */
@@ -39,6 +41,7 @@ export function compileForwardings(
       bodyLimit: route.config.bodyLimit,
       bodyIdleMs: config.listen.limits.bodyIdle,
       hiddenHeaders: route.cors === undefined ? identity : identityAndCors,
+      securityHeaders: route.config.securityHeaders ?? config.securityHeaders,
     };
   });
 }
@@ -85,7 +88,17 @@ export function planForward(
     bodyIdleMs: forwarding.bodyIdleMs,
     hiddenHeaders: forwarding.hiddenHeaders,
     responseHeaders,
+    fallbackHeaders: securityHeaders(forwarding.securityHeaders, forwarded.proto),
+    rewritten: rewrites(forwarding)
+      ? { outside: replacedPrefix(forwarding.path, target.path), inside: forwarding.path.front }
+      : undefined,
+    host: forwarded.host,
   };
+}
+
+/** Whether paths change on their way up, so that redirects must be led back. */
+function rewrites({ path, upstream }: RouteForwarding): boolean {
+  return path.cut > 0 || path.front !== '' || upstream.hasPrefix;
 }
 
 /** A backend that echoes what it was told must not teach clients what others are told (threats H10). */

@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { Ejection } from './ejection.ts';
+import type { ForwardPlan } from './forwarding.ts';
+import type { PrefixChange } from './rewrite-location.ts';
 
 /** What a target sends requests with. */
 export interface Sender {
@@ -29,6 +31,20 @@ export interface TargetSettings {
   /** Undefined where there is no other address to go to. */
   readonly ejection: Ejection | undefined;
   readonly now: () => number;
+}
+
+/** How the prefix of a path changed on its way to a target; undefined where it did not. */
+export function prefixesOf(
+  target: Target | undefined,
+  { rewritten, host }: { rewritten: ForwardPlan['rewritten']; host: string | undefined },
+): PrefixChange | undefined {
+  if (target === undefined || rewritten === undefined) return undefined;
+  return {
+    outside: rewritten.outside,
+    inside: target.prefix + rewritten.inside,
+    origin: target.label,
+    host,
+  };
 }
 
 /** One address of a backend, with its connections and how it has been doing. */

@@ -25,6 +25,11 @@ export class Tries {
     return chosen;
   }
 
+  /** The address of the present try. */
+  get target(): Target | undefined {
+    return this.#target;
+  }
+
   /** Tells the address how the try ended, once. */
   settle(outcome: TargetOutcome): void {
     this.#target?.settle(outcome);

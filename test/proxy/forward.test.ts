@@ -19,6 +19,9 @@ const PLAN: ForwardPlan = {
   bodyIdleMs: 10_000,
   hiddenHeaders: new Set(),
   responseHeaders: [],
+  fallbackHeaders: [],
+  rewritten: undefined,
+  host: undefined,
 };
 
 t.test('a request goes up with target and headers as they came and the answer comes down', async (t) => {

@@ -63,6 +63,9 @@ export async function startTunnelStand(
         bodyIdleMs: 60_000,
         hiddenHeaders: new Set(['x-user-id']),
         responseHeaders: ['x-request-id', 'test-request'],
+        fallbackHeaders: [],
+        rewritten: undefined,
+        host: undefined,
       },
       observer: {
         refused(refusal, upstreamMs) {

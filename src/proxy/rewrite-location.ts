@@ -1,0 +1,42 @@
+/** How the prefix of a path changed on its way up, so that redirects can be led back. */
+export interface PrefixChange {
+  /** What clients write, as this request had it: empty, or a path without a slash at its end. */
+  readonly outside: string;
+  /** What the backend was asked for instead, its own prefix included; written likewise. */
+  readonly inside: string;
+  /** The backend's own origin, lower case. */
+  readonly origin: string;
+  /** The host that the client named, with its port if it named one. */
+  readonly host: string | undefined;
+}
+
+/**
+ * Leads a `Location` of the backend back to where clients find it: only one on the backend's own origin or the
+ * client's host, and only within the prefix that was rewritten on the way up. Everything else passes as it is.
+ */
+export function rewriteLocation(value: string, { outside, inside, origin, host }: PrefixChange): string {
+  const { start, path } = splitOrigin(value);
+  if (!isWithin(path, inside)) return value;
+  const rest = path.slice(inside.length);
+  const led = rest.startsWith('/') || outside !== '' ? outside + rest : `/${rest}`;
+  if (start === '') return led;
+  if (start.toLowerCase() === origin) return led;
+  const isClients = host !== undefined && hostOf(start) === host.toLowerCase();
+  return isClients ? start + led : value;
+}
+
+/** `https://a.example/x` gives its origin and its path; a path alone has an empty start. */
+function splitOrigin(value: string): { start: string; path: string } {
+  const match = /^(https?:\/\/[^/?#]*)?(\/(?!\/).*)?$/is.exec(value);
+  return { start: match?.[1] ?? '', path: match?.[2] ?? '' };
+}
+
+function isWithin(path: string, prefix: string): boolean {
+  if (path === '' || !path.startsWith(prefix)) return false;
+  const next = path[prefix.length];
+  return next === undefined || next === '/' || next === '?' || next === '#';
+}
+
+function hostOf(origin: string): string {
+  return origin.toLowerCase().replace(/^https?:\/\//, '');
+}

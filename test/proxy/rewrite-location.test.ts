@@ -1,0 +1,68 @@
+import t from 'tap';
+import { type PrefixChange, rewriteLocation } from '../../src/proxy/rewrite-location.ts';
+
+const ORDERS: PrefixChange = {
+  outside: '/orders',
+  inside: '/v2/orders',
+  origin: 'http://backend:3000',
+  host: 'Api.example.com:8443',
+};
+const STRIPPED: PrefixChange = { ...ORDERS, inside: '' };
+const PREFIXED: PrefixChange = { ...ORDERS, outside: '', inside: '/base' };
+
+const CASES: [string, PrefixChange, string, string][] = [
+  ['within the prefix', ORDERS, '/v2/orders/7?a=1#b', '/orders/7?a=1#b'],
+  ['the prefix itself', ORDERS, '/v2/orders', '/orders'],
+  ['the prefix with a query', ORDERS, '/v2/orders?a=1', '/orders?a=1'],
+  ['beyond a segment border', ORDERS, '/v2/orders-old', '/v2/orders-old'],
+  ['outside the prefix', ORDERS, '/login?next=/v2/orders', '/login?next=/v2/orders'],
+  ['the backend by its origin', ORDERS, 'http://backend:3000/v2/orders/7', '/orders/7'],
+  ['the backend in capitals', ORDERS, 'HTTP://BACKEND:3000/v2/orders/7', '/orders/7'],
+  ['the backend outside the prefix', ORDERS, 'http://backend:3000/login', 'http://backend:3000/login'],
+  [
+    'the client host',
+    ORDERS,
+    'https://api.example.com:8443/v2/orders/7',
+    'https://api.example.com:8443/orders/7',
+  ],
+  ['another host', ORDERS, 'https://login.example.com/v2/orders/7', 'https://login.example.com/v2/orders/7'],
+  [
+    'another port of the backend',
+    ORDERS,
+    'http://backend:3001/v2/orders/7',
+    'http://backend:3001/v2/orders/7',
+  ],
+  [
+    'a host that begins alike',
+    ORDERS,
+    'http://backend:3000.evil.example/v2/orders',
+    'http://backend:3000.evil.example/v2/orders',
+  ],
+  [
+    'a user at the front',
+    ORDERS,
+    'http://backend:3000@evil.example/v2/orders',
+    'http://backend:3000@evil.example/v2/orders',
+  ],
+  ['an authority without scheme', ORDERS, '//evil.example/v2/orders', '//evil.example/v2/orders'],
+  ['a relative path', ORDERS, '7', '7'],
+  ['another scheme', ORDERS, 'mailto:a@b', 'mailto:a@b'],
+  ['nothing', ORDERS, '', ''],
+  ['a stripped prefix', STRIPPED, '/7', '/orders/7'],
+  ['the root of a stripped prefix', STRIPPED, '/', '/orders/'],
+  ['an authority below a stripped prefix', STRIPPED, '//evil.example/', '//evil.example/'],
+  ['a prefix of the upstream', PREFIXED, '/base/orders/7', '/orders/7'],
+  ['the prefix of the upstream itself', PREFIXED, '/base', '/'],
+];
+
+t.test('a redirect is led back only within the rewritten prefix', async (t) => {
+  for (const [name, change, value, expected] of CASES) {
+    t.equal(rewriteLocation(value, change), expected, name);
+  }
+});
+
+t.test('a client that named no host is led back by path and origin only', async (t) => {
+  const change = { ...ORDERS, host: undefined };
+  t.equal(rewriteLocation('https://x/v2/orders', change), 'https://x/v2/orders');
+  t.equal(rewriteLocation('/v2/orders', change), '/orders');
+});
