@@ -39,7 +39,7 @@ export const OVERRIDES: ReadonlySet<string> = new Set([
   'x-envoy-original-path',
 ]);
 
-/** Fields in which proxies speak of the client and the request, beside all of `x-forwarded-*`; they count from trusted peers only. */
+/** Fields in which proxies speak of the client and the request, beside all of `x-forwarded-*`; the gateway says itself what of it is true. */
 export const PROXY_FIELDS: ReadonlySet<string> = new Set([
   'cf-connecting-ip',
   'cf-connecting-ipv6',

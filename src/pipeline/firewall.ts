@@ -9,10 +9,9 @@ const FATE = {
   host: 2,
   authorization: 3,
   connection: 4,
-  proxied: 5,
-  origin: 6,
-  cookie: 7,
-  credential: 8,
+  origin: 5,
+  cookie: 6,
+  credential: 7,
 } as const;
 type Fate = (typeof FATE)[keyof typeof FATE];
 
@@ -55,8 +54,6 @@ export interface ScreenedHeaders {
   readonly passed: readonly string[];
   readonly hosts: readonly string[];
   readonly authorizations: readonly string[];
-  /** What proxies say of the client (`X-Forwarded-*`, `Forwarded`, `X-Request-Id` …): pairs with lower-case names. */
-  readonly proxied: readonly string[];
   readonly origins: readonly string[];
   readonly cookies: readonly string[];
   /** Fields that routes or presets name as sources of tokens: pairs with lower-case names. */
@@ -73,7 +70,6 @@ export function compileFirewall(
   credentialHeaders: Iterable<string> = [],
 ): Firewall {
   const fates = new Map<string, Fate>(Object.entries(SPECIAL));
-  for (const name of PROXY_FIELDS) fates.set(name, FATE.proxied);
   for (const name of credentialHeaders) {
     const folded = foldHeaderName(name);
     if (!fates.has(folded)) fates.set(folded, FATE.credential);
@@ -83,6 +79,7 @@ export function compileFirewall(
   );
   const dropped = [
     ...HOP_BY_HOP,
+    ...PROXY_FIELDS,
     ...OVERRIDES,
     ...Object.keys(DEFAULT_IDENTITY_HEADERS),
     ...identity,
@@ -101,7 +98,6 @@ export function screenHeaders(firewall: Firewall, rawHeaders: readonly string[])
   const passed: string[] = [];
   let hosts = NONE;
   let authorizations = NONE;
-  let proxied = NONE;
   let origins = NONE;
   let cookies = NONE;
   let credentials = NONE;
@@ -124,9 +120,6 @@ export function screenHeaders(firewall: Firewall, rawHeaders: readonly string[])
       case FATE.connection:
         connections = [...connections, value];
         break;
-      case FATE.proxied:
-        proxied = [...proxied, name.toLowerCase(), value];
-        break;
       case FATE.origin:
         origins = [...origins, value];
         passed.push(name, value);
@@ -144,7 +137,6 @@ export function screenHeaders(firewall: Firewall, rawHeaders: readonly string[])
     passed: connections.length === 0 ? passed : dropNominated(passed, connections),
     hosts,
     authorizations,
-    proxied,
     origins,
     cookies,
     credentials,
@@ -165,8 +157,7 @@ function fateOf(firewall: Firewall, name: string): Fate {
   const isAlias = folded !== name.toLowerCase();
   const fate = firewall.fates.get(folded);
   if (fate !== undefined) return isAlias ? FATE.dropped : fate;
-  if (folded.startsWith('x-sealgate')) return FATE.dropped;
-  if (folded.startsWith('x-forwarded-')) return isAlias ? FATE.dropped : FATE.proxied;
+  if (folded.startsWith('x-sealgate') || folded.startsWith('x-forwarded-')) return FATE.dropped;
   return FATE.passed;
 }
 
