@@ -54,6 +54,10 @@ const limits = z
       .min(1)
       .default(10_000)
       .meta({ description: 'Open client connections; further ones are closed at once.' }),
+    requests: z.int().min(1).optional().meta({
+      description:
+        'Requests that one HTTP/1.1 connection may carry before it is closed; no limit when left out.',
+    }),
     headerTimeout: duration
       .prefault('10s')
       .meta({ description: 'Time a client has to send the header fields of a request.' }),
@@ -62,6 +66,10 @@ const limits = z
       .meta({ description: 'Longest gap between two pieces of a request body.' }),
   })
   .meta({ description: 'What a client may ask of the listener.' });
+
+/** Framing, connection, and what is decided per answer. */
+const NOT_TO_ADD =
+  /^(?:connection|content-(?:length|type|encoding|range|language|location|disposition)|cache-control|transfer-encoding|trailer|upgrade|keep-alive|te|date|vary|set-cookie|location|www-authenticate|access-control-.*|ratelimit.*|retry-after|allow|x-request-id)$/i;
 
 const listenerTls = z
   .strictObject({
@@ -108,6 +116,16 @@ const listen = z
         examples: [['10.0.0.0/8']],
       }),
     tls: listenerTls.optional(),
+    responseHeaders: z
+      .record(
+        headerName.refine((value) => !NOT_TO_ADD.test(value), 'the gateway states this header itself'),
+        z.string().regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, 'expected printable ASCII'),
+      )
+      .default({})
+      .meta({
+        description: 'Headers that every answer carries; they replace those of the backend.',
+        examples: [{ 'strict-transport-security': 'max-age=31536000', 'x-content-type-options': 'nosniff' }],
+      }),
     overload: z
       .strictObject({
         eventLoopDelay: duration

@@ -25,7 +25,6 @@ interface ExchangeStart {
 
 /** What is written for a client that went away before its answer began, as nginx does. */
 const CLIENT_CLOSED_STATUS = 499;
-const NOTHING: readonly string[] = [];
 
 /** One request on its way through the gateway, and what its access line will say. */
 export class Exchange implements AnswerContext, ForwardObserver {
@@ -37,7 +36,7 @@ export class Exchange implements AnswerContext, ForwardObserver {
   readonly requestId: string;
   /** Set by the gate, once, when it lets the request pass. */
   permit: Permit | undefined = undefined;
-  answerHeaders: readonly string[] = NOTHING;
+  answerHeaders: readonly string[];
   route: string | undefined = undefined;
   /** The token that held, whatever came of it. */
   token: VerifiedToken | undefined = undefined;
@@ -58,6 +57,7 @@ export class Exchange implements AnswerContext, ForwardObserver {
     this.rawTarget = start.rawTarget;
     this.forwarded = start.forwarded;
     this.generation = start.generation;
+    this.answerHeaders = start.generation.responseHeaders;
     this.requestId = start.requestId ?? randomUUID();
     this.#res = start.res;
   }

@@ -7,6 +7,7 @@ const FIXED_KEYS = [
   ['listen', 'host'],
   ['listen', 'port'],
   ['listen', 'limits', 'headerBytes'],
+  ['listen', 'limits', 'requests'],
   ['listen', 'tls', 'http2'],
   ['listen', 'tls', 'clientCert'],
   ['admin', 'host'],

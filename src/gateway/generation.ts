@@ -26,6 +26,8 @@ export interface Generation {
   readonly forwarding: readonly RouteForwarding[];
   readonly trustedProxies: TrustedProxies | undefined;
   readonly tls: ListenerTls | undefined;
+  /** What every answer carries: names and values in turn. */
+  readonly responseHeaders: readonly string[];
   /** The `realm` of challenges. */
   readonly realm: string;
   /** Who still runs under it. */
@@ -118,6 +120,10 @@ async function compile(
     forwarding: compileForwardings(config, gate.routes, upstreams.upstreams),
     trustedProxies: compileTrustedProxies(config.listen.trustedProxies),
     tls: listener.tls,
+    responseHeaders: Object.entries(config.listen.responseHeaders).flatMap(([name, value]) => [
+      name.toLowerCase(),
+      value,
+    ]),
     realm: realmOf(config),
     tenure: createTenure(),
     files: [...loaded.files, ...issuers.files, ...upstreams.files, ...listener.files],

@@ -56,8 +56,15 @@ export function createListener(limits: Limits, events: ListenerEvents, tls?: Lis
   applyLimits(server, limits);
 
   const latest = new WeakMap<Duplex, GatewayResponse>();
+  const carried = new WeakMap<Duplex, number>();
   const onRequest = (req: IncomingMessage, res: GatewayResponse): void => {
     latest.set(req.socket, res);
+    if (limits.requests !== undefined) {
+      const served = (carried.get(req.socket) ?? 0) + 1;
+      carried.set(req.socket, served);
+      // Node's own limit announces the close, and then leaves the connection open.
+      if (served >= limits.requests) res.shouldKeepAlive = false;
+    }
     events.request(req, res);
   };
 

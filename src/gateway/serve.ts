@@ -143,7 +143,9 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       exchange.spans?.decided();
       exchange.route = route?.name;
       exchange.token = token;
-      if (answerHeaders !== undefined) exchange.answerHeaders = answerHeaders;
+      if (answerHeaders !== undefined) {
+        exchange.answerHeaders = [...exchange.answerHeaders, ...answerHeaders];
+      }
       if (!isRefusal(outcome) && !isOwnAnswer(outcome)) {
         exchange.permit = outcome;
         exchange.issuer = outcome.token?.issuer;

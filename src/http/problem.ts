@@ -47,8 +47,12 @@ export function closesConnection(refusal: Refusal): boolean {
 }
 
 /** The same refusal as the bytes of a whole HTTP/1.1 response, for sockets that no parser owns any more. */
-export function renderProblemMessage(refusal: Refusal, context: ProblemContext): string {
-  const { status, headers, body } = renderProblem(refusal, context);
+export function renderProblemMessage(
+  refusal: Refusal,
+  context: ProblemContext & { readonly answerHeaders: readonly string[] },
+): string {
+  const { status, headers: own, body } = renderProblem(refusal, context);
+  const headers = [...own, ...context.answerHeaders];
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
   return `${head}date: ${new Date().toUTCString()}\r\nconnection: close\r\n\r\n${body}`;
