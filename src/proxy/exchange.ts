@@ -4,7 +4,7 @@ import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
 import { breakOff, framingOf, sendHead, sendTrailers } from './client-response.ts';
 import type { Connection, ConnectionAware } from './connection.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, NoAnswerInTime } from './failure.ts';
 import type { Forwarding } from './forwarding.ts';
 import { type AnswerEnd, answerEnd, type Framing } from './framing.ts';
 import { buildResponseHeaders, relayableTrailers } from './headers.ts';
@@ -14,6 +14,8 @@ import { Tries } from './tries.ts';
 
 /** Bytes waiting for a slow client from which on the backend's answer is not read any more. */
 const HIGH_WATER_BYTES = 128 * 1024;
+/** undici's timers tick every half second; shorter times are kept by a timer of their own. */
+const COARSE_MS = 2_000;
 /** Words that may stand on a status line. */
 const PLAIN = /^[\t\x20-\x7e]+$/;
 /** Methods that may be repeated without a change of meaning (RFC 9110 §9.2.2). */
@@ -41,6 +43,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   #resume: (() => void) | undefined;
   #paused = false;
   #bodySeen = false;
+  #deadline: NodeJS.Timeout | undefined;
 
   constructor(forwarding: Forwarding) {
     const { req, plan, upstream } = forwarding;
@@ -104,11 +107,19 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     else this.#tries.attempt.begin(this.connection, abort);
   }
 
+  /** Called by undici once the whole request was handed to the connection. */
+  onRequestSent(): void {
+    const { responseMs } = this.#forwarding.plan.timeouts;
+    if (responseMs > COARSE_MS || this.#status !== 0) return;
+    this.#deadline = setTimeout(() => this.#tries.attempt.abort(new NoAnswerInTime(false)), responseMs);
+  }
+
   onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
     if (status < 200) {
       this.#tries.attempt.interim(status);
       return true;
     }
+    clearTimeout(this.#deadline);
     const { req, res, plan } = this.#forwarding;
     this.#upstreamMs = performance.now() - this.#startedAt;
     this.#status = status;
@@ -153,6 +164,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   }
 
   onError(error: Error): void {
+    clearTimeout(this.#deadline);
     if (this.#done) return;
     if (this.#status !== 0) {
       this.#tries.settle('answered');
