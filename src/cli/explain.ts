@@ -13,6 +13,7 @@ import type { CommandIo } from './io.ts';
 import { compileOfflineGate } from './offline-gate.ts';
 import { painter } from './paint.ts';
 import { type Answer, askGate, type Question } from './question.ts';
+import { REMEDIES } from './remedies.ts';
 
 export interface ExplainOptions {
   readonly file: string;
@@ -153,13 +154,10 @@ function toJson({ decision, steps, code }: Answer, { showClaims = false }: Expla
     status: row?.status ?? null,
     route: route?.name ?? null,
     issuer: refusal?.issuer ?? permit?.token?.issuer ?? null,
-    steps: steps.map(({ step, ok, expected = null, got = null, note = null }) => ({
-      step,
-      ok,
-      expected,
-      got,
-      note,
-    })),
+    steps: steps.map(({ step, ok, expected = null, got = null, note }, at) => {
+      const remedy = at === steps.length - 1 && refusal !== undefined ? REMEDIES[refusal.code] : undefined;
+      return { step, ok, expected, got, note: note ?? remedy ?? null };
+    }),
     identity: permit === undefined ? null : identityOf(permit.identity, showClaims),
   };
 }

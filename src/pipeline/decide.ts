@@ -15,6 +15,7 @@ import type { PathParameters } from './path-pattern.ts';
 import { NOTHING_SPENT, type Spent, spend } from './rate-limit.ts';
 import type { RequestFacts, ScreenedRequest } from './request.ts';
 import type { Route } from './route.ts';
+import { offersProtocol } from './token-places.ts';
 import { withholdToken } from './withhold-token.ts';
 
 declare const permitted: unique symbol;
@@ -36,6 +37,8 @@ export interface Permit {
   readonly credentials: readonly string[];
   /** Undefined on public routes, and on optional ones without a token. */
   readonly token: VerifiedToken | undefined;
+  /** The protocol that announced a WebSocket's token: browsers want one agreed to, should the backend name none. */
+  readonly socketProtocol: string | undefined;
   /** What the access rules would have refused, on a route that only reports. */
   readonly wouldRefuse: Refusal | undefined;
 }
@@ -191,7 +194,13 @@ function decideVerified(
   const credentials = route.identity.forwardsToken
     ? credentialsOf(matched.headers)
     : passedAuthorization(matched);
-  const outcome = grant(request, { identity: told, credentials, token: verified, wouldRefuse: access });
+  const outcome = grant(request, {
+    identity: told,
+    credentials,
+    token: verified,
+    socketProtocol: announcedProtocol(matched),
+    wouldRefuse: access,
+  });
   if (access === undefined || !route.tellsReports) return { route, outcome, token: verified };
   return { route, outcome, token: verified, answerHeaders: ['x-sealgate-would-refuse', access.code] };
 }
@@ -253,7 +262,13 @@ function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decisio
 
 function grantAnonymous(matched: Matched): Permit {
   const credentials = passedAuthorization(matched);
-  return grant(matched, { identity: NONE, credentials, token: undefined, wouldRefuse: undefined });
+  return grant(matched, {
+    identity: NONE,
+    credentials,
+    token: undefined,
+    socketProtocol: undefined,
+    wouldRefuse: undefined,
+  });
 }
 
 /** `passAuthorization` hands on whatever is there; routes that insist on a token cannot have it. */
@@ -269,9 +284,17 @@ function credentialsOf({ authorizations, credentials }: ScreenedHeaders): readon
   return authorization === undefined ? credentials : ['authorization', authorization, ...credentials];
 }
 
+/** Of the handshake as it came: what goes up no longer has it. */
+function announcedProtocol({ isUpgrade, route, headers }: Matched): string | undefined {
+  if (!isUpgrade) return undefined;
+  return route.tokenSources.find(
+    ({ kind, name }) => kind === 'webSocketProtocol' && offersProtocol(headers.passed, name),
+  )?.name;
+}
+
 function grant(
   { route, parameters, target, host, headers }: Matched,
-  granted: Pick<Permit, 'identity' | 'credentials' | 'token' | 'wouldRefuse'>,
+  granted: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse'>,
 ): Permit {
   return { route, parameters, target, host, headers, ...granted } as Permit;
 }

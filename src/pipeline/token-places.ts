@@ -39,6 +39,11 @@ export function readProtocolToken(pairs: readonly string[], marker: string): rea
   return entries.filter((_, at) => at > 0 && entries[at - 1] === marker);
 }
 
+/** Whether a handshake offers this protocol. */
+export function offersProtocol(pairs: readonly string[], name: string): boolean {
+  return protocolsOf(pairs).includes(name);
+}
+
 /** The header fields without the marker and the token after it. */
 export function withoutProtocolToken(pairs: readonly string[], marker: string): readonly string[] {
   const entries = protocolsOf(pairs);

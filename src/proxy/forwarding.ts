@@ -25,6 +25,8 @@ export interface ForwardPlan {
   readonly rewritten: { readonly outside: string; readonly inside: string } | undefined;
   /** As the client named it. */
   readonly host: string | undefined;
+  /** What a WebSocket agrees to where the backend names no protocol: browsers insist on one of those they offered. */
+  readonly socketProtocol?: string | undefined;
 }
 
 export interface ForwardResult {

@@ -140,6 +140,9 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
       hidden: plan.hiddenHeaders,
       added: plan.responseHeaders,
       prefixes: prefixesOf(this.#tries.target, plan),
+      ...(status === 101 && plan.socketProtocol !== undefined
+        ? { fallbacks: ['sec-websocket-protocol', plan.socketProtocol] }
+        : {}),
     });
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
     for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;

@@ -71,7 +71,7 @@ export function planForward(
   forwarding: RouteForwarding,
   { method, forwarded, requestId, responseHeaders }: RequestContext,
 ): ForwardPlan {
-  const { headers, target, identity, credentials } = permit;
+  const { headers, target, identity, credentials, socketProtocol } = permit;
   return {
     method,
     target: forwardPath(forwarding.path, target.path) + target.query,
@@ -93,6 +93,7 @@ export function planForward(
       ? { outside: replacedPrefix(forwarding.path, target.path), inside: forwarding.path.front }
       : undefined,
     host: forwarded.host,
+    socketProtocol,
   };
 }
 

@@ -28,6 +28,14 @@ async function startStand(t: Test): Promise<Stand> {
     routes: [
       { name: 'open', path: '/open', upstream: backend, access: 'public', websocket: true },
       { name: 'guarded', path: '/guarded', upstream: backend, access: { scopes: ['chat'] }, websocket: true },
+      {
+        name: 'announced',
+        path: '/announced',
+        upstream: backend,
+        access: 'authenticated',
+        websocket: true,
+        tokenFrom: [{ webSocketProtocol: 'bearer' }],
+      },
       { name: 'plain', path: '/plain', upstream: 'backend', access: 'public' },
       {
         name: 'browsers',
@@ -171,4 +179,24 @@ t.test('an upgrade to anything but websocket is ignored and the request served',
   );
   t.match(await c.until(/\r\n\r\n/), /^HTTP\/1.1 200 /);
   c.destroy();
+});
+
+t.test('a browser can announce its token as a protocol, which the backend never sees', async (t) => {
+  const { edge, url, seen } = await startStand(t);
+  const token = await edge.issuer.token();
+  for (const [offered, agreed, forwarded] of [
+    [['bearer', token], 'bearer', undefined],
+    [['chat', 'bearer', token], 'chat', 'chat'],
+  ] as const) {
+    const socket = new WebSocket(`${url}/announced`, [...offered]);
+    t.teardown(() => socket.terminate());
+    await once(socket, 'open');
+    t.equal(await echo(socket, 'hello'), 'hello');
+    t.equal(socket.protocol, agreed);
+    t.equal(seen.at(-1)?.headers['sec-websocket-protocol'], forwarded);
+  }
+  const refused = new WebSocket(`${url}/announced`, ['bearer', 'forged']);
+  refused.on('error', () => {});
+  t.match(await refusal(refused), { status: 401, code: 'token_malformed' });
+  t.equal(seen.length, 2);
 });
