@@ -119,8 +119,8 @@ function scaleTable(rows: readonly Scale[]): string {
   return table('### Scale', ['routes', 'issuers', 'CPU µs', '× first', 'start ms', 'RSS MiB'], lines);
 }
 
-function startupLine({ importsMs, listeningMs, idleRssMiB }: Startup): string {
-  return `### Start\n\nListening after ${Math.round(listeningMs)} ms; a process that only imports fastify, undici and jose: ${Math.round(importsMs)} ms. Idle: ${Math.round(idleRssMiB)} MiB.`;
+function startupLine({ importsMs, readyMs, idleRssMiB }: Startup): string {
+  return `### Start\n\nReady after ${Math.round(readyMs)} ms; a process that only imports fastify, undici and jose: ${Math.round(importsMs)} ms. Idle: ${Math.round(idleRssMiB)} MiB.`;
 }
 
 function goalTable(goals: readonly Goal[]): string {

@@ -44,16 +44,22 @@ async function main(): Promise<string> {
   say('latency at half of saturation');
   const token = pools.RS256.tokens[0] ?? '';
   const latency = options.wantsPart('latency')
-    ? await measureLatency({ contestants, results, token, upstream, runs, seconds, folder })
+    ? await orNothing(
+        measureLatency({ contestants, results, token, upstream, runs, seconds, folder }),
+        new Map(),
+      )
     : new Map();
   await Promise.all(contestants.map(({ running }) => running.close()));
 
   const gateway = options.wantsPeer(SEALGATE) && SEALGATE.missing?.() === undefined;
   say('scale and start');
   const sized = { ground: { ...ground, folder: subfolder('scale') }, pool: pools.RS256, runs, seconds };
-  const scale = gateway && options.wantsPart('scale') ? await measureScale(sized) : [];
+  const scale = gateway && options.wantsPart('scale') ? await orNothing(measureScale(sized), []) : [];
   const starting = { ...ground, folder: subfolder('start') };
-  const startup = gateway && options.wantsPart('start') ? await measureStartup(starting, runs) : undefined;
+  const startup =
+    gateway && options.wantsPart('start')
+      ? await orNothing(measureStartup(starting, runs), undefined)
+      : undefined;
 
   const nativeVerify = nativeVerifyMicros(options.node);
   const goals = judgeGoals({ results, latency, scale, startup, nativeVerify });
@@ -63,6 +69,14 @@ async function main(): Promise<string> {
 async function mintPools(): Promise<Pools> {
   const pool = (algorithm: Algorithm) => tokenPool(algorithm, options.poolSize);
   return { RS256: await pool('RS256'), ES256: await pool('ES256'), EdDSA: await pool('EdDSA') };
+}
+
+/** A part that fails is told of and left out; what was measured before it is not thrown away. */
+function orNothing<Part>(part: Promise<Part>, nothing: Part): Promise<Part> {
+  return part.catch((error: Error) => {
+    say(`left out: ${error.message}`);
+    return nothing;
+  });
 }
 
 function subfolder(name: string): string {

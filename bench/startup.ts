@@ -16,15 +16,15 @@ const SETTLE_MS = 1_000;
 
 export interface Startup {
   readonly importsMs: number;
-  /** From the start of the process until it accepts connections, which it does once it has its keys. */
-  readonly listeningMs: number;
+  /** From the start of the process until it is ready: it accepts connections and has its keys. */
+  readonly readyMs: number;
   readonly idleRssMiB: number;
 }
 
 /** Start of the gateway beside that of a process that only imports fastify, undici and jose, in turns. */
 export async function measureStartup(ground: Ground, runs: number): Promise<Startup> {
   const importsMs: number[] = [];
-  const listeningMs: number[] = [];
+  const readyMs: number[] = [];
   const idleRssMiB: number[] = [];
   for (let round = 0; round <= runs; round += 1) {
     const imports = timeImports(ground.node);
@@ -32,19 +32,19 @@ export async function measureStartup(ground: Ground, runs: number): Promise<Star
     mkdirSync(folder);
     const begun = performance.now();
     const gateway = await sealgate('start', { routes: 10, issuers: 1 }).start({ ...ground, folder });
-    const listening = performance.now() - begun;
+    const ready = performance.now() - begun;
     await wait(SETTLE_MS);
     const rss = residentMiB(gateway.pid);
     await gateway.close();
     // The first round fills the page cache and is not counted.
     if (round === 0) continue;
     importsMs.push(imports);
-    listeningMs.push(listening);
+    readyMs.push(ready);
     idleRssMiB.push(rss);
   }
   return {
     importsMs: median(importsMs),
-    listeningMs: median(listeningMs),
+    readyMs: median(readyMs),
     idleRssMiB: median(idleRssMiB),
   };
 }

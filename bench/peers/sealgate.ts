@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CORE, freePort, startPinned, untilListening } from '../pinned-process.ts';
 import { ALGORITHM_NAMES, AUDIENCE, ISSUER } from '../tokens.ts';
@@ -19,15 +20,27 @@ export function sealgate(name: string, size: Size): Peer {
     algorithms: ALGORITHM_NAMES,
     missing: () => (existsSync(PROGRAM) ? undefined : 'dist/main.js (npm run build)'),
     async start(ground) {
-      const port = await freePort();
+      const [port, adminPort] = [await freePort(), await freePort()];
       const file = join(ground.folder, 'gateway.yaml');
-      writeFileSync(file, gatewayFile(size, ground, { port, adminPort: await freePort() }));
+      writeFileSync(file, gatewayFile(size, ground, { port, adminPort }));
       const argv = [ground.node, PROGRAM, 'start', '-c', file];
       const gateway = startPinned({ core: CORE.measured, argv, folder: ground.folder, drainOutput: true });
       await untilListening(port, 30_000);
+      await untilReady(adminPort);
       return { ...gateway, port };
     },
   };
+}
+
+/** A gateway listens before it has its keys, and says when it has. */
+async function untilReady(adminPort: number): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline) {
+    const { status } = await fetch(`http://127.0.0.1:${adminPort}/ready`);
+    if (status === 200) return;
+    await wait(5);
+  }
+  throw new Error('the gateway does not become ready');
 }
 
 interface Ports {
