@@ -1,8 +1,10 @@
+import cluster from 'node:cluster';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import type { ReadFile } from '../gateway/reload.ts';
+import { runWorker } from '../gateway/worker.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { type CommandInput, configFile } from './command.ts';
@@ -21,7 +23,14 @@ export async function runStart(input: CommandInput): Promise<number> {
   const { loaded, config } = read();
   if (config === undefined) return refuseToStart(loaded.problems, io);
 
-  const log = createLogger(config.log.level, openLogDestination());
+  const log = createLogger(
+    config.log.level,
+    openLogDestination({ isShared: cluster.isWorker || config.workers !== 1 }),
+  );
+  if (cluster.isWorker) {
+    dieOfWhatNobodyCaught(log);
+    return (await runWorker({ file: { loaded, config }, read, log })) === 'clean' ? EXIT_OK : EXIT_FAILED;
+  }
   const { gateway, problems } = await createGateway({ loaded, config, log, read });
   if (gateway === undefined) return refuseToStart(problems, io);
 

@@ -946,6 +946,14 @@ export const configSchema = z
     listen: listen.prefault({}),
     admin: admin.prefault({}),
     readiness: readiness.prefault({}),
+    workers: z
+      .union([z.int().min(1).max(256), z.literal('auto')])
+      .default(1)
+      .meta({
+        description:
+          'Processes that serve requests; `auto` is one per core. Keys are fetched once for all. Rate limits in memory count per process.',
+        examples: [4, 'auto'],
+      }),
     shutdown: shutdown.prefault({}),
     log: log.prefault({}),
     matching: z

@@ -8,7 +8,7 @@ import type { Upstream } from '../proxy/upstream.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metric } from '../telemetry/metric.ts';
 import { findTracing } from '../telemetry/tracing.ts';
-import { createKeyStorePool } from '../tokens/key-store-pool.ts';
+import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/key-store-pool.ts';
 import { createApp } from './app.ts';
 import { closeWithin } from './close-within.ts';
 import { describeGateway } from './gateway-metrics.ts';
@@ -46,6 +46,8 @@ export interface EngineOptions {
   readonly file: ValidFile;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Where keys come from and who hears of them, other than by default. */
+  readonly keys?: Pick<KeyStorePoolOptions, 'load' | 'onLoaded'>;
 }
 
 /** How long exchanges of a replaced configuration may hold on to what only it has: backends and issuers that left the file. */
@@ -56,10 +58,11 @@ export async function createEngine({
   file,
   log,
   clock,
+  keys,
 }: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly Problem[] }> {
   const lasting: Lasting = {
     clock,
-    keyStores: createKeyStorePool({ clock, log }),
+    keyStores: createKeyStorePool({ clock, log, ...keys }),
     limitStore: await openLimitStore(file.config.rateLimitStore, { clock, log }),
   };
   const first = await compileGeneration({ ...file, lasting });

@@ -13,6 +13,7 @@ const FIXED_KEYS = [
   ['admin', 'host'],
   ['admin', 'port'],
   ['rateLimitStore'],
+  ['workers'],
 ] as const;
 
 /** Here only whether there is one counts: the files themselves are read again. */

@@ -8,12 +8,14 @@ import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createAdminSources } from './admin-sources.ts';
+import { countWorkers } from './count-workers.ts';
 import { createEngine } from './engine.ts';
 import { createLocalFleet, type Fleet } from './fleet.ts';
 import { createReloader, type ReadFile } from './reload.ts';
 import { urlOf } from './url-of.ts';
 import type { ValidFile } from './valid-file.ts';
 import { watchFiles } from './watch-files.ts';
+import { createWorkerFleet } from './worker-fleet.ts';
 
 export interface GatewayOptions extends ValidFile {
   readonly log: Logger;
@@ -42,13 +44,21 @@ export async function createGateway({
   clock = systemClock,
   read,
 }: GatewayOptions): Promise<{ readonly gateway?: Gateway; readonly problems: readonly Problem[] }> {
-  const { engine, problems } = await createEngine({ file: { loaded, config }, log, clock });
+  const file = { loaded, config };
+  const size = countWorkers(config);
+  const path = resolve(loaded.file);
+  if (size > 1) {
+    const { fleet, problems } = await createWorkerFleet({ file, size, log, clock });
+    return fleet === undefined
+      ? { problems }
+      : { gateway: controlFleet({ fleet, path, log, clock, read }), problems };
+  }
+  const { engine, problems } = await createEngine({ file, log, clock });
   if (engine === undefined) return { problems };
-  const fleet = createLocalFleet(engine);
-  return { gateway: controlFleet({ fleet, path: resolve(loaded.file), log, clock, read }), problems };
+  return { gateway: controlFleet({ fleet: createLocalFleet(engine), path, log, clock, read }), problems };
 }
 
-export interface ControlOptions {
+interface ControlOptions {
   readonly fleet: Fleet;
   /** Absolute path of the configuration file. */
   readonly path: string;
@@ -58,7 +68,7 @@ export interface ControlOptions {
 }
 
 /** Puts the controls around what serves requests: admin listener, readiness, reload and drain. */
-export function controlFleet({ fleet, path, log, clock, read }: ControlOptions): Gateway {
+function controlFleet({ fleet, path, log, clock, read }: ControlOptions): Gateway {
   const startedAtMs = clock();
   const readiness = createReadiness({ ...fleet.current().config.readiness, clock });
   const isReady = (): boolean =>

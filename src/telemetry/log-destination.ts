@@ -4,6 +4,15 @@ import { type DestinationStream, destination } from 'pino';
 const GATHERED_LENGTH = 8192;
 const FLUSH_INTERVAL_MS = 50;
 
+/** What POSIX writes to a pipe in one piece (PIPE_BUF on Linux), so that lines of several processes do not mix. */
+const ATOMIC_LENGTH = 4096;
+
+export interface LogDestinationOptions {
+  readonly fd?: number;
+  /** Other processes write there, too. */
+  readonly isShared?: boolean;
+}
+
 /** A log destination that gathers lines and can be emptied synchronously, also while the process dies. */
 export interface LogDestination extends DestinationStream {
   flushSync(): void;
@@ -15,8 +24,14 @@ export interface LogDestination extends DestinationStream {
  * Lines gather in a string of our own, because pino's destination measures all that waits anew with each line
  * (2 µs a line). It gets them in portions, and does what it is good at: writing beside the event loop, in order.
  */
-export function openLogDestination(fd = 1): LogDestination {
-  const writer = destination({ dest: fd, sync: false, minLength: 0 });
+export function openLogDestination({ fd = 1, isShared = false }: LogDestinationOptions = {}): LogDestination {
+  const writer = destination({
+    dest: fd,
+    sync: false,
+    minLength: 0,
+    ...(isShared && { maxWrite: ATOMIC_LENGTH }),
+  });
+  const portionLength = isShared ? ATOMIC_LENGTH : GATHERED_LENGTH;
   // A reader that went away (`sealgate start | head`) must not end the gateway.
   writer.on('error', () => undefined);
   let gathered = '';
@@ -45,8 +60,9 @@ export function openLogDestination(fd = 1): LogDestination {
   });
   return {
     write(line) {
+      if (isShared && gathered.length + line.length > portionLength) handOver();
       gathered += line;
-      if (gathered.length >= GATHERED_LENGTH) handOver();
+      if (gathered.length >= portionLength) handOver();
       else timer ??= setTimeout(handOver, FLUSH_INTERVAL_MS).unref();
     },
     flushSync,

@@ -27,6 +27,10 @@ export interface KeyStorePoolOptions {
   /** 0 to 1. */
   readonly random?: () => number;
   readonly log?: KeyLog;
+  /** Where keys come from instead of the network: the process that fetches for all. Then nothing is written to disk either. */
+  readonly load?: (issuer: CompiledIssuer) => Promise<LoadedKeys>;
+  /** Told of each fetch that brought keys, by the name of the issuer. */
+  readonly onLoaded?: (issuer: string) => void;
   /** Where HTTPS_PROXY and NO_PROXY are read from. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -50,7 +54,9 @@ export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStoreP
 
   function openRemote(issuer: CompiledIssuer, source: RemoteSource, origin: string): Opened {
     const log = createKeyLog(options.log, issuer.name);
-    const { ca, snapshot: path } = issuer.keys;
+    const { ca } = issuer.keys;
+    const path = options.load === undefined ? issuer.keys.snapshot : undefined;
+    const { load } = options;
     const dispatcher = createKeyTransport({ ca, env: options.env ?? process.env });
     const snapshot =
       path === undefined ? undefined : createKeySnapshot({ path, issuer, onIgnored: log.ignored });
@@ -69,11 +75,15 @@ export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStoreP
       clock,
       scheduler,
       random,
-      load: createKeyLoader({ issuer, source, dispatcher, clock, scheduler }),
+      load:
+        load === undefined
+          ? createKeyLoader({ issuer, source, dispatcher, clock, scheduler })
+          : () => load(issuer),
       seed,
       onState: log.state,
       onLoaded: ({ set, fetchedAtMs }) => {
         log.keys(set);
+        options.onLoaded?.(issuer.name);
         snapshot?.write({ jwks: set.jwks, fetchedAtMs }).then(log.written, log.unwritten);
       },
     });

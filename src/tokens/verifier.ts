@@ -7,7 +7,7 @@ import { judgeBody } from './judge-body.ts';
 import { judgeHead } from './judge-head.ts';
 import { type Inquiry, judgeSignature } from './judge-signature.ts';
 import { describeLifetime, judgeTimes } from './judge-times.ts';
-import type { KeyStatus, KeyStore } from './key-store.ts';
+import type { KeyRecord, KeyStatus, KeyStore } from './key-store.ts';
 import { createKeyStorePool, type KeyStorePool } from './key-store-pool.ts';
 import { parseToken } from './parse-token.ts';
 import { createTokenCache, type TokenCacheStats } from './token-cache.ts';
@@ -36,6 +36,8 @@ export interface LiveTokenVerifier extends TokenVerifier {
   status(): readonly IssuerStatus[];
   /** Fetches the keys of one issuer, or of all, now. Never rejects; the status says how it went. */
   refresh(issuer?: string): Promise<void>;
+  /** The keys of one issuer as another process can go on with them. */
+  record(issuer: string): KeyRecord | undefined;
   /** Undefined when the cache is off. */
   cacheStats(): TokenCacheStats | undefined;
   /** Stops refreshing what no later configuration has taken over. */
@@ -135,6 +137,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
       const chosen = [...stores].filter(([{ name }]) => issuerName === undefined || name === issuerName);
       await Promise.all(chosen.map(([, store]) => store.refresh()));
     },
+    record: (issuerName) => [...stores].find(([{ name }]) => name === issuerName)?.[1].record(),
     cacheStats: () => cache?.stats(),
     close() {
       if (closed) return;

@@ -15,7 +15,7 @@ t.test('lines arrive whole, in order, and soon without being asked for', async (
   t.teardown(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'log');
   const fd = openSync(file, 'w');
-  const destination = openLogDestination(fd);
+  const destination = openLogDestination({ fd });
   const lines = Array.from({ length: 5_000 }, (_, index) => `line ${index} ${'x'.repeat(index % 90)}é\n`);
   for (const line of lines) destination.write(line);
   const until = Date.now() + 5_000;

@@ -18,6 +18,15 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
       : []),
   ]),
   ...anyIssuer(config.defaults.issuers, ['defaults', 'issuers']),
+  ...(config.workers !== 1 &&
+  config.rateLimitStore === undefined &&
+  config.routes.some(({ rateLimit }) => rateLimit !== undefined)
+    ? [
+        warning(['workers'], 'each worker counts rate limits on its own', {
+          hint: 'set `rateLimitStore`, or divide the limits by the number of workers',
+        }),
+      ]
+    : []),
   ...config.listen.trustedProxies.flatMap((range, index) =>
     /\/0$/.test(range)
       ? [

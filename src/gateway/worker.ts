@@ -1,0 +1,109 @@
+import type { Problem } from '../config/problem.ts';
+import { systemClock } from '../core/clock.ts';
+import { collectProcessMetrics } from '../telemetry/exposition.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import { loadSeed } from '../tokens/key-seed.ts';
+import type { LoadedKeys } from '../tokens/key-store.ts';
+import { correspond } from './correspond.ts';
+import { countWorkers } from './count-workers.ts';
+import { createEngine, type Engine } from './engine.ts';
+import type { ReadFile } from './reload.ts';
+import type { ValidFile } from './valid-file.ts';
+import type { KeyAnswer, PrimaryQuestion, WorkerQuestion } from './worker-messages.ts';
+
+export interface WorkerOptions {
+  readonly file: ValidFile;
+  readonly read: () => ReadFile;
+  readonly log: Logger;
+}
+
+/** Serves as one of several processes, as the primary says, and gives how it ended. Signals are the primary's business. */
+export async function runWorker({ file, read, log }: WorkerOptions): Promise<'clean' | 'cut'> {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+  let end: (outcome: 'clean' | 'cut') => void = () => {};
+  const ended = new Promise<'clean' | 'cut'>((resolve) => {
+    end = resolve;
+  });
+  const supplied = new Set<string>();
+  let engine: Engine | undefined;
+
+  const primary = correspond(
+    {
+      send: (message) => process.send?.(message),
+      onMessage: (listener) => process.on('message', listener),
+    },
+    async (question) => {
+      if (engine === undefined) throw new Error('the worker is not ready');
+      return answer(engine, question as WorkerQuestion);
+    },
+  );
+  const tell = (question: PrimaryQuestion): Promise<unknown> => primary.ask(question);
+
+  async function answer(running: Engine, question: WorkerQuestion): Promise<unknown> {
+    switch (question.ask) {
+      case 'reload':
+        return reload(running);
+      case 'report':
+        return running.report();
+      case 'metrics':
+        return [...running.metrics(), ...(await collectProcessMetrics())];
+      case 'keys':
+        return running.refreshKeys(question.issuer);
+      case 'drain':
+        return running.beginDrain();
+      case 'end': {
+        const outcome = await running.end(question.graceMs);
+        setImmediate(end, outcome);
+        return outcome;
+      }
+    }
+  }
+
+  async function reload(running: Engine): Promise<readonly string[]> {
+    const { loaded, config } = read();
+    const problems: readonly Problem[] =
+      config === undefined ? loaded.problems : await running.apply(shareOf({ loaded, config }));
+    if (config !== undefined) log.level = config.log.level;
+    return problems.filter(({ severity }) => severity === 'error').map(({ message }) => message);
+  }
+
+  async function load(issuer: CompiledIssuer): Promise<LoadedKeys> {
+    const answered = (await tell({
+      ask: 'keysOf',
+      issuer: issuer.name,
+      hasNone: !supplied.has(issuer.name),
+    })) as KeyAnswer;
+    if ('error' in answered) throw new Error(answered.error);
+    const keys = await loadSeed(answered.record, issuer, systemClock);
+    if (typeof keys === 'string') throw new Error(keys);
+    supplied.add(issuer.name);
+    return keys;
+  }
+
+  const made = await createEngine({ file: shareOf(file), log, clock: systemClock, keys: { load } });
+  engine = made.engine;
+  // Without the primary nobody would ever end this process.
+  process.once('disconnect', () => {
+    primary.close();
+    void (engine?.end(0) ?? Promise.resolve('cut' as const)).then(end);
+  });
+  try {
+    if (engine === undefined) throw new Error(made.problems.map(({ message }) => message).join('; '));
+    const url = await engine.listen();
+    await tell({ ask: 'listening', url });
+  } catch (error) {
+    await tell({ ask: 'failed', error: (error as Error).message });
+    return 'cut';
+  }
+  const outcome = await ended;
+  process.disconnect?.();
+  return outcome;
+}
+
+/** Connections are dealt out in turn, so each worker has its part of what the file allows. */
+function shareOf({ loaded, config }: ValidFile): ValidFile {
+  const { listen } = config;
+  const connections = Math.ceil(listen.limits.connections / countWorkers(config));
+  return { loaded, config: { ...config, listen: { ...listen, limits: { ...listen.limits, connections } } } };
+}
