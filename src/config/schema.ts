@@ -867,9 +867,6 @@ const route = z
       description:
         'Tunnels WebSockets to the backend, guarded by the same rules; without it a handshake is refused.',
     }),
-    securityHeaders: z.boolean().optional().meta({
-      description: 'Instead of what the file says for all routes.',
-    }),
     bodyLimit: size.optional().meta({
       description:
         'Largest request body; a larger one is refused with 413. Without it bodies of any size stream.',
@@ -984,10 +981,6 @@ export const configSchema = z
         examples: ['off', { maxBytes: '64MiB' }],
       }),
     issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
-    securityHeaders: z.boolean().default(false).meta({
-      description:
-        'Adds nosniff, frame, referrer and (over https:) transport security fields to answers of backends that have none.',
-    }),
     upstreams: z.record(name, upstreamSchema).default({}).meta({ description: 'Backends by name.' }),
     policies: z.record(name, policy).default({}).meta({ description: 'Rules by name, for several routes.' }),
     mode: mode.default('enforce'),

@@ -130,7 +130,6 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
       raw,
       hidden: plan.hiddenHeaders,
       added: plan.responseHeaders,
-      fallbacks: plan.fallbackHeaders,
       prefixes: prefixesOf(this.#tries.target, plan),
     });
     const reason = statusText === STATUS_CODES[status] || !PLAIN.test(statusText) ? undefined : statusText;

@@ -19,8 +19,6 @@ export interface ForwardPlan {
   readonly hiddenHeaders: ReadonlySet<string>;
   /** What the gateway adds to the answer; lower-case names. */
   readonly responseHeaders: HeaderPairs;
-  /** What the gateway adds where the backend sent no field of the name; lower-case names. */
-  readonly fallbackHeaders: HeaderPairs;
   /** Set where the prefix of the path was replaced: what clients write, and what stands for it below the upstream's own. */
   readonly rewritten: { readonly outside: string; readonly inside: string } | undefined;
   /** As the client named it. */

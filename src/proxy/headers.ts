@@ -45,8 +45,6 @@ export interface ResponseHead {
   readonly hidden: ReadonlySet<string>;
   /** What the gateway adds; lower-case names. They stand in for fields of the same name that the backend sent. */
   readonly added: HeaderPairs;
-  /** What the gateway adds where the backend sent no field of the name; lower-case names. */
-  readonly fallbacks?: HeaderPairs;
   /** Set where the path was rewritten on its way up. */
   readonly prefixes?: PrefixChange | undefined;
 }
@@ -56,7 +54,7 @@ export interface ResponseHead {
  * hop-by-hop fields (RFC 9110 §7.6.1), fields that its `Connection` names, and names that are the gateway's.
  */
 export function buildResponseHeaders(head: ResponseHead): string[] {
-  const { status, raw, hidden, added, fallbacks, prefixes } = head;
+  const { status, raw, hidden, added, prefixes } = head;
   const headers: string[] = [];
   let options = '';
   for (let i = 0; i < raw.length; i += 2) {
@@ -75,7 +73,6 @@ export function buildResponseHeaders(head: ResponseHead): string[] {
       prefixes !== undefined && lower === 'location' ? rewriteLocation(value, prefixes) : value,
     );
   }
-  if (fallbacks !== undefined && fallbacks.length > 0) addMissing(headers, fallbacks);
   if (options !== '' && !USUAL_OPTIONS.test(options)) dropNominated(headers, options);
   for (const part of added) headers.push(part);
   return headers;
@@ -119,14 +116,6 @@ function isAdded(added: HeaderPairs, lower: string): boolean {
   // `Vary` of both is one list: the answer depends on what either looked at.
   for (let i = 0; i < added.length; i += 2) if (added[i] === lower) return lower !== 'vary';
   return false;
-}
-
-function addMissing(headers: string[], fallbacks: HeaderPairs): void {
-  const sent = new Set(headers.map((part, at) => (at % 2 === 0 ? part.toLowerCase() : '')));
-  for (let i = 0; i < fallbacks.length; i += 2) {
-    const name = fallbacks[i] as string;
-    if (!sent.has(name)) headers.push(name, fallbacks[i + 1] as string);
-  }
 }
 
 function dropNominated(headers: string[], options: string): void {

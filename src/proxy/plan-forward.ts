@@ -6,7 +6,6 @@ import type { Route } from '../pipeline/route.ts';
 import { compileForwardPath, type ForwardPath, forwardPath, replacedPrefix } from './forward-path.ts';
 import type { ForwardPlan } from './forwarding.ts';
 import { buildUpstreamHeaders, type HeaderPairs } from './headers.ts';
-import { securityHeaders } from './security-headers.ts';
 import type { Upstream } from './upstream.ts';
 
 /** How the requests of one route go up; settled at load. */
@@ -17,7 +16,6 @@ export interface RouteForwarding {
   readonly bodyLimit: number | undefined;
   readonly bodyIdleMs: number;
   readonly hiddenHeaders: ReadonlySet<string>;
-  readonly securityHeaders: boolean;
 }
 
 /** Compiles the forwarding of every route, in the order of `Route.index`. Every upstream that a route names must be there. */
@@ -41,7 +39,6 @@ export function compileForwardings(
       bodyLimit: route.config.bodyLimit,
       bodyIdleMs: config.listen.limits.bodyIdle,
       hiddenHeaders: route.cors === undefined ? identity : identityAndCors,
-      securityHeaders: route.config.securityHeaders ?? config.securityHeaders,
     };
   });
 }
@@ -88,7 +85,6 @@ export function planForward(
     bodyIdleMs: forwarding.bodyIdleMs,
     hiddenHeaders: forwarding.hiddenHeaders,
     responseHeaders,
-    fallbackHeaders: securityHeaders(forwarding.securityHeaders, forwarded.proto),
     rewritten: rewrites(forwarding)
       ? { outside: replacedPrefix(forwarding.path, target.path), inside: forwarding.path.front }
       : undefined,

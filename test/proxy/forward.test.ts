@@ -19,7 +19,6 @@ const PLAN: ForwardPlan = {
   bodyIdleMs: 10_000,
   hiddenHeaders: new Set(),
   responseHeaders: [],
-  fallbackHeaders: [],
   rewritten: undefined,
   host: undefined,
 };

@@ -109,18 +109,6 @@ t.test('a length is dropped where there is never a body, and kept where it tells
   t.same(respond(304, ['Content-Length', '5']), ['Content-Length', '5', 'x-request-id', 'r-1']);
 });
 
-t.test('fallbacks fill in for what the backend did not say', async (t) => {
-  const head = { status: 200, hidden: new Set<string>(), added: [] };
-  const raw = ['X-Frame-Options', 'SAMEORIGIN'].map((part) => Buffer.from(part));
-  const fallbacks = ['x-frame-options', 'DENY', 'x-content-type-options', 'nosniff'];
-  t.same(buildResponseHeaders({ ...head, raw, fallbacks }), [
-    'X-Frame-Options',
-    'SAMEORIGIN',
-    'x-content-type-options',
-    'nosniff',
-  ]);
-});
-
 t.test('only Location is led back, and cookies keep their paths', async (t) => {
   const prefixes = { outside: '/orders', inside: '/v2', origin: 'http://b', host: undefined };
   const raw = ['location', '/v2/7', 'Set-Cookie', 'a=1; Path=/v2', 'Content-Location', '/v2/7'];

@@ -3,7 +3,6 @@ import { configSchema } from '../../src/config/schema.ts';
 import { compileUpstreams } from '../../src/proxy/compile-upstreams.ts';
 import type { ForwardPlan } from '../../src/proxy/forwarding.ts';
 import { compileForwardings, planForward } from '../../src/proxy/plan-forward.ts';
-import { securityHeaders } from '../../src/proxy/security-headers.ts';
 import {
   type ConfigInput,
   fakeVerifier,
@@ -109,12 +108,4 @@ t.test('what redirects are led back by is there only where paths change', async 
   t.same(await rewritten(file, 'GET /orders/%61/x'), { outside: '/orders/%61', inside: '/v2' });
   const prefixed = fileWith([{}], { upstreams: { app: { url: 'http://127.0.0.1:3000/base/' } } });
   t.same(await rewritten(prefixed, 'GET /a'), { outside: '', inside: '' });
-});
-
-t.test('security headers come with the file or the route, transport security over https only', async (t) => {
-  const on = fileWith([{ path: '/a' }, { path: '/b', securityHeaders: false }], { securityHeaders: true });
-  t.ok((await plan(on, 'GET /a')).fallbackHeaders.includes('strict-transport-security'));
-  t.same((await plan(on, 'GET /b')).fallbackHeaders, []);
-  t.same((await plan(fileWith([{}]), 'GET /')).fallbackHeaders, []);
-  t.notOk(securityHeaders(true, 'http').includes('strict-transport-security'));
 });

@@ -85,7 +85,6 @@ export async function startForwarder(
         bodyIdleMs: 60_000,
         hiddenHeaders: new Set(['x-user-id']),
         responseHeaders: ['x-request-id', 'test-request'],
-        fallbackHeaders: [],
         rewritten: undefined,
         host: undefined,
         ...plan,

@@ -63,7 +63,6 @@ export async function startTunnelStand(
         bodyIdleMs: 60_000,
         hiddenHeaders: new Set(['x-user-id']),
         responseHeaders: ['x-request-id', 'test-request'],
-        fallbackHeaders: [],
         rewritten: undefined,
         host: undefined,
       },
