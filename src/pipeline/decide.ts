@@ -6,6 +6,7 @@ import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import { ASSERTION_KEYS_PATH, type AssertionSigner } from './assertion.ts';
 import { answerPreflight, corsHeaders, judgeUpgradeOrigin, requestedMethod, VARY_BY_ORIGIN } from './cors.ts';
+import { corsOfPath } from './cors-of-path.ts';
 import { extractToken, refuseSeveralAuthorizations } from './extract-token.ts';
 import { type Firewall, type ScreenedHeaders, screenHeaders } from './firewall.ts';
 import { judgeToken } from './judge.ts';
@@ -108,7 +109,11 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
     }
   }
   const match = matchRoute(gate.table, { method: request.method, host, target });
-  if (isRefusal(match)) return refused('match', match, trace);
+  if (isRefusal(match)) {
+    const cors = corsOfPath(gate.table, match.allow ?? [], { host, target });
+    const decision = refused('match', match, trace);
+    return cors === undefined ? decision : { ...decision, answerHeaders: corsHeaders(cors, headers.origins) };
+  }
   const { route, parameters } = match;
   trace?.add({ step: 'match', ok: true, got: `route ${route.name}` });
   const { method, clientAddress, isUpgrade = false } = request;

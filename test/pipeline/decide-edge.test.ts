@@ -72,6 +72,22 @@ t.test('every answer of the route carries its CORS fields, refusals too', async 
   }
 });
 
+t.test('a 405 may be read by the scripts that the routes of its path let in, and by no others', async (t) => {
+  const gate = await gateOf(
+    fileWith([
+      { path: '/a', methods: ['GET'] },
+      { path: '/a', methods: ['PUT'], cors: { origins: [APP] } },
+      { path: '/b', methods: ['GET'] },
+    ]),
+    verifier,
+  );
+  const answer = (target: string, origin: string) => headersOf(gate, requestOf(target, 'Origin', origin));
+  t.match(answer('DELETE /a', APP), ['vary', 'Origin', 'access-control-allow-origin', APP]);
+  t.strictSame(answer('DELETE /a', 'https://evil.example'), ['vary', 'Origin']);
+  t.strictSame(answer('DELETE /b', APP), []);
+  t.strictSame(answer('DELETE /c', APP), []);
+});
+
 t.test('limits by address come before the token, so guessing at tokens is limited', async (t) => {
   const gate = await gateOf(
     fileWith([{ access: 'authenticated', rateLimit: { max: 3, window: '1h', by: 'ip' } }]),
