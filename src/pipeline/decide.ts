@@ -7,7 +7,7 @@ import type { TokenVerifier } from '../tokens/verifier.ts';
 import { ASSERTION_KEYS_PATH, type AssertionSigner } from './assertion.ts';
 import { answerPreflight, corsHeaders, judgeUpgradeOrigin, requestedMethod, VARY_BY_ORIGIN } from './cors.ts';
 import { corsOfPath } from './cors-of-path.ts';
-import { extractToken, refuseSeveralAuthorizations } from './extract-token.ts';
+import { extractToken, refuseSeveralAuthorizations, verifiedCredential } from './extract-token.ts';
 import { type Firewall, type ScreenedHeaders, screenHeaders } from './firewall.ts';
 import { judgeToken } from './judge.ts';
 import { matchRoute, type RouteTable } from './match-route.ts';
@@ -197,7 +197,7 @@ function decideVerified(
   if (isRefusal(told)) return { ...refusedBy(route, 'identity', told, trace), token: verified };
   trace?.add({ step: 'identity', ok: true, got: namesOf(told) });
   const credentials = route.identity.forwardsToken
-    ? credentialsOf(matched.headers)
+    ? verifiedCredential(route.tokenSources, matched.headers)
     : passedAuthorization(matched);
   const outcome = grant(request, {
     identity: told,
@@ -282,11 +282,6 @@ function passedAuthorization({ route, headers }: Matched): readonly string[] {
   return route.config.passAuthorization && authorization !== undefined
     ? ['authorization', authorization]
     : NONE;
-}
-
-function credentialsOf({ authorizations, credentials }: ScreenedHeaders): readonly string[] {
-  const [authorization] = authorizations;
-  return authorization === undefined ? credentials : ['authorization', authorization, ...credentials];
 }
 
 /** Of the handshake as it came: what goes up no longer has it. */

@@ -59,9 +59,28 @@ export function refuseSeveralAuthorizations(headers: ScreenedHeaders): Refusal |
   return refuse('multiple_tokens', 'the request has more than one Authorization field');
 }
 
+/**
+ * The field that holds the token `extractToken` gave, as name and value; empty where it came from elsewhere. No other credential is
+ * handed on beside it, be it of another scheme or in the header of another route's provider: nobody has verified that one.
+ */
+export function verifiedCredential(
+  sources: readonly TokenSource[],
+  { authorizations, credentials }: ScreenedHeaders,
+): readonly string[] {
+  const [authorization] = authorizations;
+  if (authorization !== undefined && isBearer(authorization)) return ['authorization', authorization];
+  const own = new Set(sources.flatMap(({ kind, name }) => (kind === 'header' ? [name] : [])));
+  return credentials.filter((_, at) => own.has(credentials[at - (at % 2)] as string));
+}
+
+/** Whether an `Authorization` is of the scheme that tokens come in (RFC 6750 §2.1). */
+function isBearer(authorization: string): boolean {
+  return /^bearer(?:[ \t]|$)/i.test(authorization);
+}
+
 /** The token of a bearer credential; undefined for another scheme, which is no token at all. */
 function parseBearer(value: string): string | undefined | Refusal {
-  if (!/^bearer(?:[ \t]|$)/i.test(value)) return undefined;
+  if (!isBearer(value)) return undefined;
   const token = value.slice('bearer '.length);
   if (value.charCodeAt(6) === 32 && /^[!-~]+$/.test(token)) return token;
   if (/,\s*bearer\s/i.test(value)) {

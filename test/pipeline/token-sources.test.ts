@@ -121,6 +121,26 @@ t.test('the token does not go up, and all else stays byte for byte', async (t) =
   ]);
 });
 
+t.test('beside the token that was verified, no other credential is handed on', async (t) => {
+  const handing = { identity: { forwardToken: true }, access: 'authenticated' } as const;
+  const mixed = await gateOf(
+    fileWith([
+      { path: '/cookie', tokenFrom: [{ cookie: 'session' }], ...handing },
+      { path: '/bearer', ...handing },
+      { path: '/header', tokenFrom: [{ header: 'X-Api-Token' }], ...handing },
+    ]),
+    verifier,
+  );
+  const table: [string, string[], string[]][] = [
+    ['/cookie', ['Cookie', 'session=good', 'Authorization', 'Basic YTpi', 'X-Api-Token', 'forged'], []],
+    ['/header', ['X-Api-Token', 'good', 'Authorization', 'Basic YTpi'], ['x-api-token', 'good']],
+    ['/bearer', ['Authorization', 'Bearer good', 'X-Api-Token', 'forged'], ['authorization', 'Bearer good']],
+  ];
+  for (const [path, headers, wanted] of table) {
+    t.strictSame(permitOf(mixed, requestOf(`GET ${path}`, ...headers)).credentials, wanted, path);
+  }
+});
+
 t.test('the header of a provider counts on the routes that accept it', async (t) => {
   const config = configSchema.parse(
     fileWith(
