@@ -38,7 +38,15 @@ export function compileRateLimits(
   config: RateLimitConfig | readonly RateLimitConfig[],
   { routeName, store }: { readonly routeName: string; readonly store: LimitStore },
 ): RateLimits {
-  const limits = [config].flat().map((limit) => compileRateLimit(limit, routeName, store));
+  const seen = new Map<string, number>();
+  const limits = [config].flat().map((limit) => {
+    const kind = kindOf(limit);
+    const nth = (seen.get(kind) ?? 0) + 1;
+    seen.set(kind, nth);
+    // Two limits that count the same askers, such as one a second and one an hour, count each for itself.
+    const prefix = nth === 1 ? `${routeName}\n${kind}\n` : `${routeName}\n${kind}\n${nth}\n`;
+    return compileRateLimit(limit, prefix, store);
+  });
   return {
     byAddress: limits.filter(({ by }) => by === 'ip'),
     byToken: limits.filter(({ by }) => by !== 'ip'),
@@ -112,16 +120,19 @@ function describeCount({ by, quota }: RateLimit, { remaining, resetMs }: Count):
 
 function compileRateLimit(
   { max, window, by }: RateLimitConfig,
-  routeName: string,
+  prefix: string,
   store: LimitStore,
 ): RateLimit {
   const quota = { max, windowMs: window };
-  if (typeof by !== 'string') {
-    const path = toClaimPath(by.claim);
-    const read = (token: VerifiedToken) => textOf(readClaim(token.claims, path));
-    return { by: 'claim', prefix: `${routeName}\nclaim ${nameClaim(path)}\n`, quota, store, read };
-  }
-  return { by, prefix: `${routeName}\n${by}\n`, quota, store, read: READERS[by] };
+  if (typeof by === 'string') return { by, prefix, quota, store, read: READERS[by] };
+  const path = toClaimPath(by.claim);
+  const read = (token: VerifiedToken) => textOf(readClaim(token.claims, path));
+  return { by: 'claim', prefix, quota, store, read };
+}
+
+/** Whom a limit counts, as its keys name it. */
+function kindOf({ by }: RateLimitConfig): string {
+  return typeof by === 'string' ? by : `claim ${nameClaim(toClaimPath(by.claim))}`;
 }
 
 const READERS = {

@@ -162,6 +162,27 @@ t.test('of several limits each holds, and the fields speak of the last one judge
   t.match(headers[1], '"subject";q=3');
 });
 
+t.test('two limits that count the same askers count each for itself', async (t) => {
+  const quick = { max: 10, window: 1000, by: 'ip' } as const;
+  const slow = { max: 12, window: HOUR, by: 'ip' } as const;
+  for (const config of [
+    [quick, slow],
+    [slow, quick],
+  ]) {
+    let now = 0;
+    const store = createMemoryLimitStore({ clock: () => now });
+    const { byAddress } = compileRateLimits(config, { routeName: 'orders', store });
+    const allowed = () => {
+      const { refusal } = spend(byAddress, { clientAddress: '192.0.2.1' }) as Spent;
+      return refusal === undefined;
+    };
+    const burst = () => Array.from({ length: 11 }, allowed).filter(Boolean).length;
+    t.equal(burst(), 10, 'the quick one ends the first burst');
+    now = 1000;
+    t.ok(burst() <= 2, 'the slow one remembers it');
+  }
+});
+
 t.test('a store that cannot tell refuses with 503, and one that answers later is waited for', async (t) => {
   const down: LimitStore = { take: async () => undefined, close: async () => {} };
   const spent = await limiter('ip', 1, down)('192.0.2.1');
