@@ -111,8 +111,9 @@ function withoutParameters(path: string): string {
   return path.replace(/;[^/]*/g, '');
 }
 
+/** Also with parameters behind it that only show once decoded (`..%3Bx`): servers that take them off last are left with the dots. */
 function isDotSegment(segment: string): boolean {
-  return segment === '.' || segment === '..';
+  return /^\.\.?(?:;|$)/.test(segment);
 }
 
 /** The empty last segment of a trailing slash is none. */
