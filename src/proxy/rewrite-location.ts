@@ -19,11 +19,16 @@ export function rewriteLocation(value: string, { outside, inside, origin, host }
   if (!isWithin(path, inside)) return value;
   const rest = path.slice(inside.length);
   const led = rest.startsWith('/') || outside !== '' ? outside + rest : `/${rest}`;
+  // What would begin with two slashes to a browser names another host: a redirect that was safe must stay so.
+  if (NETWORK_PATH.test(led)) return value;
   if (start === '') return led;
   if (start.toLowerCase() === origin) return led;
   const isClients = host !== undefined && hostOf(start) === host.toLowerCase();
   return isClients ? start + led : value;
 }
+
+/** Browsers take a backslash for a slash, and overlook tabs (WHATWG URL, 4.4). */
+const NETWORK_PATH = /^\/[\t\n\r]*[/\\]/;
 
 /** `https://a.example/x` gives its origin and its path; a path alone has an empty start. */
 function splitOrigin(value: string): { start: string; path: string } {

@@ -66,3 +66,22 @@ t.test('a client that named no host is led back by path and origin only', async 
   t.equal(rewriteLocation('https://x/v2/orders', change), 'https://x/v2/orders');
   t.equal(rewriteLocation('/v2/orders', change), '/orders');
 });
+
+t.test('a redirect that stays on the host never comes to lead to another one', async (t) => {
+  const change: PrefixChange = {
+    outside: '',
+    inside: '/v2',
+    origin: 'http://backend:3000',
+    host: 'api.example',
+  };
+  for (const value of [
+    '/v2//evil.example',
+    '/v2/\\evil.example',
+    '/v2/\t/evil.example',
+    '/v2//evil.example/v2',
+    'http://backend:3000/v2//evil.example',
+  ]) {
+    t.equal(rewriteLocation(value, change), value);
+  }
+  t.equal(rewriteLocation('/v2/a//b', change), '/a//b');
+});
