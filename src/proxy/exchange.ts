@@ -56,6 +56,12 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     const { req, res, plan } = this.#forwarding;
     if (this.#started) return;
     this.#started = true;
+    if (res.destroyed) {
+      // Gone while it was decided: nobody would ever tell the backend to stop.
+      this.#done = true;
+      this.#forwarding.observer.abandoned(0);
+      return;
+    }
     this.#startedAt = performance.now();
     res.once('close', () => this.#clientClosed());
     const refusal = framingRefusal(this.#framing, plan.bodyLimit);

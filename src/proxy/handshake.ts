@@ -40,6 +40,10 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
 
   start(): void {
     const { socket } = this.#upgrading;
+    if (socket.destroyed) {
+      this.#finish();
+      return;
+    }
     socket.once('close', () => this.#clientClosed());
     socket.on('drain', () => this.#resume?.());
     this.#dispatch();
