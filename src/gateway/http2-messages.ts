@@ -62,11 +62,34 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
     );
   }
 
+  override end(...last: unknown[]): this {
+    super.end(...(last as []));
+    if (!this.req.endedByClient) endSurplus(this.stream);
+    return this;
+  }
+
   /** An answer that is broken off must not look like a short one: only an error code tells them apart. */
   override destroy(): this {
     if (!this.stream.closed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     return this;
   }
+}
+
+/** What a client may go on sending after its answer was given, in bytes and milliseconds. */
+const SURPLUS_BYTES = 1024 * 1024;
+const SURPLUS_MS = 5_000;
+
+/** Asks a client that does not end its body to stop (RFC 9113 §8.1). Until it does, the exchange is not over. */
+function endSurplus(stream: ServerHttp2Stream): void {
+  let bytes = 0;
+  const stop = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+  const timer = setTimeout(stop, SURPLUS_MS);
+  timer.unref();
+  stream.once('close', () => clearTimeout(timer));
+  stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > SURPLUS_BYTES) stop();
+  });
 }
 
 // Node's types call these properties, which a class cannot override by accessors.

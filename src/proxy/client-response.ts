@@ -52,13 +52,35 @@ function isHttp2Response(res: unknown): res is Http2ServerResponse {
   return res instanceof Http2ServerResponse;
 }
 
+/** Fields of answers that Node's HTTP/2 refuses to send twice. The first counts, as it does where Node reads HTTP/1.1. */
+const SINGLE_VALUED: ReadonlySet<string> = new Set([
+  'access-control-allow-credentials',
+  'access-control-max-age',
+  'age',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-location',
+  'content-md5',
+  'content-range',
+  'content-type',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+  'location',
+  'retry-after',
+  'x-content-type-options',
+]);
+
 function toObject(pairs: HeaderPairs): Record<string, string | string[]> {
-  const built: Record<string, string | string[]> = {};
+  const built: Record<string, string | string[]> = Object.create(null);
   for (let i = 0; i < pairs.length; i += 2) {
     const name = (pairs[i] as string).toLowerCase();
     const known = built[name];
     const value = pairs[i + 1] as string;
-    built[name] = known === undefined ? value : [known, value].flat();
+    if (known === undefined) built[name] = value;
+    else if (!SINGLE_VALUED.has(name)) built[name] = [known, value].flat();
   }
   return built;
 }

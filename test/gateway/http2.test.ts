@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -7,6 +8,7 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { hasOpenssl, makeAuthority } from '../support/authority.ts';
 import { startCountingUpstream } from '../support/counting-upstream.ts';
@@ -369,6 +371,48 @@ t.test('a refused upload ends its own stream and leaves the others alone', { ski
   t.equal(codeOf(await readAnswer(upload)), 'token_missing');
   t.equal((await ask(session, { ':path': '/public' })).headers[':status'], 200);
   t.equal(edge.upstream.requests.length, 1);
+});
+
+t.test('a client that never ends its body is told to stop once it has its answer', { skip }, async (t) => {
+  const backend = createServer((req, res) => {
+    req.on('error', () => {});
+    res.end('early');
+  }).listen(0, '127.0.0.1');
+  await once(backend, 'listening');
+  t.teardown(() => backend.close());
+  const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`;
+  const { edge, open } = await startHttp2(t, { file: { upstreams: { backend: { url } } } });
+  const session = open();
+  for (const [path, status] of [
+    ['/protected', 401],
+    ['/public', 200],
+  ] as const) {
+    const upload = session.request({ ':method': 'POST', ':path': path });
+    const more = (): void => {
+      if (!upload.destroyed) upload.write(Buffer.alloc(64 * 1024), () => setImmediate(more));
+    };
+    more();
+    const answer = await readAnswer(upload);
+    t.equal(answer.headers[':status'], status);
+    t.equal(answer.reset, constants.NGHTTP2_NO_ERROR);
+  }
+  while (edge.lines.length < 2) await new Promise(setImmediate);
+  t.equal(session.closed, false);
+});
+
+t.test('a field that HTTP/2 sends once is sent once, whatever the backend does', { skip }, async (t) => {
+  const upstream = await startCountingUpstream((_, res) => {
+    const twice = ['Content-Type', 'X-Content-Type-Options', 'ETag', 'Retry-After', 'Location'];
+    res.writeHead(
+      200,
+      [...twice, ...twice].flatMap((name, i) => [name, `value-${i}`]),
+    );
+    res.end('ok');
+  });
+  const { open } = await startHttp2(t, { upstream });
+  const { headers, body } = await ask(open(), { ':path': '/public' });
+  t.equal(body.toString(), 'ok');
+  t.match(headers, { 'content-type': 'value-0', 'x-content-type-options': 'value-1', etag: 'value-2' });
 });
 
 t.test(
