@@ -4,9 +4,12 @@ import type { PathProblem } from '../config/problem.ts';
 import { whyUnreadable } from '../config/read-file.ts';
 import type { AssertionConfig, Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
+import { type Refusal, refuse } from '../core/refusals.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { type AssertionKeys, createFixedKeys, createKeptKeys } from './assertion-keys.ts';
 import { readClient } from './identity-rules.ts';
+import type { OwnAnswer } from './own-answer.ts';
+import type { Route } from './route.ts';
 
 /** Where backends find the keys of the gateway, on the listener of its clients. */
 export const ASSERTION_KEYS_PATH = '/.well-known/sealgate/jwks.json';
@@ -46,6 +49,28 @@ export function compileAssertion(
     const path = ['identity', 'assertion', 'keys'];
     return { signer: undefined, problems: [{ severity: 'error', path, message, hint }] };
   }
+}
+
+/** The identity headers of a request with the gateway's own word for them, where the file asks for it. */
+export function addAssertion(
+  signer: AssertionSigner | undefined,
+  { identity, route, token }: { identity: readonly string[]; route: Route; token: VerifiedToken },
+): readonly string[] | Refusal {
+  if (signer === undefined) return identity;
+  const assertion = signer.sign(token, route.config.upstream);
+  const { budgetBytes } = route.identity;
+  if (assertion.length <= budgetBytes) return [...identity, signer.header, assertion];
+  const reason = `the assertion in ${signer.header} needs more than ${budgetBytes} bytes`;
+  return refuse('identity_too_large', reason, { issuer: token.issuer });
+}
+
+/** Publishes the keys to whoever asks; backends may keep them for five minutes. */
+export function answerWithKeys(signer: AssertionSigner, method: string): OwnAnswer | Refusal {
+  if (method !== 'GET' && method !== 'HEAD') {
+    return refuse('method_not_allowed', 'the keys can only be read', { allow: ['GET', 'HEAD'] });
+  }
+  const headers = ['content-type', 'application/jwk-set+json', 'cache-control', 'public, max-age=300'];
+  return { ownAnswer: 'keys', status: 200, headers, body: signer.publishedKeys() };
 }
 
 function openKeys(

@@ -4,7 +4,7 @@ import { parseHost } from '../http/host.ts';
 import { parseTarget, type Target } from '../http/target.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
-import { ASSERTION_KEYS_PATH, type AssertionSigner } from './assertion.ts';
+import { ASSERTION_KEYS_PATH, type AssertionSigner, addAssertion, answerWithKeys } from './assertion.ts';
 import { answerPreflight, corsHeaders, judgeUpgradeOrigin, requestedMethod, VARY_BY_ORIGIN } from './cors.ts';
 import { corsOfPath } from './cors-of-path.ts';
 import { extractToken, refuseSeveralAuthorizations, verifiedCredential } from './extract-token.ts';
@@ -97,7 +97,10 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
   trace?.add({ step: 'host', ok: true, got: host ?? 'none' });
 
   if (gate.assertion !== undefined && target.path === ASSERTION_KEYS_PATH) {
-    return publishKeys(gate.assertion, request.method, trace);
+    const keys = answerWithKeys(gate.assertion, request.method);
+    if (isRefusal(keys)) return refused('match', keys, trace);
+    trace?.add({ step: 'match', ok: true, got: "the gateway's own keys" });
+    return { route: undefined, outcome: keys };
   }
 
   // 3. Match; a preflight asks for the route of another method
@@ -190,10 +193,7 @@ function decideVerified(
 
   // 7. Identity
   if (isRefusal(identity)) return { ...refusedBy(route, 'identity', identity, trace), token: verified };
-  const told =
-    gate.assertion === undefined
-      ? identity
-      : assertIdentity(gate.assertion, identity, { route, token: verified });
+  const told = addAssertion(gate.assertion, { identity, route, token: verified });
   if (isRefusal(told)) return { ...refusedBy(route, 'identity', told, trace), token: verified };
   trace?.add({ step: 'identity', ok: true, got: namesOf(told) });
   const credentials = route.identity.forwardsToken
@@ -208,32 +208,6 @@ function decideVerified(
   });
   if (access === undefined || !route.tellsReports) return { route, outcome, token: verified };
   return { route, outcome, token: verified, answerHeaders: ['x-sealgate-would-refuse', access.code] };
-}
-
-/** The identity headers and the gateway's own word for them. */
-function assertIdentity(
-  signer: AssertionSigner,
-  identity: readonly string[],
-  { route, token }: { readonly route: Route; readonly token: VerifiedToken },
-): readonly string[] | Refusal {
-  const assertion = signer.sign(token, route.config.upstream);
-  const { budgetBytes } = route.identity;
-  if (assertion.length <= budgetBytes) return [...identity, signer.header, assertion];
-  const reason = `the assertion in ${signer.header} needs more than ${budgetBytes} bytes`;
-  return refuse('identity_too_large', reason, { issuer: token.issuer });
-}
-
-function publishKeys(signer: AssertionSigner, method: string, trace: Trace | undefined): Decision {
-  if (method !== 'GET' && method !== 'HEAD') {
-    const allow = ['GET', 'HEAD'];
-    return refused('match', refuse('method_not_allowed', 'the keys can only be read', { allow }), trace);
-  }
-  trace?.add({ step: 'match', ok: true, got: "the gateway's own keys" });
-  const headers = ['content-type', 'application/jwk-set+json', 'cache-control', 'public, max-age=300'];
-  return {
-    route: undefined,
-    outcome: { ownAnswer: 'keys', status: 200, headers, body: signer.publishedKeys() },
-  };
 }
 
 /** A route that takes tokens from cookies and the like sends them up only where it hands the token on. */
