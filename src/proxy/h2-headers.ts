@@ -7,14 +7,14 @@ export function toH2Headers(
   { path, method, headers }: Dispatcher.DispatchOptions,
   { origin, endpoint }: SenderSettings,
 ): OutgoingHttpHeaders {
-  const built: Record<string, string | string[]> = {
+  const built: Record<string, string | string[]> = Object.assign(Object.create(null), {
     ':method': method,
     ':scheme': endpoint.tls === undefined ? 'http' : 'https',
     ':authority': new URL(origin).host,
     ':path': path,
     // Trailers of answers are understood; gRPC backends ask for it.
     te: 'trailers',
-  };
+  });
   const pairs = headers as readonly string[];
   for (let i = 0; i < pairs.length; i += 2) {
     const name = (pairs[i] as string).toLowerCase();

@@ -101,6 +101,16 @@ t.test('a request goes up as HTTP/2 and its answer comes down as HTTP/1.1', asyn
   t.notOk(seen[0]?.connection);
 });
 
+t.test('names that every object knows are fields like any other', async (t) => {
+  const { seen, get } = await stand(t, (stream) => {
+    stream.respond({ ':status': 200 });
+    stream.end();
+  });
+  await get('GET / HTTP/1.1\r\nHost: x\r\nConstructor: a\r\ntoString: b\r\n\r\n');
+  t.equal(seen[0]?.constructor, 'a');
+  t.equal(seen[0]?.tostring, 'b');
+});
+
 t.test('bodies of every framing and method pass both ways, in full', async (t) => {
   const { gateway } = await stand(t, (stream) => {
     stream.respond({ ':status': 200 });
