@@ -18,7 +18,7 @@ import {
 } from './rules/identity.ts';
 import { intervalsAreSane, issuersAreReachable, issuersAreUnique } from './rules/issuers.ts';
 import { listenersAreApart, trustedProxiesAreAddresses } from './rules/listeners.ts';
-import { identityHeadersAreSent, issuerClaimsCanHold } from './rules/pointless.ts';
+import { identityHeadersAreSent, issuerClaimsCanHold, limitsFindWhomTheyCount } from './rules/pointless.ts';
 import { requiredIssuersExist } from './rules/readiness.ts';
 import { riskySettingsAreMeant } from './rules/risky-settings.ts';
 import { routesDoNotConflict } from './rules/route-conflicts.ts';
@@ -57,6 +57,7 @@ const RULES: readonly Rule[] = [
   everythingIsUsed,
   identityHeadersAreSent,
   issuerClaimsCanHold,
+  limitsFindWhomTheyCount,
 ];
 
 /** Every problem of a file whose single values are all valid. */

@@ -271,6 +271,17 @@ const SETTINGS: readonly (readonly [name: string, text: string, warnings: readon
     ['5 `u` is reached without TLS'],
   ],
   [
+    'a limit by subject where there is none',
+    fileOf([{ path: '/', access: 'public, rateLimit: { max: 1, window: 1m, by: subject }' }]).replace(
+      /issuers:.*?routes/s,
+      'routes',
+    ),
+    [
+      '2 route `r0` is public: it needs no token',
+      '2 route `r0` is public and knows nobody: this limit counts addresses',
+    ],
+  ],
+  [
     'an upstream nobody uses',
     fileOf([{ path: '/' }], 'upstreams: { u: { url: http://u } }\n'),
     ['5 no route leads to upstream `u`'],

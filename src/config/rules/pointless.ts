@@ -23,6 +23,26 @@ export const issuerClaimsCanHold: Rule = ({ config }) =>
       );
   });
 
+/** A public route looks at no token, so there is nobody but an address to count. */
+export const limitsFindWhomTheyCount: Rule = ({ config }) =>
+  config.routes.flatMap(({ name, access, rateLimit = [] }, index) =>
+    access !== 'public'
+      ? []
+      : [rateLimit]
+          .flat()
+          .flatMap(({ by }, at) =>
+            by === 'ip'
+              ? []
+              : [
+                  warning(
+                    ['routes', index, 'rateLimit', ...(Array.isArray(rateLimit) ? [at] : []), 'by'],
+                    `route \`${name}\` is public and knows nobody: this limit counts addresses`,
+                    { hint: 'write `by: ip`' },
+                  ),
+                ],
+          ),
+  );
+
 /** A header that is only ever taken away from requests is `reserved` by another name. */
 export const identityHeadersAreSent: Rule = ({ config }) => {
   const sent = new Set(
