@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { constants, type Http2ServerRequest } from 'node:http2';
 import { isMultiplexed } from './multiplexed.ts';
 
 /** Bytes of an unwanted body that are read and thrown away before the connection is cut. */
@@ -13,8 +14,11 @@ const MAX_MS = 5_000;
  */
 export function discardBody(req: IncomingMessage): void {
   const { socket } = req;
-  // Over HTTP/2 a stream ends by itself, and the connection belongs to others too.
-  if (req.complete || req.destroyed || isMultiplexed(req) || socket.readableEnded) {
+  if (isMultiplexed(req)) {
+    discardStream(req);
+    return;
+  }
+  if (req.complete || req.destroyed || socket.readableEnded) {
     req.resume();
     return;
   }
@@ -37,5 +41,22 @@ export function discardBody(req: IncomingMessage): void {
   req.once('close', done);
   // A parser that gave up on the body never ends the request, but the client still ends its connection.
   socket.once('end', done);
+  req.resume();
+}
+
+/** The connection belongs to others too: only the stream is ended, and without an error (RFC 9113 §8.1). */
+function discardStream(req: IncomingMessage): void {
+  const { stream } = req as unknown as Http2ServerRequest;
+  let bytes = 0;
+  const stop = (): void => {
+    if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  };
+  const timer = setTimeout(stop, MAX_MS);
+  timer.unref();
+  req.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_BYTES) stop();
+  });
+  stream.once('close', () => clearTimeout(timer));
   req.resume();
 }

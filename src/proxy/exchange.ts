@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
+import { isMultiplexed } from '../http/multiplexed.ts';
 import { breakOff, framingOf, sendHead, sendTrailers } from './client-response.ts';
 import type { Connection, ConnectionAware } from './connection.ts';
 import { failureOf, NoAnswerInTime } from './failure.ts';
@@ -163,7 +164,9 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
       this.onError(reset);
       return;
     }
-    const { res } = this.#forwarding;
+    const { req, res } = this.#forwarding;
+    // Over HTTP/2 the response is not over before the request is: its rest must be turned away now.
+    if (this.#body !== null && !req.complete && isMultiplexed(req)) discardBody(req);
     sendTrailers(res, relayableTrailers(trailers, this.#forwarding.plan.hiddenHeaders));
     res.end();
   }

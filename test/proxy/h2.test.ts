@@ -416,3 +416,36 @@ t.test('clients over HTTP/2 are served from backends over HTTP/1.1', async (t) =
     body: '',
   });
 });
+
+t.test('an early answer over HTTP/2 stops a client that is still sending', async (t) => {
+  const backend = await startRawUpstream(({ socket }) =>
+    socket.end(answer('413 Payload Too Large', ['Connection: close'], 'no')),
+  );
+  const gateway = await startForwarder(backend.url, { http2Clients: true, plan: { bodyLimit: undefined } });
+  const limited = await startForwarder(backend.url, { http2Clients: true, plan: { bodyLimit: 100_000 } });
+  t.teardown(() => Promise.all([gateway.close(), limited.close(), backend.close()]));
+  for (const each of [gateway, limited]) {
+    const session = clientOf(t, each);
+    const stream = session.request({ ':path': '/', ':method': 'POST' });
+    stream.on('error', () => {});
+    let text = '';
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk;
+    });
+    const send = (): void => {
+      if (stream.closed) return;
+      stream.write(Buffer.alloc(16_384), send);
+    };
+    send();
+    // Node's client does not tell of a reset without error while it writes: only that it is closed.
+    await once(stream, 'end');
+    while (!stream.closed) await new Promise((resolve) => setTimeout(resolve, 10));
+    t.match(text, /no|body_too_large/);
+    t.equal(stream.rstCode, constants.NGHTTP2_NO_ERROR);
+    t.match(
+      await request(session, { ':path': '/' }),
+      { headers: { ':status': 413 } },
+      'the session serves on',
+    );
+  }
+});

@@ -91,7 +91,7 @@ export async function startForwarder(
       },
       observer: {
         refused(refusal, upstreamMs) {
-          if (req.httpVersionMajor === 1) discardBody(req);
+          discardBody(req);
           writeRefusal(res, refusal);
           report({ kind: 'refused', refusal, upstreamMs });
         },
