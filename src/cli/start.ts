@@ -7,6 +7,7 @@ import type { ReadFile } from '../gateway/reload.ts';
 import { runWorker } from '../gateway/worker.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { forTerminal } from '../telemetry/terminal-log.ts';
 import { type CommandInput, configFile } from './command.ts';
 import type { CommandIo } from './io.ts';
 
@@ -23,9 +24,10 @@ export async function runStart(input: CommandInput): Promise<number> {
   const { loaded, config } = read();
   if (config === undefined) return refuseToStart(loaded.problems, io);
 
+  const destination = openLogDestination({ isShared: cluster.isWorker || config.workers !== 1 });
   const log = createLogger(
     config.log.level,
-    openLogDestination({ isShared: cluster.isWorker || config.workers !== 1 }),
+    io.isTTY ? forTerminal(destination, { color: !io.env.NO_COLOR }) : destination,
   );
   if (cluster.isWorker) {
     dieOfWhatNobodyCaught(log);
