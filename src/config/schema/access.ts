@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { audiences, issuerNames } from './issuers.ts';
+import { claimName, name, scalar, text } from './scalars.ts';
+
+/* `access`, `policies` and `mode`. */
+
+const anyAll = <Entry extends z.ZodType<string, string>>(entry: Entry) => {
+  const list = z.array(entry).min(1, 'expected at least one entry');
+  return z.union([
+    list,
+    z
+      .strictObject({
+        any: list.optional().meta({ description: 'One of these is enough.' }),
+        all: list.optional().meta({ description: 'All of these are needed.' }),
+      })
+      .refine((value) => value.any !== undefined || value.all !== undefined, 'expected `any` or `all`'),
+  ]);
+};
+
+/** RFC 6749 §3.3; anything else could neither be in a token nor in a challenge. */
+const scope = z
+  .string()
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'expected one scope: no spaces, quotes or characters beyond ASCII');
+
+const claimsMap = z
+  .record(text, z.union([scalar, z.array(scalar).min(1)]))
+  .refine((value) => Object.keys(value).length > 0, 'expected at least one claim');
+
+const claimRule = z
+  .strictObject({
+    claim: claimName,
+    equals: scalar.optional().meta({ description: 'The value, or one entry of a list.' }),
+    any: z.array(scalar).min(1).optional().meta({ description: 'One of these, or a list with one of them.' }),
+    all: z.array(scalar).min(1).optional().meta({ description: 'A list with all of these.' }),
+  })
+  .refine(
+    (value) => [value.equals, value.any, value.all].filter((rule) => rule !== undefined).length === 1,
+    'expected exactly one of `equals`, `any`, `all`',
+  );
+
+const condition = text.meta({
+  description:
+    'A condition in CEL over `claims`, `token`, `request` and `params`; only `true` allows, an error refuses.',
+  examples: ['claims.sub == params.id'],
+});
+
+const accessRules = {
+  issuers: issuerNames.optional(),
+  audiences: audiences.optional().meta({ description: "Replaces the issuer's audiences here." }),
+  scopes: anyAll(scope)
+    .optional()
+    .meta({
+      description: 'Scopes the token must have: all of a list, or { any }, { all }.',
+      examples: [['orders:read']],
+    }),
+  roles: anyAll(text)
+    .optional()
+    .meta({
+      description: 'Roles the token must have: all of a list, or { any }, { all }.',
+      examples: [{ any: ['reader', 'admin'] }],
+    }),
+  claims: z
+    .union([claimsMap, z.array(claimRule).min(1)])
+    .optional()
+    .meta({
+      description:
+        'Claims and the values they must have, all of them: a mapping of literal names to one value or several, or a list with nested names.',
+      examples: [
+        { tenant: 'acme', plan: ['pro', 'team'] },
+        [{ claim: ['realm_access', 'roles'], any: ['customer'] }],
+      ],
+    }),
+  when: condition.optional(),
+};
+
+const hasRules = (value: object) => Object.values(value).some((rule) => rule !== undefined);
+const NO_RULES = 'expected at least one rule; use `authenticated` to accept every valid token';
+
+export const policy = z.strictObject(accessRules).refine(hasRules, NO_RULES).meta({
+  description: 'Rules with a name, for `access: { policy: … }`.',
+});
+
+export const accessBlock = z
+  .strictObject({
+    policy: name.optional().meta({
+      description: 'Name of rules under `policies`; they must hold together with the rules beside it.',
+      examples: ['staff'],
+    }),
+    ...accessRules,
+  })
+  .refine(hasRules, NO_RULES);
+
+export const mode = z.enum(['enforce', 'report']).meta({
+  description:
+    '`report` lets pass what the access rules would refuse, and records it; tokens must be valid all the same.',
+});
+
+export const access = z
+  .union([z.enum(['public', 'optional', 'authenticated']), accessBlock, z.array(accessBlock).min(1)])
+  .meta({
+    description:
+      'Who may use the route: `public`, `optional`, `authenticated`, one block of rules, or a list of blocks of which one must hold.',
+  });

@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { claimName, duration, headerName, name, size, text, textList } from './scalars.ts';
+
+/* `issuers`. */
+
+export const issuerNames = z
+  .union([z.literal('any'), z.array(name).min(1, 'expected at least one issuer')])
+  .meta({ description: 'Names of issuers, or `any` for every issuer of the file (warned of).' });
+
+export const audiences = z.union([z.literal('any'), textList]).meta({
+  description: 'Accepted audiences; any one must be in `aud`. `any` turns the check off and is warned of.',
+});
+
+export const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+] as const;
+
+const keys = z
+  .strictObject({
+    refresh: duration
+      .optional()
+      .meta({ description: 'Longest time between two fetches of the keys.', default: '10m' }),
+    cooldown: duration.optional().meta({
+      description:
+        'Shortest time from an attempt, failed ones too, to the next one that a failure or an unknown key causes.',
+      default: '30s',
+    }),
+    maxStale: duration.optional().meta({
+      description: 'How long the last good keys serve while the provider cannot be reached.',
+      default: '24h',
+    }),
+    timeout: duration.optional().meta({ description: 'Time one fetch may take.', default: '5s' }),
+    maxBytes: size.optional().meta({ description: 'Largest answer that is read.', default: '1MiB' }),
+    snapshot: text.optional().meta({
+      description: 'File that keeps the last good public keys, so that a restart during an outage serves.',
+      examples: ['corp.jwks.json'],
+    }),
+    headers: z
+      .record(headerName, text)
+      .optional()
+      .meta({ description: 'Header fields sent when metadata and keys are fetched, such as Authorization.' }),
+    ca: text.optional().meta({
+      description: 'PEM file of the certificate authorities to trust instead of the system ones.',
+    }),
+  })
+  .meta({ description: 'How the keys of this issuer are fetched and kept.' });
+
+/** Providers whose habits the gateway knows (docs/providers.md). */
+export const PRESETS = [
+  'okta',
+  'auth0',
+  'keycloak',
+  'cognito',
+  'entra',
+  'entra-multitenant',
+  'google',
+  'google-iap',
+  'cloudflare-access',
+  'firebase',
+  'github-actions',
+  'kubernetes',
+] as const;
+
+const staticKeys = z
+  .union([
+    z.strictObject({ file: text.meta({ description: 'File with a JSON Web Key Set.' }) }),
+    z.strictObject({
+      keys: z
+        .array(z.record(z.string(), z.unknown()))
+        .min(1, 'expected at least one key')
+        .meta({ description: 'Public keys in place, as JSON Web Keys.' }),
+    }),
+  ])
+  .meta({ description: 'Keys that are known beforehand; nothing is fetched then.' });
+
+export const issuer = z
+  .strictObject({
+    preset: z.enum(PRESETS).optional().meta({
+      description: "Defaults and safety rules for a provider; this issuer's own values come first.",
+    }),
+    issuer: text.optional().meta({
+      description: 'The exact `iss` of its tokens. May be left out where the preset derives it.',
+      examples: ['https://example.okta.com/oauth2/default'],
+    }),
+    tenant: text
+      .optional()
+      .meta({ description: 'Preset entra: the tenant id; tokens of both versions are then accepted.' }),
+    tenants: z
+      .union([z.literal('any'), textList])
+      .optional()
+      .meta({ description: 'Preset entra-multitenant: the accepted tenant ids, or `any` (warned of).' }),
+    team: text
+      .optional()
+      .meta({ description: 'Preset cloudflare-access: the team name, before .cloudflareaccess.com.' }),
+    project: text.optional().meta({ description: 'Preset firebase: the project id.' }),
+    userPool: text.optional().meta({
+      description: 'Preset cognito: the id of the user pool.',
+      examples: ['eu-central-1_a1b2c3d4e'],
+    }),
+    audiences: audiences.meta({
+      description:
+        'Accepted audiences; any one must be in `aud`. `any` turns the check off and is warned of.',
+      examples: [['https://api.example.com']],
+    }),
+    jwks: staticKeys.optional(),
+    jwksUri: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .meta({ description: 'Where the keys are; found by discovery when left out.' }),
+    algorithms: z
+      .array(z.enum(ALGORITHMS))
+      .min(1)
+      .optional()
+      .meta({
+        description: 'Accepted signature algorithms. HS* and none are never accepted.',
+        default: [...ALGORITHMS],
+      }),
+    clockTolerance: duration.optional().meta({
+      description: 'Allowed difference between the clocks of the issuer and the gateway.',
+      default: '30s',
+    }),
+    maxTokenAge: duration
+      .optional()
+      .meta({ description: 'Longest time since `iat`; tokens without `iat` are then refused.' }),
+    tokenTypes: textList.optional().meta({
+      description:
+        'Accepted `typ` headers. Default: JWT, at+jwt, or none; when set, a missing typ is refused too.',
+      examples: [['at+jwt']],
+    }),
+    idTokens: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Accepts ID tokens as credentials.', default: false }),
+    requiredClaims: textList
+      .optional()
+      .meta({ description: 'Claims that must be present; exp always must.', examples: [['sub']] }),
+    scopeClaims: z
+      .array(claimName)
+      .min(1)
+      .optional()
+      .meta({ description: 'Where scopes are; the first present counts.', default: ['scope', 'scp'] }),
+    roleClaims: z
+      .array(claimName)
+      .min(1)
+      .optional()
+      .meta({ description: 'Where roles are; the first present counts.', default: ['roles'] }),
+    insecure: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Allows http: for this issuer beyond loopback.', default: false }),
+    keys: keys.optional(),
+  })
+  .meta({ description: 'One trusted issuer of tokens.' });

@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import { duration, headerName, name, size, text } from './scalars.ts';
+
+/* `listen`, `admin`, `readiness`, `shutdown` and `log`. */
+
+const limits = z
+  .strictObject({
+    headers: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(100)
+      .meta({ description: 'Header fields a request may have; more are refused with 431.' }),
+    headerBytes: size
+      .prefault('32KiB')
+      .meta({ description: 'Bytes of all header fields together; more are refused with 431.' }),
+    tokenBytes: size
+      .prefault('16KiB')
+      .meta({ description: 'Bytes of one token; longer ones are refused as malformed.' }),
+    connections: z
+      .int()
+      .min(1)
+      .default(10_000)
+      .meta({ description: 'Open client connections; further ones are closed at once.' }),
+    requests: z.int().min(1).optional().meta({
+      description:
+        'Requests that one HTTP/1.1 connection may carry before it is closed; no limit when left out.',
+    }),
+    headerTimeout: duration
+      .prefault('10s')
+      .meta({ description: 'Time a client has to send the header fields of a request.' }),
+    bodyIdle: duration
+      .prefault('60s')
+      .meta({ description: 'Longest gap between two pieces of a request body.' }),
+  })
+  .meta({ description: 'What a client may ask of the listener.' });
+
+/** Framing, connection, and what is decided per answer. */
+const NOT_TO_ADD =
+  /^(?:connection|content-(?:length|type|encoding|range|language|location|disposition)|cache-control|transfer-encoding|trailer|upgrade|keep-alive|te|date|vary|set-cookie|location|www-authenticate|access-control-.*|ratelimit.*|retry-after|allow|x-request-id)$/i;
+
+export const listenerTls = z
+  .strictObject({
+    cert: text.meta({ description: 'PEM file of the certificate and those above it.' }),
+    key: text.meta({ description: 'PEM file of the private key.' }),
+    minVersion: z
+      .enum(['TLSv1.2', 'TLSv1.3'])
+      .default('TLSv1.2')
+      .meta({ description: 'Oldest version of TLS that is spoken.' }),
+    http2: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'Offers HTTP/2; clients that do not know it get HTTP/1.1.' }),
+    clientCa: text
+      .optional()
+      .meta({ description: 'PEM file of the authorities whose client certificates are accepted.' }),
+    clientCert: z
+      .enum(['required', 'optional'])
+      .default('required')
+      .meta({ description: 'Whether clients must show a certificate once `clientCa` is set.' }),
+  })
+  .meta({ description: 'TLS towards clients. The files are read again when they change.' });
+
+export const listen = z
+  .strictObject({
+    host: text
+      .default('127.0.0.1')
+      .meta({ description: 'Address to listen on.', examples: ['0.0.0.0', '::'] }),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(8080)
+      .meta({ description: 'Port to listen on; 0 takes a free one.' }),
+    publicUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .meta({ description: 'How clients see this gateway.', examples: ['https://api.example.com'] }),
+    trustedProxies: z
+      .array(text)
+      .default([])
+      .meta({
+        description: 'Addresses or CIDRs of proxies in front whose X-Forwarded-* headers count.',
+        examples: [['10.0.0.0/8']],
+      }),
+    tls: listenerTls.optional(),
+    responseHeaders: z
+      .record(
+        headerName.refine((value) => !NOT_TO_ADD.test(value), 'the gateway states this header itself'),
+        z.string().regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, 'expected printable ASCII'),
+      )
+      .default({})
+      .meta({
+        description: 'Headers that every answer carries; they replace those of the backend.',
+        examples: [{ 'strict-transport-security': 'max-age=31536000', 'x-content-type-options': 'nosniff' }],
+      }),
+    overload: z
+      .strictObject({
+        eventLoopDelay: duration
+          .prefault('1s')
+          .refine((value) => value >= 100, 'expected at least 100ms')
+          .meta({
+            description: 'Requests are refused with 503 while the process is further behind than this.',
+          }),
+      })
+      .prefault({})
+      .meta({ description: 'When the gateway takes on no more.' }),
+    limits: limits.prefault({}),
+  })
+  .meta({ description: 'Where clients reach the gateway.' });
+
+export const admin = z
+  .strictObject({
+    host: text.default('127.0.0.1').meta({ description: 'Address of the admin listener.' }),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(9090)
+      .meta({ description: 'Port of the admin listener; 0 takes a free one.' }),
+    token: text.optional().meta({
+      description:
+        'Opens status, decisions and key refresh to other machines that send it as `Authorization: Bearer`; without it they see health and metrics only.',
+      examples: ['${file:/run/secrets/admin-token}'],
+    }),
+  })
+  .meta({ description: 'A second listener for health, metrics and status; never reachable through routes.' });
+
+export const readiness = z
+  .strictObject({
+    wait: duration.prefault('10s').meta({
+      description:
+        'Time after the start in which the keys of every issuer are waited for; then those of one are enough.',
+    }),
+    require: z
+      .array(name)
+      .default([])
+      .meta({
+        description: 'Issuers without whose keys the gateway does not become ready.',
+        examples: [['corp']],
+      }),
+  })
+  .meta({ description: 'When the gateway says that it is ready. Once it is, only its end takes that back.' });
+
+export const shutdown = z
+  .strictObject({
+    delay: duration.prefault('0s').meta({
+      description:
+        'Time after SIGTERM in which new requests are still accepted, for load balancers to notice.',
+    }),
+    grace: duration.prefault('20s').meta({ description: 'Time running requests have to finish.' }),
+  })
+  .meta({ description: 'How the process ends.' });
+
+export const log = z
+  .strictObject({
+    level: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+      .default('info')
+      .meta({ description: 'Least level that is written.' }),
+    subject: z
+      .enum(['none', 'hash', 'plain'])
+      .default('none')
+      .meta({ description: 'Whether access lines name the subject of the token.' }),
+    sampling: z
+      .strictObject({
+        allowed: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(1)
+          .meta({
+            description:
+              'Share of the allowed requests below status 500 that get an access line; refusals and failures always do.',
+            examples: [0.1],
+          }),
+      })
+      .prefault({})
+      .meta({ description: 'Which requests get an access line. Metrics count all of them.' }),
+  })
+  .meta({ description: 'What is written to standard output.' });

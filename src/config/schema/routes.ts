@@ -1,0 +1,202 @@
+import { z } from 'zod';
+import { mayCarryIdentity } from '../identity-headers.ts';
+import { access, mode } from './access.ts';
+import { identity } from './identity.ts';
+import { claimName, duration, headerName, name, size, text } from './scalars.ts';
+import { timeouts } from './upstreams.ts';
+
+/* `routes`, and what only they have. */
+
+const ORIGIN =
+  /^(?:https?:\/\/(?:\*\.(?=[^.:]+\.))?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?)$/;
+
+const method = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a method such as GET')
+  .refine((value) => value !== '*', 'expected a method; list them');
+
+const origin = z
+  .string()
+  .regex(
+    ORIGIN,
+    'expected an origin as browsers send it: scheme, lower-case host and a port that is not the default, such as https://app.example.com, or https://*.example.com for its subdomains',
+  )
+  .refine((value) => !/^(?:http:.*:80|https:.*:443)$/.test(value), 'browsers leave the default port out');
+
+export const cors = z
+  .strictObject({
+    origins: z.union([z.literal('*'), z.array(origin).min(1, 'expected at least one origin')]).meta({
+      description:
+        'Origins whose scripts may call the route and read its answers; also the allowlist for its WebSockets. `*` is warned of.',
+      examples: [['https://app.example.com', 'https://*.example.com']],
+    }),
+    methods: z
+      .array(method)
+      .min(1)
+      .default(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
+      .meta({ description: 'Methods that preflights allow.' }),
+    headers: z
+      .array(
+        headerName.refine((value) => value !== '*', 'expected header names; `*` never covers Authorization'),
+      )
+      .default(['Authorization', 'Content-Type'])
+      .meta({ description: 'Request headers that preflights allow.' }),
+    exposeHeaders: z
+      .array(headerName)
+      .default([])
+      .meta({ description: 'Response headers that scripts may read beyond the usual few.' }),
+    credentials: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Lets browsers send cookies and client certificates along.' }),
+    maxAge: duration
+      .prefault('10m')
+      .meta({ description: 'How long browsers may remember a preflight; they cap it at 2h to 24h.' }),
+  })
+  .refine((value) => value.origins !== '*' || !value.credentials, {
+    path: ['credentials'],
+    error: 'credentials need listed origins, not `*`',
+  })
+  .meta({ description: 'Cross-origin requests from browsers: the gateway answers preflights itself.' });
+
+export const rateLimit = z
+  .strictObject({
+    max: z
+      .int()
+      .min(1)
+      .max(1_000_000_000)
+      .meta({ description: 'Requests that one asker may make in the window.' }),
+    window: duration
+      .refine((value) => value >= 1000, 'expected at least 1s')
+      .meta({ description: 'Time in which the quota refills, evenly.', examples: ['1m'] }),
+    by: z.union([z.enum(['subject', 'client', 'ip']), z.strictObject({ claim: claimName })]).meta({
+      description:
+        'Who is counted: the subject or client of the token, the client address (IPv6 by /64), or a claim. Who has no such claim is counted by address.',
+    }),
+  })
+  .meta({ description: 'How many requests one asker may make; more are refused with 429.' });
+
+const rateLimitStoreUrl = z.url({
+  protocol: /^rediss?$/,
+  error: 'expected a redis:// or rediss:// URL',
+});
+
+export const rateLimitStore = z
+  .union([
+    rateLimitStoreUrl.transform((url) => ({ url, onFailure: 'closed' as const, timeout: 250 })),
+    z.strictObject({
+      url: rateLimitStoreUrl.meta({ description: 'Where the store is; the password may stand in it.' }),
+      onFailure: z.enum(['open', 'closed']).default('closed').meta({
+        description:
+          '`closed` answers 503 while the store is down; `open` lets every gateway count for itself meanwhile.',
+      }),
+      timeout: duration.prefault('250ms').meta({ description: 'Time the store has to answer.' }),
+    }),
+  ])
+  .meta({
+    description:
+      'A Redis or Valkey that several gateways share for their rate limits. In memory when left out.',
+    examples: ['redis://redis:6379'],
+  });
+
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+export const tokenSource = z.union([
+  z.strictObject({
+    header: headerName
+      .refine(mayCarryIdentity, 'expected a header of its own; Authorization is looked at anyway')
+      .meta({ description: 'A header that holds the token and nothing else.', examples: ['x-api-token'] }),
+  }),
+  z.strictObject({
+    cookie: z
+      .string()
+      .regex(token, 'expected the name of a cookie')
+      .meta({ description: 'A cookie that holds the token.', examples: ['session'] }),
+  }),
+  z.strictObject({
+    query: z
+      .string()
+      .regex(/^[A-Za-z0-9._~-]+$/, 'expected the name of a query parameter')
+      .meta({
+        description: 'A query parameter that holds the token; addresses end up in histories and logs.',
+        examples: ['access_token'],
+      }),
+  }),
+  z.strictObject({
+    webSocketProtocol: z
+      .string()
+      .regex(token, 'expected a WebSocket protocol name')
+      .meta({
+        description: 'The token is the entry after this one in Sec-WebSocket-Protocol.',
+        examples: ['bearer'],
+      }),
+  }),
+]);
+
+export const route = z
+  .strictObject({
+    name: name.meta({ description: 'Unique; used in logs, metrics and explain.', examples: ['read-orders'] }),
+    host: text.optional().meta({
+      description: 'Host the route answers to; any when left out.',
+      examples: ['api.example.com'],
+    }),
+    path: text.meta({
+      description: 'The path and everything below it, on segment borders. `:name` is a parameter.',
+      examples: ['/orders', '/users/:id/orders'],
+    }),
+    exact: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Only the path itself, with or without one trailing slash.' }),
+    methods: z
+      .array(text)
+      .min(1)
+      .optional()
+      .meta({ description: 'Accepted methods; all when left out.', examples: [['GET', 'HEAD']] }),
+    upstream: text.meta({ description: 'Name of an upstream, or a URL in place.' }),
+    rewrite: text.optional().meta({
+      description: 'Replaces `path` at the front of the forwarded path.',
+      examples: ['/v2/orders'],
+    }),
+    access: access,
+    identity: identity.optional().meta({ description: "Merged over the file's `identity`, for this route." }),
+    passAuthorization: z.boolean().default(false).meta({
+      description: 'Hands Authorization on as it came, verified or not; public and optional routes only.',
+    }),
+    tokenFrom: z
+      .array(tokenSource)
+      .min(1)
+      .optional()
+      .meta({
+        description: 'Further places for the token beside Authorization; a token in two places is refused.',
+        examples: [[{ cookie: 'session' }]],
+      }),
+    mode: mode.optional(),
+    rateLimit: z
+      .union([rateLimit, z.array(rateLimit).min(1)])
+      .optional()
+      .meta({
+        description: 'How many requests one asker may make, or a list of such limits that all hold.',
+        examples: [{ max: 600, window: '1m', by: 'subject' }],
+      }),
+    cors: cors.optional(),
+    timeouts: timeouts
+      .pick({ response: true, idle: true })
+      .optional()
+      .meta({ description: 'Laid over the times of the upstream.' }),
+    websocket: z.boolean().default(false).meta({
+      description:
+        'Tunnels WebSockets to the backend, guarded by the same rules; without it a handshake is refused.',
+    }),
+    bodyLimit: size.optional().meta({
+      description:
+        'Largest request body; a larger one is refused with 413. Without it bodies of any size stream.',
+      examples: ['10MiB'],
+    }),
+    allow: z
+      .array(z.enum(['encodedSlash', 'doubleSlash', 'semicolon']))
+      .min(1)
+      .optional()
+      .meta({ description: 'Ambiguous spellings that pass if every reading of them stays in this route.' }),
+  })
+  .meta({ description: 'One route.' });

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { duration, text } from './scalars.ts';
+
+/* `upstreams`. */
+
+export const timeouts = z
+  .strictObject({
+    connect: duration.optional().meta({ description: 'Time to establish a connection.', default: '2s' }),
+    response: duration
+      .optional()
+      .meta({ description: 'From the end of the request to the head of the response.', default: '30s' }),
+    idle: duration.optional().meta({ description: 'Longest gap in a response body.', default: '5m' }),
+    keepAlive: duration
+      .optional()
+      .meta({ description: 'How long an idle connection is kept.', default: '4s' }),
+    age: duration.optional().meta({
+      description: 'Longest life of a connection; the next one looks the name up again.',
+      default: '5m',
+    }),
+  })
+  .meta({ description: 'How long the gateway waits for the backend.' });
+
+const upstreamUrl = z.url({ protocol: /^https?$/, error: 'expected an http: or https: URL' });
+
+const health = z
+  .strictObject({
+    path: z
+      .string()
+      .regex(/^\/[!"$-~]*$/, 'expected a path')
+      .meta({ description: 'What is asked for, below the path of the URL.', examples: ['/healthz'] }),
+    interval: duration
+      .refine((value) => value >= 1000, 'expected at least 1s')
+      .prefault('10s')
+      .meta({ description: 'Time between two checks of one address.' }),
+    timeout: duration.prefault('2s').meta({ description: 'Time one check may take.' }),
+  })
+  .meta({
+    description:
+      'Asks every address; one that fails twice in a row (no 2xx or 3xx) gets no requests until it is well again.',
+  });
+
+const ejection = z
+  .strictObject({
+    failures: z.int().min(1).default(3).meta({ description: 'Failures in a row.' }),
+    base: duration.prefault('10s').meta({ description: 'How long the first time; then twice as long.' }),
+    max: duration.prefault('5m').meta({ description: 'How long at most.' }),
+  })
+  .meta({
+    description:
+      'Leaves an address out for a while that cannot be connected to, or loses connections before it answers. Only with several `urls`.',
+  });
+
+export const upstreamSchema = z
+  .strictObject({
+    url: upstreamUrl.optional().meta({
+      description: 'Where the backend is; a path in it is put before the forwarded path.',
+      examples: ['http://orders:3000'],
+    }),
+    urls: z
+      .array(upstreamUrl)
+      .min(1)
+      .optional()
+      .meta({
+        description: 'Several addresses of the same backend, instead of `url`.',
+        examples: [['http://orders-1:3000', 'http://orders-2:3000']],
+      }),
+    socket: text.optional().meta({
+      description: 'Unix socket through which `url` is reached; the URL still gives Host and path.',
+      examples: ['/run/orders.sock'],
+    }),
+    protocol: z.enum(['h1', 'h2']).default('h1').meta({
+      description: 'HTTP/1.1 or HTTP/2; h2 with an http: URL is spoken at once, without upgrade.',
+    }),
+    balance: z.enum(['roundRobin', 'leastConnections']).optional().meta({
+      description: 'Which of several `urls` gets the next request.',
+      default: 'roundRobin',
+    }),
+    connections: z.int().min(1).optional().meta({
+      description: 'Requests under way at one address; with all at the limit, more are refused with 503.',
+    }),
+    retries: z.int().min(0).max(5).default(0).meta({
+      description:
+        'Further tries of a request that no answer came to: any request that was not sent, and idempotent ones without body.',
+    }),
+    health: health.optional(),
+    ejection: ejection.optional(),
+    hostHeader: z
+      .enum(['upstream', 'client'])
+      .default('upstream')
+      .meta({ description: 'Which Host the backend sees.' }),
+    timeouts: timeouts.prefault({}),
+    tls: z
+      .strictObject({
+        ca: text.optional().meta({
+          description: 'PEM file of the certificate authorities to trust instead of the system ones.',
+        }),
+        cert: text.optional().meta({ description: 'PEM file of the client certificate.' }),
+        key: text.optional().meta({ description: 'PEM file of the client key.' }),
+        serverName: text.optional().meta({ description: 'Name the certificate of the backend must carry.' }),
+      })
+      .optional()
+      .meta({ description: 'TLS towards the backend; verification is always on.' }),
+  })
+  .refine(({ url, urls }) => (url === undefined) !== (urls === undefined), 'expected either `url` or `urls`')
+  .meta({ description: 'One backend.' });
