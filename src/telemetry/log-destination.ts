@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { type DestinationStream, destination } from 'pino';
 
 /** Characters that gather before a write, and the longest time that a line waits. */
@@ -47,8 +48,13 @@ export function openLogDestination({ fd = 1, isShared = false }: LogDestinationO
   }
 
   function flushSync(): void {
-    handOver();
+    clearTimeout(timer);
+    timer = undefined;
+    const portion = gathered;
+    gathered = '';
     writer.flushSync();
+    // Not through the writer: it would begin to write beside the event loop, and the end of the process would take that along.
+    writeWhole(fd, portion);
   }
 
   process.on('exit', () => {
@@ -67,4 +73,21 @@ export function openLogDestination({ fd = 1, isShared = false }: LogDestinationO
     },
     flushSync,
   };
+}
+
+/** How often a pipe that is full is tried again, and the pause before. */
+const FULL_PIPE_TRIES = 100;
+const FULL_PIPE_PAUSE_MS = 10;
+
+function writeWhole(fd: number, text: string): void {
+  let bytes = Buffer.from(text);
+  for (let tries = 0; bytes.length > 0 && tries < FULL_PIPE_TRIES; ) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      tries += 1;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
+    }
+  }
 }
