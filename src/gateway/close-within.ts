@@ -4,8 +4,17 @@ import type { FastifyInstance } from 'fastify';
 
 /** How often connections are looked for that have become idle. */
 const IDLE_CHECK_MS = 50;
+/** Time that the refusals of what is broken off have to go out. */
+const LAST_WORD_MS = 100;
 /** Time for the first request of a connection that was accepted last of all. */
 const FIRST_WORD_MS = 500;
+
+/** What may still be going on when accepting has ended. */
+interface Running {
+  readonly connections: Iterable<Socket>;
+  /** Tells the clients of what is broken off why, as far as their answers have not begun. */
+  refuseRunning(): void;
+}
 
 /**
  * Stops accepting and waits for what runs; breaks it off after `graceMs`. A connection that was busy when accepting ended is closed
@@ -14,7 +23,7 @@ const FIRST_WORD_MS = 500;
 export async function closeWithin(
   app: FastifyInstance,
   graceMs: number,
-  connections: Iterable<Socket>,
+  { connections, refuseRunning }: Running,
 ): Promise<'clean' | 'cut'> {
   const { server } = app;
   const startedAtMs = performance.now();
@@ -27,7 +36,10 @@ export async function closeWithin(
   };
   const cut = setTimeout(() => {
     outcome = 'cut';
-    for (const socket of connections) socket.destroy();
+    refuseRunning();
+    setTimeout(() => {
+      for (const socket of connections) socket.destroy();
+    }, LAST_WORD_MS);
   }, graceMs);
   const idle = setInterval(closeIdle, IDLE_CHECK_MS);
   await app.close();

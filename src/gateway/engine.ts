@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { GatewayReport, IssuerReport } from '../admin/report.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Clock } from '../core/clock.ts';
+import { refuse } from '../core/refusals.ts';
 import { createTunnels } from '../proxy/tunnels.ts';
 import type { Upstream } from '../proxy/upstream.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -11,6 +12,7 @@ import { findTracing } from '../telemetry/tracing.ts';
 import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/key-store-pool.ts';
 import { createApp } from './app.ts';
 import { closeWithin } from './close-within.ts';
+import type { Exchange } from './exchange.ts';
 import { describeGateway } from './gateway-metrics.ts';
 import { reportGateway, reportIssuers } from './gateway-report.ts';
 import { compileGeneration, type Generation, type Lasting } from './generation.ts';
@@ -50,6 +52,8 @@ export interface EngineOptions {
   readonly keys?: Pick<KeyStorePoolOptions, 'load' | 'onLoaded'>;
 }
 
+const SHUTTING_DOWN = refuse('shutting_down', 'shutdown.grace ended before the request did');
+
 /** How long exchanges of a replaced configuration may hold on to what only it has: backends and issuers that left the file. */
 const RETIREMENT_LIMIT_MS = 300_000;
 
@@ -79,6 +83,7 @@ export async function createEngine({
   const upstreams = createLeases<Upstream>((upstream) => void upstream.close());
   upstreams.take(current.upstreams.values());
 
+  const exchanges = new Set<Exchange>();
   const tunnels = createTunnels();
   const overload = guardOverload({ limitMs: () => current.config.listen.overload.eventLoopDelay });
   const serving = createServing({
@@ -88,9 +93,9 @@ export async function createEngine({
     tunnels,
     tracing: await findTracing(),
     log,
+    began: (exchange) => exchanges.add(exchange),
     finished(exchange, status) {
-      if (exchange.isOver) return;
-      exchange.isOver = true;
+      if (!exchanges.delete(exchange)) return;
       const record = exchange.describe(status);
       observation.observe(record, exchange.verificationMs);
       exchange.spans?.end(record);
@@ -164,7 +169,11 @@ export async function createEngine({
     async end(graceMs) {
       isDraining = true;
       tunnels.drain();
-      const outcome = running === undefined ? 'clean' : await closeWithin(running, graceMs, connections);
+      const refuseRunning = (): void => {
+        for (const exchange of exchanges) exchange.refused(SHUTTING_DOWN);
+      };
+      const outcome =
+        running === undefined ? 'clean' : await closeWithin(running, graceMs, { connections, refuseRunning });
       overload.stop();
       current.verifier.close();
       await lasting.limitStore.close();

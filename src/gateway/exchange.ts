@@ -45,8 +45,6 @@ export class Exchange implements AnswerContext, ForwardObserver {
   verificationMs: number | undefined = undefined;
   /** Undefined unless requests are traced. */
   spans: RequestSpans | undefined = undefined;
-  /** Set at its end, so that it is told of once. */
-  isOver = false;
   readonly #res: ServerResponse | undefined;
   readonly #startedAtMs = performance.now();
   #refusal: Refusal | undefined = undefined;

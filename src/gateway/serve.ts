@@ -28,6 +28,8 @@ export interface ServeContext {
   /** Undefined unless an OpenTelemetry SDK was preloaded. */
   readonly tracing: Tracing | undefined;
   readonly log: Logger;
+  /** Told of every exchange at its beginning. */
+  readonly began: (exchange: Exchange) => void;
   /** Told of every exchange once, at its end; status 0 stands for an answer that never began. */
   readonly finished: (exchange: Exchange, status: number) => void;
 }
@@ -124,6 +126,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       requestId,
       res,
     });
+    context.began(exchange);
     if (context.tracing !== undefined && req !== undefined)
       exchange.spans = context.tracing.begin(exchange.method, req.headers);
     return exchange;

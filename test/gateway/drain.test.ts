@@ -92,16 +92,30 @@ t.test('an idle connection does not hold the end up', async (t) => {
   silent.destroy();
 });
 
-t.test('what does not finish within the grace is cut, and the exit code says so', async (t) => {
-  const { gateway, arrived } = await startStand(t, '{ grace: 300ms }');
-  const hanging = fetch(`${gateway.url}/hang`).then(
-    () => 'answered',
-    () => 'cut',
-  );
-  await arrived(1);
+t.test('what does not finish within the grace is told so, cut, and the exit code says so', async (t) => {
+  const { gateway, answers, arrived } = await startStand(t, '{ grace: 300ms }');
+  const unanswered = fetch(`${gateway.url}/hang`);
+  const begun = fetch(`${gateway.url}/begun`);
+  await arrived(2);
+  answers[1]?.write('part of it');
+  answers[0]?.write('part of it');
+  const streams = [unanswered, begun];
+  const silent = fetch(`${gateway.url}/silent`);
+  await arrived(3);
   gateway.child.kill('SIGTERM');
+  const refusal = await silent;
+  t.equal(refusal.status, 503);
+  t.match(await refusal.json(), { code: 'shutting_down' });
+  for (const stream of streams) await t.rejects(stream.then((response) => response.text()));
   t.same(await gateway.ended, [1, null]);
-  t.equal(await hanging, 'cut');
+  const cut = gateway.lines
+    .filter(({ code }) => code === 'shutting_down')
+    .map(({ path, status }) => [path, status]);
+  t.same(cut.sort(), [
+    ['/begun', 200],
+    ['/hang', 200],
+    ['/silent', 503],
+  ]);
   t.match(gateway.lines.at(-1), { msg: 'ended', outcome: 'cut' });
 });
 

@@ -67,7 +67,7 @@ const RESERVED_ASSERTION_CLAIMS = [
 
 export const assertion = z
   .strictObject({
-    keys: text.meta({
+    keys: text.default('assertion-keys.json').meta({
       description:
         'File of the signing keys: PEM private keys of yours, of which the first signs, or a place where the gateway keeps and rotates its own.',
       examples: ['/var/lib/sealgate/assertion-keys.json'],
