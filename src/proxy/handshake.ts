@@ -144,10 +144,10 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
       hidden: plan.hiddenHeaders,
       added: plan.responseHeaders,
       prefixes: prefixesOf(this.#tries.target, plan),
-      ...(status === 101 && plan.socketProtocol !== undefined
-        ? { fallbacks: ['sec-websocket-protocol', plan.socketProtocol] }
-        : {}),
     });
+    // The backend never saw the protocol that announced the token, and a browser wants one of its offers agreed to.
+    if (status === 101 && plan.socketProtocol !== undefined && !hasProtocol(headers))
+      headers.push('sec-websocket-protocol', plan.socketProtocol);
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
     for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
     return `${head}${last}\r\n\r\n`;
@@ -200,4 +200,8 @@ function onlyValue(raw: readonly Buffer[], name: string): string | undefined {
     value = (raw[i + 1] as Buffer).toString('latin1');
   }
   return value;
+}
+
+function hasProtocol(headers: readonly string[]): boolean {
+  return headers.some((part, at) => at % 2 === 0 && part.toLowerCase() === 'sec-websocket-protocol');
 }
