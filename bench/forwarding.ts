@@ -1,8 +1,9 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dispatcher, Pool } from 'undici';
 import { startForwarder } from '../test/support/forwarder.ts';
@@ -120,23 +121,33 @@ function median(values: number[]): number {
   return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
+const BODIES = { '1 KiB': '/1k', ...(process.env.SMALL ? {} : { '10 MiB': '/10m' }) };
+
 async function main(rounds: number, seconds: number): Promise<void> {
   if (!hasNginx) throw new Error('needs nginx');
   const nginx = await startNginx(`location = /1k { return 200 "${'x'.repeat(1024)}"; }`);
-  const results: Record<Variant, Round[]> = { bare: [], sealgate: [] };
-  for (let round = 0; round < rounds; round++) {
-    for (const variant of Object.keys(VARIANTS) as Variant[]) {
-      results[variant].push(await measure(variant, nginx.url, '/1k', seconds));
+  writeFileSync(join(nginx.root, '10m'), Buffer.alloc(10 * 1024 * 1024, 'x'));
+  for (const [size, path] of Object.entries(BODIES)) {
+    const results: Record<Variant, Round[]> = { bare: [], sealgate: [] };
+    for (let round = 0; round < rounds; round++) {
+      for (const variant of Object.keys(VARIANTS) as Variant[]) {
+        results[variant].push(await measure(variant, nginx.url, path, seconds));
+      }
     }
+    report(size, results);
   }
   await nginx.close();
+}
+
+function report(size: string, results: Record<Variant, Round[]>): void {
+  console.log(`answers of ${size}`);
   const bare = median(results.bare.map(({ cpuMicros }) => cpuMicros));
   for (const [variant, all] of Object.entries(results)) {
     const cpu = median(all.map(({ cpuMicros }) => cpuMicros));
     const rate = median(all.map(({ perSecond }) => perSecond));
     console.log(
-      `${variant.padEnd(10)} ${cpu.toFixed(1).padStart(6)} µs CPU/request  ${(cpu / bare).toFixed(2)} × bare  ` +
-        `${rate.toFixed(0).padStart(6)} requests/s  p99 ${all.map(({ p99 }) => p99).join(' ')}`,
+      `  ${variant.padEnd(10)} ${cpu.toFixed(1).padStart(8)} µs CPU/request  ${(cpu / bare).toFixed(2)} × bare  ` +
+        `${rate.toFixed(1).padStart(8)} requests/s  p99 ${all.map(({ p99 }) => p99).join(' ')}`,
     );
   }
 }
