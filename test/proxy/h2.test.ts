@@ -449,3 +449,45 @@ t.test('an early answer over HTTP/2 stops a client that is still sending', async
     );
   }
 });
+
+t.test('an idle session is closed, an old one takes nothing new', async (t) => {
+  const idle = await stand(t, fine, { timeouts: { keepAliveMs: 30 } });
+  t.match(await idle.get(), /fine/);
+  await once(idle.sessions[0] as ServerHttp2Session, 'close');
+  t.equal(idle.gateway.upstream.status()[0]?.connections, 0);
+  t.match(await idle.get(), /fine/, 'the next request opens another');
+
+  const old = await stand(t, fine, { timeouts: { ageMs: 0 } });
+  for (let i = 0; i < 3; i++) {
+    t.match(await old.get(), /fine/);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  t.equal(old.sessions.length, 3);
+});
+
+t.test('a client that leaves before the session is up costs nothing', async (t) => {
+  const silent = createTcpServer((socket) => socket.on('error', () => {}));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const pem = (name: string): string =>
+    readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8');
+  const gateway = await startForwarder(`https://127.0.0.1:${(silent.address() as AddressInfo).port}`, {
+    protocol: 'h2',
+    timeouts: { connectMs: 100 },
+    tls: { ca: pem('authority.crt'), cert: undefined, key: undefined, serverName: 'localhost' },
+  });
+  t.teardown(async () => {
+    await gateway.close();
+    silent.close();
+  });
+  const leaver = new RawClient(gateway.port);
+  leaver.write(GET);
+  while (gateway.upstream.status()[0]?.running === 0) await new Promise(setImmediate);
+  leaver.destroy();
+  t.match(await gateway.nextOutcome(), { kind: 'abandoned' });
+  t.equal(gateway.upstream.status()[0]?.running, 0);
+  const stayer = new RawClient(gateway.port);
+  stayer.write(GET);
+  t.match(await stayer.until(/\}$/), /upstream_timeout/, 'and the others are told in time');
+  stayer.destroy();
+});
