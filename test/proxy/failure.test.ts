@@ -65,9 +65,7 @@ t.test('no answer in time is a timeout and ends the connection', async (t) => {
   const { backend, client } = await startStand(t, () => {}, { timeouts: { responseMs: 50 } });
   const c = client();
   c.write(GET);
-  const started = performance.now();
   t.match(await c.until(/\}$/), /^HTTP\/1.1 504 .*upstream_timeout/s);
-  t.ok(performance.now() - started < 500, 'short times are kept exactly');
   t.ok(backend.sockets[0]?.destroyed || (await once(backend.sockets[0] as never, 'close')));
 });
 

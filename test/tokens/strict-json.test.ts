@@ -144,9 +144,7 @@ t.test('J13 the worst that fits into 16 KiB is refused, or read', (t) => {
   };
   for (const [name, [payload, refused]] of Object.entries(rows)) {
     const token = `${head}.${encode(payload)}.AAAA`;
-    const startedAt = performance.now();
     const outcome = parseToken(token, 16 * 1024 + 1_000);
-    t.comment(`${name}: ${(performance.now() - startedAt).toFixed(2)} ms`);
     t.equal(isRefusal(outcome), refused, name);
   }
   t.end();
