@@ -50,12 +50,12 @@ export function startPinned({ core, argv, env, folder, drainOutput }: Command): 
 
 function openDrain(fifo: string): number {
   if (spawnSync('mkfifo', [fifo]).status !== 0) throw new Error('mkfifo failed');
-  // Opened for both ways, so that neither side waits for the other to come.
-  const pipe = openSync(fifo, 'r+');
-  const reader = spawn('taskset', ['-c', CORE.load, 'cat'], { stdio: [pipe, 'ignore', 'ignore'] });
+  // The reader opens it by itself: a program may make its own end non-blocking, and must not meet the reader's by that.
+  const reader = spawn('taskset', ['-c', CORE.load, 'cat', fifo], { stdio: 'ignore' });
   running.add(reader);
   reader.on('exit', () => running.delete(reader));
-  return pipe;
+  // Opened for both ways, so that nobody waits here for the reader to come.
+  return openSync(fifo, 'r+');
 }
 
 async function stop(child: ChildProcess): Promise<void> {

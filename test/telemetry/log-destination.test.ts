@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -51,3 +52,38 @@ for (const [how, ending] of Object.entries(ENDINGS)) {
     t.equal(text, Array.from({ length: 300 }, (_, index) => `line ${index}\n`).join(''));
   });
 }
+
+t.test('a reader that is too slow costs lines, which are counted, and neither memory nor time', async (t) => {
+  const program = `import { openLogDestination } from ${JSON.stringify(MODULE)};
+    const log = openLogDestination({ waitingBytes: 100_000 });
+    for (let index = 0; index < 50_000; index += 1) log.write('line ' + index + ' ' + 'x'.repeat(90) + '\\n');
+    process.stderr.write('written');
+    process.stdin.once('data', () => {
+      log.write('last\\n');
+      process.stdin.unref();
+    });`;
+  // A real pipe: what Node itself makes for a child is a pair of sockets.
+  const argv = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', program];
+  const child = spawn('sh', ['-c', '{ "$@" 3>&-; } | { read -r _ <&3; cat; }', 'sh', ...argv], {
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  });
+  await once(child.stderr as Readable, 'data');
+  let text = '';
+  (child.stdout as Readable).on('data', (chunk) => {
+    text += chunk;
+  });
+  (child.stdio[3] as Writable).write('read\n');
+  (child.stdin as Writable).write('go on');
+  await once(child, 'close');
+  const lines = text.trimEnd().split('\n');
+  const told = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  const numbers = lines.filter((line) => line.startsWith('line ')).map((line) => Number(line.split(' ')[1]));
+  t.same(
+    numbers,
+    [...numbers].sort((left, right) => left - right),
+    'in order',
+  );
+  t.ok(told.length > 0 && numbers.length < 50_000, 'lines were dropped');
+  const missing = told.reduce((sum, { lines }) => sum + lines, 0);
+  t.equal(numbers.length + missing + (lines.includes('last') ? 0 : -1), 50_000, 'what is missing is told');
+});
