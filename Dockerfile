@@ -25,6 +25,8 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json LICENSE ./
 COPY config /etc/sealgate
+# So that the commands of the runbook are the same inside: `kubectl exec … -- sealgate check`.
+RUN chmod a+x dist/main.js && ln -s /app/dist/main.js /usr/local/bin/sealgate
 USER node
 EXPOSE 8080 9090
 # The admin listener inside the container, whatever it is told to be outside. There is no curl in the image.

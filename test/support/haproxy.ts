@@ -9,10 +9,10 @@ import type { Replica } from './replicas.ts';
 /** False where Debian's HAProxy (or another) is not installed; tests that need it skip by name. */
 export const hasHaproxy = spawnSync('haproxy', ['-v']).status === 0;
 
-export const HAPROXY_FILE = 'deploy/haproxy/haproxy.cfg';
+const FILE = 'deploy/haproxy/haproxy.cfg';
 
 /** The environment that the sample file reads its addresses from. */
-export function haproxyEnvironment(front: number, ports: readonly Replica[]): Record<string, string> {
+function haproxyEnvironment(front: number, ports: readonly Replica[]): Record<string, string> {
   const env: Record<string, string> = { FRONT: `127.0.0.1:${front}` };
   for (const [index, { port, adminPort }] of ports.entries()) {
     env[`GATEWAY_${index + 1}`] = `127.0.0.1:${port}`;
@@ -25,7 +25,7 @@ export function haproxyEnvironment(front: number, ports: readonly Replica[]): Re
 /** Starts HAProxy with the sample file of `deploy` in front of the gateways, and waits until it listens. Gives its URL. */
 export async function startHaproxy(t: Test, ports: readonly Replica[]): Promise<string> {
   const [front = 0] = await freePorts(1);
-  const child = spawn('haproxy', ['-db', '-f', HAPROXY_FILE], {
+  const child = spawn('haproxy', ['-db', '-f', FILE], {
     env: { ...process.env, ...haproxyEnvironment(front, ports) },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
