@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { isContractKey } from './contract-keys.ts';
 import type { LeafIssue } from './leaf-issues.ts';
 import { didYouMean } from './nearest.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type LeafIssue, leafIssues } from './leaf-issues.ts';
 import { nearest } from './nearest.ts';
 import { type ConfigPath, isWithin, pathKey } from './problem.ts';

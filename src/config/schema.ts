@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type accessBlock, mode, policy } from './schema/access.ts';
 import { type assertion, fileIdentity, type identity, type identitySource } from './schema/identity.ts';
 import { issuer, issuerNames } from './schema/issuers.ts';

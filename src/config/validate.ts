@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { wordIssue } from './issue-words.ts';
 import { type LeafIssue, leafIssues } from './leaf-issues.ts';
 import { type ConfigPath, pathKey } from './problem.ts';

@@ -1,7 +1,6 @@
 import type { RateLimitStoreConfig } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
 import { createMemoryLimitStore, type LimitStore } from '../pipeline/limit-store.ts';
-import { createRedisLimitStore } from '../pipeline/redis-limit-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** Opens what requests are counted in: memory, or the store of the file. Does not wait for a store that is down. */
@@ -12,6 +11,8 @@ export async function openLimitStore(
   const local = createMemoryLimitStore({ clock });
   if (config === undefined) return local;
   const { onFailure } = config;
+  // Loaded only where it is asked for: most gateways count in memory.
+  const { createRedisLimitStore } = await import('../pipeline/redis-limit-store.ts');
   return createRedisLimitStore(config, {
     local,
     onState: (state, error) => {

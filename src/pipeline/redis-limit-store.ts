@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createClient } from '@redis/client';
 import type { RateLimitStoreConfig } from '../config/schema.ts';
 import type { Count, LimitStore, Quota } from './limit-store.ts';
 
@@ -39,12 +40,10 @@ export interface RedisLimitStoreContext {
  * Counts in Redis or Valkey, shared by every gateway that names the same store. Its keys hold digests, no claim values.
  * Never rejects: when the store fails or is slower than `timeout`, `open` counts in this gateway alone and `closed` cannot tell.
  */
-export async function createRedisLimitStore(
+export function createRedisLimitStore(
   config: RateLimitStoreConfig,
   { local, onState }: RedisLimitStoreContext,
-): Promise<LimitStore> {
-  // Loaded only where it is asked for: most gateways count in memory.
-  const { createClient } = await import('@redis/client');
+): LimitStore {
   const client = createClient({
     url: config.url,
     disableOfflineQueue: true,

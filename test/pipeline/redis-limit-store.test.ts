@@ -13,7 +13,7 @@ const skip = hasRedisServer() ? false : 'redis-server is not installed';
 async function connect(t: Test, url: string, settings: Partial<RateLimitStoreConfig> = {}) {
   const states: string[] = [];
   const waiting: { state: string; tell: () => void }[] = [];
-  const store = await createRedisLimitStore(
+  const store = createRedisLimitStore(
     { url, onFailure: 'closed', timeout: 2000, ...settings },
     {
       local: createMemoryLimitStore(),

@@ -1,22 +1,19 @@
-import { resolve } from 'node:path';
-import { buildSync } from 'esbuild';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 let built: string | undefined;
 
-/** Builds the gateway as it is now, apart from `dist`, and gives the path of its program. A process of it starts in a fraction of the time. */
+/**
+ * Builds the gateway as it is now and gives the path of its program. A process of it starts in a fraction of the time. It lies apart
+ * from the project, so that what the bundle lacks is not found beside it.
+ */
 export function builtGateway(): string {
   if (built !== undefined) return built;
-  const outdir = resolve(`node_modules/.cache/sealgate/${process.pid}`);
-  buildSync({
-    entryPoints: ['src/main.ts'],
-    outdir,
-    bundle: true,
-    splitting: true,
-    packages: 'external',
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-  });
-  built = resolve(outdir, 'main.js');
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-built-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  execFileSync(process.execPath, ['scripts/build.mjs', folder]);
+  built = join(folder, 'main.js');
   return built;
 }

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { configSchema } from '../../src/config/schema.ts';
 import { isRefusal, type Refusal, refuse } from '../../src/core/refusals.ts';
 import type { Step } from '../../src/core/trace.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { audiences, issuerNames } from './issuers.ts';
 import { claimName, name, scalar, text } from './scalars.ts';
 

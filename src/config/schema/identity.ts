@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { mayCarryIdentity } from '../identity-headers.ts';
 import { claimName, duration, headerName, size, text } from './scalars.ts';
 

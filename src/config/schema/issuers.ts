@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { claimName, duration, headerName, name, size, text, textList } from './scalars.ts';
 
 /* `issuers`. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, headerName, name, size, text } from './scalars.ts';
 
 /* `listen`, `admin`, `readiness`, `shutdown` and `log`. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { mayCarryIdentity } from '../identity-headers.ts';
 import { access, mode } from './access.ts';
 import { identity } from './identity.ts';

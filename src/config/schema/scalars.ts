@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from '../../core/units.ts';
 
 /* What values of many keys look like: durations, sizes, names and claims. */

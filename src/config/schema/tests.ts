@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { REFUSALS, type RefusalCode } from '../../core/refusals.ts';
 import { headerName, name, text } from './scalars.ts';
 

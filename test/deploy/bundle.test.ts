@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { builtGateway } from '../support/built-gateway.ts';
+
+interface Component {
+  readonly name: string;
+  readonly version: string;
+  readonly purl: string;
+  readonly licenses: readonly { readonly license?: { readonly id: string }; readonly expression?: string }[];
+}
+
+const main = builtGateway();
+const sbom = JSON.parse(readFileSync(join(dirname(main), 'sbom.cdx.json'), 'utf8')) as {
+  readonly metadata: { readonly component: Component };
+  readonly components: readonly Component[];
+};
+const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+  readonly packages: Readonly<Record<string, { readonly version: string; readonly dev?: boolean }>>;
+};
+
+t.test('the program runs with no package beside it, from an empty folder', async (t) => {
+  const run = (...words: string[]): string =>
+    execFileSync(process.execPath, [main, ...words], { cwd: t.testdir(), encoding: 'utf8' });
+  const example = join(process.cwd(), 'config/examples/contract.yaml');
+  t.match(run('--version'), /^\d+\.\d+\.\d+\n$/);
+  t.match(run('schema'), '"issuers"');
+  t.match(run('check', '-c', example), /: valid/, 'with conditions, filters and test tokens');
+});
+
+t.test('the SBOM names every direct dependency, and only what the lock file ships', async (t) => {
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const names = new Set(sbom.components.map(({ name }) => name));
+  t.same(
+    Object.keys(dependencies).filter((name) => !names.has(name)),
+    [],
+  );
+  for (const { name, version } of sbom.components) {
+    const locked = Object.entries(lock.packages).filter(([path]) => path.endsWith(`node_modules/${name}`));
+    t.ok(
+      locked.some(([, entry]) => entry.version === version && entry.dev !== true),
+      `${name} ${version} is no development dependency`,
+    );
+  }
+});
+
+t.test('every part has a package URL and a licence that may be handed on', async (t) => {
+  for (const { name, version, purl, licenses } of [sbom.metadata.component, ...sbom.components]) {
+    t.equal(purl, `pkg:npm/${name.replace('@', '%40')}@${version}`);
+    const licence = licenses.map(({ license, expression }) => license?.id ?? expression).join(' ');
+    t.match(licence, /^(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|\(?[\w.-]+ (AND|OR) [\w.-]+\)?)$/, name);
+  }
+});
+
+t.test('the licences of all that is bundled are handed on with it', async (t) => {
+  const texts = readFileSync(join(dirname(main), 'THIRD-PARTY-LICENSES.txt'), 'utf8').split('-'.repeat(80));
+  t.equal(texts.length, sbom.components.length);
+  for (const { name, version } of sbom.components) {
+    const text = texts.find((one) => one.trim().startsWith(`${name} ${version} (`)) ?? '';
+    // A few packages state their licence in package.json alone.
+    t.ok(/copyright|permission|licen[cs]e/i.test(text) || text.trim().split('\n').length === 1, name);
+  }
+});
