@@ -3,9 +3,10 @@ import { cannotBoot, MACHINE, runOnBootedMachine } from '../support/booted-machi
 import { type DocumentedCommand, readCommands } from '../support/runbook.ts';
 
 /** Programs whose commands belong to other places than the gateway's own machine; runbook-cluster and runbook-tools run them. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['export', 'haproxy', 'kubectl', 'nginx', 'promtool', 'ssh']);
+const ELSEWHERE: ReadonlySet<string> = new Set(['export', 'haproxy', 'kubectl', 'promtool', 'ssh']);
 /** What says nothing when all is well. */
-const QUIET = /^([A-Z_]+=|install |systemd-analyze verify|systemctl (daemon-reload|reload|restart|enable))/;
+const QUIET =
+  /^([A-Z_]+=|install |nginx -t|systemd-analyze verify|systemctl (daemon-reload|reload|restart|enable))/;
 /** What the state of this machine makes of a command: one issuer and one backend are down. */
 const CODES: readonly (readonly [RegExp, number])[] = [[/check .*--online/, 1]];
 /** What must be in the answer of a command, that the page promises. */
@@ -64,9 +65,11 @@ cp gateway.bad.yaml /etc/sealgate/gateway.yaml && systemctl reload sealgate
 await 'journalctl -u sealgate -o cat --no-pager | grep "configuration refused"'
 cp gateway.yaml /etc/sealgate/gateway.yaml && systemctl reload sealgate
 await 'curl -s http://127.0.0.1:9090/status | jq -e .config.current'
+systemctl start nginx
 exec 3<>/dev/tcp/127.0.0.1/8080
 ${rest.map(run).join('\n')}
 await 'curl -s http://127.0.0.1:8080/status | grep /status'
+await 'nginx -T 2>/dev/null | grep "upstream sealgate"'
 systemctl stop sealgate
 systemctl show sealgate --property=Result,ExecMainStatus >"$out/end"
 `;

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { acceptsConnections } from './accepts-connections.ts';
 import { freePorts } from './free-ports.ts';
 import type { Replica } from './replicas.ts';
 
@@ -38,16 +38,9 @@ export async function startHaproxy(t: Test, ports: readonly Replica[]): Promise<
     child.kill('SIGKILL');
     await ended;
   });
-  while (!(await listens(front))) {
+  while (!(await acceptsConnections(front))) {
     if (child.exitCode !== null) throw new Error(`haproxy ended: ${errors}`);
     await delay(10);
   }
   return `http://127.0.0.1:${front}`;
-}
-
-function listens(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  return new Promise((resolve) => {
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-  }).finally(() => socket.destroy()) as Promise<boolean>;
 }

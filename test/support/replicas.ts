@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { Pool } from 'undici';
 import { freePorts } from './free-ports.ts';
@@ -17,6 +18,8 @@ export interface Replicas {
 }
 
 export const REPLICAS = 3;
+/** Between two requests of one client. */
+const PAUSE_MS = 5;
 
 /** Starts three of `text`, which says all but `listen.port` and `admin`; they end with the test. */
 export async function startReplicas(t: Test, text: string): Promise<Replicas> {
@@ -51,7 +54,7 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** Clients that ask for `/` without a pause, each over a connection that it keeps. Waits until the first answer is there. */
+/** Clients that ask for `/` over and over, each over a connection that it keeps; bounded, since others use the machine too. */
 export async function startLoad(
   t: Test,
   url: string,
@@ -75,6 +78,7 @@ export async function startLoad(
         failures.push(error);
       }
       requests += 1;
+      await delay(PAUSE_MS);
     }
   };
   const asking = Array.from({ length: clients }, ask);
