@@ -10,7 +10,7 @@ import {
   type Problem,
   pathKey,
 } from './problem.ts';
-import { decodeUtf8, type ReadFile, readFileBounded, whyUnreadable } from './read-file.ts';
+import { decodeUtf8, digestOf, type ReadFile, readFileBounded, whyUnreadable } from './read-file.ts';
 import type { Config } from './schema.ts';
 import { hasSubstitution, type Substitution, type SubstitutionSources, substitute } from './substitution.ts';
 import { brokenSource, parseYaml, type YamlSource } from './yaml-source.ts';
@@ -24,6 +24,8 @@ export interface LoadedConfig {
   readonly problems: readonly Problem[];
   /** Absolute paths of the files that came in through `${file:…}`, for watching. */
   readonly files: readonly string[];
+  /** What the file itself and those of `files` held, in short (`digestOf`), by absolute path. */
+  readonly digests: ReadonlyMap<string, string>;
   /** The place of a value, or of its key; of the nearest parent that exists when it does not. */
   readonly locate: (path: ConfigPath, at?: 'key') => Position;
   /** Places what later phases find. What a placeholder causes is left out. */
@@ -48,7 +50,9 @@ const MAX_SUBSTITUTED_BYTES = 1024 ** 2;
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const { file, readFile = readFileBounded } = options;
   const resolvePath = (path: string): string => resolve(dirname(file), path);
-  const content = readText(resolve(file), { readFile, maxBytes: MAX_CONFIG_BYTES });
+  const digests = new Map<string, string>();
+  const reading = { readFile, digests };
+  const content = readText(resolve(file), { ...reading, maxBytes: MAX_CONFIG_BYTES });
   const source =
     'text' in content ? parseYaml(content.text) : brokenSource(`cannot read the file: ${content.problem}`);
 
@@ -58,7 +62,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     variable: (name) => (options.env ?? process.env)[name],
     file: (path) => {
       files.add(resolvePath(path));
-      const inside = readText(resolvePath(path), { readFile, maxBytes: MAX_SUBSTITUTED_BYTES });
+      const inside = readText(resolvePath(path), { ...reading, maxBytes: MAX_SUBSTITUTED_BYTES });
       return 'text' in inside ? { text: inside.text.replace(/\r?\n$/, '') } : inside;
     },
   };
@@ -98,6 +102,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     config: problems.some(({ severity }) => severity === 'error') ? undefined : judged.config,
     problems,
     files: [...files],
+    digests,
     locate: source.locate,
     report,
     resolvePath,
@@ -142,12 +147,20 @@ function isPlaceholder(path: ConfigPath, substitutions: ReadonlyMap<string, Subs
   return path.some((_, index) => substitutions.get(pathKey(path.slice(0, index + 1)))?.placeholder === true);
 }
 
+interface Reading {
+  readonly readFile: ReadFile;
+  readonly maxBytes: number;
+  readonly digests: Map<string, string>;
+}
+
 function readText(
   path: string,
-  { readFile, maxBytes }: { readonly readFile: ReadFile; readonly maxBytes: number },
+  { readFile, maxBytes, digests }: Reading,
 ): { readonly text: string } | { readonly problem: string } {
   try {
-    const text = decodeUtf8(readFile(path, maxBytes));
+    const bytes = readFile(path, maxBytes);
+    digests.set(path, digestOf(bytes));
+    const text = decodeUtf8(bytes);
     return text === undefined ? { problem: 'it is not valid UTF-8' } : { text };
   } catch (error) {
     return { problem: whyUnreadable(error) };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 
 /** Reads a whole file, or throws; more than `maxBytes` is an error. */
@@ -19,6 +20,11 @@ export const readFileBounded: ReadFile = (path, maxBytes) => {
     closeSync(descriptor);
   }
 };
+
+/** Equal for equal contents, and short. */
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64url');
+}
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',

@@ -140,10 +140,14 @@ export async function createEngine({
   const engine: Engine = {
     async listen() {
       const { host, port } = current.config.listen;
-      await app.listen({ host, port });
+      // First of all: whether the gateway is ready depends on it.
+      void current.verifier.start();
+      await app.listen({ host, port }).catch((error: Error) => {
+        current.verifier.close();
+        throw error;
+      });
       running = app;
       watch(current);
-      void current.verifier.start();
       return urlOf(app.server);
     },
     async apply(next) {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
+import { digestOf } from '../config/read-file.ts';
 
 /** What each file holds, in short: equal for equal contents. A file that cannot be read counts as what its error is. */
 export async function fingerprint(paths: Iterable<string>): Promise<Map<string, string>> {
@@ -9,9 +9,7 @@ export async function fingerprint(paths: Iterable<string>): Promise<Map<string, 
 
 async function digest(path: string): Promise<string> {
   try {
-    return createHash('sha256')
-      .update(await readFile(path))
-      .digest('base64url');
+    return digestOf(await readFile(path));
   } catch (error) {
     return String((error as NodeJS.ErrnoException).code);
   }

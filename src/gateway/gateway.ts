@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createAdmin } from '../admin/app.ts';
 import { createReadiness } from '../admin/readiness.ts';
 import type { ReloadReport } from '../admin/status.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -46,29 +47,29 @@ export async function createGateway({
 }: GatewayOptions): Promise<{ readonly gateway?: Gateway; readonly problems: readonly Problem[] }> {
   const file = { loaded, config };
   const size = countWorkers(config);
-  const path = resolve(loaded.file);
+  const control = { path: resolve(loaded.file), digests: loaded.digests, log, clock, read };
   if (size > 1) {
     const { fleet, problems } = await createWorkerFleet({ file, size, log, clock });
-    return fleet === undefined
-      ? { problems }
-      : { gateway: controlFleet({ fleet, path, log, clock, read }), problems };
+    return fleet === undefined ? { problems } : { gateway: controlFleet({ fleet, ...control }), problems };
   }
   const { engine, problems } = await createEngine({ file, log, clock });
   if (engine === undefined) return { problems };
-  return { gateway: controlFleet({ fleet: createLocalFleet(engine), path, log, clock, read }), problems };
+  return { gateway: controlFleet({ fleet: createLocalFleet(engine), ...control }), problems };
 }
 
 interface ControlOptions {
   readonly fleet: Fleet;
   /** Absolute path of the configuration file. */
   readonly path: string;
+  /** What the files held that the configuration in force was read from. */
+  readonly digests: LoadedConfig['digests'];
   readonly log: Logger;
   readonly clock: Clock;
   readonly read: (() => ReadFile) | undefined;
 }
 
 /** Puts the controls around what serves requests: admin listener, readiness, reload and drain. */
-function controlFleet({ fleet, path, log, clock, read }: ControlOptions): Gateway {
+function controlFleet({ fleet, path, digests, log, clock, read }: ControlOptions): Gateway {
   const startedAtMs = clock();
   const readiness = createReadiness({ ...fleet.current().config.readiness, clock });
   const isReady = (): boolean =>
@@ -128,7 +129,7 @@ function controlFleet({ fleet, path, log, clock, read }: ControlOptions): Gatewa
       await admin.listen({ host, port });
       try {
         const url = await fleet.listen();
-        if (read !== undefined) void reloader.begin();
+        if (read !== undefined) void reloader.begin(digests);
         const addresses = { url, adminUrl: urlOf(admin.server) };
         log.info(addresses, 'listening');
         return addresses;

@@ -30,8 +30,10 @@ export interface ReloaderOptions {
 }
 
 export interface Reloader {
-  /** Takes what is on disk for what is in force, unless it has changed since; then it is reloaded. Call once, after the start. */
-  begin(): Promise<void>;
+  /**
+   * Takes what is on disk for what is in force, unless it has changed since it was read; then it is reloaded. Call once, after the start.
+   */
+  begin(read: LoadedConfig['digests']): Promise<void>;
   /** Checks the file, compiles it and puts it in force, one attempt after another. Never rejects. */
   reload(trigger: ReloadReport['trigger']): Promise<ReloadReport>;
   /** The last ones, newest first; the start is the first. */
@@ -117,11 +119,11 @@ export function createReloader(options: ReloaderOptions): Reloader {
   }
 
   return {
-    async begin() {
+    async begin(read) {
       const files = [path, ...options.filesInForce()];
       options.onFiles(files);
       const now = await fingerprint(files);
-      if (isDeepStrictEqual(options.read().config, options.inForce())) judged = now;
+      if ([...read].every(([file, digest]) => now.get(file) === digest)) judged = now;
       else await reload('file');
     },
     reload,

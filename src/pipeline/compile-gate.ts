@@ -46,6 +46,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     issuers: new Map(options.issuers.map((issuer) => [issuer.name, issuer])),
     conditions: hasConditions(config) ? await loadConditionCompiler() : undefined,
     limitStore: options.limitStore ?? createMemoryLimitStore(),
+    identity: compileIdentity(config.identity, undefined, []),
   };
   const compiled = config.routes.map((route, at) => compileRoute(compiler, route, at));
   const routes = compiled.map(({ route }) => route);
@@ -68,6 +69,8 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
 
 interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions'> {
   readonly limitStore: LimitStore;
+  /** Of the file, for routes that add nothing to it. */
+  readonly identity: ReturnType<typeof compileIdentity>;
 }
 
 const NO_PATTERN: PathPattern = { segments: [], parameters: [] };
@@ -91,7 +94,10 @@ function compileRoute(
       message: 'expected a host name or address',
     });
   }
-  const identity = compileIdentity(config.identity, route.identity, place);
+  const identity =
+    route.identity === undefined
+      ? compiler.identity
+      : compileIdentity(config.identity, route.identity, place);
   const parameters = pattern.parameters.map(({ name }) => name);
   const { access, problems: accessProblems } = compileAccess(route, { ...compiler, parameters, place });
   problems.push(...identity.problems, ...accessProblems);

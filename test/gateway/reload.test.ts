@@ -154,6 +154,15 @@ t.test('many at once are one attempt after the other, and read what is there the
   t.equal(reports[0]?.result, 'applied');
 });
 
+t.test(
+  'a file that is replaced while the gateway starts is not taken for the one that was read',
+  async (t) => {
+    const live = await startLiveGateway(t, liveText(), { replacedBy: WITH_B });
+    while ((await live.get('/b')).status !== 200);
+    t.ok(live.lines.some(({ msg }) => msg === 'configuration applied'));
+  },
+);
+
 t.test('a file that is replaced is seen by itself', async (t) => {
   const live = await startLiveGateway(t, liveText());
   const applied = live.nextLine('configuration applied');

@@ -40,6 +40,8 @@ export interface LiveGatewayOptions {
   readonly file?: string;
   /** Puts further files there before the start. */
   readonly prepare?: (folder: string) => void;
+  /** The file that is there when it listens, after it has read another. */
+  readonly replacedBy?: string;
 }
 
 const KEY = signingKey('ES256');
@@ -90,6 +92,7 @@ export async function startLiveGateway(
     await issuer.close();
     rmSync(folder, { recursive: true, force: true });
   });
+  if (options.replacedBy !== undefined) write(options.replacedBy);
   const { url, adminUrl } = await gateway.listen();
   while ((await fetch(`${adminUrl}/ready`)).status !== 200);
 
