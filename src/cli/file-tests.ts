@@ -12,16 +12,15 @@ import { painter } from './paint.ts';
 import { type Answer, askGate } from './question.ts';
 
 /** Runs the file's own `tests`, with tokens made for them, through the pipeline that serves. Nothing is fetched. */
-async function runFileTests(loaded: ValidConfig): Promise<readonly TestOutcome[]> {
+export async function runFileTests(loaded: ValidConfig): Promise<readonly TestOutcome[]> {
   const { config } = loaded;
   if (config.tests.length === 0) return [];
   const compiled = compileIssuers(config, { resolvePath: loaded.resolvePath });
   const used = new Set(config.tests.map(({ token }) => token?.issuer ?? Object.keys(config.issuers)[0]));
-  const issuers = new Map(
-    compiled.issuers
-      .filter(({ name }) => used.has(name))
-      .map((issuer) => [issuer.name, makeTestIssuer(issuer)]),
-  );
+  const issuers = new Map<string, TestIssuer>();
+  for (const issuer of compiled.issuers) {
+    if (used.has(issuer.name)) issuers.set(issuer.name, await makeTestIssuer(issuer));
+  }
   const judging = compiled.issuers.map((issuer) => issuers.get(issuer.name)?.compiled ?? issuer);
   const offline = await compileOfflineGate({
     config,

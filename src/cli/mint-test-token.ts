@@ -1,4 +1,5 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
 import { type JWK, SignJWT } from 'jose';
 import { allAlternatives } from '../config/route-access.ts';
 import type { Config, FileTestConfig } from '../config/schema.ts';
@@ -19,23 +20,25 @@ const LIFETIME_SECONDS = 300;
 /** By which claims providers tell their access tokens from others, where they do. */
 const KINDS: readonly Readonly<Record<string, string>>[] = [{}, { token_use: 'access' }, { typ: 'Bearer' }];
 
+/** In a thread of the pool: a gateway that looks at a new file serves meanwhile. */
+const generate = promisify(generateKeyPair);
+
 /** Quick ones first: an RSA key takes a while. */
-const MAKERS: readonly (readonly [alg: RegExp, make: (alg: string) => KeyObject])[] = [
-  [/^EdDSA$/, () => generateKeyPairSync('ed25519').privateKey],
-  [
-    /^ES/,
-    (alg) =>
-      generateKeyPairSync('ec', { namedCurve: `P-${alg === 'ES512' ? '521' : alg.slice(2)}` }).privateKey,
-  ],
-  [/^(?:RS|PS)/, () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
+const MAKERS: readonly (readonly [
+  alg: RegExp,
+  make: (alg: string) => Promise<{ readonly privateKey: KeyObject }>,
+])[] = [
+  [/^EdDSA$/, () => generate('ed25519')],
+  [/^ES/, (alg) => generate('ec', { namedCurve: `P-${alg === 'ES512' ? '521' : alg.slice(2)}` })],
+  [/^(?:RS|PS)/, () => generate('rsa', { modulusLength: 2048 })],
 ];
 
 /** Gives an issuer throw-away keys in place of its own, for an algorithm that it accepts. */
-export function makeTestIssuer(issuer: CompiledIssuer): TestIssuer {
+export async function makeTestIssuer(issuer: CompiledIssuer): Promise<TestIssuer> {
   for (const [pattern, make] of MAKERS) {
     const alg = [...issuer.algorithms].find((name) => pattern.test(name));
     if (alg === undefined) continue;
-    const privateKey = make(alg);
+    const { privateKey } = await make(alg);
     const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), alg, use: 'sig' };
     const judged = judgeKeys(keysNamingIssuers(jwk), issuer.algorithms);
     return { compiled: { ...issuer, source: { kind: 'static', judged } }, alg, privateKey };

@@ -4,6 +4,7 @@ import { formatProblem, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import type { ReadFile } from '../gateway/reload.ts';
+import type { ValidFile } from '../gateway/valid-file.ts';
 import { runWorker } from '../gateway/worker.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
@@ -33,7 +34,9 @@ export async function runStart(input: CommandInput): Promise<number> {
     dieOfWhatNobodyCaught(log);
     return (await runWorker({ file: { loaded, config }, read, log })) === 'clean' ? EXIT_OK : EXIT_FAILED;
   }
-  const { gateway, problems } = await createGateway({ loaded, config, log, read });
+  const failures = await findFailures({ loaded, config });
+  if (failures.length > 0) return refuseToStart(failures, io);
+  const { gateway, problems } = await createGateway({ loaded, config, log, read, examine: findFailures });
   if (gateway === undefined) return refuseToStart(problems, io);
 
   const signal = firstSignal();
@@ -47,6 +50,13 @@ export async function runStart(input: CommandInput): Promise<number> {
   }
   log.info({ signal: await signal }, 'asked to end');
   return (await gateway.drain()) === 'clean' ? EXIT_OK : EXIT_FAILED;
+}
+
+/** What the file's own tests find; most files have none, and pay nothing for them. */
+async function findFailures({ loaded, config }: ValidFile): Promise<readonly Problem[]> {
+  if (config.tests.length === 0) return [];
+  const { findFailingTests } = await import('./failing-tests.ts');
+  return findFailingTests({ ...loaded, config });
 }
 
 function refuseToStart(problems: readonly Problem[], io: CommandIo): number {

@@ -74,7 +74,10 @@ export const configSchema = z
       .array(route)
       .min(1, 'expected at least one route')
       .meta({ description: 'What is let through, and where to. The order never matters.' }),
-    tests: z.array(fileTest).default([]).meta({ description: 'Questions to these rules, run by `check`.' }),
+    tests: z.array(fileTest).default([]).meta({
+      description:
+        'Questions to these rules. A file that fails one is not valid: `check` says how, `start` and a reload refuse it.',
+    }),
   })
   .meta({ title: 'Sealgate configuration' });
 

@@ -23,6 +23,8 @@ export interface GatewayOptions extends ValidFile {
   readonly clock?: Clock;
   /** Reads the file again, as `loaded` and `config` were read. Without it the gateway never reloads. */
   readonly read?: () => ReadFile;
+  /** Judges a file that was read again and is valid in itself; an error keeps it out of force. */
+  readonly examine?: (file: ValidFile) => Promise<readonly Problem[]>;
 }
 
 export interface Gateway {
@@ -44,10 +46,11 @@ export async function createGateway({
   log,
   clock = systemClock,
   read,
+  examine = findNothing,
 }: GatewayOptions): Promise<{ readonly gateway?: Gateway; readonly problems: readonly Problem[] }> {
   const file = { loaded, config };
   const size = countWorkers(config);
-  const control = { path: resolve(loaded.file), digests: loaded.digests, log, clock, read };
+  const control = { path: resolve(loaded.file), digests: loaded.digests, log, clock, read, examine };
   if (size > 1) {
     const { fleet, problems } = await createWorkerFleet({ file, size, log, clock });
     return fleet === undefined ? { problems } : { gateway: controlFleet({ fleet, ...control }), problems };
@@ -66,10 +69,11 @@ interface ControlOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly read: (() => ReadFile) | undefined;
+  readonly examine: (file: ValidFile) => Promise<readonly Problem[]>;
 }
 
 /** Puts the controls around what serves requests: admin listener, readiness, reload and drain. */
-function controlFleet({ fleet, path, digests, log, clock, read }: ControlOptions): Gateway {
+function controlFleet({ fleet, path, digests, log, clock, read, examine }: ControlOptions): Gateway {
   const startedAtMs = clock();
   const readiness = createReadiness({ ...fleet.current().config.readiness, clock });
   const isReady = (): boolean =>
@@ -84,6 +88,7 @@ function controlFleet({ fleet, path, digests, log, clock, read }: ControlOptions
     read: read ?? refuseToRead,
     inForce: () => fleet.current().config,
     filesInForce: () => fleet.current().files,
+    examine,
     apply: async (file) => {
       const problems = await fleet.apply(file);
       if (fleet.current().config === file.config) adopt(file.config);
@@ -146,6 +151,8 @@ function controlFleet({ fleet, path, digests, log, clock, read }: ControlOptions
     },
   };
 }
+
+const findNothing = async (): Promise<readonly Problem[]> => [];
 
 function refuseToRead(): never {
   throw new Error('this gateway was not made from a file that can be read again');

@@ -22,6 +22,8 @@ export interface ReloaderOptions {
   readonly inForce: () => Config;
   /** The other files that the configuration in force was made of. */
   readonly filesInForce: () => readonly string[];
+  /** Judges a valid file further, before it is put in force. */
+  readonly examine: (file: ValidFile) => Promise<readonly Problem[]>;
   readonly apply: (file: ValidFile) => Promise<readonly Problem[]>;
   readonly log: Logger;
   readonly clock: Clock;
@@ -80,7 +82,9 @@ export function createReloader(options: ReloaderOptions): Reloader {
   async function judge(loaded: LoadedConfig, config: Config | undefined): Promise<readonly Problem[]> {
     if (config === undefined) return loaded.problems;
     const fixed = loaded.report(findFixedChanges(options.inForce(), config));
-    return fixed.length > 0 ? fixed : options.apply({ loaded, config });
+    if (fixed.length > 0) return fixed;
+    const found = await options.examine({ loaded, config });
+    return found.some(({ severity }) => severity === 'error') ? found : options.apply({ loaded, config });
   }
 
   function note(
