@@ -72,7 +72,8 @@ const CHECKS: readonly Check[] = [
 export function authorize(rules: AccessRules, asker: Asker, trace?: Trace): Refusal | undefined {
   let furthest = -1;
   let answer: Refusal | undefined;
-  for (const [at, block] of rules.blocks.entries()) {
+  for (let at = 0; at < rules.blocks.length; at += 1) {
+    const block = rules.blocks[at] as AccessBlock;
     const label = rules.blocks.length === 1 ? '' : ` (alternative ${at + 1})`;
     const failed = judgeBlock(block, asker, trace, label);
     if (failed === undefined) return undefined;
@@ -140,7 +141,7 @@ function judgeAudience({ issuers }: AccessBlock, { token }: Asker): Refusal | un
   if (accepted === undefined || accepted.names === 'any') return undefined;
   const { names } = accepted;
   const { audiences } = token;
-  if (audiences?.some((audience) => names.has(audience))) return undefined;
+  for (const audience of audiences ?? []) if (names.has(audience)) return undefined;
   const wanted = `${describeAudiences(accepted)}${accepted.hint === undefined ? '' : `; ${accepted.hint}`}`;
   if (audiences === undefined)
     return refuse('claim_missing', `the token names no audience, expected ${wanted}`);

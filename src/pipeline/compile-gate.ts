@@ -17,7 +17,7 @@ import { createMemoryLimitStore, type LimitStore } from './limit-store.ts';
 import { compileRouteTable, type RouteConflict } from './match-route.ts';
 import { type PathPattern, parsePathPattern } from './path-pattern.ts';
 import { compileRateLimits } from './rate-limit.ts';
-import type { Route } from './route.ts';
+import type { Route, Ruling } from './route.ts';
 
 export interface CompiledGate {
   readonly gate: Gate;
@@ -47,6 +47,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     conditions: hasConditions(config) ? await loadConditionCompiler() : undefined,
     limitStore: options.limitStore ?? createMemoryLimitStore(),
     identity: compileIdentity(config.identity, undefined, []),
+    rulings: new Map(),
   };
   const compiled = config.routes.map((route, at) => compileRoute(compiler, route, at));
   const routes = compiled.map(({ route }) => route);
@@ -71,6 +72,8 @@ interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 
   readonly limitStore: LimitStore;
   /** Of the file, for routes that add nothing to it. */
   readonly identity: ReturnType<typeof compileIdentity>;
+  /** Rulings without a problem, by the text of what they were compiled from. */
+  readonly rulings: Map<string, Ruling>;
 }
 
 const NO_PATTERN: PathPattern = { segments: [], parameters: [] };
@@ -94,13 +97,10 @@ function compileRoute(
       message: 'expected a host name or address',
     });
   }
-  const identity =
-    route.identity === undefined
-      ? compiler.identity
-      : compileIdentity(config.identity, route.identity, place);
   const parameters = pattern.parameters.map(({ name }) => name);
-  const { access, problems: accessProblems } = compileAccess(route, { ...compiler, parameters, place });
-  problems.push(...identity.problems, ...accessProblems);
+  const { ruling, problems: ruled } = compileRuling(compiler, route, { parameters, place });
+  const { access, identity } = ruling;
+  problems.push(...ruled);
 
   const compiled: Route = {
     index,
@@ -110,19 +110,39 @@ function compileRoute(
     pattern,
     depth: pattern.segments.length,
     allowedSpellings: (route.allow ?? []).reduce((bits, spelling) => bits | SPELLINGS[spelling], 0),
+    ruling,
     access,
     reportsOnly: (route.mode ?? config.mode) === 'report',
     tellsReports: config.reportHeader,
     tokenSources: compileTokenSources(compiler, route, access),
-    identity: identity.rules,
+    identity,
     cors: route.cors === undefined ? undefined : compileCors(route.cors),
     limits:
       route.rateLimit === undefined
         ? undefined
         : compileRateLimits(route.rateLimit, { routeName: route.name, store: limitStore }),
-    judgements: new WeakMap(),
   };
   return { route: compiled, problems };
+}
+
+/** Routes that say the same share one ruling: ten thousand of them are then as cheap to keep, and to judge by, as one. */
+function compileRuling(
+  compiler: RouteCompiler,
+  route: RouteConfig,
+  { parameters, place }: Pick<AccessSurroundings, 'parameters' | 'place'>,
+): { readonly ruling: Ruling; readonly problems: readonly PathProblem[] } {
+  const text = JSON.stringify([route.access, route.identity ?? null, parameters]);
+  const present = compiler.rulings.get(text);
+  if (present !== undefined) return { ruling: present, problems: [] };
+  const identity =
+    route.identity === undefined
+      ? compiler.identity
+      : compileIdentity(compiler.config.identity, route.identity, place);
+  const { access, problems } = compileAccess(route, { ...compiler, parameters, place });
+  const ruling: Ruling = { access, identity: identity.rules };
+  // Each route with a problem has to tell it of its own lines.
+  if (identity.problems.length === 0 && problems.length === 0) compiler.rulings.set(text, ruling);
+  return { ruling, problems: [...identity.problems, ...problems] };
 }
 
 /** Those of the route, and the headers of the providers it accepts. */

@@ -27,7 +27,8 @@ export function bindCondition(
   let facts = tokenFacts.get(token);
   if (facts === undefined) {
     facts = { claims: toMap(token.claims), token: describeToken(token) };
-    tokenFacts.set(token, facts);
+    // What is not remembered is asked about once or twice: the garbage collector's work would be dearer than making it again.
+    if (token.notes !== undefined) tokenFacts.set(token, facts);
   }
   return {
     ...facts,

@@ -185,7 +185,7 @@ function decideVerified(
   const request = withoutToken(matched);
 
   // 6. Authorize; a route that only reports lets pass what its rules, not what the token itself, would refuse
-  const { access, identity } = judgeToken(route, { token: verified, request }, trace);
+  const { access, identity } = judgeToken(route.ruling, { token: verified, request }, trace);
   const passesAnyway = access !== undefined && route.reportsOnly && REFUSALS[access.code].status === 403;
   if (access !== undefined && !passesAnyway) return { route, outcome: access, token: verified };
   if (passesAnyway)

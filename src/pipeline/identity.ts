@@ -81,20 +81,30 @@ function oneLine(text: string | undefined, separators: string): readonly string[
 }
 
 function joined(value: unknown, separator: string): readonly string[] | undefined {
-  const members = membersOf(value, separator);
-  return members === undefined || members.length === 0 ? undefined : [members.join(separator)];
+  if (!Array.isArray(value)) return membersOf(value, separator);
+  let text: string | undefined;
+  for (const member of value) {
+    const encoded = encodeMember(member, separator);
+    if (encoded === undefined) return undefined;
+    text = text === undefined ? encoded : text + separator + encoded;
+  }
+  return text === undefined ? undefined : [text];
 }
 
 /** All members as encoded text, or undefined when one of them cannot be written: a list is never shortened in silence. */
 function membersOf(value: unknown, separators: string): readonly string[] | undefined {
   const members: string[] = [];
   for (const member of Array.isArray(value) ? value : [value]) {
-    const text = textOf(member);
-    const encoded = text === undefined ? undefined : encodeHeaderText(text, separators);
-    if (encoded === undefined || encoded === '') return undefined;
+    const encoded = encodeMember(member, separators);
+    if (encoded === undefined) return undefined;
     members.push(encoded);
   }
   return members;
+}
+
+function encodeMember(member: unknown, separators: string): string | undefined {
+  const text = textOf(member);
+  return text === undefined || text === '' ? undefined : encodeHeaderText(text, separators);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,6 +1,5 @@
 import type { RouteConfig } from '../config/schema.ts';
 import type { Refusal } from '../core/refusals.ts';
-import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { AccessRules } from './access-rules.ts';
 import type { CorsRules } from './cors.ts';
 import type { TokenSource } from './extract-token.ts';
@@ -21,6 +20,8 @@ export interface Route {
   readonly depth: number;
   /** Bits of the `SPELLINGS` that the route allows. */
   readonly allowedSpellings: number;
+  /** Its `access` and `identity`, with an identity that equal rules share. */
+  readonly ruling: Ruling;
   readonly access: AccessRules;
   /** True where the access rules only report: what they would refuse passes. */
   readonly reportsOnly: boolean;
@@ -31,11 +32,15 @@ export interface Route {
   readonly identity: IdentityRules;
   readonly cors: CorsRules | undefined;
   readonly limits: RateLimits | undefined;
-  /** What was judged of a token before, as long as the token is the same object and the rules ask nothing of the request. */
-  readonly judgements: WeakMap<VerifiedToken, Judgement>;
 }
 
-/** What a route makes of a verified token. */
+/** What a route asks of a token and says of it. One object for all routes of a file that ask and say the same. */
+export interface Ruling {
+  readonly access: AccessRules;
+  readonly identity: IdentityRules;
+}
+
+/** What a ruling makes of a verified token. */
 export interface Judgement {
   /** The refusal of its access rules. */
   readonly access: Refusal | undefined;

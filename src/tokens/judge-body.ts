@@ -13,11 +13,11 @@ export interface Holding {
   readonly lifetime: Lifetime;
 }
 
-/** Judges the claims of a token whose signature holds. Whether it is in its time is judged at each use. */
+/** Judges the claims of a token whose signature holds. Whether it is in its time is judged at each use. `isKept`: it will be remembered. */
 export function judgeBody(
-  { alg, kid, typ, unverifiedClaims: claims }: UnverifiedToken,
+  { header, unverifiedClaims: claims }: UnverifiedToken,
   issuer: CompiledIssuer,
-  trace: Trace | undefined,
+  { trace, isKept }: { readonly trace: Trace | undefined; readonly isKept: boolean },
 ): Holding | Refusal {
   const flaw = judgeClaims(claims, issuer);
   const lifetime = flaw ?? readLifetime(claims, issuer);
@@ -29,7 +29,6 @@ export function judgeBody(
     ...(refusal && { note: refusal.reason }),
   });
   if (isRefusal(lifetime)) return { ...lifetime, issuer: issuer.name };
-  const header = { alg, ...(kid !== undefined && { kid }), ...(typ !== undefined && { typ }) };
   const token: VerifiedToken = {
     issuer: issuer.name,
     header,
@@ -38,6 +37,7 @@ export function judgeBody(
     scopes: readScopes(claims, issuer),
     roles: readRoles(claims, issuer),
     rejectedFromMs: Math.min(lifetime.expiresMs, lifetime.tooOldFromMs),
+    notes: isKept ? [] : undefined,
   };
   return { token, lifetime };
 }

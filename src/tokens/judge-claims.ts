@@ -44,8 +44,9 @@ function judgeKind(claims: Claims, idTokens: boolean): Refusal | undefined {
     return refuse('type_not_allowed', 'its payload `typ` is that of a refresh or logout token');
   }
   if (idTokens) return undefined;
-  const mark = ID_TOKEN_CLAIMS.find((name) => name in claims);
-  if (mark !== undefined) return refuse('type_not_allowed', `it has \`${mark}\`: an ID token`);
+  for (const mark of ID_TOKEN_CLAIMS) {
+    if (mark in claims) return refuse('type_not_allowed', `it has \`${mark}\`: an ID token`);
+  }
   if (typ === 'id') return refuse('type_not_allowed', 'its payload `typ` is that of an ID token');
   if (claims.token_use === 'id') return refuse('type_not_allowed', 'its `token_use` is that of an ID token');
   return undefined;

@@ -14,7 +14,8 @@ export function judgeHead(
     trace,
   }: { readonly accepts: ReadonlySet<string> | undefined; readonly trace: Trace | undefined },
 ): CompiledIssuer | Refusal {
-  const { unverifiedClaims, alg, typ } = token;
+  const { unverifiedClaims } = token;
+  const { alg, typ } = token.header;
   const issuer = index.find(unverifiedClaims);
   const foreign = judgeIssuer(issuer, { index, unverifiedClaims, accepts });
   trace?.add({

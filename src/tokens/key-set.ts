@@ -1,9 +1,9 @@
 import { KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
-import { ALGORITHM_ROWS, type Algorithm } from './algorithms.ts';
+import type { Algorithm } from './algorithms.ts';
 import { judgeKey, type KeyReport, type UsableKey } from './judge-key.ts';
-import type { VerificationKey } from './verify-signature.ts';
+import { signatureCheck, type VerificationKey } from './verify-signature.ts';
 
 /** One generation of an issuer's keys. Never changes; the next refresh makes the next one. */
 export interface KeySet {
@@ -30,6 +30,8 @@ const MAX_KEYS = 200;
 const MAX_CANDIDATES = 16;
 
 const SLOTS_PER_TURN = 16;
+
+let lastSerial = 0;
 
 const NO_KEYS: readonly VerificationKey[] = [];
 
@@ -67,11 +69,11 @@ export function loadLocalKeySet(judged: JudgedSet): Promise<KeySet> {
 
 /** Asks jose for every (algorithm, key id) at once, so that no token ever has to wait for an import. */
 async function compileKeySet(select: JWTVerifyGetKey, judged: JudgedSet): Promise<KeySet> {
-  const table = new Map<string, readonly VerificationKey[]>();
+  const table = new Map<string, Map<string | undefined, readonly VerificationKey[]>>();
   const ids = new Set<string>();
-  for (const [slot, { alg, kid }] of slotsOf(judged.usable)) {
+  for (const [at, { alg, kid }] of slotsOf(judged.usable).entries()) {
     // Imports run on the main thread: a large set must not hold up requests for as long as it takes.
-    if (table.size % SLOTS_PER_TURN === SLOTS_PER_TURN - 1) await setImmediate();
+    if (at % SLOTS_PER_TURN === SLOTS_PER_TURN - 1) await setImmediate();
     const keys: VerificationKey[] = [];
     for (const selected of await selectAll(select, alg, kid)) {
       const key = matchKey(selected, alg, kid, judged.usable);
@@ -79,13 +81,14 @@ async function compileKeySet(select: JWTVerifyGetKey, judged: JudgedSet): Promis
       keys.push(key);
       ids.add(key.id);
     }
-    table.set(slot, keys);
+    const ofAlgorithm = table.get(alg) ?? new Map();
+    table.set(alg, ofAlgorithm.set(kid, keys));
   }
   const byKid = new Map(
     judged.reports.flatMap((report) => (report.kid === undefined ? [] : [[report.kid, report]])),
   );
   return {
-    find: (alg, kid) => table.get(slotName(alg, kid)) ?? NO_KEYS,
+    find: (alg, kid) => table.get(alg)?.get(kid) ?? NO_KEYS,
     has: (keyId) => ids.has(keyId),
     describe: (kid) => byKid.get(kid),
     reports: judged.reports,
@@ -98,20 +101,16 @@ interface Slot {
   readonly kid: string | undefined;
 }
 
-/** An algorithm has no space in its name, so that no two slots share a name. */
-function slotName(alg: string, kid: string | undefined): string {
-  return kid === undefined ? alg : `${alg} ${kid}`;
-}
-
-function slotsOf(usable: readonly UsableKey[]): Map<string, Slot> {
+function slotsOf(usable: readonly UsableKey[]): readonly Slot[] {
+  // An algorithm has no space in its name, so that no two slots share a name.
   const slots = new Map<string, Slot>();
   for (const { jwk, algorithms } of usable) {
     for (const alg of algorithms) {
-      slots.set(slotName(alg, undefined), { alg, kid: undefined });
-      if (jwk.kid !== undefined) slots.set(slotName(alg, jwk.kid), { alg, kid: jwk.kid });
+      slots.set(alg, { alg, kid: undefined });
+      if (jwk.kid !== undefined) slots.set(`${alg} ${jwk.kid}`, { alg, kid: jwk.kid });
     }
   }
-  return slots;
+  return [...slots.values()];
 }
 
 async function selectAll(
@@ -144,10 +143,12 @@ function matchKey(
     ({ jwk, keyObject }) => (kid === undefined || jwk.kid === kid) && keyObject.equals(selected),
   );
   if (source === undefined) return undefined;
+  const { keyObject, fingerprint, keyIssuer } = source;
+  lastSerial += 1;
   return {
-    id: `${alg} ${source.fingerprint}`,
-    keyObject: source.keyObject,
-    row: ALGORITHM_ROWS[alg],
-    keyIssuer: source.keyIssuer,
+    id: `${alg} ${fingerprint}`,
+    serial: lastSerial,
+    check: signatureCheck(keyObject, alg),
+    keyIssuer,
   };
 }

@@ -7,7 +7,10 @@ const NONE: readonly string[] = [];
 /** The scopes of a token: the first present claim of `scopeClaims`, split on single spaces or a list (RFC 6749 §3.3). */
 export function readScopes(claims: Claims, issuer: CompiledIssuer): readonly string[] {
   const value = firstPresent(claims, issuer.scopeClaims);
-  if (typeof value === 'string') return value.split(' ').filter((scope) => scope !== '');
+  if (typeof value === 'string') {
+    const scopes = value.split(' ');
+    return scopes.includes('') ? scopes.filter((scope) => scope !== '') : scopes;
+  }
   return isTextList(value) ? value : NONE;
 }
 

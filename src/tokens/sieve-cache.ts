@@ -1,10 +1,11 @@
-interface Entry<Value> {
+/** What a cache needs of each value; the value itself carries it, so that an entry is one object. */
+export interface SieveEntry {
   readonly key: string;
-  readonly value: Value;
+  /** The owner's estimate of what the whole value costs. */
   readonly bytes: number;
   visited: boolean;
-  newer: Entry<Value> | undefined;
-  older: Entry<Value> | undefined;
+  newer: this | undefined;
+  older: this | undefined;
 }
 
 export interface CacheStats {
@@ -14,27 +15,30 @@ export interface CacheStats {
 }
 
 /** A cache that is bounded by bytes. What is asked for again survives a flood of what is asked for once. */
-export interface SieveCache<Value> {
-  get(key: string): Value | undefined;
-  /** Takes the caller's estimate of what the value costs. A value that is larger than the whole cache is not kept. */
-  set(key: string, value: Value, bytes: number): void;
+export interface SieveCache<Entry extends SieveEntry> {
+  get(key: string): Entry | undefined;
+  /** Takes over an entry that is in no cache; replaces the one with its key. One that is larger than the whole cache is not kept. */
+  add(entry: Entry): void;
   delete(key: string): void;
   stats(): CacheStats;
 }
+
+/** The fields of an entry that is in no cache yet. */
+export const UNLINKED = { visited: false, newer: undefined, older: undefined } as const;
 
 /**
  * Evicts by SIEVE: a hit only raises a flag; the hand walks from the oldest entry to the newest, lowers raised flags
  * and evicts the first entry that has none. Hits move nothing, which is what makes them cheap.
  */
-export function createSieveCache<Value>(maxBytes: number): SieveCache<Value> {
-  const entries = new Map<string, Entry<Value>>();
-  let newest: Entry<Value> | undefined;
-  let oldest: Entry<Value> | undefined;
-  let hand: Entry<Value> | undefined;
+export function createSieveCache<Entry extends SieveEntry>(maxBytes: number): SieveCache<Entry> {
+  const entries = new Map<string, Entry>();
+  let newest: Entry | undefined;
+  let oldest: Entry | undefined;
+  let hand: Entry | undefined;
   let bytes = 0;
   let evictions = 0;
 
-  function unlink(entry: Entry<Value>): void {
+  function unlink(entry: Entry): void {
     if (hand === entry) hand = entry.newer;
     if (entry.newer === undefined) newest = entry.older;
     else entry.newer.older = entry.older;
@@ -61,26 +65,19 @@ export function createSieveCache<Value>(maxBytes: number): SieveCache<Value> {
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
       entry.visited = true;
-      return entry.value;
+      return entry;
     },
-    set(key, value, cost) {
-      const present = entries.get(key);
+    add(entry) {
+      const present = entries.get(entry.key);
       if (present !== undefined) unlink(present);
-      if (cost > maxBytes) return;
-      while (bytes + cost > maxBytes) evictOne();
-      const entry: Entry<Value> = {
-        key,
-        value,
-        bytes: cost,
-        visited: false,
-        newer: undefined,
-        older: newest,
-      };
+      if (entry.bytes > maxBytes) return;
+      while (bytes + entry.bytes > maxBytes) evictOne();
+      entry.older = newest;
       if (newest !== undefined) newest.newer = entry;
       newest = entry;
       oldest ??= entry;
-      entries.set(key, entry);
-      bytes += cost;
+      entries.set(entry.key, entry);
+      bytes += entry.bytes;
     },
     delete(key) {
       const entry = entries.get(key);

@@ -55,8 +55,8 @@ function scanJson(text: string): Scan | string {
       depth -= 1;
     } else if (code === 0x2d || (code >= 0x30 && code <= 0x39)) {
       const end = endOfNumber(text, at);
-      const literal = text.slice(at, end);
-      if (!printsBack(literal)) {
+      if (!isPlainInteger(text, at, end) && !printsBack(text.slice(at, end))) {
+        const literal = text.slice(at, end);
         if (!JSON_NUMBER.test(literal)) return 'not JSON';
         if (!Number.isFinite(Number(literal))) return 'a number out of range';
         scan.inexact ??= [];
@@ -95,6 +95,19 @@ function endOfNumber(text: string, start: number): number {
     if (!partOfNumber) break;
   }
   return end;
+}
+
+/** So many digits are a safe integer, whatever they are. */
+const SAFE_DIGITS = 15;
+
+/** What nearly all numbers in tokens are: short, without sign, fraction, exponent or leading zero. */
+function isPlainInteger(text: string, start: number, end: number): boolean {
+  if (end - start > SAFE_DIGITS || text.charCodeAt(start) <= 0x30) return false;
+  for (let at = start; at < end; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return true;
 }
 
 function printsBack(literal: string): boolean {
@@ -136,7 +149,7 @@ function harden(value: unknown, count: { names: number }): unknown {
 function hardenObject(value: Record<string, unknown>, count: { names: number }): Record<string, unknown> {
   // First, so that no name, `__proto__` least of all, is anything but a name in what follows.
   Object.setPrototypeOf(value, null);
-  for (const name of Object.keys(value)) {
+  for (const name in value) {
     count.names += 1;
     const member = value[name];
     if (typeof member === 'object') value[name] = harden(member, count);

@@ -4,7 +4,8 @@ import type { CompiledIssuer } from './compiled-issuer.ts';
 import { refuseIssuer } from './judge-head.ts';
 import { judgeTimes, type Lifetime } from './judge-times.ts';
 import type { KeyStore } from './key-store.ts';
-import { type CacheStats, createSieveCache } from './sieve-cache.ts';
+import { type CacheStats, createSieveCache, type SieveEntry, UNLINKED } from './sieve-cache.ts';
+import { createVerdictTable } from './verdict-table.ts';
 import type { VerifiedToken } from './verified-token.ts';
 
 /** What does not change about a token whose signature and claims hold. Its key and its times are judged at each use. */
@@ -25,18 +26,41 @@ interface Rejection {
   readonly fromMs: number;
 }
 
-/** Remembers what was found out about whole tokens. One per configuration, so that a reload forgets everything. */
+interface AcceptedEntry extends SieveEntry, Acceptance {}
+interface RejectedEntry extends SieveEntry, Rejection {}
+
+/**
+ * What was found about a signature: the serial of the key that verifies it, or its negative where that key does not. It holds for
+ * the whole token and that key for ever, so that it outlives nothing: whether the key may serve, and all else, is judged anew.
+ */
+export type SignatureVerdict = number;
+
+/** Nothing is known. */
+export const UNKNOWN_VERDICT: SignatureVerdict = 0;
+/** The token came before and did not verify, with no or several keys tried. */
+export const UNDECIDED_VERDICT: SignatureVerdict = Number.NEGATIVE_INFINITY;
+
+/**
+ * Remembers what was found out about whole tokens. One per configuration, so that a reload forgets everything.
+ *
+ * In two steps, since most tokens of a flood never come again: of the first sight only the verdict on the signature is kept, in some
+ * forty bytes beside the heap; at the second sight, with no signature to check, the whole token is.
+ */
 export interface TokenCache {
   /** Names a token by its SHA-256, so that no token is kept in memory. */
   nameOf(rawToken: string): string;
-  /** Undefined when the token has to be looked at: never seen, evicted, its key gone. */
+  /** Undefined when the token has to be looked at: not seen twice, evicted, its key gone. */
   recall(
     name: string,
     accepts: ReadonlySet<string> | undefined,
     nowMs: number,
   ): VerifiedToken | Refusal | undefined;
+  /** The verdict on the signature of a token that came before. */
+  verdictOf(name: string): SignatureVerdict;
+  /** Whether the token came before; when it did not, that is noted now with the verdict on its signature. */
+  hasSeen(name: string, verdict: SignatureVerdict): boolean;
   accept(name: string, acceptance: Acceptance, tokenLength: number): void;
-  /** Refusals have a small cache of their own, so that no flood of bad tokens drives out a good one. */
+  /** Refusals have a small share of their own, so that no flood of bad tokens drives out a good one. */
   reject(name: string, rejection: Rejection): void;
   stats(): TokenCacheStats;
 }
@@ -53,26 +77,27 @@ export interface TokenCacheStats {
 const ENTRY_BYTES = 800;
 const BYTES_PER_CHARACTER = 2;
 const REJECTION_BYTES = 400;
-const REJECTED_SHARE = 1 / 16;
+
+/** Of all bytes; good tokens have the rest. */
+const SHARES = { rejected: 1 / 16, acceptedSights: 1 / 32, rejectedSights: 1 / 128 } as const;
 
 /** Makes the cache, bounded by bytes. */
 export function createTokenCache(maxBytes: number): TokenCache {
-  const accepted = createSieveCache<Acceptance>(maxBytes * (1 - REJECTED_SHARE));
-  const rejected = createSieveCache<Rejection>(maxBytes * REJECTED_SHARE);
+  const acceptedSights = createVerdictTable(maxBytes * SHARES.acceptedSights);
+  const rejectedSights = createVerdictTable(maxBytes * SHARES.rejectedSights);
+  const sightBytes = acceptedSights.bytes + rejectedSights.bytes;
+  const accepted = createSieveCache<AcceptedEntry>(maxBytes * (1 - SHARES.rejected) - sightBytes);
+  const rejected = createSieveCache<RejectedEntry>(maxBytes * SHARES.rejected);
 
   let hits = 0;
   let misses = 0;
 
   function reject(name: string, rejection: Rejection): void {
-    rejected.set(name, rejection, REJECTION_BYTES);
+    rejected.add({ key: name, bytes: REJECTION_BYTES, ...UNLINKED, ...rejection });
   }
 
-  function recallAccepted(
-    name: string,
-    entry: Acceptance,
-    nowMs: number,
-  ): VerifiedToken | Refusal | undefined {
-    const { token, issuer, store, lifetime } = entry;
+  function recallAccepted(entry: AcceptedEntry, nowMs: number): VerifiedToken | Refusal | undefined {
+    const { key: name, token, issuer, store, lifetime } = entry;
     if (!store.holds(entry.keyId)) {
       accepted.delete(name);
       return undefined;
@@ -85,10 +110,10 @@ export function createTokenCache(maxBytes: number): TokenCache {
     return refusal;
   }
 
-  function recallRejected(name: string, entry: Rejection, nowMs: number): Refusal | undefined {
+  function recallRejected(entry: RejectedEntry, nowMs: number): Refusal | undefined {
     const { refusal, store, generation, fromMs } = entry;
     if (store.isServing() && store.generation() === generation && nowMs >= fromMs) return refusal;
-    rejected.delete(name);
+    rejected.delete(entry.key);
     return undefined;
   }
 
@@ -99,20 +124,32 @@ export function createTokenCache(maxBytes: number): TokenCache {
     if (entry === undefined) return undefined;
     // Before the key and all that follows, as with a token that was never seen.
     if (accepts !== undefined && !accepts.has(entry.issuer.name)) return refuseIssuer(entry.issuer.name);
-    if (acceptance !== undefined) return recallAccepted(name, acceptance, nowMs);
-    return rejection && recallRejected(name, rejection, nowMs);
+    if (acceptance !== undefined) return recallAccepted(acceptance, nowMs);
+    return rejection && recallRejected(rejection, nowMs);
   };
 
+  function verdictOf(name: string): SignatureVerdict {
+    return acceptedSights.find(name) || rejectedSights.find(name);
+  }
+
   return {
-    nameOf: (rawToken) => hash('sha256', rawToken, 'base64url'),
+    // A byte a character: the shortest text there is of a digest.
+    nameOf: (rawToken) => hash('sha256', rawToken, 'binary'),
     recall(name, accepts, nowMs) {
       const known = recall(name, accepts, nowMs);
       if (known === undefined) misses += 1;
       else hits += 1;
       return known;
     },
+    verdictOf,
+    hasSeen(name, verdict) {
+      if (verdictOf(name) !== UNKNOWN_VERDICT) return true;
+      (verdict > 0 ? acceptedSights : rejectedSights).set(name, verdict);
+      return false;
+    },
     accept(name, acceptance, tokenLength) {
-      accepted.set(name, acceptance, ENTRY_BYTES + tokenLength * BYTES_PER_CHARACTER);
+      const bytes = ENTRY_BYTES + tokenLength * BYTES_PER_CHARACTER;
+      accepted.add({ key: name, bytes, ...UNLINKED, ...acceptance });
     },
     reject,
     stats: () => ({ accepted: accepted.stats(), rejected: rejected.stats(), hits, misses }),

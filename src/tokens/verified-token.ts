@@ -4,6 +4,14 @@
  */
 export type Claims = Readonly<Record<string, unknown>>;
 
+/** What counts of a token's header (RFC 7515 §4.1). */
+export interface TokenHeader {
+  readonly alg: string;
+  readonly kid?: string;
+  /** As it stands in the header. */
+  readonly typ?: string;
+}
+
 /**
  * A token whose form, issuer, algorithm, type, key, signature, claims and times held when it was handed out.
  * Its audience is *not* judged yet: that is the route's business (`pipeline/authorize.ts`).
@@ -12,7 +20,7 @@ export type Claims = Readonly<Record<string, unknown>>;
 export interface VerifiedToken {
   /** The configured name of the issuer, not its `iss`. */
   readonly issuer: string;
-  readonly header: { readonly alg: string; readonly kid?: string; readonly typ?: string };
+  readonly header: TokenHeader;
   readonly claims: Claims;
   /**
    * The audiences it names (RFC 7519 §4.1.3, or what the issuer's preset puts in their place); undefined when it names none, empty
@@ -25,4 +33,9 @@ export interface VerifiedToken {
   readonly roles: readonly string[];
   /** The moment from which it is no longer accepted: exp plus tolerance, in milliseconds since the epoch. */
   readonly rejectedFromMs: number;
+  /**
+   * Room for what later steps find out about the token and nothing else, kept for as long as the token is remembered. Undefined while
+   * it is not: what comes once is better forgotten.
+   */
+  readonly notes: unknown[] | undefined;
 }

@@ -5,10 +5,11 @@ import type { CompiledIssuer } from './compiled-issuer.ts';
 import { indexIssuers } from './issuer-index.ts';
 import { judgeBody } from './judge-body.ts';
 import { judgeHead } from './judge-head.ts';
-import { type Inquiry, judgeSignature } from './judge-signature.ts';
+import { type Inquiry, judgeSignature, judgeSignatureNow, refusedVerdict } from './judge-signature.ts';
 import { describeLifetime, judgeTimes } from './judge-times.ts';
 import type { KeyRecord, KeyStatus, KeyStore } from './key-store.ts';
 import { createKeyStorePool, type KeyStorePool } from './key-store-pool.ts';
+import { createKnownHeaders } from './known-headers.ts';
 import { parseToken } from './parse-token.ts';
 import { createTokenCache, type TokenCacheStats } from './token-cache.ts';
 import type { VerifiedToken } from './verified-token.ts';
@@ -68,6 +69,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
   const index = indexIssuers(issuers);
   let closed = false;
   const cache = cacheBytes > 0 ? createTokenCache(cacheBytes) : undefined;
+  const headers = createKnownHeaders();
 
   function verify(
     rawToken: string,
@@ -76,40 +78,41 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
   ): TokenOutcome | Promise<TokenOutcome> {
     // What is traced is looked at in full; what is too long is not worth hashing.
     const remembers = cache !== undefined && trace === undefined && rawToken.length <= tokenBytes;
-    const name = remembers ? cache.nameOf(rawToken) : undefined;
-    const known = name === undefined ? undefined : cache?.recall(name, accepts, clock());
+    const memory = remembers ? { cache, name: cache.nameOf(rawToken) } : undefined;
+    const known = memory?.cache.recall(memory.name, accepts, clock());
     if (known !== undefined) return known;
 
-    const token = parseToken(rawToken, tokenBytes);
+    const token = parseToken(rawToken, tokenBytes, trace === undefined ? headers : undefined);
     const malformed = isRefusal(token);
     trace?.add({ step: 'form', ok: !malformed, ...(malformed && { note: token.reason }) });
     if (malformed) return token;
     const issuer = judgeHead(token, index, { accepts, trace });
     if (isRefusal(issuer)) return issuer;
 
-    const inquiry = { token, issuer, store: stores.get(issuer) as KeyStore, trace };
+    const inquiry = { token, issuer, store: stores.get(issuer) as KeyStore, trace, memory };
     const key = judgeSignature(inquiry);
-    if (!(key instanceof Promise)) return judgeSigned(inquiry, key, name);
-    return key.then((late) => {
-      // Of several requests that waited with the same token, the first has done the work for all.
-      const meanwhile = name === undefined ? undefined : cache?.recall(name, accepts, clock());
-      return meanwhile ?? judgeSigned(inquiry, late, name);
+    if (!(key instanceof Promise)) return judgeSigned(inquiry, key);
+    return key.then(() => {
+      // Of several requests that waited with the same token, the first does the work for all.
+      const meanwhile = memory?.cache.recall(memory.name, accepts, clock());
+      return meanwhile ?? judgeSigned(inquiry, judgeSignatureNow(inquiry));
     });
   }
 
-  function judgeSigned(
-    inquiry: Inquiry,
-    key: VerificationKey | Refusal,
-    name: string | undefined,
-  ): TokenOutcome {
-    const { token, issuer, store, trace } = inquiry;
+  function judgeSigned(inquiry: Inquiry, key: VerificationKey | Refusal): TokenOutcome {
+    const { token, issuer, store, trace, memory } = inquiry;
+    // Of a missing key nothing is remembered: the next fetch may bring it.
+    if (isRefusal(key) && key.code !== 'signature_invalid') return key;
+    const verdict = isRefusal(key) ? refusedVerdict(inquiry) : key.serial;
+    const isKept = memory?.cache.hasSeen(memory.name, verdict) ?? false;
     const reject = (refusal: Refusal, fromMs = Number.NEGATIVE_INFINITY): Refusal => {
-      if (name !== undefined)
-        cache?.reject(name, { refusal, issuer, store, generation: store.generation(), fromMs });
+      const rejection = { refusal, issuer, store, generation: store.generation(), fromMs };
+      if (isKept) memory?.cache.reject(memory.name, rejection);
       return refusal;
     };
-    if (isRefusal(key)) return key.code === 'signature_invalid' ? reject(key) : key;
-    const holding = judgeBody(token, issuer, trace);
+    if (isRefusal(key)) return reject(key);
+    if (token.newHeader !== undefined) headers.learn(token.newHeader, token.header);
+    const holding = judgeBody(token, issuer, { trace, isKept });
     if (isRefusal(holding)) return reject(holding);
     const untimely = judgeTimes(holding.lifetime, clock(), issuer.name);
     trace?.add({
@@ -121,8 +124,9 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
     });
     if (untimely?.code === 'token_not_yet_valid') return untimely;
     if (untimely !== undefined) return reject(untimely, holding.token.rejectedFromMs);
-    if (name !== undefined) {
-      cache?.accept(name, { ...holding, issuer, store, keyId: key.id }, token.signingInput.length);
+    if (isKept) {
+      const acceptance = { ...holding, issuer, store, keyId: key.id };
+      memory?.cache.accept(memory.name, acceptance, token.signingInput.length);
     }
     return holding.token;
   }

@@ -1,30 +1,54 @@
-import { type KeyObject, verify } from 'node:crypto';
-import type { AlgorithmRow } from './algorithms.ts';
+import { createVerify, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
+import { ALGORITHM_ROWS, type Algorithm, type AlgorithmRow } from './algorithms.ts';
 
 /** A public key together with the one algorithm it may be used with. */
 export interface VerificationKey {
   /** The same for the same material, key id, algorithm and issuer, also across refreshes. */
   readonly id: string;
-  readonly keyObject: KeyObject;
-  readonly row: AlgorithmRow;
+  /** A whole number above 0 that no other key of this process ever has, not even the same key of the next generation. */
+  readonly serial: number;
+  readonly check: SignatureCheck;
   /** The `issuer` member that Entra puts on each key. */
   readonly keyIssuer: string | undefined;
 }
 
+/** All that OpenSSL is told of a key, put together once. */
+export interface SignatureCheck {
+  readonly digest: string | null;
+  readonly key: VerifyKeyObjectInput;
+  readonly signatureBytes: number | undefined;
+}
+
+/** ECDSA is r and s side by side (RFC 7518 §3.4), never DER. */
+export function signatureCheck(key: KeyObject, alg: Algorithm): SignatureCheck {
+  const { digest, padding, saltLength, signatureBytes }: AlgorithmRow = ALGORITHM_ROWS[alg];
+  return {
+    digest,
+    key: {
+      key,
+      dsaEncoding: 'ieee-p1363',
+      ...(padding !== undefined && { padding }),
+      ...(saltLength !== undefined && { saltLength }),
+    },
+    signatureBytes,
+  };
+}
+
 /**
  * Checks one signature, synchronously: the thread hop of WebCrypto costs more than it gives (RS256: 45 against 126 µs).
- * Lengths are exact, and ECDSA is r and s side by side (RFC 7518 §3.4), never DER.
+ * `signingInput` is ASCII, as `parseToken` gives it. Lengths are exact.
  */
-export function verifySignature(key: VerificationKey, signingInput: string, signature: Buffer): boolean {
-  const { digest, padding, saltLength, signatureBytes } = key.row;
+export function verifySignature(
+  { digest, key, signatureBytes }: SignatureCheck,
+  signingInput: string,
+  signature: Buffer,
+): boolean {
   if (signatureBytes !== undefined && signature.length !== signatureBytes) return false;
   try {
-    return verify(
-      digest,
-      Buffer.from(signingInput, 'latin1'),
-      { key: key.keyObject, padding, saltLength, dsaEncoding: 'ieee-p1363' },
-      signature,
-    );
+    // Where there is a digest, the longer way round is the quicker one: no copy of the input, and OpenSSL looks up less.
+    return digest === null
+      ? verify(null, Buffer.from(signingInput, 'latin1'), key, signature)
+      : createVerify(digest).update(signingInput, 'latin1').verify(key, signature);
   } catch {
     // OpenSSL throws where r or s cannot be encoded.
     return false;

@@ -50,7 +50,7 @@ export async function gateOf(file: ConfigInput, verifier: TokenVerifier = fakeVe
   return gate;
 }
 
-/** A token that was verified, with what a test cares about. */
+/** A remembered token, with what a test cares about. */
 export function tokenOf(claims: Claims = {}, rest: Partial<VerifiedToken> = {}): VerifiedToken {
   return {
     issuer: 'corp',
@@ -60,6 +60,7 @@ export function tokenOf(claims: Claims = {}, rest: Partial<VerifiedToken> = {}):
     scopes: [],
     roles: [],
     rejectedFromMs: Number.POSITIVE_INFINITY,
+    notes: [],
     ...rest,
   };
 }

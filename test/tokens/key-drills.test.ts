@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { isRefusal, type Refusal } from '../../src/core/refusals.ts';
 import type { TokenOutcome } from '../../src/tokens/verifier.ts';
+import { countChecks } from '../support/count-checks.ts';
 import { type FrozenTime, freezeTime, until } from '../support/frozen-time.ts';
 import { createKeyServer, type KeyServer, type Mode } from '../support/key-server.ts';
 import { encode, mint, type SigningKey, signingKey } from '../support/mint.ts';
@@ -310,33 +311,57 @@ t.test(
   async (t) => {
     const { verifier, server, pass, token } = await rigOf(t, {}, (server) => server.publish(one, two));
     await verifier.start();
-    const old = token(two);
-    t.equal(codeOf(verifier.verify(old, undefined)), 'ok');
+    const old = [1, 2, 3].map((uses) => ({ uses, raw: token(two, { jti: uses }) }));
+    for (const { uses, raw } of old) {
+      for (let use = 0; use < uses; use += 1) t.equal(codeOf(verifier.verify(raw, undefined)), 'ok');
+    }
     server.publish(one);
-    t.equal(codeOf(verifier.verify(old, undefined)), 'ok', 'until then');
-    await pass(600_000);
-    t.equal(codeOf(await verifier.verify(old, undefined)), 'key_unknown');
+    await pass(300_000);
+    t.equal(codeOf(verifier.verify(token(two), undefined)), 'ok', 'until then');
+    await pass(300_000);
+    for (const { uses, raw } of old)
+      t.equal(codeOf(await verifier.verify(raw, undefined)), 'key_unknown', `after ${uses} uses`);
   },
 );
 
 t.test('a key id whose material is replaced', async (t) => {
-  const { verifier, server, pass, token, code } = await rigOf(t);
-  await verifier.start();
-  const old = token(one);
-  t.equal(codeOf(verifier.verify(old, undefined)), 'ok');
   const swapped = signingKey('ES256', { kid: 'one' }, 'swapped');
-  const early = token(swapped);
-  t.equal(codeOf(verifier.verify(early, undefined)), 'signature_invalid');
-  server.publish(swapped);
-  await pass(600_000);
-  t.equal(codeOf(verifier.verify(old, undefined)), 'signature_invalid');
-  t.equal(
-    codeOf(verifier.verify(early, undefined)),
-    'ok',
-    'what was said of the old key does not count for the new one',
-  );
-  t.equal(code(swapped), 'ok');
+  for (const uses of [1, 2, 3]) {
+    const { verifier, server, pass, token, code } = await rigOf(t);
+    await verifier.start();
+    const [old, early] = [token(one), token(swapped)];
+    for (let use = 0; use < uses; use += 1) {
+      t.equal(codeOf(verifier.verify(old, undefined)), 'ok');
+      t.equal(codeOf(verifier.verify(early, undefined)), 'signature_invalid');
+    }
+    server.publish(swapped);
+    await pass(600_000);
+    for (const again of ['once', 'twice', 'thrice']) {
+      t.equal(codeOf(verifier.verify(old, undefined)), 'signature_invalid', `seen ${uses} times, ${again}`);
+      t.equal(
+        codeOf(verifier.verify(early, undefined)),
+        'ok',
+        'what was said of the old key does not count for the new one',
+      );
+    }
+    t.equal(code(swapped), 'ok');
+  }
 });
+
+t.test(
+  'a verdict is on one key of one generation: after a refresh the signature is checked again',
+  async (t) => {
+    const { verifier, server, pass, token } = await rigOf(t);
+    await verifier.start();
+    const raw = token(one);
+    const checks = countChecks(t);
+    t.equal(codeOf(verifier.verify(raw, undefined)), 'ok');
+    server.publish(one, two);
+    await pass(600_000);
+    for (const use of ['second', 'third']) t.equal(codeOf(verifier.verify(raw, undefined)), 'ok', use);
+    t.equal(checks(), 2);
+  },
+);
 
 t.test(
   'rotation under load: no good token is refused from one cooldown after its key is published',
@@ -389,11 +414,11 @@ t.test('concurrent first uses of one token while its key is fetched are verified
   await pass(COOLDOWN);
   server.publish(one, two);
   const raw = token(two);
+  const checks = countChecks(t);
   const outcomes = await Promise.all(Array.from({ length: 50 }, () => verifier.verify(raw, undefined)));
-  t.ok(
-    outcomes.every((outcome) => outcome === outcomes[0]),
-    'all get the same object',
-  );
+  t.equal(checks(), 1);
+  t.ok(outcomes.every((outcome) => codeOf(outcome) === 'ok'));
+  t.ok(new Set(outcomes).size <= 2, 'all after the first get the same object');
   t.equal(server.fetches(), 2);
 });
 

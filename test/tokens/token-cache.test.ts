@@ -1,5 +1,7 @@
 import t from 'tap';
-import { createSieveCache } from '../../src/tokens/sieve-cache.ts';
+import { isRefusal } from '../../src/core/refusals.ts';
+import type { VerifiedToken } from '../../src/tokens/verified-token.ts';
+import { countChecks } from '../support/count-checks.ts';
 import { freezeTime } from '../support/frozen-time.ts';
 import { encode, mint, signingKey } from '../support/mint.ts';
 import { codeOf, inPlace, verifierOf } from '../support/verifier.ts';
@@ -57,61 +59,145 @@ t.test('the cache can be off', async (t) => {
   t.equal(verifier.cacheStats(), undefined);
 });
 
-t.test('a remembered token is the same object, and costs no signature check', async (t) => {
+t.test('the first sight leaves a verdict, the second the token: the signature is checked once', async (t) => {
   const { verifier, token } = await rigOf();
+  const checks = countChecks(t);
   const raw = token();
-  t.equal(verifier.verify(raw, undefined), verifier.verify(raw, undefined));
+  const [first, second, third] = [1, 2, 3].map(() => verifier.verify(raw, undefined) as VerifiedToken);
+  t.equal(checks(), 1);
+  t.notOk(isRefusal(first) || isRefusal(second));
+  t.not(first, second, 'of the first sight nothing large is kept');
+  t.equal(first?.notes, undefined, 'and nobody is to note anything with it');
+  t.equal(second, third, 'the same object from the second on');
+  t.strictSame({ ...first, notes: [] }, second, 'which says the same');
+  t.match(verifier.cacheStats(), { accepted: { entries: 1 }, hits: 1, misses: 2 });
 });
 
-t.test('a flood of forged tokens drives out no good one', async (t) => {
-  const { verifier, token, code } = await rigOf({ cacheBytes: 64 * 1024 });
+t.test('one bit of difference is another token, however well the rest is known', async (t) => {
+  const { token, code } = await rigOf();
+  const checks = countChecks(t);
   const raw = token();
-  const first = verifier.verify(raw, undefined);
+  const [head = '', body = '', signature = ''] = raw.split('.');
+  const swap = (text: string, at: number) =>
+    `${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`;
+  const bytes = Buffer.from(body, 'base64url');
+  bytes[bytes.indexOf('6')] = 0x37;
+  for (const round of ['first', 'second', 'third']) {
+    t.equal(code(raw), 'ok', round);
+    t.equal(code(`${head}.${body}.${swap(signature, 3)}`), 'signature_invalid', round);
+    t.equal(code(`${head}.${bytes.toString('base64url')}.${signature}`), 'signature_invalid', round);
+    t.equal(code(`${swap(head, 0)}.${body}.${signature}`), 'token_malformed', round);
+    t.equal(code(`${head}.${body}.${signature}A`), 'signature_invalid', round);
+  }
+  t.equal(checks(), 3, 'one for each signature that is looked at');
+});
+
+t.test('J20 J21 what was seen once is judged in full at the second use', async (t) => {
+  await t.test('its exp has passed meanwhile', async (t) => {
+    const { time, token, code } = await rigOf();
+    const checks = countChecks(t);
+    const raw = token();
+    t.equal(code(raw), 'ok');
+    time.advance(90_000);
+    for (const use of ['second', 'third']) t.equal(code(raw), 'token_expired', use);
+    t.equal(checks(), 1);
+  });
+  await t.test('its nbf has come meanwhile', async (t) => {
+    const { time, token, code, now } = await rigOf();
+    const checks = countChecks(t);
+    const early = token({ nbf: now + 60, exp: now + 600 });
+    for (const use of ['first', 'second', 'third']) t.equal(code(early), 'token_not_yet_valid', use);
+    time.advance(30_000);
+    for (const use of ['fourth', 'fifth']) t.equal(code(early), 'ok', use);
+    time.jump(-30_000);
+    t.equal(code(early), 'token_not_yet_valid');
+    t.equal(checks(), 1);
+  });
+  await t.test('another route does not accept its issuer', async (t) => {
+    const { verifier, token, code } = await rigOf();
+    const raw = token();
+    const elsewhere = () => codeOf(verifier.verify(raw, new Set(['other'])));
+    t.equal(elsewhere(), 'issuer_not_allowed');
+    t.equal(code(raw), 'ok');
+    t.equal(elsewhere(), 'issuer_not_allowed');
+    t.equal(code(raw), 'ok');
+    t.equal(elsewhere(), 'issuer_not_allowed');
+  });
+  await t.test('another configuration remembers nothing of it', async (t) => {
+    const first = await rigOf();
+    const raw = first.token();
+    for (const use of ['first', 'second']) t.equal(first.code(raw), 'ok', use);
+    const narrowed = await rigOf({}, { requiredClaims: ['tenant'] });
+    const checks = countChecks(t);
+    t.equal(narrowed.code(raw), 'claim_missing');
+    t.equal(checks(), 1);
+  });
+});
+
+t.test('a trace looks at everything, and leaves nothing behind', async (t) => {
+  const { verifier, token, code } = await rigOf();
+  const checks = countChecks(t);
+  const raw = token();
+  const trace = { showClaims: false, add: () => {} };
+  for (let use = 0; use < 3; use += 1) verifier.verify(raw, undefined, trace);
+  t.equal(checks(), 3);
+  t.equal(code(raw), 'ok');
+  t.equal(checks(), 4);
+  t.match(verifier.cacheStats(), { accepted: { entries: 0 }, hits: 0, misses: 1 });
+});
+
+t.test('a token that is refused is checked once as well, with or without key id', async (t) => {
+  const { verifier, token, code } = await rigOf();
+  const checks = countChecks(t);
+  const [head = '', body = ''] = token().split('.');
+  const forged = `${head}.${body}.${encode(Buffer.alloc(64, 1))}`;
+  const nameless = mint({ ...key, kid: undefined }, { iss: ISS, exp: 1 });
+  for (const use of ['first', 'second', 'third', 'fourth']) {
+    t.equal(code(forged), 'signature_invalid', use);
+    t.equal(code(nameless), 'token_expired', use);
+  }
+  t.equal(checks(), 2);
+  t.match(verifier.cacheStats(), { accepted: { entries: 0 }, rejected: { entries: 2 }, hits: 4, misses: 4 });
+});
+
+t.test('a flood of forged tokens drives out no good one, seen twice or once', async (t) => {
+  const { verifier, token, code } = await rigOf({ cacheBytes: 64 * 1024 });
+  const [raw, once] = [token(), token({ jti: 'once' })];
+  code(raw);
+  const kept = verifier.verify(raw, undefined);
+  code(once);
   const [head, body] = token({ jti: 'x' }).split('.');
   for (let index = 0; index < 2_000; index += 1) {
     const signature = Buffer.alloc(64, 1);
-    signature.writeUInt32BE(index + 1);
+    signature.writeUInt32BE((index >> 1) + 1);
     t.equal(code(`${head}.${body}.${encode(signature)}`), 'signature_invalid');
   }
-  t.equal(verifier.verify(raw, undefined), first, 'still the same object');
+  const checks = countChecks(t);
+  t.equal(verifier.verify(raw, undefined), kept, 'still the same object');
+  t.equal(code(once), 'ok');
+  t.equal(checks(), 0, 'nor is what was seen once forgotten');
   const { rejected } = verifier.cacheStats() ?? {};
   t.ok((rejected?.bytes ?? 0) <= 4 * 1024, 'the bad ones stay in their own bounds');
 });
 
-t.test('a flood of good tokens that come once leaves those that come again', async (t) => {
+t.test('a flood of good tokens leaves those that come again', async (t) => {
   const { verifier, token } = await rigOf({ cacheBytes: 64 * 1024 });
   const raw = token();
-  const first = verifier.verify(raw, undefined);
+  verifier.verify(raw, undefined);
+  const kept = verifier.verify(raw, undefined);
   for (let index = 0; index < 300; index += 1) {
     verifier.verify(token({ jti: index }), undefined);
     if (index % 10 === 0) verifier.verify(raw, undefined);
   }
-  t.equal(verifier.verify(raw, undefined), first);
+  t.match(verifier.cacheStats(), { accepted: { entries: 1, evictions: 0 } }, 'what comes once takes no room');
+  for (let index = 0; index < 300; index += 1) {
+    const twice = token({ jti: `twice ${index}` });
+    verifier.verify(twice, undefined);
+    verifier.verify(twice, undefined);
+    if (index % 10 === 0) verifier.verify(raw, undefined);
+  }
+  t.equal(verifier.verify(raw, undefined), kept);
   const { accepted } = verifier.cacheStats() ?? {};
   t.ok((accepted?.bytes ?? Number.NaN) <= 64 * 1024);
   t.ok((accepted?.evictions ?? 0) > 200);
-});
-
-t.test('the sieve keeps its books', async (t) => {
-  const cache = createSieveCache<number>(100);
-  for (let index = 0; index < 10; index += 1) cache.set(`k${index}`, index, 10);
-  t.same(cache.stats(), { entries: 10, bytes: 100, evictions: 0 });
-  cache.get('k0');
-  cache.set('k10', 10, 10);
-  t.equal(cache.get('k0'), 0, 'asked for, so it stays');
-  t.equal(cache.get('k1'), undefined, 'the oldest that nobody asked for goes');
-  cache.set('k0', 100, 20);
-  t.equal(cache.get('k0'), 100, 'replaced');
-  t.ok(cache.stats().bytes <= 100);
-  cache.set('huge', 1, 101);
-  t.equal(cache.get('huge'), undefined, 'what does not fit at all is not kept');
-  for (let index = 0; index <= 10; index += 1) cache.delete(`k${index}`);
-  cache.delete('k3');
-  t.same([cache.stats().entries, cache.stats().bytes], [0, 0]);
-  for (let round = 0; round < 1_000; round += 1) {
-    cache.set(`r${round % 37}`, round, 1 + (round % 13));
-    if (round % 3 === 0) cache.get(`r${(round * 7) % 37}`);
-    if (round % 11 === 0) cache.delete(`r${(round * 5) % 37}`);
-    if (cache.stats().bytes > 100) t.fail('over its bounds');
-  }
 });
