@@ -114,18 +114,23 @@ const context = {
 const forwarding = generation.forwarding[(route as Route).index] as RouteForwarding;
 measure('who the client is', () => resolveForwarded(arrival, undefined));
 measure('plan the request upwards', () => planForward(permit, forwarding, context));
-const raw = ['Server', 'nginx', 'Date', 'Sat, 22 Nov 2025 07:00:00 GMT', 'Content-Type', 'application/json']
-  .concat([
-    'Content-Length',
-    '1024',
-    'Connection',
-    'keep-alive',
-    'ETag',
-    '"6921-400"',
-    'Accept-Ranges',
-    'bytes',
-  ])
-  .map((text) => Buffer.from(text));
+const raw = [
+  'Server',
+  'nginx',
+  'Date',
+  'Sat, 22 Nov 2025 07:00:00 GMT',
+  'Content-Type',
+  'application/json',
+].concat([
+  'Content-Length',
+  '1024',
+  'Connection',
+  'keep-alive',
+  'ETag',
+  '"6921-400"',
+  'Accept-Ranges',
+  'bytes',
+]);
 const { hiddenHeaders: hidden } = forwarding;
 measure('header of the answer, 7 fields', () =>
   buildResponseHeaders({ status: 200, raw, hidden, added: context.responseHeaders }),

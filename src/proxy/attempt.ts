@@ -1,52 +1,42 @@
-import type { Carrier, Connection } from './connection.ts';
 import { AnswerInvalid, isConnectionLoss } from './failure.ts';
+import type { Carrier } from './sender.ts';
 
 /** Interim answers (1xx) that one request may get. */
 const MAX_INTERIM = 16;
 
 /** What a request knows of the connection it was put on. */
 export class Attempt {
-  #abort: ((error?: Error) => void) | undefined;
   #carrier: Carrier | undefined;
+  #begun = false;
   #reused = false;
-  #bytesReadBefore = 0;
   #interim = 0;
   #repeated = false;
 
-  /** The request is about to be written to this connection. */
-  begin(connection: Connection | undefined, abort: (error?: Error) => void): void {
-    this.#abort = abort;
-    const carrier = connection?.carrier;
-    if (carrier === undefined) return;
+  /** The request is about to be written. */
+  begin(carrier: Carrier): void {
+    this.#begun = true;
     this.#carrier = carrier;
     this.#reused = carrier.served > 0;
-    this.#bytesReadBefore = carrier.bytesRead;
-    carrier.served++;
   }
 
   /** False while no connection was up: then nothing of the request was sent. */
   get begun(): boolean {
-    return this.#abort !== undefined;
-  }
-
-  /** The error that ended the connection, if one did. */
-  get brokenBy(): Error | null {
-    return this.#carrier?.errored ?? null;
+    return this.#begun;
   }
 
   /** The answer is complete: from now on the connection may carry other requests. */
   complete(): void {
     this.#carrier = undefined;
-    this.#abort = undefined;
   }
 
-  /**
-   * Ends the request and its connection; the handler hears of it as an error. Not by undici's own `abort`: that
-   * puts the dead request back into the queue and opens a new connection for it.
-   */
+  /** Ends the request and its connection; the handler hears of it as an error. */
   abort(error: Error): void {
-    if (this.#carrier === undefined) this.#abort?.(error);
-    else this.#carrier.destroy(error);
+    this.#carrier?.destroy(error);
+  }
+
+  /** Goes on reading the answer. */
+  resume(): void {
+    this.#carrier?.resume();
   }
 
   /** Interim answers are the hop's own (RFC 9110 §15.2) and are not relayed; a 101 nobody asked for is no answer. */
@@ -58,8 +48,8 @@ export class Attempt {
 
   /** Whether the request ended without any byte of an answer, for want of a connection or with its loss. */
   isLost(error: Error): boolean {
-    if (!this.begun) return true;
-    return isConnectionLoss(error) && this.#carrier?.bytesRead === this.#bytesReadBefore;
+    if (!this.#begun) return true;
+    return isConnectionLoss(error) && this.#carrier?.hasAnswered === false;
   }
 
   /**
@@ -74,8 +64,8 @@ export class Attempt {
 
   /** Forgets the connection before the request is sent once more. */
   restart(): void {
-    this.#abort = undefined;
     this.#carrier = undefined;
+    this.#begun = false;
     this.#reused = false;
   }
 }

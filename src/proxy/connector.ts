@@ -1,4 +1,4 @@
-import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
 
 /** Where one backend listens and how a connection to it is made. Everything is settled at load. */
@@ -27,6 +27,9 @@ class ConnectTimeout extends Error {
   readonly code = 'SEALGATE_CONNECT_TIMEOUT';
 }
 
+/** Where the bytes that come are read to, and who takes them, in place of the socket's own stream. */
+type Reading = OnReadOpts & { readonly buffer: () => Buffer };
+
 type Connected = (error: Error | null, socket?: Socket) => void;
 
 /** How often TCP asks whether a silent peer is still there. */
@@ -37,8 +40,9 @@ const READ_BUFFER_BYTES = 64 * 1024;
  * Opens a connection and calls back once: with the socket when it may carry a request (for TLS: after the
  * certificate was verified), or with the error. The time limit covers name lookup, TCP and TLS together.
  */
-export function openConnection(endpoint: Endpoint, connected: Connected): Socket {
-  const socket = endpoint.tls === undefined ? plainSocket(endpoint) : tlsSocket(endpoint, endpoint.tls);
+export function openConnection(endpoint: Endpoint, connected: Connected, reading?: Reading): Socket {
+  const socket =
+    endpoint.tls === undefined ? plainSocket(endpoint, reading) : tlsSocket(endpoint, endpoint.tls, reading);
   let callback: Connected | undefined = connected;
   const settle = (error: Error | null): void => {
     clearTimeout(timer);
@@ -60,17 +64,19 @@ export function openConnection(endpoint: Endpoint, connected: Connected): Socket
   return socket;
 }
 
-function plainSocket(endpoint: Endpoint): Socket {
+function plainSocket(endpoint: Endpoint, onread: Reading | undefined): Socket {
   const options: NetConnectOpts & { highWaterMark: number } = {
     ...placeOf(endpoint),
+    onread,
     highWaterMark: READ_BUFFER_BYTES,
   };
   return connectTcp(options);
 }
 
-function tlsSocket(endpoint: Endpoint, tls: EndpointTls): TLSSocket {
-  const options: ConnectionOptions & { highWaterMark: number } = {
+function tlsSocket(endpoint: Endpoint, tls: EndpointTls, onread: Reading | undefined): TLSSocket {
+  const options: ConnectionOptions & { highWaterMark: number; onread: Reading | undefined } = {
     ...placeOf(endpoint),
+    onread,
     // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
     rejectUnauthorized: true,
     // SNI must not be an address (RFC 6066 §3); what the certificate must name is stated apart from it.

@@ -1,34 +1,27 @@
 import { STATUS_CODES } from 'node:http';
-import type { Dispatcher } from 'undici';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
 import { isMultiplexed } from '../http/multiplexed.ts';
+import type { AnswerHead } from './answer-parser.ts';
 import { breakOff, framingOf, sendHead, sendTrailers } from './client-response.ts';
-import type { Connection, ConnectionAware } from './connection.ts';
-import { failureOf, NoAnswerInTime } from './failure.ts';
+import { failureOf } from './failure.ts';
 import type { Forwarding } from './forwarding.ts';
-import { type AnswerEnd, answerEnd, type Framing } from './framing.ts';
-import { buildResponseHeaders, relayableTrailers } from './headers.ts';
+import type { AnswerEnd, Framing } from './framing.ts';
+import { buildResponseHeaders, type HeaderPairs, relayableTrailers } from './headers.ts';
 import { ClientGone, RequestBody } from './request-body.ts';
+import type { AnswerHandler, Carrier } from './sender.ts';
 import { prefixesOf } from './target.ts';
 import { Tries } from './tries.ts';
 
 /** Bytes waiting for a slow client from which on the backend's answer is not read any more. */
 const HIGH_WATER_BYTES = 128 * 1024;
-/** undici's timers tick every half second; shorter times are kept by a timer of their own. */
-const COARSE_MS = 2_000;
 /** Words that may stand on a status line. */
 const PLAIN = /^[\t\x20-\x7e]+$/;
 /** Methods that may be repeated without a change of meaning (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
-/**
- * One request on its way up and its answer on its way down. Speaks undici's older handler interface, which
- * its core calls as it is: raw header bytes instead of objects, and a return value instead of a controller.
- */
-export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
-  connection: Connection | undefined;
-
+/** One request on its way up and its answer on its way down. */
+export class Exchange implements AnswerHandler {
   readonly #forwarding: Forwarding;
   readonly #tries: Tries;
   readonly #framing: Framing;
@@ -41,10 +34,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   #status = 0;
   #end: AnswerEnd = 'length';
   #failure: Refusal | undefined;
-  #resume: (() => void) | undefined;
   #paused = false;
-  #bodySeen = false;
-  #deadline: NodeJS.Timeout | undefined;
 
   constructor(forwarding: Forwarding) {
     const { req, plan, upstream } = forwarding;
@@ -95,84 +85,74 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
       this.#refuse(target);
       return;
     }
-    target.sender.dispatch(
+    target.sender.send(
       {
         path: target.prefix + plan.target,
-        method: plan.method as Dispatcher.HttpMethod,
-        headers: plan.headers as string[],
+        method: plan.method,
+        headers: plan.headers,
         body: this.#body,
-        headersTimeout: plan.timeouts.responseMs,
-        bodyTimeout: plan.timeouts.idleMs,
-        servername: target.servername,
-      } as Dispatcher.DispatchOptions,
+        bodyLength: this.#framing.kind === 'length' ? this.#framing.bytes : undefined,
+        responseMs: plan.timeouts.responseMs,
+        idleMs: plan.timeouts.idleMs,
+        isHandshake: false,
+      },
       this,
     );
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    if (this.#done) abort();
-    else this.#tries.attempt.begin(this.connection, abort);
+  onCarrier(carrier: Carrier): boolean {
+    if (!this.#done) this.#tries.attempt.begin(carrier);
+    return !this.#done;
   }
 
-  /** Called by undici once the whole request was handed to the connection. */
-  onRequestSent(): void {
-    const { responseMs } = this.#forwarding.plan.timeouts;
-    if (responseMs > COARSE_MS || this.#status !== 0) return;
-    this.#deadline = setTimeout(() => this.#tries.attempt.abort(new NoAnswerInTime(false)), responseMs);
-  }
-
-  onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
+  onHead({ status, reason, headers, end }: AnswerHead): void {
     if (status < 200) {
       this.#tries.attempt.interim(status);
-      return true;
+      return;
     }
-    clearTimeout(this.#deadline);
-    const { req, res, plan } = this.#forwarding;
+    const { res, plan } = this.#forwarding;
     this.#upstreamMs = performance.now() - this.#startedAt;
     this.#status = status;
-    this.#end = answerEnd(raw);
-    this.#resume = resume;
-    const headers = buildResponseHeaders({
+    this.#end = end;
+    const built = buildResponseHeaders({
       status,
-      raw,
+      raw: headers,
       hidden: plan.hiddenHeaders,
       added: plan.responseHeaders,
       prefixes: prefixesOf(this.#tries.target, plan),
     });
-    const reason = statusText === STATUS_CODES[status] || !PLAIN.test(statusText) ? undefined : statusText;
-    sendHead(res, { status, reason, headers });
-    if (req.method !== 'HEAD') process.nextTick(flushHead, this);
-    return true;
+    const ownWords = reason === STATUS_CODES[status] || !PLAIN.test(reason) ? undefined : reason;
+    sendHead(res, { status, reason: ownWords, headers: built });
+  }
+
+  /** Clients of event streams want the head before there is a first event. */
+  onQuiet(): void {
+    const { req, res } = this.#forwarding;
+    if (!this.#done && !res.writableEnded && req.method !== 'HEAD') res.flushHeaders();
   }
 
   onData(chunk: Buffer): boolean {
     const { res } = this.#forwarding;
-    this.#bodySeen = true;
     if (res.write(chunk) || res.writableLength < HIGH_WATER_BYTES) return true;
+    if (this.#paused) return false;
     this.#paused = true;
     res.once('drain', () => this.#continue());
     return false;
   }
 
-  onComplete(trailers?: string[] | null): void {
+  onComplete(trailers: HeaderPairs, rest: string): void {
     if (this.#done) return;
-    // A reset ends an answer without stated length, and undici takes that for its regular end.
-    const reset = this.#end === 'close' ? this.#tries.attempt.brokenBy : null;
     this.#tries.attempt.complete();
     this.#tries.settle('answered');
-    if (reset !== null) {
-      this.onError(reset);
-      return;
-    }
-    const { req, res } = this.#forwarding;
+    const { req, res, plan } = this.#forwarding;
     // Over HTTP/2 the response is not over before the request is: its rest must be turned away now.
     if (this.#body !== null && !req.complete && isMultiplexed(req)) discardBody(req);
-    sendTrailers(res, relayableTrailers(trailers, this.#forwarding.plan.hiddenHeaders));
-    res.end();
+    sendTrailers(res, relayableTrailers(trailers, plan.hiddenHeaders));
+    if (rest === '') res.end();
+    else res.end(rest, 'latin1');
   }
 
   onError(error: Error): void {
-    clearTimeout(this.#deadline);
     if (this.#done) return;
     if (this.#status !== 0) {
       this.#tries.settle('answered');
@@ -189,13 +169,6 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
     }
   }
 
-  /** Sends the head when no body followed it at once, so that clients of event streams see it. */
-  flushHead(): void {
-    if (!this.#bodySeen && !this.#done && !this.#forwarding.res.writableEnded) {
-      this.#forwarding.res.flushHeaders();
-    }
-  }
-
   #bodyBroke(error: Error): void {
     if (this.#tries.attempt.begun) this.#tries.attempt.abort(error);
     else this.onError(error);
@@ -204,11 +177,12 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   #continue(): void {
     if (!this.#paused || this.#done) return;
     this.#paused = false;
-    this.#resume?.();
+    this.#tries.attempt.resume();
   }
 
   #refuse(refusal: Refusal): void {
     this.#done = true;
+    this.#body?.destroy();
     this.#forwarding.observer.refused(refusal, performance.now() - this.#startedAt);
   }
 
@@ -216,6 +190,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionAware {
   #clientClosed(): void {
     if (this.#done) return;
     this.#done = true;
+    this.#body?.destroy();
     const { req, res, observer } = this.#forwarding;
     // An answer that is not the backend's, such as to a body that broke, leaves nothing to wait for.
     const whole = this.#status !== 0 && res.writableFinished;
@@ -239,8 +214,4 @@ function framingRefusal(framing: Framing, limit: number | undefined): Refusal | 
   if (framing.kind === 'unknown') return refuse('bad_request', 'a transfer coding other than chunked');
   if (framing.kind !== 'length' || limit === undefined || framing.bytes <= limit) return undefined;
   return refuse('body_too_large', 'the body is larger than the route allows');
-}
-
-function flushHead(exchange: Exchange): void {
-  exchange.flushHead();
 }

@@ -1,4 +1,3 @@
-import { errors } from 'undici';
 import { type Refusal, type RefusalCode, refuse } from '../core/refusals.ts';
 
 /** Reasons name the cause for the operator's log; they never name an address. */
@@ -36,19 +35,19 @@ const FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
   // Time.
   SEALGATE_CONNECT_TIMEOUT: ['upstream_timeout', 'no connection in time'],
   ETIMEDOUT: ['upstream_timeout', 'no connection in time'],
-  UND_ERR_HEADERS_TIMEOUT: ['upstream_timeout', 'no answer in time'],
-  UND_ERR_BODY_TIMEOUT: ['upstream_timeout', 'the answer stalled'],
+  SEALGATE_NO_ANSWER: ['upstream_timeout', 'no answer in time'],
+  SEALGATE_ANSWER_STALLED: ['upstream_timeout', 'the answer stalled'],
 
   // Something answered, but not HTTP as it should be.
   ECONNRESET: ['upstream_invalid', 'the connection was reset before the answer'],
   EPIPE: ['upstream_invalid', 'the connection was closed before the answer'],
-  UND_ERR_SOCKET: ['upstream_invalid', 'the connection was closed before the answer'],
-  UND_ERR_HEADERS_OVERFLOW: ['upstream_invalid', 'the header fields of the answer are too large'],
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['upstream_invalid', 'the body of the answer was cut short'],
+  SEALGATE_ANSWER_TOO_LARGE: ['upstream_invalid', 'the header fields of the answer are too large'],
+  SEALGATE_ANSWER_CUT: ['upstream_invalid', 'the body of the answer was cut short'],
   SEALGATE_CONNECTION_LOST: ['upstream_invalid', 'the connection was closed before the answer'],
   SEALGATE_ANSWER_INVALID: ['upstream_invalid', 'the answer is not one to this request'],
 
-  // A request that HTTP/2 cannot carry.
+  // A request that the backend's version of HTTP cannot carry.
+  SEALGATE_REQUEST_UNFIT: ['bad_request', 'the request cannot be written as HTTP/1.1'],
   ERR_HTTP2_HEADER_SINGLE_VALUE: ['bad_request', 'a field that may come once came twice'],
 
   // The client's own body.
@@ -58,12 +57,21 @@ const FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
 
 const TLS_HANDSHAKE: readonly [RefusalCode, string] = ['upstream_unreachable', 'TLS: the handshake failed'];
 const CUT_WHILE_CONNECTING = 'the connection was closed while it was set up';
-const NOT_HTTP: readonly [RefusalCode, string] = ['upstream_invalid', 'the answer is not valid HTTP/1.1'];
 const UNKNOWN: readonly [RefusalCode, string] = ['upstream_unreachable', 'the request failed'];
 
 /** An answer that parses, but that no well-behaved backend gives, such as 101 to a request without upgrade. */
 export class AnswerInvalid extends Error {
   readonly code = 'SEALGATE_ANSWER_INVALID';
+}
+
+/** More header fields, trailers or chunk extensions than an answer may have. */
+export class AnswerTooLarge extends Error {
+  readonly code = 'SEALGATE_ANSWER_TOO_LARGE';
+}
+
+/** The connection ended in the midst of an answer. */
+export class AnswerCut extends Error {
+  readonly code = 'SEALGATE_ANSWER_CUT';
 }
 
 /** The connection or stream of a request ended before its answer was complete. */
@@ -76,7 +84,7 @@ export class NoAnswerInTime extends Error {
   readonly code: string;
   constructor(inBody: boolean) {
     super('the backend took too long');
-    this.code = inBody ? 'UND_ERR_BODY_TIMEOUT' : 'UND_ERR_HEADERS_TIMEOUT';
+    this.code = inBody ? 'SEALGATE_ANSWER_STALLED' : 'SEALGATE_NO_ANSWER';
   }
 }
 
@@ -96,18 +104,12 @@ export function isConnectionLoss(error: unknown): boolean {
   return LOSSES.has(codeOf(error));
 }
 
-const LOSSES: ReadonlySet<string> = new Set([
-  'UND_ERR_SOCKET',
-  'ECONNRESET',
-  'EPIPE',
-  'SEALGATE_CONNECTION_LOST',
-]);
+const LOSSES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'SEALGATE_CONNECTION_LOST']);
 
 function failureRow(error: unknown): readonly [RefusalCode, string] {
   const code = codeOf(error);
   const row = FAILURES[code];
   if (row !== undefined) return row;
-  if (error instanceof errors.HTTPParserError) return NOT_HTTP;
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return TLS_HANDSHAKE;
   return UNKNOWN;
 }

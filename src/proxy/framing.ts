@@ -1,4 +1,4 @@
-import { type HeaderPairs, type RawHeaders, textOf } from './headers.ts';
+import type { HeaderPairs } from './headers.ts';
 
 /** Whether a body follows the head of a message. */
 export type Framing =
@@ -33,11 +33,11 @@ export function requestFraming(rawHeaders: HeaderPairs): Framing {
 export type AnswerEnd = 'length' | 'chunk' | 'close';
 
 /** Reads the framing of an answer (RFC 9112 §6.3) whose head the parser accepted. */
-export function answerEnd(raw: RawHeaders): AnswerEnd {
+export function answerEnd(raw: HeaderPairs): AnswerEnd {
   for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] as Buffer | string;
-    if (name.length === 14 && textOf(name).toLowerCase() === 'content-length') return 'length';
-    if (name.length === 17 && textOf(name).toLowerCase() === 'transfer-encoding') return 'chunk';
+    const name = raw[i] as string;
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return 'length';
+    if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') return 'chunk';
   }
   return 'close';
 }

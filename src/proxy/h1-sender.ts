@@ -1,36 +1,96 @@
-import { Pool } from 'undici';
-import { UpstreamConnection } from './connection.ts';
 import type { Endpoint } from './connector.ts';
-import type { Sender } from './target.ts';
+import { type ConnectionPool, H1Connection } from './h1-connection.ts';
+import { type AnswerHandler, type Sender, SenderClosed, type UpstreamRequest } from './sender.ts';
+import { TICK_MS } from './ticked-deadline.ts';
 import type { UpstreamTimeouts } from './upstream.ts';
-
-/** Bytes of header fields that a backend's answer may have; more is `upstream_invalid`. */
-const MAX_RESPONSE_HEADER_BYTES = 64 * 1024;
 
 export interface SenderSettings {
   readonly origin: string;
+  /** What `Host` says where a request does not say otherwise. */
+  readonly host: string;
   readonly endpoint: Endpoint;
   readonly timeouts: UpstreamTimeouts;
 }
 
-/** Sends over HTTP/1.1: undici's pool, one request at a time on each connection. */
-export function createH1Sender({ origin, endpoint, timeouts }: SenderSettings): Sender {
-  return new H1Sender(origin, {
-    pipelining: 1,
-    maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
-    headersTimeout: timeouts.responseMs,
-    bodyTimeout: timeouts.idleMs,
-    keepAliveTimeout: timeouts.keepAliveMs,
-    // A backend may ask for a shorter time, never for a longer one.
-    keepAliveMaxTimeout: timeouts.keepAliveMs,
-    keepAliveTimeoutThreshold: 1_000,
-    factory: (to: URL, options: object) =>
-      new UpstreamConnection(to, options, { endpoint, maxAgeMs: timeouts.ageMs }),
-  });
+/**
+ * Sends over HTTP/1.1, one request at a time on each connection. The connection that was used last is used next, so that those a
+ * busy minute opened fall idle and close.
+ */
+export function createH1Sender(settings: SenderSettings): Sender {
+  return new H1Sender(settings);
 }
 
-class H1Sender extends Pool implements Sender {
+class H1Sender implements Sender, ConnectionPool {
+  readonly #settings: SenderSettings;
+  readonly #all = new Set<H1Connection>();
+  readonly #resting: H1Connection[] = [];
+  #ticker: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  #allLeft: (() => void) | undefined;
+
+  constructor(settings: SenderSettings) {
+    this.#settings = settings;
+  }
+
   get connections(): number {
-    return this.stats.connected;
+    let count = 0;
+    for (const connection of this.#all) if (connection.isUp) count += 1;
+    return count;
+  }
+
+  send(request: UpstreamRequest, handler: AnswerHandler): void {
+    if (this.#isClosed) {
+      handler.onError(new SenderClosed('the backend was taken out of use'));
+      return;
+    }
+    const resting = request.isHandshake ? undefined : this.#lastResting();
+    if (resting !== undefined) resting.send({ request, handler });
+    else this.#open(request, handler);
+  }
+
+  rests(connection: H1Connection): void {
+    if (this.#isClosed) connection.destroy(new SenderClosed('the backend was taken out of use'));
+    else this.#resting.push(connection);
+  }
+
+  left(connection: H1Connection): void {
+    this.#all.delete(connection);
+    const at = this.#resting.indexOf(connection);
+    if (at !== -1) this.#resting.splice(at, 1);
+    if (this.#all.size > 0) return;
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+    this.#allLeft?.();
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    for (const connection of [...this.#resting]) connection.destroy(new SenderClosed('closed'));
+    if (this.#all.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#allLeft = resolve;
+    });
+  }
+
+  async destroy(): Promise<void> {
+    this.#isClosed = true;
+    for (const connection of [...this.#all]) {
+      connection.destroy(new SenderClosed('the backend was taken out of use'));
+    }
+  }
+
+  #lastResting(): H1Connection | undefined {
+    let connection = this.#resting.pop();
+    while (connection !== undefined && !connection.isResting) connection = this.#resting.pop();
+    return connection;
+  }
+
+  #open(request: UpstreamRequest, handler: AnswerHandler): void {
+    this.#all.add(new H1Connection(this.#settings, this, { request, handler }));
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  #tick(): void {
+    for (const connection of this.#all) connection.tick();
   }
 }

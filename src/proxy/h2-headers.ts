@@ -1,24 +1,23 @@
 import type { OutgoingHttpHeaders } from 'node:http2';
-import type { Dispatcher } from 'undici';
 import type { SenderSettings } from './h1-sender.ts';
+import type { UpstreamRequest } from './sender.ts';
 
 /** What goes up as HTTP/2 header fields: lower-case names, Host as `:authority`, cookies in one field (RFC 9113 §8.3). */
 export function toH2Headers(
-  { path, method, headers }: Dispatcher.DispatchOptions,
-  { origin, endpoint }: SenderSettings,
+  { path, method, headers }: UpstreamRequest,
+  { host, endpoint }: SenderSettings,
 ): OutgoingHttpHeaders {
   const built: Record<string, string | string[]> = Object.assign(Object.create(null), {
     ':method': method,
     ':scheme': endpoint.tls === undefined ? 'http' : 'https',
-    ':authority': new URL(origin).host,
+    ':authority': host,
     ':path': path,
     // Trailers of answers are understood; gRPC backends ask for it.
     te: 'trailers',
   });
-  const pairs = headers as readonly string[];
-  for (let i = 0; i < pairs.length; i += 2) {
-    const name = (pairs[i] as string).toLowerCase();
-    const value = pairs[i + 1] as string;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase();
+    const value = headers[i + 1] as string;
     const known = built[name];
     if (name === 'host') built[':authority'] = value;
     else if (known === undefined) built[name] = value;

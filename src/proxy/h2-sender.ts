@@ -1,19 +1,6 @@
-import type { Dispatcher } from 'undici';
-import type { ConnectionAware } from './connection.ts';
 import type { SenderSettings } from './h1-sender.ts';
 import { H2Session } from './h2-session.ts';
-import type { Sender } from './target.ts';
-
-/** A request that waits for a session to come up. */
-export interface Waiting {
-  readonly options: Dispatcher.DispatchOptions;
-  readonly handler: Dispatcher.DispatchHandler & ConnectionAware;
-}
-
-/** No more sessions will be opened. */
-class SenderClosed extends Error {
-  readonly code = 'UND_ERR_CLOSED';
-}
+import { type Sender, SenderClosed } from './sender.ts';
 
 /**
  * Sends over HTTP/2: one session carries as many requests as the backend allows, a further one is opened when it
@@ -39,10 +26,9 @@ export function createH2Sender(settings: SenderSettings): Sender {
   };
 
   return {
-    dispatch(options, handler: Waiting['handler']) {
-      if (closed) handler.onError?.(new SenderClosed('the backend was taken out of use'));
-      else roomy().send({ options, handler });
-      return true;
+    send(request, handler) {
+      if (closed) handler.onError(new SenderClosed('the backend was taken out of use'));
+      else roomy().send({ request, handler });
     },
     get connections() {
       return [...sessions].filter((session) => session.isUp).length;

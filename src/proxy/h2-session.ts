@@ -2,8 +2,8 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { openConnection } from './connector.ts';
+import type { Sending } from './h1-connection.ts';
 import type { SenderSettings } from './h1-sender.ts';
-import type { Waiting } from './h2-sender.ts';
 import { H2Stream } from './h2-stream.ts';
 
 /** The backend agreed to TLS but not to HTTP/2. */
@@ -24,7 +24,7 @@ const PING_MS = 5_000;
 export class H2Session {
   readonly #settings: SenderSettings;
   readonly #ended: () => void;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: Sending[] = [];
   readonly #oldFromMs: number;
   #session: ClientHttp2Session | undefined;
   #streams = 0;
@@ -62,7 +62,7 @@ export class H2Session {
     return this.#streams + this.#waiting.length < limit;
   }
 
-  send(waiting: Waiting): void {
+  send(waiting: Sending): void {
     if (this.#session === undefined) this.#waiting.push(waiting);
     else this.#open(this.#session, waiting);
   }
@@ -78,7 +78,7 @@ export class H2Session {
   async destroy(): Promise<void> {
     this.#leaving = true;
     this.#session?.destroy();
-    for (const { handler } of this.#waiting.splice(0)) handler.onError?.(new Error('the session was closed'));
+    for (const { handler } of this.#waiting.splice(0)) handler.onError(new Error('the session was closed'));
   }
 
   #start(socket: Socket): void {
@@ -106,15 +106,15 @@ export class H2Session {
     for (const waiting of this.#waiting.splice(0)) this.#open(session, waiting);
   }
 
-  #open(session: ClientHttp2Session, { options, handler }: Waiting): void {
+  #open(session: ClientHttp2Session, { request, handler }: Sending): void {
     clearTimeout(this.#idle);
     if (this.#leaving || session.destroyed || session.closed) {
-      handler.onError?.(new Error('the session was closed'));
+      handler.onError(new Error('the session was closed'));
       return;
     }
     this.#streams++;
     const stream = new H2Stream({
-      options,
+      request,
       handler,
       served: this.#served++,
       timedOut: () => this.#probe(session),
@@ -149,6 +149,6 @@ export class H2Session {
   #failed(error: Error): void {
     this.#leaving = true;
     this.#ended();
-    for (const { handler } of this.#waiting.splice(0)) handler.onError?.(error);
+    for (const { handler } of this.#waiting.splice(0)) handler.onError(error);
   }
 }

@@ -1,25 +1,25 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
 import type { Readable } from 'node:stream';
-import type { Carrier, Connection } from './connection.ts';
+import type { AnswerHead } from './answer-parser.ts';
 import { AnswerInvalid, ConnectionLost, NoAnswerInTime } from './failure.ts';
+import { answerEnd } from './framing.ts';
+import type { Sending } from './h1-connection.ts';
 import type { SenderSettings } from './h1-sender.ts';
 import { toH2Headers } from './h2-headers.ts';
-import type { Waiting } from './h2-sender.ts';
+import type { Carrier } from './sender.ts';
 
-export interface H2StreamOptions extends Waiting {
+export interface H2StreamOptions extends Sending {
   /** Requests that the session carried before. */
   readonly served: number;
   readonly timedOut: () => void;
   readonly ended: () => void;
 }
 
-/** One request on a session: tells its handler what undici's core would tell for HTTP/1.1. */
-export class H2Stream implements Carrier, Connection {
-  served: number;
-  bytesRead = 0;
-  errored: Error | null = null;
+/** One request on a session: tells its handler what a connection tells for HTTP/1.1. */
+export class H2Stream implements Carrier {
+  readonly served: number;
+  hasAnswered = false;
   readonly #options: H2StreamOptions;
-  readonly #body: Readable | null;
   #stream: ClientHttp2Stream | undefined;
   #timer: NodeJS.Timeout | undefined;
   #answered = false;
@@ -34,31 +34,25 @@ export class H2Stream implements Carrier, Connection {
   constructor(options: H2StreamOptions) {
     this.#options = options;
     this.served = options.served;
-    this.#body = (options.options.body as Readable | null | undefined) ?? null;
-  }
-
-  get carrier(): Carrier {
-    return this;
   }
 
   open(session: ClientHttp2Session, settings: SenderSettings): void {
-    const { options, handler } = this.#options;
-    handler.connection = this;
-    handler.onConnect?.((error) => this.destroy(error ?? new Error('aborted')));
-    if (this.#done) {
+    const { request, handler } = this.#options;
+    if (!handler.onCarrier(this)) {
+      this.#finish();
       this.#options.ended();
       return;
     }
     try {
-      this.#stream = session.request(toH2Headers(options, settings), { endStream: this.#body === null });
+      this.#stream = session.request(toH2Headers(request, settings), { endStream: request.body === null });
     } catch (error) {
       this.#fail(error as Error);
       this.#options.ended();
       return;
     }
     this.#listen(this.#stream);
-    this.#timer = setTimeout(() => this.#timeOut(), options.headersTimeout ?? 0);
-    if (this.#body !== null) this.#sendBody(this.#body, this.#stream);
+    this.#timer = setTimeout(() => this.#timeOut(), request.responseMs);
+    if (request.body !== null) this.#sendBody(request.body, this.#stream);
   }
 
   destroy(error: Error): void {
@@ -77,8 +71,8 @@ export class H2Stream implements Carrier, Connection {
     };
     // Node gives the fields as they came as a third argument.
     stream.on('headers', (headers, _flags, ...rest: unknown[]) => {
-      this.bytesRead++;
-      if (!this.#done) handler.onHeaders?.(Number(headers[':status']), rawOf(rest) as never, noop, '');
+      this.hasAnswered = true;
+      if (!this.#done) handler.onHead(headOf(Number(headers[':status']), rawOf(rest)));
     });
     stream.on('response', (headers, _flags, ...rest: unknown[]) =>
       this.#answer(Number(headers[':status']), rawOf(rest)),
@@ -93,29 +87,33 @@ export class H2Stream implements Carrier, Connection {
     stream.on('error', (error) => this.#fail(this.#lossOf(stream, error)));
     stream.on('close', () => {
       this.#fail(this.#lossOf(stream));
-      this.#body?.destroy();
+      this.#options.request.body?.destroy();
       this.#options.ended();
     });
   }
 
   #answer(status: number, raw: string[]): void {
     if (this.#done) return;
-    this.bytesRead++;
+    this.hasAnswered = true;
     this.#answered = true;
     const at = raw.findIndex((name, index) => index % 2 === 0 && name === 'content-length');
-    if (at !== -1 && this.#options.options.method !== 'HEAD' && status !== 304) {
+    if (at !== -1 && this.#options.request.method !== 'HEAD' && status !== 304) {
       this.#bodyLength = Number(raw[at + 1]);
     }
-    this.#restartTimer(this.#options.options.bodyTimeout);
-    const goesOn = this.#options.handler.onHeaders?.(status, raw as never, () => this.#resume(), '');
-    if (goesOn === false) this.#pause();
+    const { request, handler } = this.#options;
+    this.#restartTimer(request.idleMs);
+    handler.onHead(headOf(status, raw));
+    // The data of the same packet comes in this turn.
+    process.nextTick(() => {
+      if (!this.#done && this.#bodyBytes === 0) handler.onQuiet?.();
+    });
   }
 
   #data(chunk: Buffer): void {
     if (this.#done) return;
     this.#bodyBytes += chunk.length;
     this.#timer?.refresh();
-    if (this.#options.handler.onData?.(chunk) === false) this.#pause();
+    if (!this.#options.handler.onData(chunk)) this.#pause();
   }
 
   #ended(stream: ClientHttp2Stream): void {
@@ -125,7 +123,7 @@ export class H2Stream implements Carrier, Connection {
       return;
     }
     this.#finish();
-    this.#options.handler.onComplete?.(this.#trailers);
+    this.#options.handler.onComplete(this.#trailers, '');
     // Nobody reads the rest of a body whose answer is complete (RFC 9113 §8.1).
     if (!stream.writableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
   }
@@ -154,15 +152,15 @@ export class H2Stream implements Carrier, Connection {
     this.#stream?.pause();
   }
 
-  #resume(): void {
+  resume(): void {
     this.#paused = false;
     this.#timer?.refresh();
     this.#stream?.resume();
   }
 
-  #restartTimer(ms: number | null | undefined): void {
+  #restartTimer(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#timeOut(), ms ?? 0);
+    this.#timer = setTimeout(() => this.#timeOut(), ms);
   }
 
   /** While the client is the one that is waited for, silence of the backend is no fault. */
@@ -182,9 +180,8 @@ export class H2Stream implements Carrier, Connection {
 
   #fail(error: Error): void {
     if (this.#done) return;
-    this.errored = error;
     this.#finish();
-    this.#options.handler.onError?.(error);
+    this.#options.handler.onError(error);
   }
 
   #finish(): void {
@@ -193,7 +190,9 @@ export class H2Stream implements Carrier, Connection {
   }
 }
 
-function noop(): void {}
+function headOf(status: number, headers: string[]): AnswerHead {
+  return { status, reason: '', headers, end: answerEnd(headers) };
+}
 
 /** Without the pseudo-header fields, which always come first (RFC 9113 §8.3). */
 function rawOf([raw]: readonly unknown[]): string[] {

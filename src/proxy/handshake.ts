@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
+import type { AnswerHead } from './answer-parser.ts';
 import { resetSocket } from './client-response.ts';
-import type { Connection, ConnectionAware } from './connection.ts';
 import { AnswerInvalid, failureOf } from './failure.ts';
-import { answerEnd } from './framing.ts';
-import { buildResponseHeaders } from './headers.ts';
+import { buildResponseHeaders, type HeaderPairs } from './headers.ts';
 import type { Upgrading } from './open-tunnel.ts';
 import { ClientGone } from './request-body.ts';
+import type { AnswerHandler, Carrier } from './sender.ts';
 import { prefixesOf } from './target.ts';
 import { Tries } from './tries.ts';
 
@@ -18,9 +16,7 @@ import { Tries } from './tries.ts';
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** A WebSocket handshake on its way up, until the backend agrees, declines, or fails. */
-export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
-  connection: Connection | undefined;
-
+export class Handshake implements AnswerHandler {
   readonly #upgrading: Upgrading;
   readonly #tries: Tries;
   readonly #startedAt = performance.now();
@@ -29,7 +25,6 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
   #status = 0;
   #failure: Refusal | undefined;
   #hasLength = true;
-  #resume: (() => void) | undefined;
   #tunnelled = false;
   #done = false;
 
@@ -45,7 +40,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
       return;
     }
     socket.once('close', () => this.#clientClosed());
-    socket.on('drain', () => this.#resume?.());
+    socket.on('drain', () => this.#tries.attempt.resume());
     this.#dispatch();
   }
 
@@ -56,28 +51,28 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
       this.#refuse(target);
       return;
     }
-    target.sender.dispatch(
+    target.sender.send(
       {
         path: target.prefix + plan.target,
         method: 'GET',
-        headers: plan.headers as string[],
-        upgrade: 'websocket',
-        headersTimeout: plan.timeouts.responseMs,
-        bodyTimeout: plan.timeouts.idleMs,
-        servername: target.servername,
-      } as Dispatcher.DispatchOptions,
+        headers: plan.headers,
+        body: null,
+        bodyLength: undefined,
+        responseMs: plan.timeouts.responseMs,
+        idleMs: plan.timeouts.idleMs,
+        isHandshake: true,
+      },
       this,
     );
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    if (this.#done) abort();
-    else this.#tries.attempt.begin(this.connection, abort);
+  onCarrier(carrier: Carrier): boolean {
+    if (!this.#done) this.#tries.attempt.begin(carrier);
+    return !this.#done;
   }
 
-  onUpgrade(_status: number, raw: Buffer[] | string[] | null, upstream: Duplex): void {
+  onUpgrade({ headers }: AnswerHead, upstream: Socket): void {
     const { plan, req, socket, head, tunnels, expiresAtMs } = this.#upgrading;
-    const headers = (raw ?? []) as Buffer[];
     if (this.#done || !provesWebSocket(headers, req.headers['sec-websocket-key'] ?? '')) {
       upstream.destroy();
       this.onError(new AnswerInvalid('the 101 is not an answer to this handshake'));
@@ -90,7 +85,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
     if (head.length > 0) socket.unshift(head);
     tunnels.open({
       client: socket,
-      upstream: upstream as Socket,
+      upstream,
       idleMs: plan.timeouts.idleMs,
       expiresAtMs,
       ended: () => this.#finish(),
@@ -98,26 +93,25 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
   }
 
   /** The backend declined: its answer goes down as it is, and the connection ends with it. */
-  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+  onHead({ status, headers, end }: AnswerHead): void {
     if (status < 200) {
       this.#tries.attempt.interim(status);
-      return true;
+      return;
     }
     this.#upstreamMs = performance.now() - this.#startedAt;
     this.#status = status;
-    this.#hasLength = answerEnd(raw) === 'length';
-    this.#resume = resume;
-    return this.#upgrading.socket.write(this.#head(status, raw, 'connection: close'), 'latin1');
+    this.#hasLength = end === 'length';
+    this.#upgrading.socket.write(this.#head(status, headers, 'connection: close'), 'latin1');
   }
 
   onData(chunk: Buffer): boolean {
     return this.#upgrading.socket.write(chunk);
   }
 
-  onComplete(): void {
+  onComplete(_trailers: HeaderPairs, rest: string): void {
     const { socket } = this.#upgrading;
     this.#tries.attempt.complete();
-    socket.end();
+    socket.end(rest, 'latin1');
     // What the client still sends goes nowhere; only its end is waited for.
     socket.resume();
   }
@@ -136,7 +130,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
     }
   }
 
-  #head(status: number, raw: readonly Buffer[], last: string): string {
+  #head(status: number, raw: HeaderPairs, last: string): string {
     const { plan } = this.#upgrading;
     const headers = buildResponseHeaders({
       status,
@@ -182,7 +176,7 @@ export class Handshake implements Dispatcher.DispatchHandler, ConnectionAware {
 }
 
 /** RFC 6455 §4.1: what a client must check before it believes that the other side speaks WebSocket. */
-function provesWebSocket(raw: readonly Buffer[], key: string): boolean {
+function provesWebSocket(raw: HeaderPairs, key: string): boolean {
   const proof = createHash('sha1').update(`${key}${WEBSOCKET_GUID}`).digest('base64');
   return (
     onlyValue(raw, 'upgrade')?.toLowerCase() === 'websocket' &&
@@ -191,13 +185,12 @@ function provesWebSocket(raw: readonly Buffer[], key: string): boolean {
 }
 
 /** The value of a field that must be there exactly once. */
-function onlyValue(raw: readonly Buffer[], name: string): string | undefined {
+function onlyValue(raw: HeaderPairs, name: string): string | undefined {
   let value: string | undefined;
   for (let i = 0; i < raw.length; i += 2) {
-    if ((raw[i] as Buffer).length !== name.length) continue;
-    if ((raw[i] as Buffer).toString('latin1').toLowerCase() !== name) continue;
+    if ((raw[i] as string).toLowerCase() !== name) continue;
     if (value !== undefined) return undefined;
-    value = (raw[i + 1] as Buffer).toString('latin1');
+    value = raw[i + 1];
   }
   return value;
 }

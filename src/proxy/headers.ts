@@ -2,9 +2,6 @@ import type { ForwardedFor } from '../http/forwarded.ts';
 import { HOP_BY_HOP } from '../http/header-names.ts';
 import { type PrefixChange, rewriteLocation } from './rewrite-location.ts';
 
-/** Header fields of an answer as they came: names and values in turn, bytes (HTTP/1.1) or text (HTTP/2). */
-export type RawHeaders = readonly (Buffer | string)[];
-
 /** Header fields as names and values in turn, as Node's `rawHeaders` has them. */
 export type HeaderPairs = readonly string[];
 
@@ -40,7 +37,7 @@ export function buildUpstreamHeaders(input: UpstreamHeadersInput): string[] {
 
 export interface ResponseHead {
   readonly status: number;
-  readonly raw: RawHeaders;
+  readonly raw: HeaderPairs;
   /** Lower-case names that only the gateway may state, such as the identity fields. */
   readonly hidden: ReadonlySet<string>;
   /** What the gateway adds; lower-case names. They stand in for fields of the same name that the backend sent. */
@@ -58,16 +55,16 @@ export function buildResponseHeaders(head: ResponseHead): string[] {
   const headers: string[] = [];
   let options = '';
   for (let i = 0; i < raw.length; i += 2) {
-    const name = textOf(raw[i]);
+    const name = raw[i] as string;
     const lower = name.toLowerCase();
     if (HOP_BY_HOP.has(lower)) {
-      if (lower === 'connection') options += `,${textOf(raw[i + 1])}`;
+      if (lower === 'connection') options += `,${raw[i + 1]}`;
       continue;
     }
     if (hidden.has(lower) || isAdded(added, lower)) continue;
     // A length in a 204 is an error of the backend (RFC 9110 §8.6) that must not become the gateway's.
     if (status === 204 && lower === 'content-length') continue;
-    const value = textOf(raw[i + 1]);
+    const value = raw[i + 1] as string;
     headers.push(
       name,
       prefixes !== undefined && lower === 'location' ? rewriteLocation(value, prefixes) : value,
@@ -81,16 +78,13 @@ export function buildResponseHeaders(head: ResponseHead): string[] {
 const NO_TRAILERS: HeaderPairs = [];
 
 /** The trailers that may go down: none that frames, routes or is the gateway's (RFC 9110 §6.5.1). */
-export function relayableTrailers(
-  trailers: readonly (string | Buffer)[] | null | undefined,
-  hidden: ReadonlySet<string>,
-): HeaderPairs {
-  if (trailers === null || trailers === undefined || trailers.length === 0) return NO_TRAILERS;
+export function relayableTrailers(trailers: HeaderPairs, hidden: ReadonlySet<string>): HeaderPairs {
+  if (trailers.length === 0) return NO_TRAILERS;
   const relayed: string[] = [];
   for (let i = 0; i < trailers.length; i += 2) {
-    const name = textOf(trailers[i]).toLowerCase();
+    const name = (trailers[i] as string).toLowerCase();
     if (HOP_BY_HOP.has(name) || hidden.has(name) || NEVER_TRAILERS.has(name)) continue;
-    relayed.push(name, textOf(trailers[i + 1]));
+    relayed.push(name, trailers[i + 1] as string);
   }
   return relayed;
 }
@@ -104,11 +98,6 @@ const NEVER_TRAILERS: ReadonlySet<string> = new Set([
   'location',
   'cache-control',
 ]);
-
-/** Bytes beyond ASCII stay as they are: one character each. */
-export function textOf(part: Buffer | string | undefined): string {
-  return typeof part === 'string' ? part : (part as Buffer).toString('latin1');
-}
 
 const USUAL_OPTIONS = /^,(?:keep-alive|close)$/i;
 

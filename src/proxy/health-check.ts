@@ -1,4 +1,6 @@
-import type { Dispatcher } from 'undici';
+import type { AnswerHead } from './answer-parser.ts';
+import { NoAnswerInTime } from './failure.ts';
+import type { AnswerHandler, Carrier, UpstreamRequest } from './sender.ts';
 import type { Target } from './target.ts';
 
 /** How addresses are asked whether they are well. */
@@ -43,7 +45,7 @@ export function watchHealth(target: Target, policy: HealthPolicy, changed: Healt
   };
   const ask = (): void => {
     const path = target.prefix + policy.path;
-    target.sender.dispatch(checkRequest(path, policy, target), new HealthAnswer(policy.timeoutMs, judge));
+    target.sender.send(checkRequest(path, policy), new HealthAnswer(policy.timeoutMs, judge));
   };
   ask();
   return {
@@ -54,22 +56,24 @@ export function watchHealth(target: Target, policy: HealthPolicy, changed: Healt
   };
 }
 
-function checkRequest(path: string, policy: HealthPolicy, target: Target): Dispatcher.DispatchOptions {
+function checkRequest(path: string, { timeoutMs }: HealthPolicy): UpstreamRequest {
   return {
     path,
     method: 'GET',
     headers: ['user-agent', 'sealgate-health-check'],
-    headersTimeout: policy.timeoutMs,
-    bodyTimeout: policy.timeoutMs,
-    servername: target.servername,
-  } as Dispatcher.DispatchOptions;
+    body: null,
+    bodyLength: undefined,
+    responseMs: timeoutMs,
+    idleMs: timeoutMs,
+    isHandshake: false,
+  };
 }
 
 /** Waits for the head of one answer and reads the rest away. Tells once. */
-class HealthAnswer implements Dispatcher.DispatchHandler {
+class HealthAnswer implements AnswerHandler {
   readonly #tell: (isWell: boolean) => void;
   readonly #deadline: NodeJS.Timeout;
-  #abort: (() => void) | undefined;
+  #carrier: Carrier | undefined;
   #told = false;
   #status = 0;
 
@@ -77,19 +81,18 @@ class HealthAnswer implements Dispatcher.DispatchHandler {
     this.#tell = tell;
     this.#deadline = setTimeout(() => {
       this.#once(false);
-      this.#abort?.();
+      this.#carrier?.destroy(new NoAnswerInTime(false));
     }, timeoutMs);
     this.#deadline.unref();
   }
 
-  onConnect(abort: () => void): void {
-    if (this.#told) abort();
-    else this.#abort = abort;
+  onCarrier(carrier: Carrier): boolean {
+    this.#carrier = carrier;
+    return !this.#told;
   }
 
-  onHeaders(status: number): boolean {
+  onHead({ status }: AnswerHead): void {
     this.#status = status;
-    return true;
   }
 
   onData(): boolean {
@@ -97,10 +100,12 @@ class HealthAnswer implements Dispatcher.DispatchHandler {
   }
 
   onComplete(): void {
+    this.#carrier = undefined;
     this.#once(this.#status >= 200 && this.#status < 400);
   }
 
   onError(): void {
+    this.#carrier = undefined;
     this.#once(false);
   }
 

@@ -30,7 +30,7 @@ export interface BodyOptions {
 
 /**
  * The body of a client's request on its way up, piece by piece and with back-pressure. A stream of its own
- * instead of the request itself, because undici destroys what it is given: destroying a server's request
+ * instead of the request itself, because whoever sends it destroys it when it is of no more use: destroying a server's request
  * takes its socket away, and with it the answer that the client should still get.
  */
 export class RequestBody extends Readable {

@@ -1,17 +1,7 @@
-import type { Dispatcher } from 'undici';
 import type { Ejection } from './ejection.ts';
 import type { ForwardPlan } from './forwarding.ts';
 import type { PrefixChange } from './rewrite-location.ts';
-
-/** What a target sends requests with. */
-export interface Sender {
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
-  readonly connections: number;
-  /** Lets running requests finish, then closes every connection. */
-  close(): Promise<void>;
-  /** Breaks running requests off. */
-  destroy(): Promise<void>;
-}
+import type { Sender } from './sender.ts';
 
 /** How a request to an address ended, for those who choose the next address. */
 export type TargetOutcome =
@@ -27,7 +17,6 @@ export interface TargetSettings {
   readonly label: string;
   readonly sender: Sender;
   readonly prefix: string;
-  readonly servername: string | undefined;
   /** Undefined where there is no other address to go to. */
   readonly ejection: Ejection | undefined;
   readonly now: () => number;
@@ -53,8 +42,6 @@ export class Target {
   readonly sender: Sender;
   /** Put before the forwarded path: empty, or a path without a slash at its end. */
   readonly prefix: string;
-  /** Stated for each https: request, since undici would take it from the Host field. */
-  readonly servername: string | undefined;
   /** What active checks say; undefined when nothing watches it. */
   healthy: boolean | undefined;
   /** Requests and tunnels under way. */
@@ -62,11 +49,10 @@ export class Target {
   readonly #ejection: Ejection | undefined;
   readonly #now: () => number;
 
-  constructor({ label, sender, prefix, servername, ejection, now }: TargetSettings) {
+  constructor({ label, sender, prefix, ejection, now }: TargetSettings) {
     this.label = label;
     this.sender = sender;
     this.prefix = prefix;
-    this.servername = servername;
     this.#ejection = ejection;
     this.#now = now;
   }

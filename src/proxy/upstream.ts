@@ -124,9 +124,8 @@ function createTarget(
 ): Target {
   return new Target({
     label: url.origin,
-    sender: SENDERS[endpoint.protocol]({ origin: url.origin, endpoint, timeouts }),
+    sender: SENDERS[endpoint.protocol]({ origin: url.origin, host: url.host, endpoint, timeouts }),
     prefix: pathPrefix(url.pathname),
-    servername: endpoint.tls?.serverName,
     ejection: ejection && new Ejection(ejection),
     now,
   });

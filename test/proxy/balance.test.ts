@@ -13,9 +13,8 @@ function setUp(count: number, options: Partial<BalanceOptions> = {}) {
     (_, at) =>
       new Target({
         label: `t${at}`,
-        sender: { dispatch: () => true, connections: 0, close: async () => {}, destroy: async () => {} },
+        sender: { send: () => {}, connections: 0, close: async () => {}, destroy: async () => {} },
         prefix: '',
-        servername: undefined,
         ejection: new Ejection(POLICY),
         now: () => nowMs,
       }),

@@ -72,7 +72,7 @@ t.test('no answer in time is a timeout and ends the connection', async (t) => {
 interface BadAnswer {
   readonly name: string;
   readonly bytes: string;
-  readonly afterwards?: 'end' | 'reset';
+  readonly afterwards?: 'end' | 'reset' | 'nonsense';
 }
 
 const BEFORE_THE_HEAD: BadAnswer[] = [
@@ -182,7 +182,8 @@ const AFTER_THE_HEAD: (BadAnswer & { client: '1.0' | '1.1'; ended: 'closed' | 'r
   },
   {
     name: 'a bad chunk',
-    bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nzz\r\n',
+    bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n',
+    afterwards: 'nonsense',
     client: '1.1',
     ended: 'closed',
   },
@@ -226,6 +227,7 @@ t.test('an answer that breaks off breaks the connection of the client: never a s
         release = () => {
           if (bad.afterwards === 'end') socket.end();
           if (bad.afterwards === 'reset') socket.resetAndDestroy();
+          if (bad.afterwards === 'nonsense') socket.write('zz\r\n');
         };
       },
       { timeouts: { idleMs: 500 } },

@@ -50,8 +50,9 @@ async function startNode(): Promise<RealBackend> {
     });
     res.end();
   });
-  server.on('clientError', (_, socket) => {
-    lines.push('what is no request');
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    // The end of a connection within a body is that of a client that left; the head before it has its line already.
+    if (code !== 'HPE_INVALID_EOF_STATE') lines.push('what is no request');
     socket.destroy();
   });
   server.listen(0, '127.0.0.1');

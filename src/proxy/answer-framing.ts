@@ -1,0 +1,86 @@
+import { AnswerInvalid } from './failure.ts';
+import type { AnswerEnd } from './framing.ts';
+
+/**
+ * What the header fields of an answer say of its end and of the connection (RFC 9112 §6 and §9). Used again for each answer of a
+ * connection. Refuses what two readers could read in two ways.
+ */
+export class AnswerFraming {
+  #isOldVersion = false;
+  #length: number | undefined;
+  #isChunked = false;
+  #connection = '';
+  #keepAlive = '';
+
+  /** Before the fields of an answer. HTTP/1.0 knows no chunks, and closes unless told otherwise. */
+  begin(isOldVersion: boolean): void {
+    this.#isOldVersion = isOldVersion;
+    this.#length = undefined;
+    this.#isChunked = false;
+    this.#connection = '';
+    this.#keepAlive = '';
+  }
+
+  /** Takes note of one field. */
+  see(name: string, value: string): void {
+    switch (name.length) {
+      case 10:
+        this.#seeConnection(name.toLowerCase(), value);
+        return;
+      case 14:
+        if (name.toLowerCase() === 'content-length') this.#seeLength(value);
+        return;
+      case 17:
+        if (name.toLowerCase() === 'transfer-encoding') this.#seeCoding(value);
+        return;
+    }
+  }
+
+  /** What ends the body. */
+  get end(): AnswerEnd {
+    if (this.#isChunked) {
+      if (this.#length !== undefined) throw new AnswerInvalid('a length and chunks at once');
+      return 'chunk';
+    }
+    return this.#length === undefined ? 'close' : 'length';
+  }
+
+  /** The stated length of the body in bytes; 0 when none is stated. */
+  get length(): number {
+    return this.#length ?? 0;
+  }
+
+  /** Whether the backend leaves the connection open after the answer. */
+  get keepsAlive(): boolean {
+    // What nearly all backends send.
+    if (this.#connection === '') return !this.#isOldVersion;
+    if (this.#connection === 'keep-alive') return true;
+    const options = this.#connection.toLowerCase().split(/[\t ,]+/);
+    return !options.includes('close') && (!this.#isOldVersion || options.includes('keep-alive'));
+  }
+
+  /** How long the backend says it keeps an idle connection, in milliseconds; undefined when it says nothing. */
+  get keepAliveMs(): number | undefined {
+    if (this.#keepAlive === '') return undefined;
+    const seconds = /(?:^|[\t ,;])timeout="?(\d{1,6})/i.exec(this.#keepAlive)?.[1];
+    return seconds === undefined ? undefined : Number(seconds) * 1000;
+  }
+
+  #seeConnection(name: string, value: string): void {
+    if (name === 'connection') this.#connection += this.#connection === '' ? value : `,${value}`;
+    else if (name === 'keep-alive') this.#keepAlive = value;
+  }
+
+  #seeLength(value: string): void {
+    if (this.#length !== undefined) throw new AnswerInvalid('more than one length');
+    if (!/^\d{1,15}$/.test(value)) throw new AnswerInvalid('a length that is no number');
+    this.#length = Number(value);
+  }
+
+  #seeCoding(value: string): void {
+    if (this.#isChunked || this.#isOldVersion || value.toLowerCase() !== 'chunked') {
+      throw new AnswerInvalid('a transfer coding other than chunked');
+    }
+    this.#isChunked = true;
+  }
+}

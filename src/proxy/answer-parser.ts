@@ -1,0 +1,328 @@
+import { AnswerFraming } from './answer-framing.ts';
+import { AnswerInvalid, AnswerTooLarge } from './failure.ts';
+import type { AnswerEnd } from './framing.ts';
+import type { HeaderPairs } from './headers.ts';
+
+/** The head of an answer. */
+export interface AnswerHead {
+  readonly status: number;
+  /** The words after the status, as they came; often empty. */
+  readonly reason: string;
+  /** Header fields as they came: names and values in turn, one character for each byte. */
+  readonly headers: string[];
+  /** What ends its body, where there is one. */
+  readonly end: AnswerEnd;
+}
+
+/** Hears what the parser reads, in order and within the call of `read`. */
+export interface AnswerSink {
+  /** Also of interim answers (status below 200), of which there may be several before the answer. */
+  head(head: AnswerHead): void;
+  /** A piece of the body: `bytes` from `start` to `end` belong to the caller of `read` and must be copied to be kept. */
+  data(bytes: Buffer, start: number, end: number, isLast: boolean): void;
+}
+
+/** Bytes that the header fields, the trailers, or the chunk extensions of one answer may have. */
+const MAX_FIELD_BYTES = 64 * 1024;
+/** More digits than any size has that a number can hold exactly. */
+const MAX_SIZE_DIGITS = 15;
+
+const PROTOCOL = 'HTTP/1.';
+const HEAD_END = Buffer.from('\r\n\r\n');
+const LINE_END = Buffer.from('\r\n');
+/**
+ * RFC 9110 §5.1 and §5.5: no folded lines, no space before a colon, no bare CR or LF, no NUL. Takes linear time: what may follow
+ * each other in it share no character.
+ */
+const FIELD_LINES = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n/y;
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
+const NO_FIELDS: HeaderPairs = Object.freeze([]) as HeaderPairs;
+
+type State =
+  | 'idle'
+  | 'head'
+  | 'length'
+  | 'close'
+  | 'chunk-size'
+  | 'chunk-data'
+  | 'chunk-end'
+  | 'trailers'
+  | 'complete';
+
+/**
+ * Reads the answers of an HTTP/1.1 backend (RFC 9112), strictly: what two readers could take for two things is no answer. Length
+ * and chunks at once, two lengths, a coding other than `chunked`, folded or torn lines all end the connection.
+ */
+export class AnswerParser {
+  /** Fields after the last chunk. */
+  trailers: HeaderPairs = NO_FIELDS;
+  /** Whether the backend leaves the connection open for further requests. */
+  keepAlive = false;
+  /** How long it says that it keeps an idle connection, in milliseconds; undefined when it says nothing. */
+  keepAliveMs: number | undefined;
+  readonly #sink: AnswerSink;
+  readonly #framing = new AnswerFraming();
+  #state: State = 'idle';
+  #method = '';
+  /** Bytes of the body or chunk that are still to come. */
+  #remaining = 0;
+  #extensionBytes = 0;
+  /** What of a line or a head came in earlier pieces; the buffer is longer than what is filled. */
+  #kept: Buffer | undefined;
+  #keptBytes = 0;
+
+  constructor(sink: AnswerSink) {
+    this.#sink = sink;
+  }
+
+  /** Expects the answer to a request of this method. */
+  begin(method: string): void {
+    this.#state = 'head';
+    this.#method = method;
+    this.trailers = NO_FIELDS;
+    this.#extensionBytes = 0;
+  }
+
+  get isComplete(): boolean {
+    return this.#state === 'complete';
+  }
+
+  /** Bytes of the body that are known to come; 0 when that is not known. */
+  get expectedBytes(): number {
+    return this.#state === 'length' || this.#state === 'chunk-data' ? this.#remaining : 0;
+  }
+
+  /**
+   * Reads bytes; gives how many it took, which is fewer than there are only where the answer ended before. Throws `AnswerInvalid`
+   * or `AnswerTooLarge`, after which the connection is of no use.
+   */
+  read(bytes: Buffer): number {
+    let at = 0;
+    while (at < bytes.length && this.#state !== 'complete') at = this.#step(bytes, at);
+    return at;
+  }
+
+  /** The connection ended in an orderly way: true when that is what ends the answer. */
+  end(): boolean {
+    if (this.#state !== 'close') return this.#state === 'complete';
+    this.#state = 'complete';
+    return true;
+  }
+
+  #step(bytes: Buffer, at: number): number {
+    switch (this.#state) {
+      case 'head':
+        return this.#head(bytes, at);
+      case 'length':
+        return this.#lengthData(bytes, at);
+      case 'close':
+        this.#sink.data(bytes, at, bytes.length, false);
+        return bytes.length;
+      case 'chunk-size':
+        return this.#chunkSize(bytes, at);
+      case 'chunk-data':
+        return this.#chunkData(bytes, at);
+      case 'chunk-end':
+        return this.#chunkEnd(bytes, at);
+      case 'trailers':
+        return this.#trailers(bytes, at);
+      default:
+        throw new AnswerInvalid('bytes that belong to no answer');
+    }
+  }
+
+  #head(bytes: Buffer, at: number): number {
+    const found = this.#take(bytes, at, HEAD_END);
+    if (found === undefined) {
+      // What speaks another protocol may wait for us to go on, and would have all the time of a slow answer.
+      const begun = this.#kept?.toString('latin1', 0, Math.min(this.#keptBytes, PROTOCOL.length)) ?? '';
+      if (!PROTOCOL.startsWith(begun)) throw new AnswerInvalid('not HTTP/1');
+      return bytes.length;
+    }
+    this.#readHead(found.text);
+    return found.next;
+  }
+
+  #readHead(text: string): void {
+    const status = statusOf(text);
+    const isOldVersion = text.charCodeAt(7) === ZERO;
+    const lineEnd = text.indexOf('\r\n');
+    const reason = text.slice(13, lineEnd);
+    if (!REASON.test(reason)) throw new AnswerInvalid('a status line that is none');
+    const headers: string[] = [];
+    this.#framing.begin(isOldVersion);
+    readFields(text, lineEnd + 2, headers, this.#framing);
+    if (status < 200) {
+      // Without a body in any case (RFC 9110 §15.2); the answer is still to come, but for 101 that ends HTTP/1.1.
+      if (status === 101) this.#state = 'complete';
+      this.#sink.head({ status, reason, headers, end: 'length' });
+      return;
+    }
+    const { end, length } = this.#framing;
+    this.keepAlive = this.#framing.keepsAlive && !this.#mayBeFollowedByBody(status, end, length);
+    this.keepAliveMs = this.#framing.keepAliveMs;
+    this.#state = this.#bodyState(status, end, length);
+    this.#sink.head({ status, reason, headers, end });
+  }
+
+  /** RFC 9112 §6.3. */
+  #bodyState(status: number, end: AnswerEnd, length: number): State {
+    if (this.#method === 'HEAD' || status === 204 || status === 304) return 'complete';
+    if (end === 'chunk') return 'chunk-size';
+    if (end === 'close') return 'close';
+    this.#remaining = length;
+    return length === 0 ? 'complete' : 'length';
+  }
+
+  /**
+   * Some backends send a body where there is none; what of it came late would be taken for the answer to somebody else's
+   * request. So a connection is not used again after an answer without body that speaks of one.
+   */
+  #mayBeFollowedByBody(status: number, end: AnswerEnd, length: number): boolean {
+    if (this.#method === 'HEAD') return true;
+    return (status === 204 || status === 304) && (end === 'chunk' || length > 0);
+  }
+
+  #lengthData(bytes: Buffer, at: number): number {
+    const end = Math.min(bytes.length, at + this.#remaining);
+    this.#remaining -= end - at;
+    if (this.#remaining === 0) this.#state = 'complete';
+    this.#sink.data(bytes, at, end, this.#remaining === 0);
+    return end;
+  }
+
+  #chunkSize(bytes: Buffer, at: number): number {
+    const found = this.#take(bytes, at, LINE_END);
+    if (found === undefined) return bytes.length;
+    const { text } = found;
+    const digits = /^[0-9A-Fa-f]+/.exec(text)?.[0] ?? '';
+    const extension = text.slice(digits.length, -2);
+    if (digits === '' || digits.length > MAX_SIZE_DIGITS) throw new AnswerInvalid('a chunk without a size');
+    if (extension !== '' && !/^[\t ]*;[\t\x20-\x7e\x80-\xff]*$/.test(extension)) {
+      throw new AnswerInvalid('a chunk extension that is none');
+    }
+    this.#extensionBytes += extension.length;
+    if (this.#extensionBytes > MAX_FIELD_BYTES) throw new AnswerTooLarge('too many chunk extensions');
+    this.#remaining = Number.parseInt(digits, 16);
+    this.#state = this.#remaining === 0 ? 'trailers' : 'chunk-data';
+    return found.next;
+  }
+
+  #chunkData(bytes: Buffer, at: number): number {
+    const end = Math.min(bytes.length, at + this.#remaining);
+    this.#remaining -= end - at;
+    if (this.#remaining === 0) this.#state = 'chunk-end';
+    this.#sink.data(bytes, at, end, false);
+    return end;
+  }
+
+  #chunkEnd(bytes: Buffer, at: number): number {
+    const found = this.#take(bytes, at, LINE_END);
+    if (found === undefined) return bytes.length;
+    if (found.text !== '\r\n') throw new AnswerInvalid('a chunk that is longer than its size');
+    this.#state = 'chunk-size';
+    return found.next;
+  }
+
+  /** Field lines up to an empty one; the first line may be that. */
+  #trailers(bytes: Buffer, at: number): number {
+    const found = this.#take(bytes, at, LINE_END);
+    if (found === undefined) return bytes.length;
+    if (found.text === '\r\n') {
+      this.#state = 'complete';
+      return found.next;
+    }
+    this.#extensionBytes += found.text.length;
+    if (this.#extensionBytes > MAX_FIELD_BYTES) throw new AnswerTooLarge('too many trailers');
+    const trailers = [...this.trailers];
+    readFields(`${found.text}\r\n`, 0, trailers);
+    this.trailers = trailers;
+    return found.next;
+  }
+
+  /**
+   * The text up to and with `mark`, with what was kept of it from earlier pieces, and where to go on; undefined when the mark has
+   * not come, and then everything is kept.
+   */
+  #take(bytes: Buffer, at: number, mark: Buffer): { text: string; next: number } | undefined {
+    if (this.#keptBytes === 0) {
+      const found = bytes.indexOf(mark, at);
+      if (found !== -1) {
+        const next = found + mark.length;
+        if (next - at > MAX_FIELD_BYTES) throw new AnswerTooLarge('the fields of the answer are too large');
+        return { text: bytes.toString('latin1', at, next), next };
+      }
+    }
+    const before = this.#keptBytes;
+    const kept = this.#keep(bytes, at);
+    const found = kept.indexOf(mark, Math.max(0, before - mark.length + 1));
+    const end = found === -1 ? kept.length : found + mark.length;
+    if (end > MAX_FIELD_BYTES) throw new AnswerTooLarge('the fields of the answer are too large');
+    if (found === -1) return undefined;
+    this.#keptBytes = 0;
+    this.#kept = undefined;
+    return { text: kept.toString('latin1', 0, end), next: at + end - before };
+  }
+
+  /** Adds to what is kept. Doubles its room, so that an answer that comes byte by byte is not copied for each of them. */
+  #keep(bytes: Buffer, at: number): Buffer {
+    const needed = this.#keptBytes + bytes.length - at;
+    if (this.#kept === undefined || this.#kept.length < needed) {
+      const roomier = Buffer.allocUnsafe(Math.max(1024, needed * 2));
+      this.#kept?.copy(roomier, 0, 0, this.#keptBytes);
+      this.#kept = roomier;
+    }
+    bytes.copy(this.#kept, this.#keptBytes, at);
+    this.#keptBytes = needed;
+    return this.#kept.subarray(0, needed);
+  }
+}
+
+const ZERO = 48;
+const SPACE = 32;
+const CR = 13;
+
+/** `HTTP/1.0 200 …` or `HTTP/1.1 200 …` (RFC 9112 §4); the space before missing words may be missing, too. */
+function statusOf(text: string): number {
+  const minor = text.charCodeAt(7);
+  const hundreds = text.charCodeAt(9) - ZERO;
+  const tens = text.charCodeAt(10) - ZERO;
+  const ones = text.charCodeAt(11) - ZERO;
+  const after = text.charCodeAt(12);
+  if (
+    !text.startsWith(PROTOCOL) ||
+    (minor !== ZERO && minor !== ZERO + 1) ||
+    text.charCodeAt(8) !== SPACE ||
+    !(hundreds >= 1 && hundreds <= 9 && tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9) ||
+    (after !== SPACE && after !== CR)
+  ) {
+    throw new AnswerInvalid('a status line that is none');
+  }
+  return hundreds * 100 + tens * 10 + ones;
+}
+
+/** Reads the field lines from `start` to the empty line that ends the text. */
+function readFields(text: string, start: number, into: string[], framing?: AnswerFraming): void {
+  FIELD_LINES.lastIndex = start;
+  if (!FIELD_LINES.test(text) || FIELD_LINES.lastIndex !== text.length) {
+    throw new AnswerInvalid('header fields that are none');
+  }
+  let at = start;
+  while (at < text.length - 2) {
+    const colon = text.indexOf(':', at);
+    const lineEnd = text.indexOf('\r\n', colon);
+    const name = text.slice(at, colon);
+    let from = colon + 1;
+    let to = lineEnd;
+    while (from < to && isBlank(text.charCodeAt(from))) from += 1;
+    while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
+    const value = text.slice(from, to);
+    into.push(name, value);
+    framing?.see(name, value);
+    at = lineEnd + 2;
+  }
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === 9;
+}
