@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { isContractKey } from './contract-keys.ts';
+import { isLaterKey } from './later-keys.ts';
 import type { LeafIssue } from './leaf-issues.ts';
 import { didYouMean } from './nearest.ts';
 import { type ConfigPath, formatPath, type PathProblem, pathKey } from './problem.ts';
@@ -91,7 +91,7 @@ function count(limit: number | bigint, origin: string): string {
 
 function unknownKey(path: ConfigPath, { schema }: IssueContext): PathProblem {
   const key = String(path.at(-1));
-  if (isContractKey(path)) {
+  if (isLaterKey(path)) {
     return error(path, `\`${formatPath(path)}\` is not supported by this version`, { at: 'key' });
   }
   const known = knownKeys(schema, path.slice(0, -1));

@@ -1,4 +1,4 @@
-import { parseRouteHost } from './route-host.ts';
+import { parseRouteHost } from './host.ts';
 import { isRoutePath, parseRoutePath, type RouteSegment } from './route-path.ts';
 import type { Config } from './schema.ts';
 

@@ -1,7 +1,7 @@
+import { parseRouteHost } from '../config/host.ts';
 import type { PathProblem } from '../config/problem.ts';
 import { allAlternatives } from '../config/route-access.ts';
 import type { Config, RouteConfig } from '../config/schema.ts';
-import { normalizeHost } from '../http/host.ts';
 import { SPELLINGS } from '../http/target.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
@@ -89,7 +89,7 @@ function compileRoute(
   const parsed = parsePathPattern(route.path);
   const pattern = 'message' in parsed ? NO_PATTERN : parsed;
   if ('message' in parsed) problems.push({ severity: 'error', path: [...place, 'path'], ...parsed });
-  const host = route.host === undefined ? undefined : normalizeHost(route.host);
+  const host = route.host === undefined ? undefined : parseRouteHost(route.host);
   if (route.host !== undefined && host === undefined) {
     problems.push({
       severity: 'error',

@@ -43,6 +43,14 @@ const CONFLICTS: readonly (readonly [name: string, routes: readonly Sketch[], me
   ],
   ['all methods beside one', [{ path: '/a' }, { path: '/a', methods: ['GET'] }], 'GET'],
   [
+    'one address in two spellings',
+    [
+      { path: '/a', host: '[::1]' },
+      { path: '/a', host: '[0:0:0:0:0:0:0:1]' },
+    ],
+    'all methods',
+  ],
+  [
     'one host in two cases',
     [
       { path: '/a', host: 'A.example' },

@@ -16,6 +16,7 @@ t.test('reads the host in the one spelling in which hosts are compared', async (
     ['[::1]:8080', '[::1]'],
     ['[0:0:0:0:0:0:0:1]', '[::1]'],
     ['[2001:DB8::A]', '[2001:db8::a]'],
+    [`${'a.'.repeat(126)}a.:65535`, `${'a.'.repeat(126)}a`],
   ];
   for (const [value, host] of table) t.equal(parseHost([value], '1.1'), host, value);
 });
@@ -56,6 +57,7 @@ t.test('refuses what is not one host', async (t) => {
     '[]',
     `${'a'.repeat(64)}.example`,
     'a.'.repeat(200),
+    `${'a.'.repeat(126)}ab`,
   ];
   for (const value of table)
     t.match(parseHost([value], '1.1'), { code: 'bad_request' }, JSON.stringify(value));

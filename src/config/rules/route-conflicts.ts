@@ -1,4 +1,4 @@
-import { parseRouteHost } from '../route-host.ts';
+import { parseRouteHost } from '../host.ts';
 import { isRoutePath, parseRoutePath } from '../route-path.ts';
 import { error, type Rule } from '../rule.ts';
 import type { Config, RouteConfig } from '../schema.ts';

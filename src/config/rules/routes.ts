@@ -1,5 +1,5 @@
+import { parseRouteHost } from '../host.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
-import { parseRouteHost } from '../route-host.ts';
 import { isRoutePath, parseRoutePath } from '../route-path.ts';
 import { error, type Rule } from '../rule.ts';
 import type { RouteConfig } from '../schema.ts';
