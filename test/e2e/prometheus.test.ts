@@ -1,16 +1,12 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { liveText, startLiveGateway } from '../support/live-gateway.ts';
+import { hasPrometheus, startPrometheus } from '../support/prometheus.ts';
 
-const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
-const promtool = { skip: has('promtool') ? false : 'promtool is not installed' };
-const prometheus = { skip: has('prometheus') ? false : 'prometheus is not installed' };
+const promtool = {
+  skip: spawnSync('promtool', ['--version']).status === 0 ? false : 'promtool is not installed',
+};
+const prometheus = { skip: hasPrometheus ? false : 'prometheus is not installed' };
 
 t.test('promtool finds nothing wrong with what /metrics says', promtool, async (t) => {
   const live = await startLiveGateway(t, liveText());
@@ -47,63 +43,3 @@ t.test('a real Prometheus scrapes the gateway and takes its alert rules', promet
   };
   t.equal(data.groups[0]?.rules.length, 10);
 });
-
-interface PrometheusServer {
-  ask(path: string): Promise<unknown>;
-  /** The value of an expression that gives one series, as soon as there is one. */
-  value(expression: string): Promise<number>;
-  stop(): Promise<void>;
-}
-
-async function startPrometheus(target: string): Promise<PrometheusServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'sealgate-prometheus-'));
-  const port = await freePort();
-  writeFileSync(
-    join(folder, 'prometheus.yml'),
-    `global: { scrape_interval: 1s, evaluation_interval: 1s }
-rule_files: ['${resolve('deploy/prometheus/alerts.yaml')}']
-scrape_configs: [{ job_name: sealgate, static_configs: [{ targets: ['${target}'] }] }]
-`,
-  );
-  const child: ChildProcess = spawn(
-    'prometheus',
-    [
-      `--config.file=${join(folder, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(folder, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    { stdio: 'ignore' },
-  );
-  const ended = once(child, 'exit');
-  const ask = async (path: string): Promise<unknown> =>
-    (await fetch(`http://127.0.0.1:${port}${path}`)).json();
-  return {
-    ask,
-    async value(expression) {
-      const deadline = performance.now() + 20_000;
-      while (performance.now() < deadline) {
-        const answer = (await ask(`/api/v1/query?query=${encodeURIComponent(expression)}`).catch(
-          () => undefined,
-        )) as { data?: { result: { value: [number, string] }[] } } | undefined;
-        const sample = answer?.data?.result[0];
-        if (sample !== undefined) return Number(sample.value[1]);
-        await delay(100);
-      }
-      throw new Error(`Prometheus has no ${expression}`);
-    },
-    async stop() {
-      child.kill('SIGTERM');
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
