@@ -116,7 +116,7 @@ function compileRoute(
     tellsReports: config.reportHeader,
     tokenSources: compileTokenSources(compiler, route, access),
     identity,
-    cors: route.cors === undefined ? undefined : compileCors(route.cors),
+    cors: route.cors === undefined ? undefined : compileCors(route.cors, route.methods),
     limits:
       route.rateLimit === undefined
         ? undefined

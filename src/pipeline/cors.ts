@@ -32,9 +32,17 @@ const LABELS = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-
 /** Longer than any name DNS can hold. */
 const LONGEST_ORIGIN = 300;
 
-/** Compiles the `cors` block of a route. */
-export function compileCors(config: CorsConfig): CorsRules {
-  const { origins, methods, headers, exposeHeaders, credentials, maxAge } = config;
+/** What a route that takes all methods allows scripts when its file does not say. */
+const USUAL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/**
+ * Compiles the `cors` block of a route that takes the methods of `served`, or all. Browsers remember every method that a preflight
+ * allows for the URL: one of another route at the same path is for that route to allow.
+ */
+export function compileCors(config: CorsConfig, served?: readonly string[]): CorsRules {
+  const { origins, headers, exposeHeaders, credentials, maxAge } = config;
+  const wanted = config.methods ?? served ?? USUAL_METHODS;
+  const methods = wanted.filter((method) => served?.includes(method) ?? true);
   const exposed =
     exposeHeaders.length === 0 ? [] : ['access-control-expose-headers', exposeHeaders.join(', ')];
   const listed = origins === '*' ? [] : origins;
@@ -49,7 +57,7 @@ export function compileCors(config: CorsConfig): CorsRules {
     credentials,
     exposed,
     preflight: [
-      ...['access-control-allow-methods', methods.join(', ')],
+      ...(methods.length === 0 ? [] : ['access-control-allow-methods', methods.join(', ')]),
       ...(headers.length === 0 ? [] : ['access-control-allow-headers', headers.join(', ')]),
       ...['access-control-max-age', String(Math.floor(maxAge / 1000))],
     ],

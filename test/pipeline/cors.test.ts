@@ -19,10 +19,10 @@ function parseCors(cors: unknown) {
   return { config };
 }
 
-function rules(cors: unknown) {
+function rules(cors: unknown, served?: readonly string[]) {
   const { config, fault } = parseCors(cors);
   if (config === undefined) throw new Error(fault);
-  return compileCors(config);
+  return compileCors(config, served);
 }
 
 const toRecord = (pairs: readonly string[]) =>
@@ -48,6 +48,23 @@ t.test('a preflight of a listed origin is told what it may do', async (t) => {
     'access-control-allow-headers': 'Authorization',
     'access-control-max-age': '3600',
   });
+});
+
+t.test('a preflight is told of the methods that the route takes, and of no others', async (t) => {
+  const app = 'https://app.example.com';
+  const table: [string[] | undefined, string[] | undefined, string | undefined][] = [
+    [undefined, undefined, 'GET, HEAD, POST, PUT, PATCH, DELETE'],
+    [undefined, ['GET', 'PURGE'], 'GET, PURGE'],
+    [['GET', 'PUT'], undefined, 'GET, PUT'],
+    [['GET', 'PUT', 'DELETE'], ['POST', 'PUT', 'GET'], 'GET, PUT'],
+    [['GET'], ['POST'], undefined],
+  ];
+  for (const [methods, served, allowed] of table) {
+    const answer = answerPreflight(rules({ origins: [app], ...(methods && { methods }) }, served), [app]);
+    if (isRefusal(answer)) throw new Error(answer.reason);
+    const name = JSON.stringify([methods, served]);
+    t.equal(toRecord(answer.headers)['access-control-allow-methods'], allowed, name);
+  }
 });
 
 t.test('answers of a listed origin may be read, exposed fields too', async (t) => {

@@ -33,8 +33,12 @@ export const cors = z
     methods: z
       .array(method)
       .min(1)
-      .default(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
-      .meta({ description: 'Methods that preflights allow.' }),
+      .optional()
+      .meta({
+        description:
+          'Methods that preflights allow, as far as the route takes them. Default: those of the route, or GET, HEAD, POST, PUT, PATCH and DELETE where it takes all.',
+        examples: [['GET', 'POST']],
+      }),
     headers: z
       .array(
         headerName.refine((value) => value !== '*', 'expected header names; `*` never covers Authorization'),
