@@ -36,6 +36,7 @@ export function createAdmin(sources: AdminSources): FastifyInstance {
   });
   app.setNotFoundHandler((_request, reply) => refuse(reply, 404, 'The admin listener has no such page.'));
   app.setErrorHandler((_error, _request, reply) => refuse(reply, 500, 'The gateway could not tell.'));
+  const refuseOtherMethods = watchMethods(app);
 
   app.get('/live', async () => ({ status: 'live' }));
   app.get<{ Querystring: { verbose?: string } }>('/ready', async (request, reply) => {
@@ -48,6 +49,7 @@ export function createAdmin(sources: AdminSources): FastifyInstance {
     reply.type(METRICS_CONTENT_TYPE);
     return sources.metrics();
   });
+  refuseOtherMethods();
   app.register(async (inner) => guarded(inner, sources));
   return app;
 }
@@ -66,6 +68,7 @@ function guarded(app: FastifyInstance, sources: AdminSources): void {
     if (refusal.status === 401) reply.header('www-authenticate', 'Bearer realm="sealgate admin"');
     return refuse(reply, refusal.status, refusal.detail);
   });
+  const refuseOtherMethods = watchMethods(app);
   app.get('/status', () => sources.status());
   app.get('/status/decisions', async () => ({ decisions: await sources.decisions() }));
   app.post<{ Params: { issuer?: string } }>('/keys/refresh/:issuer?', async (request, reply) => {
@@ -83,6 +86,28 @@ function guarded(app: FastifyInstance, sources: AdminSources): void {
   app.get('/page.js', async (_request, reply) =>
     reply.type('text/javascript; charset=utf-8').send(PAGE_SCRIPT),
   );
+  refuseOtherMethods();
+}
+
+/** Notes the paths and methods that are added from now on; what it gives answers their other methods with 405 (RFC 9110 §15.5.6). */
+function watchMethods(app: FastifyInstance): () => void {
+  const served = new Map<string, string[]>();
+  app.addHook('onRoute', ({ url, method }) => {
+    served.set(url, [...(served.get(url) ?? []), ...[method].flat()]);
+  });
+  return () => {
+    for (const [url, methods] of [...served]) {
+      const others = app.supportedMethods.filter((method) => !methods.includes(method));
+      app.route({
+        method: others,
+        url,
+        handler: (_request, reply) => {
+          reply.header('allow', methods.join(', '));
+          return refuse(reply, 405, `This takes ${methods.join(' and ')} alone.`);
+        },
+      });
+    }
+  };
 }
 
 function facts({ method, headers, socket }: FastifyRequest) {
@@ -106,5 +131,6 @@ const TITLES: Readonly<Record<number, string>> = {
   401: 'Not authorized',
   403: 'Forbidden',
   404: 'Not found',
+  405: 'Method not allowed',
   500: 'Internal error',
 };

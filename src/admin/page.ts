@@ -1,4 +1,5 @@
 import { REFUSALS, type RefusalCode } from '../core/refusals.ts';
+import { showPath } from '../pipeline/path-pattern.ts';
 import { SLICE_MS, type TrafficSlice } from '../telemetry/traffic-history.ts';
 import { type Html, html } from './html.ts';
 import { formatCount, formatMs, formatSeconds, formatTime } from './page-format.ts';
@@ -138,7 +139,7 @@ ${trafficCells(unmatched)}</tr>`
 
 function routeRow(route: RouteStatus): Html {
   const methods = route.methods === null ? '' : `${route.methods.join(' ')} `;
-  return html`<tr><td><b>${route.name}</b><span class="dim path">${methods}${route.host ?? ''}${route.path} → ${route.upstream}</span></td>
+  return html`<tr><td><b>${route.name}</b><span class="dim path">${methods}${route.host ?? ''}${showPath(route)} → ${route.upstream}</span></td>
 <td data-label="Access"><span class="access ${route.access === 'public' ? 'open' : ''}">${route.access}</span>${route.mode === 'report' && html` <span class="chip warn">report only</span>`}</td>
 ${trafficCells(route)}</tr>`;
 }

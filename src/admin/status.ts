@@ -10,6 +10,8 @@ export interface RouteFacts {
   readonly name: string;
   readonly host: string | null;
   readonly path: string;
+  /** Whether the route takes its path alone, or what is below it, too. */
+  readonly exact: boolean;
   /** Null for all. */
   readonly methods: readonly string[] | null;
   readonly upstream: string;

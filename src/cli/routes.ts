@@ -3,6 +3,7 @@ import { formatProblem } from '../config/problem.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeAccess } from '../pipeline/authorize.ts';
 import { listInMatchingOrder } from '../pipeline/match-route.ts';
+import { showPath } from '../pipeline/path-pattern.ts';
 import type { Route } from '../pipeline/route.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import type { CommandIo } from './io.ts';
@@ -66,8 +67,7 @@ function table(rows: readonly Row[]): string {
   const cells = rows.map(({ name, host, methods, path, exact, upstream, access }) => [
     host ?? '*',
     methods?.join(',') ?? '*',
-    // `/status` is itself alone, `/orders/…` everything below it, too.
-    exact ? path : `${path.replace(/\/$/, '')}/…`,
+    showPath({ path, exact }),
     upstream,
     access,
     name,

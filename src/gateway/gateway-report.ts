@@ -68,7 +68,8 @@ export function describeRoutes({ gate }: Generation): RouteFacts[] {
   return gate.routes.map(({ config, access, reportsOnly }) => ({
     name: config.name,
     host: config.host ?? null,
-    path: config.exact ? config.path : `${config.path.replace(/\/$/, '')}/…`,
+    path: config.path,
+    exact: config.exact,
     methods: config.methods ?? null,
     upstream: withoutPassword(config.upstream),
     access: describeAccess(access),

@@ -16,6 +16,11 @@ interface PathParameter {
 /** The values of a route's path parameters, decoded once. Without a prototype. */
 export type PathParameters = Readonly<Record<string, string>>;
 
+/** The path of a route for people: `/status` is itself alone, `/orders/…` everything below it, too. */
+export function showPath({ path, exact }: { readonly path: string; readonly exact: boolean }): string {
+  return exact ? path : `${path.replace(/\/$/, '')}/…`;
+}
+
 /** Takes the path of a route apart for matching, or says what is wrong with it. */
 export function parsePathPattern(path: string): PathPattern | RoutePathProblem {
   const parsed = parseRoutePath(path);

@@ -52,6 +52,25 @@ t.test('readiness shows each issuer when asked to', async (t) => {
   t.equal((await app.inject({ url: '/live', method: 'HEAD' })).statusCode, 200);
 });
 
+t.test('another method than a path takes is told which it takes, once it may know', async (t) => {
+  const app = createAdmin(adminSources());
+  t.teardown(() => app.close());
+  const table = [
+    ['GET', '/keys/refresh', 'POST'],
+    ['HEAD', '/keys/refresh/corp', 'POST'],
+    ['POST', '/live', 'GET, HEAD'],
+    ['POST', '/metrics', 'GET, HEAD'],
+    ['DELETE', '/', 'GET, HEAD'],
+    ['OPTIONS', '/status', 'GET, HEAD'],
+  ] as const;
+  for (const [method, url, allow] of table) {
+    const answer = await app.inject({ method, url, headers: HOST });
+    t.match(answer, { statusCode: 405, headers: { allow } }, `${method} ${url}`);
+  }
+  t.equal((await app.inject({ url: '/keys/refresh', ...BEYOND })).statusCode, 403);
+  t.equal((await app.inject({ method: 'POST', url: '/keys', headers: HOST })).statusCode, 404);
+});
+
 t.test('the status tells routes with their traffic, issuers, upstreams and reloads', async (t) => {
   const app = createAdmin(adminSources());
   t.teardown(() => app.close());
@@ -88,6 +107,8 @@ t.test('a refused file is told', async (t) => {
   });
   const page = (await app.inject({ url: '/', headers: HOST })).body;
   t.match(page, 'The file on disk is refused');
+  t.match(page, 'GET HEAD api.example.com/orders/… →', 'a prefix');
+  t.match(page, '/status →', 'a path that is taken alone');
   t.match(page, 'unknown key &quot;rotues&quot;');
 });
 
@@ -110,7 +131,7 @@ t.test('keys are refreshed for one issuer or for all, and only by POST', async (
   t.match((await post('/keys/refresh/corp')).json(), { issuers: [{ name: 'corp', state: 'fresh' }] });
   t.equal((await post('/keys/refresh/partner')).statusCode, 502, 'the fetch failed');
   t.equal((await post('/keys/refresh/nobody')).statusCode, 404);
-  t.equal((await app.inject({ url: '/keys/refresh', headers: HOST })).statusCode, 404);
+  t.equal((await app.inject({ url: '/keys/refresh', headers: HOST })).statusCode, 405);
   const form = await app.inject({
     url: '/keys/refresh',
     method: 'POST',
