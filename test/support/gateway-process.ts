@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Test } from 'tap';
 import { builtGateway } from './built-gateway.ts';
 
 type Line = Readonly<Record<string, unknown>> & { readonly msg: string };
@@ -31,7 +30,7 @@ export interface GatewayProcessOptions {
 
 /** Starts it and waits until it listens; kills it with the test. */
 export async function startGatewayProcess(
-  t: Test,
+  t: { teardown(undo: () => void | Promise<void>): unknown },
   text: string,
   options: GatewayProcessOptions = {},
 ): Promise<GatewayProcess> {
