@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { METRICS_CONTENT_TYPE } from '../telemetry/exposition.ts';
 import { createAdminGuard } from './guard.ts';
+import { NO_SCHEMAS } from './no-schemas.ts';
 import { PAGE_HEADERS, renderPage } from './page.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
@@ -24,7 +25,12 @@ export interface AdminSources {
 
 /** Makes the admin application: health, metrics and status, on a listener of its own (contract §6). */
 export function createAdmin(sources: AdminSources): FastifyInstance {
-  const app = Fastify({ logger: false, exposeHeadRoutes: true, forceCloseConnections: true });
+  const app = Fastify({
+    logger: false,
+    exposeHeadRoutes: true,
+    forceCloseConnections: true,
+    schemaController: NO_SCHEMAS,
+  });
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
   });

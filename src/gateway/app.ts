@@ -1,6 +1,7 @@
 import { type IncomingMessage, METHODS, type Server } from 'node:http';
 import httpProxy from '@fastify/http-proxy';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { NO_SCHEMAS } from '../admin/no-schemas.ts';
 import type { GatewayResponse } from './listener-events.ts';
 
 /** What happens to a request: first the gate, which alone may let it on, then the forwarding. */
@@ -43,6 +44,7 @@ export async function createApp(
     return503OnClosing: false,
     requestIdHeader: false,
     logger: false,
+    schemaController: NO_SCHEMAS,
     // Fastify would write its own answer beside that of the listener, which knows what is still owed on the socket.
     clientErrorHandler: () => undefined,
   });
