@@ -13,6 +13,19 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 
+/** The names by which headings can be linked to. */
+function anchorsOf(text: string): Set<string> {
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
 t.test("the README's example is a valid file", async (t) => {
   const [, text = ''] = /```yaml\n([\s\S]*?)```/.exec(read('README.md')) ?? [];
   const { config, problems } = loadConfig({ file: 'gateway.yaml', readFile: () => Buffer.from(text) });
@@ -35,10 +48,13 @@ for (const page of pages) {
     for (const [, name] of text.matchAll(/npm run ([\w:]+)/g)) t.hasProp(packageJson.scripts, String(name));
   });
 
-  t.test(`${page} links only to files that exist`, async (t) => {
+  t.test(`${page} links only to files and headings that exist`, async (t) => {
     const base = new URL(page, root);
-    for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
-      t.doesNotThrow(() => readFileSync(new URL(String(target), base)), String(target));
+    for (const [, target = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
+      t.doesNotThrow(() => readFileSync(target === '' ? base : new URL(target, base)), target);
+      if (anchor === undefined) continue;
+      const there = anchorsOf(target === '' ? text : readFileSync(new URL(target, base), 'utf8'));
+      t.ok(there.has(anchor), `${target}#${anchor}`);
     }
   });
 }

@@ -6,7 +6,7 @@ import { type DocumentedCommand, readCommands } from '../support/runbook.ts';
 const ELSEWHERE: ReadonlySet<string> = new Set(['export', 'haproxy', 'kubectl', 'promtool', 'ssh']);
 /** What says nothing when all is well. */
 const QUIET =
-  /^([A-Z_]+=|install |nginx -t|systemd-analyze verify|systemctl (daemon-reload|reload|restart|enable))/;
+  /^([A-Z_]+=|install |cp |set -a|nginx -t|systemd-analyze verify|systemctl (daemon-reload|reload|restart|enable))/;
 /** What the state of this machine makes of a command: one issuer and one backend are down. */
 const CODES: readonly (readonly [RegExp, number])[] = [[/check .*--online/, 1]];
 /** What must be in the answer of a command, that the page promises. */

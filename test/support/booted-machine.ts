@@ -65,13 +65,12 @@ rm -rf root/etc/systemd/system/*.target.wants root/etc/systemd/system/sealgate.s
 cp '${folder}'/units/* root/etc/systemd/system/
 mkdir -p root${MACHINE.program}
 cp -r '${dirname(builtGateway())}' root${MACHINE.program}/dist
-cp '${resolve('package.json')}' root${MACHINE.program}/
 chmod -R a+rX root${MACHINE.program}
 chmod a+x root${MACHINE.program}/dist/main.js
 ln -sf ${MACHINE.program}/dist/main.js root/usr/local/bin/sealgate
 exec systemd-nspawn --quiet --register=no --keep-unit --private-network --machine=sealgate-${process.pid} \\
   --directory=root --bind='${folder}/shared:${MACHINE.shared}' --bind-ro='${resolve('.')}:${MACHINE.repository}' \\
-  --bind-ro='${resolve('node_modules')}:${MACHINE.program}/node_modules' --bind-ro='${process.execPath}:/usr/local/bin/node' \\
+  --bind-ro='${process.execPath}:/usr/local/bin/node' \\
   --console=pipe --boot -- --unit=script.target --show-status=false
 `;
   const child = spawn('unshare', ['--mount', 'bash', '-c', boot], { stdio: ['ignore', 'pipe', 'pipe'] });

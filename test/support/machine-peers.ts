@@ -16,7 +16,7 @@ const backend = await startCountingUpstream();
 const gatewayFile = (more = ''): string => `readiness: { wait: 1s, require: [corp] }
 defaults: { issuers: [corp] }
 issuers:
-  corp: { issuer: '${provider.issuer()}', audiences: [api] }
+  corp: { issuer: '${provider.issuer()}', audiences: ['\${AUDIENCE}'] }
   partner: { issuer: 'http://127.0.0.1:1', audiences: [api] }
 upstreams:
   orders: { url: '${backend.url}' }
@@ -36,6 +36,7 @@ writeFileSync(
   'gateway.bad.yaml',
   gatewayFile('  - { name: broken, path: /broken, upstream: nobody, access: public }\n'),
 );
+writeFileSync('environment', 'AUDIENCE=api\n');
 writeFileSync('token.txt', mint(key, claims));
 // The last one: whoever waits for it finds the others.
 writeFileSync('gateway.yaml', gatewayFile());
