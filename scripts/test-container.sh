@@ -56,6 +56,7 @@ container=$(container_of gateway)
 [ "$("$engine" exec "$container" id -u)" != 0 ] || fail 'the gateway runs as root'
 "$engine" exec "$container" node -e "fetch('http://127.0.0.1:9090/ready').then((r) => process.exit(r.ok ? 0 : 1))" ||
   fail 'the gateway is not ready'
+"$engine" exec "$container" sealgate --version >/dev/null || fail 'the runbook finds no sealgate on the path'
 ! "$engine" exec "$container" test -e node_modules || fail 'the image holds packages beside the bundle'
 "$engine" exec "$container" grep -q '"pkg:npm/jose@' dist/sbom.cdx.json || fail 'the image does not say what it is made of'
 "$engine" stop -t 25 "$container" >/dev/null
