@@ -28,6 +28,12 @@ module.exports = {
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     {
+      name: 'only-decide-makes-permits',
+      severity: 'error',
+      from: { pathNot: '^src/pipeline/decide\\.ts$' },
+      to: { path: '^src/pipeline/permit\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'no-fastify-below-proxy',
       severity: 'error',
       from: { path: '^src/(core|config|http|telemetry|tokens|pipeline)/' },

@@ -1,7 +1,7 @@
 import { isRefusal, REFUSALS } from '../core/refusals.ts';
 import type { Step } from '../core/trace.ts';
-import type { Permit } from '../pipeline/decide.ts';
 import { isOwnAnswer } from '../pipeline/own-answer.ts';
+import type { Permit } from '../pipeline/permit.ts';
 import type { Paint } from './paint.ts';
 import type { Answer } from './question.ts';
 import { REMEDIES } from './remedies.ts';

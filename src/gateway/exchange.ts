@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Refusal } from '../core/refusals.ts';
 import type { ForwardedFor } from '../http/forwarded.ts';
-import type { Permit } from '../pipeline/decide.ts';
+import type { Permit } from '../pipeline/permit.ts';
 import type { ForwardObserver, ForwardResult } from '../proxy/forwarding.ts';
 import type { AccessRecord } from '../telemetry/access-line.ts';
 import { loggedPath } from '../telemetry/access-log.ts';

@@ -1,48 +1,22 @@
 import { isRefusal, REFUSALS, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import { parseHost } from '../http/host.ts';
-import { parseTarget, type Target } from '../http/target.ts';
+import { parseTarget } from '../http/target.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import { ASSERTION_KEYS_PATH, type AssertionSigner, addAssertion, answerWithKeys } from './assertion.ts';
 import { answerPreflight, corsHeaders, judgeUpgradeOrigin, requestedMethod, VARY_BY_ORIGIN } from './cors.ts';
 import { corsOfPath } from './cors-of-path.ts';
-import { extractToken, refuseSeveralAuthorizations, verifiedCredential } from './extract-token.ts';
-import { type Firewall, type ScreenedHeaders, screenHeaders } from './firewall.ts';
+import { extractToken, refuseSeveralAuthorizations } from './extract-token.ts';
+import { type Firewall, screenHeaders } from './firewall.ts';
 import { judgeToken } from './judge.ts';
 import { matchRoute, type RouteTable } from './match-route.ts';
 import { isOwnAnswer, type OwnAnswer } from './own-answer.ts';
-import type { PathParameters } from './path-pattern.ts';
+import { type Matched, type Permit, permitAnonymous, permitVerified } from './permit.ts';
 import { NOTHING_SPENT, type Spent, spend } from './rate-limit.ts';
-import type { RequestFacts, ScreenedRequest } from './request.ts';
+import type { RequestFacts } from './request.ts';
 import type { Route } from './route.ts';
-import { offersProtocol } from './token-places.ts';
 import { withholdToken } from './withhold-token.ts';
-
-declare const permitted: unique symbol;
-
-const NONE: readonly string[] = Object.freeze([]);
-
-/** The proof that a request was decided and may go up. Only this file makes one; the proxy forwards nothing without. */
-export interface Permit {
-  readonly [permitted]: true;
-  readonly route: Route;
-  readonly parameters: PathParameters;
-  readonly target: Target;
-  readonly host: string | undefined;
-  /** The header fields as the firewall sorted them; `passed` are those that go up. */
-  readonly headers: ScreenedHeaders;
-  /** Identity headers to add: lower-case names and encoded values in turn. */
-  readonly identity: readonly string[];
-  /** The fields with the client's credential, to send up as they came where the route says so: names and values in turn. */
-  readonly credentials: readonly string[];
-  /** Undefined on public routes, and on optional ones without a token. */
-  readonly token: VerifiedToken | undefined;
-  /** The protocol that announced a WebSocket's token: browsers want one agreed to, should the backend name none. */
-  readonly socketProtocol: string | undefined;
-  /** What the access rules would have refused, on a route that only reports. */
-  readonly wouldRefuse: Refusal | undefined;
-}
 
 export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
@@ -65,12 +39,6 @@ export interface Gate {
   readonly assertion: AssertionSigner | undefined;
   /** Bits of the `SPELLINGS` that any route allows. */
   readonly allowableSpellings: number;
-}
-
-/** A request with its route. */
-interface Matched extends ScreenedRequest {
-  readonly route: Route;
-  readonly isUpgrade: boolean;
 }
 
 /**
@@ -196,16 +164,7 @@ function decideVerified(
   const told = addAssertion(gate.assertion, { identity, route, token: verified });
   if (isRefusal(told)) return { ...refusedBy(route, 'identity', told, trace), token: verified };
   trace?.add({ step: 'identity', ok: true, got: namesOf(told) });
-  const credentials = route.identity.forwardsToken
-    ? verifiedCredential(route.tokenSources, matched.headers)
-    : passedAuthorization(matched);
-  const outcome = grant(request, {
-    identity: told,
-    credentials,
-    token: verified,
-    socketProtocol: announcedProtocol(matched),
-    wouldRefuse: access,
-  });
+  const outcome = permitVerified(matched, { request, identity: told, token: verified, wouldRefuse: access });
   if (access === undefined || !route.tellsReports) return { route, outcome, token: verified };
   return { route, outcome, token: verified, answerHeaders: ['x-sealgate-would-refuse', access.code] };
 }
@@ -223,54 +182,20 @@ function permitPublic(matched: Matched, trace: Trace | undefined): Decision {
   const several = refuseSeveralAuthorizations(headers);
   if (several !== undefined) return refusedBy(route, 'token', several, trace);
   trace?.add({ step: 'access', ok: true, expected: 'public', got: 'not looked at' });
-  return { route, outcome: grantAnonymous(matched) };
+  return { route, outcome: permitAnonymous(matched) };
 }
 
 function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decision {
   const { route, headers } = matched;
   if (route.access.token === 'optional') {
     trace?.add({ step: 'token', ok: true, expected: 'optional', got: 'none' });
-    return { route, outcome: grantAnonymous(matched) };
+    return { route, outcome: permitAnonymous(matched) };
   }
   const reason =
     headers.authorizations.length === 0
       ? 'the request carries no token'
       : 'Authorization is not of the Bearer scheme';
   return refusedBy(route, 'token', refuse('token_missing', reason), trace);
-}
-
-function grantAnonymous(matched: Matched): Permit {
-  const credentials = passedAuthorization(matched);
-  return grant(matched, {
-    identity: NONE,
-    credentials,
-    token: undefined,
-    socketProtocol: undefined,
-    wouldRefuse: undefined,
-  });
-}
-
-/** `passAuthorization` hands on whatever is there; routes that insist on a token cannot have it. */
-function passedAuthorization({ route, headers }: Matched): readonly string[] {
-  const [authorization] = headers.authorizations;
-  return route.config.passAuthorization && authorization !== undefined
-    ? ['authorization', authorization]
-    : NONE;
-}
-
-/** Of the handshake as it came: what goes up no longer has it. */
-function announcedProtocol({ isUpgrade, route, headers }: Matched): string | undefined {
-  if (!isUpgrade) return undefined;
-  return route.tokenSources.find(
-    ({ kind, name }) => kind === 'webSocketProtocol' && offersProtocol(headers.passed, name),
-  )?.name;
-}
-
-function grant(
-  { route, parameters, target, host, headers }: Matched,
-  granted: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse'>,
-): Permit {
-  return { route, parameters, target, host, headers, ...granted } as Permit;
 }
 
 function decidePreflight(route: Route, outcome: OwnAnswer | Refusal, trace: Trace | undefined): Decision {

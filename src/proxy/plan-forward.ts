@@ -1,7 +1,7 @@
 import { DEFAULT_IDENTITY_HEADERS } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema.ts';
 import type { ForwardedFor } from '../http/forwarded.ts';
-import type { Permit } from '../pipeline/decide.ts';
+import type { Permit } from '../pipeline/permit.ts';
 import type { Route } from '../pipeline/route.ts';
 import { compileForwardPath, type ForwardPath, forwardPath, replacedPrefix } from './forward-path.ts';
 import type { ForwardPlan } from './forwarding.ts';

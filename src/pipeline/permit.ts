@@ -1,0 +1,94 @@
+import type { Refusal } from '../core/refusals.ts';
+import type { Target } from '../http/target.ts';
+import type { VerifiedToken } from '../tokens/verified-token.ts';
+import { verifiedCredential } from './extract-token.ts';
+import type { ScreenedHeaders } from './firewall.ts';
+import type { PathParameters } from './path-pattern.ts';
+import type { ScreenedRequest } from './request.ts';
+import type { Route } from './route.ts';
+import { offersProtocol } from './token-places.ts';
+
+declare const permitted: unique symbol;
+
+/**
+ * The proof that a request was decided and may go up; the proxy forwards nothing without. Only this file makes one, and only
+ * `decide.ts` may ask for it (.dependency-cruiser.cjs holds that).
+ */
+export interface Permit {
+  readonly [permitted]: true;
+  readonly route: Route;
+  readonly parameters: PathParameters;
+  readonly target: Target;
+  readonly host: string | undefined;
+  /** The header fields as the firewall sorted them; `passed` are those that go up. */
+  readonly headers: ScreenedHeaders;
+  /** Identity headers to add: lower-case names and encoded values in turn. */
+  readonly identity: readonly string[];
+  /** The fields with the client's credential, to send up as they came where the route says so: names and values in turn. */
+  readonly credentials: readonly string[];
+  /** Undefined on public routes, and on optional ones without a token. */
+  readonly token: VerifiedToken | undefined;
+  /** The protocol that announced a WebSocket's token: browsers want one agreed to, should the backend name none. */
+  readonly socketProtocol: string | undefined;
+  /** What the access rules would have refused, on a route that only reports. */
+  readonly wouldRefuse: Refusal | undefined;
+}
+
+/** A request with its route. */
+export interface Matched extends ScreenedRequest {
+  readonly route: Route;
+  readonly isUpgrade: boolean;
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+
+/** Permits a request that says nothing of who sent it. */
+export function permitAnonymous(matched: Matched): Permit {
+  return grant(matched, {
+    identity: NONE,
+    credentials: passedAuthorization(matched),
+    token: undefined,
+    socketProtocol: undefined,
+    wouldRefuse: undefined,
+  });
+}
+
+/** Permits a request whose token held. `matched` is as it came, `request` without the token where that does not go up. */
+export function permitVerified(
+  matched: Matched,
+  {
+    request,
+    ...told
+  }: { readonly request: Matched } & Pick<Permit, 'identity' | 'wouldRefuse'> & {
+      readonly token: VerifiedToken;
+    },
+): Permit {
+  const { route, headers } = matched;
+  const credentials = route.identity.forwardsToken
+    ? verifiedCredential(route.tokenSources, headers)
+    : passedAuthorization(matched);
+  return grant(request, { ...told, credentials, socketProtocol: announcedProtocol(matched) });
+}
+
+/** `passAuthorization` hands on whatever is there; routes that insist on a token cannot have it. */
+function passedAuthorization({ route, headers }: Matched): readonly string[] {
+  const [authorization] = headers.authorizations;
+  return route.config.passAuthorization && authorization !== undefined
+    ? ['authorization', authorization]
+    : NONE;
+}
+
+/** Of the handshake as it came: what goes up no longer has it. */
+function announcedProtocol({ isUpgrade, route, headers }: Matched): string | undefined {
+  if (!isUpgrade) return undefined;
+  return route.tokenSources.find(
+    ({ kind, name }) => kind === 'webSocketProtocol' && offersProtocol(headers.passed, name),
+  )?.name;
+}
+
+function grant(
+  { route, parameters, target, host, headers }: Matched,
+  granted: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse'>,
+): Permit {
+  return { route, parameters, target, host, headers, ...granted } as Permit;
+}
