@@ -96,6 +96,8 @@ t.test(
         queries.set(`count by (${label}) (${metric.replace('$job', '.*')})`, `$${name}`);
     }
     const alerts = readFileSync('deploy/prometheus/alerts.yaml', 'utf8');
+    const [, promql = ''] = /```promql\n(.*)\n```/.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
+    queries.set(promql, 'the runbook');
     const metrics = new Set(alerts.match(/\b(?:sealgate|nodejs|process)_\w+/g));
     for (const metric of metrics) queries.set(metric, 'alerts');
     t.ok(queries.size > 35, `${queries.size} queries`);

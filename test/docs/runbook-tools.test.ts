@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,6 +31,21 @@ for (const program of ['haproxy', 'promtool']) {
     },
   );
 }
+
+t.test("promtool accepts the runbook's part of a configuration", { skip: missing('promtool') }, async (t) => {
+  const [, part = ''] =
+    /```yaml\n(scrape_configs:\n[\s\S]*?)```/.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-scrape-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'prometheus.yml'), part);
+  const { status, stdout, stderr } = spawnSync(
+    'promtool',
+    ['check', 'config', join(folder, 'prometheus.yml')],
+    { encoding: 'utf8' },
+  );
+  t.equal(status, 0, stderr);
+  t.match(stdout, 'SUCCESS');
+});
 
 t.test("the runbook's tunnel brings the admin listener here", { skip: missing('sshd') }, async (t) => {
   const live = await startLiveGateway(t, liveText());
