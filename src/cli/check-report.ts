@@ -1,4 +1,4 @@
-import type { Problem } from '../config/problem.ts';
+import { isError, type Problem } from '../config/problem.ts';
 import type { CommandIo } from './io.ts';
 import { type Paint, painter } from './paint.ts';
 
@@ -69,7 +69,7 @@ function failedTestLines(test: TestOutcome, file: string, paint: Paint): readonl
 }
 
 function summary({ file, valid, problems, tests }: CheckReport, paint: Paint): string {
-  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const errors = problems.filter(isError).length;
   const failed = tests.filter(({ ok }) => !ok).length;
   const parts = [
     ...(errors > 0 ? [count(errors, 'error')] : []),

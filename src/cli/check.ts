@@ -1,5 +1,5 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import { byPosition, type PathProblem, type Problem } from '../config/problem.ts';
+import { byPosition, isError, type PathProblem, type Problem } from '../config/problem.ts';
 import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/read-file.ts';
 import type { Config } from '../config/schema.ts';
 import { type CheckReport, type TestOutcome, writeJsonReport, writeTextReport } from './check-report.ts';
@@ -45,7 +45,7 @@ export async function runCheck(
   const problems = options.strict
     ? report.problems.map((problem): Problem => ({ ...problem, severity: 'error' }))
     : report.problems;
-  const valid = problems.every(({ severity }) => severity !== 'error') && report.tests.every(({ ok }) => ok);
+  const valid = !problems.some(isError) && report.tests.every(({ ok }) => ok);
   const final: CheckReport = { file: options.file, valid, problems, tests: report.tests };
   if (options.format === 'json') writeJsonReport(final, io);
   else writeTextReport(final, io);

@@ -1,5 +1,5 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import { formatProblem } from '../config/problem.ts';
+import { formatProblem, isError } from '../config/problem.ts';
 import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/read-file.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -100,7 +100,7 @@ function loadValid(file: string, io: CommandIo): LoadedConfig & { readonly confi
 }
 
 function assertNoErrors(problems: LoadedConfig['problems']): void {
-  const errors = problems.filter(({ severity }) => severity === 'error');
+  const errors = problems.filter(isError);
   if (errors.length > 0) throw new Undecidable(errors.map(formatProblem).join('\n'));
 }
 

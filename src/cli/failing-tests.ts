@@ -1,4 +1,4 @@
-import type { Problem } from '../config/problem.ts';
+import { isError, type Problem } from '../config/problem.ts';
 import { findProblems } from '../gateway/generation.ts';
 import type { ValidConfig } from './check.ts';
 import { runFileTests } from './file-tests.ts';
@@ -10,7 +10,7 @@ import { runFileTests } from './file-tests.ts';
 export async function findFailingTests(loaded: ValidConfig): Promise<readonly Problem[]> {
   const problems = await findProblems(loaded);
   // Tests of what does not compile would fail for reasons of their own.
-  if (problems.some(({ severity }) => severity === 'error')) return loaded.report(problems);
+  if (problems.some(isError)) return loaded.report(problems);
   const outcomes = await runFileTests(loaded);
   return loaded.report(
     outcomes.flatMap(({ name, ok }, index) =>

@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.ts';
 import { nearest } from '../config/nearest.ts';
-import { formatProblem } from '../config/problem.ts';
+import { formatProblem, isError } from '../config/problem.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import { type IssuerInspection, inspectIssuer } from '../tokens/inspect-issuer.ts';
 import type { CommandIo } from './io.ts';
@@ -19,7 +19,7 @@ export async function runKeys(options: KeysOptions, io: CommandIo): Promise<numb
   const loaded = loadConfig({ file: options.file, env: io.env });
   const compiled = loaded.config && compileIssuers(loaded.config, { resolvePath: loaded.resolvePath });
   const problems = [...loaded.problems, ...loaded.report(compiled?.problems ?? [])];
-  const errors = problems.filter(({ severity }) => severity === 'error');
+  const errors = problems.filter(isError);
   if (compiled === undefined || errors.length > 0) {
     for (const problem of errors) io.stderr.write(`${formatProblem(problem)}\n`);
     return 1;
@@ -46,7 +46,7 @@ export async function runKeys(options: KeysOptions, io: CommandIo): Promise<numb
 
 /** Whether every token that the issuer signs now can be judged. */
 function isSound({ findings }: IssuerInspection): boolean {
-  return findings.every(({ severity }) => severity !== 'error');
+  return !findings.some(isError);
 }
 
 /** Every key is always there; null where there is nothing to say. */

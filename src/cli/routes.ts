@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/load.ts';
-import { formatProblem } from '../config/problem.ts';
+import { formatProblem, isError } from '../config/problem.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeAccess } from '../pipeline/authorize.ts';
 import { listInMatchingOrder } from '../pipeline/match-route.ts';
@@ -19,7 +19,7 @@ export async function runRoutes({ file, format }: RoutesOptions, io: CommandIo):
   const loaded = loadConfig({ file, env: io.env });
   const { config } = loaded;
   if (config === undefined) {
-    const errors = loaded.problems.filter(({ severity }) => severity === 'error');
+    const errors = loaded.problems.filter(isError);
     io.stderr.write(`${errors.map(formatProblem).join('\n')}\n`);
     return 1;
   }

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { loadConfig } from '../config/load.ts';
-import { formatProblem, type Problem } from '../config/problem.ts';
+import { formatProblem, isError, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import type { ReadFile } from '../gateway/reload.ts';
@@ -61,7 +61,7 @@ async function findFailures({ loaded, config }: ValidFile): Promise<readonly Pro
 
 function refuseToStart(problems: readonly Problem[], io: CommandIo): number {
   for (const problem of problems) io.stderr.write(`${formatProblem(problem)}\n`);
-  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const errors = problems.filter(isError).length;
   io.stderr.write(
     `sealgate: not started: ${errors} ${errors === 1 ? 'error' : 'errors'} in the configuration\n`,
   );

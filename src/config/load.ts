@@ -5,6 +5,7 @@ import {
   byPosition,
   type ConfigPath,
   formatPath,
+  isError,
   type PathProblem,
   type Position,
   type Problem,
@@ -99,7 +100,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   ].sort(byPosition);
   return {
     file,
-    config: problems.some(({ severity }) => severity === 'error') ? undefined : judged.config,
+    config: problems.some(isError) ? undefined : judged.config,
     problems,
     files: [...files],
     digests,

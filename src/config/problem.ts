@@ -9,6 +9,11 @@ export interface Position {
 
 export type Severity = 'error' | 'warning';
 
+/** A file with an error does not serve; warnings are for reading. */
+export function isError({ severity }: { readonly severity: Severity }): boolean {
+  return severity === 'error';
+}
+
 /** A problem as rules and later phases know it: by path. `LoadedConfig.report` turns it into a `Problem`. */
 export interface PathProblem {
   readonly severity: Severity;

@@ -1,4 +1,4 @@
-import type { PathProblem } from './problem.ts';
+import { isError, type PathProblem } from './problem.ts';
 import type { Rule, RuleInput } from './rule.ts';
 import {
   accessNeedsAnIssuer,
@@ -69,8 +69,6 @@ export function applyRules(input: RuleInput): readonly PathProblem[] {
 export function applyRulesToPart(input: RuleInput): readonly PathProblem[] {
   return RULES.flatMap((rule) => {
     const problems = rule(input);
-    return rule === riskySettingsAreMeant
-      ? problems
-      : problems.filter(({ severity }) => severity === 'error');
+    return rule === riskySettingsAreMeant ? problems : problems.filter(isError);
   });
 }

@@ -1,4 +1,4 @@
-import type { PathProblem } from '../config/problem.ts';
+import { isError, type PathProblem } from '../config/problem.ts';
 import { decodeUtf8, type ReadFile, readFileBounded, whyUnreadable } from '../config/read-file.ts';
 import { error } from '../config/rule.ts';
 import { ALGORITHMS, type Config, type IssuerConfig } from '../config/schema.ts';
@@ -62,7 +62,7 @@ export function compileIssuers(
       return undefined;
     };
     const issuer = compileIssuer(name, written, { complain, read, resolvePath });
-    const broken = problems.slice(found).some(({ severity }) => severity === 'error');
+    const broken = problems.slice(found).some(isError);
     if (issuer !== undefined && !broken) issuers.push(issuer);
   }
   problems.push(...findClashes(issuers, config), ...judgeConditions(config));
