@@ -15,9 +15,15 @@ export function accessAlternatives(access: AccessConfig, path: ConfigPath): read
   return [{ block: access as AccessBlockConfig, path }];
 }
 
-/** Every alternative of every route. */
+const known = new WeakMap<Config['routes'], readonly AccessAlternative[]>();
+
+/** Every alternative of every route. Listed once for a file: most rules ask for them, and a file may have 10,000 routes. */
 export function allAlternatives({ routes }: Config): readonly AccessAlternative[] {
-  return routes.flatMap(({ access }, index) => accessAlternatives(access, ['routes', index, 'access']));
+  const listed =
+    known.get(routes) ??
+    routes.flatMap(({ access }, index) => accessAlternatives(access, ['routes', index, 'access']));
+  known.set(routes, listed);
+  return listed;
 }
 
 /** Sets of rules that are written anywhere in the file: alternatives of routes, and policies. */
