@@ -6,39 +6,35 @@ import type { GatewayResponse } from './listener-events.ts';
 
 /** What happens to a request: first the gate, which alone may let it on, then the forwarding. */
 export interface AppHandlers {
-  /** Decides; calls `pass` when the request may go on, and answers it otherwise. `rawTarget` is as on the request line. */
-  readonly gate: (req: IncomingMessage, res: GatewayResponse, rawTarget: string, pass: () => void) => void;
+  /** Decides; calls `pass` when the request may go on, and answers it otherwise. */
+  readonly gate: (req: IncomingMessage, res: GatewayResponse, pass: OnRequest) => void;
   /** Forwards what the gate let pass. */
   readonly forward: (req: IncomingMessage, res: GatewayResponse) => void;
 }
+
+type OnRequest = (req: IncomingMessage, res: GatewayResponse) => void;
 
 /** The stand-in upstream that `@fastify/http-proxy` insists on; nothing is ever sent there. */
 const NO_UPSTREAM = 'http://gateway.invalid';
 
 /** Every method Node's parser knows; CONNECT never becomes a request. */
 const METHODS_SERVED = METHODS.filter((method) => method !== 'CONNECT');
-const SERVED: ReadonlySet<string> = new Set(METHODS_SERVED);
 
 /**
  * Makes the Fastify application of the client-facing listener: one registration of `@fastify/http-proxy` for the
  * whole gateway, whose `preHandler` leads to our forwarder. Its own handler would make three URLs of every request
  * to guard a forwarder that we do not use; it cost a tenth of all our JavaScript. Nothing gets there any more.
  *
- * Fastify's own router must not read the target, whose one reading is ours (`http/target.ts`): it sees `/` for
- * every request. Every method counts as bodyless, so that no content type parser looks at a body that only
- * streams through, nor refuses its type.
+ * The gate stands before Fastify: what it refuses never gets there, and nothing gets there past it. Fastify's router must not
+ * read the target, whose one reading is ours (`http/target.ts`): it sees `/` for every request. Every method counts as
+ * bodyless, so that no content type parser looks at a body that only streams through, nor refuses its type.
  */
 export async function createApp(
-  makeServer: (onRequest: (req: IncomingMessage, res: GatewayResponse) => void) => Server,
+  makeServer: (onRequest: OnRequest) => Server,
   handlers: AppHandlers,
 ): Promise<FastifyInstance> {
   const app = Fastify({
-    serverFactory: (onRequest) =>
-      makeServer((req, res) => {
-        // Fastify answers methods it was not told of by itself, without a hook. HTTP/2 lets any through.
-        if (SERVED.has(req.method as string)) onRequest(req, res);
-        else handlers.gate(req, res, req.url ?? '', refuseToPass);
-      }),
+    serverFactory: (onRequest) => makeServer((req, res) => handlers.gate(req, res, onRequest)),
     rewriteUrl: () => '/',
     exposeHeadRoutes: false,
     return503OnClosing: false,
@@ -49,9 +45,6 @@ export async function createApp(
     clientErrorHandler: () => undefined,
   });
   for (const method of METHODS_SERVED) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
-  app.addHook('onRequest', (request, reply, pass) => {
-    handlers.gate(request.raw, reply.raw as GatewayResponse, request.originalUrl, pass);
-  });
   await app.register(httpProxy, {
     upstream: NO_UPSTREAM,
     httpMethods: METHODS_SERVED as never,
@@ -65,8 +58,4 @@ export async function createApp(
   });
   await app.ready();
   return app;
-}
-
-function refuseToPass(): never {
-  throw new Error('the gate let a method pass that nobody serves');
 }

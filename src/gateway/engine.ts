@@ -23,6 +23,7 @@ import { applyLimits } from './listener-limits.ts';
 import { renewListenerTls } from './listener-tls.ts';
 import { createObservation } from './observation.ts';
 import { guardOverload } from './overload.ts';
+import { createRoster } from './roster.ts';
 import { createServing } from './serve.ts';
 import { urlOf } from './url-of.ts';
 import type { ValidFile } from './valid-file.ts';
@@ -83,7 +84,7 @@ export async function createEngine({
   const upstreams = createLeases<Upstream>((upstream) => void upstream.close());
   upstreams.take(current.upstreams.values());
 
-  const exchanges = new Set<Exchange>();
+  const exchanges = createRoster<Exchange>();
   const tunnels = createTunnels();
   const overload = guardOverload({ limitMs: () => current.config.listen.overload.eventLoopDelay });
   const serving = createServing({
@@ -95,7 +96,7 @@ export async function createEngine({
     log,
     began: (exchange) => exchanges.add(exchange),
     finished(exchange, status) {
-      if (!exchanges.delete(exchange)) return;
+      if (!exchanges.remove(exchange)) return;
       const record = exchange.describe(status);
       observation.observe(record, exchange.verificationMs);
       exchange.spans?.end(record);

@@ -2,15 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Refusal } from '../core/refusals.ts';
 import type { ForwardedFor } from '../http/forwarded.ts';
+import type { OwnAnswer } from '../pipeline/own-answer.ts';
 import type { Permit } from '../pipeline/permit.ts';
 import type { ForwardObserver, ForwardResult } from '../proxy/forwarding.ts';
 import type { AccessRecord } from '../telemetry/access-line.ts';
 import { loggedPath } from '../telemetry/access-log.ts';
 import type { RequestSpans } from '../telemetry/tracing.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { type AnswerContext, answerRefusal } from './answer.ts';
+import { type AnswerContext, answerOwn, answerRefusal } from './answer.ts';
 import type { Generation } from './generation.ts';
 import { loggedSubject } from './logged-subject.ts';
+import { type Member, NO_SLOT } from './roster.ts';
 
 interface ExchangeStart {
   readonly method: string;
@@ -21,13 +23,16 @@ interface ExchangeStart {
   readonly requestId: string | undefined;
   /** Undefined where only a bare socket is left. */
   readonly res: ServerResponse | undefined;
+  /** Told of the end, once or more; status 0 stands for an answer that never began. */
+  readonly ended: (exchange: Exchange, status: number) => void;
 }
 
 /** What is written for a client that went away before its answer began, as nginx does. */
 const CLIENT_CLOSED_STATUS = 499;
 
 /** One request on its way through the gateway, and what its access line will say. */
-export class Exchange implements AnswerContext, ForwardObserver {
+export class Exchange implements AnswerContext, ForwardObserver, Member {
+  rosterSlot = NO_SLOT;
   readonly method: string;
   readonly rawTarget: string;
   readonly forwarded: ForwardedFor;
@@ -46,6 +51,8 @@ export class Exchange implements AnswerContext, ForwardObserver {
   /** Undefined unless requests are traced. */
   spans: RequestSpans | undefined = undefined;
   readonly #res: ServerResponse | undefined;
+  readonly #ended: ExchangeStart['ended'];
+  #isWatching = false;
   readonly #startedAtMs = performance.now();
   #refusal: Refusal | undefined = undefined;
   #upstreamMs: number | undefined = undefined;
@@ -58,6 +65,7 @@ export class Exchange implements AnswerContext, ForwardObserver {
     this.answerHeaders = start.generation.responseHeaders;
     this.requestId = start.requestId ?? randomUUID();
     this.#res = start.res;
+    this.#ended = start.ended;
   }
 
   get realm(): string {
@@ -82,16 +90,40 @@ export class Exchange implements AnswerContext, ForwardObserver {
   refused(refusal: Refusal, upstreamMs?: number): void {
     this.note(refusal);
     this.#upstreamMs = upstreamMs;
-    if (this.#res !== undefined) answerRefusal(refusal, this, this.#res);
+    if (this.#res === undefined) return;
+    this.watchClient();
+    answerRefusal(refusal, this, this.#res);
   }
 
-  finished({ upstreamMs, failure }: ForwardResult): void {
+  /** Answers in place of a backend. */
+  answered(answer: OwnAnswer): void {
+    this.watchClient();
+    answerOwn(answer, this, this.#res as ServerResponse);
+  }
+
+  finished({ upstreamMs, failure, status }: ForwardResult): void {
     this.#upstreamMs = upstreamMs;
     if (failure !== undefined) this.note(failure);
+    this.#ended(this, status);
   }
 
   abandoned(upstreamMs: number): void {
     this.#upstreamMs = upstreamMs;
+    this.end();
+  }
+
+  /** Ends the exchange with its response, where no forwarder will tell of that. To be called before anything is waited for. */
+  watchClient(): void {
+    if (this.#isWatching || this.#res === undefined) return;
+    this.#isWatching = true;
+    // A forwarder that has the response by then hears of it after us, and has yet to say how it went.
+    this.#res.on('close', () => process.nextTick(end, this));
+  }
+
+  /** The response is over. */
+  end(): void {
+    const res = this.#res;
+    this.#ended(this, res?.headersSent ? res.statusCode : 0);
   }
 
   /** The access line. `status` 0 stands for an answer that never began. */
@@ -112,6 +144,10 @@ export class Exchange implements AnswerContext, ForwardObserver {
       subject: loggedSubject(this.token, this.generation.config.log.subject),
     };
   }
+}
+
+function end(exchange: Exchange): void {
+  exchange.end();
 }
 
 function roundMs(value: number): number {

@@ -10,6 +10,11 @@ import { GatewayResponse, type ListenerEvents } from './listener-events.ts';
 import { applyLimits, KEEP_ALIVE_MS } from './listener-limits.ts';
 import { type ListenerTls, showsBadCertificate } from './listener-tls.ts';
 
+/** The latest response on a connection, and how many there were; on the socket itself, since a look-up for each request shows. */
+const LATEST = Symbol('latest response');
+const CARRIED = Symbol('requests carried');
+type ClientSocket = Duplex & { [LATEST]?: GatewayResponse; [CARRIED]?: number };
+
 type Limits = Config['listen']['limits'];
 
 /**
@@ -55,13 +60,12 @@ export function createListener(limits: Limits, events: ListenerEvents, tls?: Lis
     tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tlsOptions(tls, limits) });
   applyLimits(server, limits);
 
-  const latest = new WeakMap<Duplex, GatewayResponse>();
-  const carried = new WeakMap<Duplex, number>();
   const onRequest = (req: IncomingMessage, res: GatewayResponse): void => {
-    latest.set(req.socket, res);
+    const socket = req.socket as ClientSocket;
+    socket[LATEST] = res;
     if (limits.requests !== undefined) {
-      const served = (carried.get(req.socket) ?? 0) + 1;
-      carried.set(req.socket, served);
+      const served = (socket[CARRIED] ?? 0) + 1;
+      socket[CARRIED] = served;
       // Node's own limit announces the close, and then leaves the connection open.
       if (served >= limits.requests) res.shouldKeepAlive = false;
     }
@@ -74,15 +78,15 @@ export function createListener(limits: Limits, events: ListenerEvents, tls?: Lis
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     // A parser that hands a socket over leaves it without an error listener.
     socket.on('error', () => socket.destroy());
-    afterResponse(latest.get(socket), () => events.upgrade(req, socket, head));
+    afterResponse((socket as ClientSocket)[LATEST], () => events.upgrade(req, socket, head));
   });
   server.on('connect', (req: IncomingMessage, socket: Duplex) => {
     socket.on('error', () => socket.destroy());
     const refusal = refuse('method_not_allowed', 'CONNECT is not a method of this gateway', { allow: [] });
-    afterResponse(latest.get(socket), () => events.unparsed(refusal, socket, req));
+    afterResponse((socket as ClientSocket)[LATEST], () => events.unparsed(refusal, socket, req));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    const res = latest.get(socket);
+    const res = (socket as ClientSocket)[LATEST];
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
       return;

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { resolveForwarded } from '../http/forwarded.ts';
@@ -12,12 +12,12 @@ import { planForward, type RouteForwarding } from '../proxy/plan-forward.ts';
 import type { Tunnels } from '../proxy/tunnels.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Tracing, withTraceFields } from '../telemetry/tracing.ts';
-import { answerOwn, answerSocket } from './answer.ts';
+import { answerSocket } from './answer.ts';
 import type { AppHandlers } from './app.ts';
 import { Exchange } from './exchange.ts';
 import { framingFault } from './framing.ts';
 import type { Generation } from './generation.ts';
-import type { ListenerEvents } from './listener-events.ts';
+import type { GatewayResponse, ListenerEvents } from './listener-events.ts';
 import type { OverloadGuard } from './overload.ts';
 
 /** What serving needs of the running gateway. `current` changes at a reload; an exchange keeps the one it began with. */
@@ -31,7 +31,7 @@ export interface ServeContext {
   readonly log: Logger;
   /** Told of every exchange at its beginning. */
   readonly began: (exchange: Exchange) => void;
-  /** Told of every exchange once, at its end; status 0 stands for an answer that never began. */
+  /** Told of the end of every exchange, once or more; status 0 stands for an answer that never began. */
   readonly finished: (exchange: Exchange, status: number) => void;
 }
 
@@ -41,11 +41,9 @@ export interface ServeContext {
  */
 export function createServing(context: ServeContext): AppHandlers & Omit<ListenerEvents, 'request'> {
   return {
-    gate(req, res, rawTarget, pass) {
-      const exchange = begin({ req, socket: req.socket, rawTarget, res });
+    gate(req, res, pass) {
+      const exchange = begin({ req, socket: req.socket, rawTarget: req.url ?? '', res });
       res.exchange = exchange;
-      // The forwarder hears of the end after us, and has yet to say how it went.
-      res.once('close', () => process.nextTick(finish, exchange, res));
       if (context.isDraining()) res.shouldKeepAlive = false;
 
       const fault = framingFault(req, exchange.generation.config.listen.limits) ?? context.overload.refusal();
@@ -55,9 +53,9 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       }
       judge({ req, exchange, isUpgrade: false }, (outcome) => {
         if (isRefusal(outcome)) exchange.refused(outcome);
-        else if (isOwnAnswer(outcome)) answerOwn(outcome, exchange, res);
+        else if (isOwnAnswer(outcome)) exchange.answered(outcome);
         else if (!expectsOnlyContinue(req)) exchange.refused(UNMET_EXPECTATION);
-        else pass();
+        else pass(req, res);
       });
     },
 
@@ -67,8 +65,13 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       const { permit, generation } = exchange;
       const forwarding = generation.forwarding[permit.route.index] as RouteForwarding;
       if (req.headers.expect !== undefined) res.writeContinue();
-      const plan = planFor(exchange, permit, forwarding);
-      forward({ plan, req, res, upstream: forwarding.upstream, observer: exchange });
+      try {
+        const plan = planFor(exchange, permit, forwarding);
+        forward({ plan, req, res, upstream: forwarding.upstream, observer: exchange });
+      } catch (error) {
+        context.log.error({ err: error, requestId: exchange.requestId }, 'the forwarding failed');
+        exchange.refused(refuse('internal', 'the forwarding failed'));
+      }
     },
 
     upgrade(req, socket, head) {
@@ -99,10 +102,6 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     },
   };
 
-  function finish(exchange: Exchange, res: ServerResponse): void {
-    context.finished(exchange, res.headersSent ? res.statusCode : 0);
-  }
-
   function begin({ req, socket, rawTarget, res }: Beginning): Exchange {
     const generation = context.current();
     const { trustedProxies } = generation;
@@ -126,6 +125,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       generation,
       requestId,
       res,
+      ended: context.finished,
     });
     context.began(exchange);
     if (context.tracing !== undefined && req !== undefined)
@@ -170,8 +170,10 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       fail(error);
       return;
     }
-    if (decision instanceof Promise) decision.then(settle, fail);
-    else settle(decision);
+    if (decision instanceof Promise) {
+      exchange.watchClient();
+      decision.then(settle, fail);
+    } else settle(decision);
   }
 
   function planFor(exchange: Exchange, permit: Permit, forwarding: RouteForwarding): ForwardPlan {
@@ -197,14 +199,8 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
           exchange.refused(refusal, upstreamMs);
           refuseOn(socket, refusal, exchange);
         },
-        finished: (result) => {
-          exchange.finished(result);
-          context.finished(exchange, result.status ?? 0);
-        },
-        abandoned: (upstreamMs) => {
-          exchange.abandoned(upstreamMs);
-          context.finished(exchange, 0);
-        },
+        finished: (result) => exchange.finished(result),
+        abandoned: (upstreamMs) => exchange.abandoned(upstreamMs),
       },
     });
   }
@@ -227,7 +223,7 @@ interface Beginning {
   readonly req: IncomingMessage | undefined;
   readonly socket: Socket;
   readonly rawTarget: string;
-  readonly res?: ServerResponse;
+  readonly res?: GatewayResponse;
 }
 
 /** An id that a proxy gave: as long and as plain as ids are, so that no log or header has to fear it. */

@@ -37,7 +37,9 @@ export function renderProblem(refusal: Refusal, { requestId, realm }: ProblemCon
   if (wwwAuthenticate !== undefined) headers.push('www-authenticate', wwwAuthenticate);
   if (refusal.allow !== undefined) headers.push('allow', refusal.allow.join(', '));
   if (refusal.retryAfterSeconds !== undefined) headers.push('retry-after', String(refusal.retryAfterSeconds));
-  for (const [name, value] of Object.entries(refusal.headers ?? {})) headers.push(name, value);
+  if (refusal.headers !== undefined) {
+    for (const [name, value] of Object.entries(refusal.headers)) headers.push(name, value);
+  }
   return { status: row.status, headers, body };
 }
 

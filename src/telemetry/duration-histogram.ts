@@ -41,13 +41,14 @@ export function estimateQuantileMs(
 /** Makes an empty histogram. */
 export function createDurationHistogram(boundsMs: readonly number[]): DurationHistogram {
   const counts = new Array<number>(boundsMs.length + 1).fill(0);
-  let sumMs = 0;
+  // In an array, because a number in a variable would be a new object at each addition.
+  const sumMs = new Float64Array(1);
   return {
     observe(durationMs) {
       let bucket = 0;
       while (bucket < boundsMs.length && durationMs > (boundsMs[bucket] as number)) bucket += 1;
       counts[bucket] = (counts[bucket] as number) + 1;
-      sumMs += durationMs;
+      sumMs[0] = (sumMs[0] as number) + durationMs;
     },
     samples(name, labels) {
       let cumulative = 0;
@@ -58,7 +59,7 @@ export function createDurationHistogram(boundsMs: readonly number[]): DurationHi
       cumulative += counts[boundsMs.length] as number;
       samples.push(
         { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: cumulative },
-        { metricName: `${name}_sum`, labels, value: sumMs / 1000 },
+        { metricName: `${name}_sum`, labels, value: (sumMs[0] as number) / 1000 },
         { metricName: `${name}_count`, labels, value: cumulative },
       );
       return samples;

@@ -32,13 +32,21 @@ export interface RecentDecisions {
 /** How many decisions are kept. */
 export const DECISIONS_KEPT = 200;
 
-/** Remembers the last decisions. A record is only pointed at; it is put into words when somebody asks. */
+/** Of each code, so many in a second are all remembered, and of more than that the first. */
+const KEPT_PER_SECOND = 100;
+
+/**
+ * Remembers the last decisions. A record is only pointed at; it is put into words when somebody asks. Under load only some are kept:
+ * what is pointed at outlives its request, and all of thousands a second would cost more in garbage than they tell.
+ */
 export function createRecentDecisions(capacity = DECISIONS_KEPT): RecentDecisions {
+  const quotas = new Map<string, Quota>();
   const records = new Array<JudgedRequest | undefined>(capacity).fill(undefined);
   const times = new Float64Array(capacity);
   let next = 0;
   return {
     add(record, nowMs) {
+      if (!admits(quotas, record.code, nowMs)) return;
       records[next] = record;
       times[next] = nowMs;
       next = next + 1 === capacity ? 0 : next + 1;
@@ -54,6 +62,26 @@ export function createRecentDecisions(capacity = DECISIONS_KEPT): RecentDecision
       return decisions;
     },
   };
+}
+
+interface Quota {
+  second: number;
+  admitted: number;
+}
+
+function admits(quotas: Map<string, Quota>, code: string, nowMs: number): boolean {
+  let quota = quotas.get(code);
+  if (quota === undefined) {
+    quota = { second: 0, admitted: 0 };
+    quotas.set(code, quota);
+  }
+  const second = Math.floor(nowMs / 1000);
+  if (second !== quota.second) {
+    quota.second = second;
+    quota.admitted = 0;
+  }
+  quota.admitted += 1;
+  return quota.admitted <= KEPT_PER_SECOND;
 }
 
 function describe(record: JudgedRequest, timeMs: number): RecentDecision {

@@ -40,3 +40,16 @@ t.test('a decision shows names and codes and nothing else of the request', async
 t.test('an empty memory lists nothing', async (t) => {
   t.same(createRecentDecisions().list(), []);
 });
+
+t.test(
+  'under load each code keeps a hundred decisions of a second, so that none drowns the others',
+  async (t) => {
+    const recent = createRecentDecisions();
+    for (let at = 0; at < 5_000; at += 1) recent.add({ ...REFUSED, code: 'token_missing' }, 1_000);
+    recent.add(REFUSED, 1_999);
+    for (let at = 0; at < 30; at += 1) recent.add({ ...REFUSED, code: 'token_missing' }, 2_000);
+    const codes = recent.list().map(({ code }) => code);
+    t.equal(codes.length, 131);
+    t.equal(codes[30], 'insufficient_scope');
+  },
+);
