@@ -63,10 +63,20 @@ interface Answer {
 
 function answer(res: ServerResponse, { status, headers, body }: Answer): void {
   const { req } = res;
-  if (leavesSurplus(req) && !isMultiplexed(req)) res.shouldKeepAlive = false;
-  if (!req.complete) discardBody(req);
+  if (isMultiplexed(req)) {
+    if (!req.complete) discardBody(req);
+  } else if (announcesBody(req)) {
+    if (leavesSurplus(req)) res.shouldKeepAlive = false;
+    if (!req.complete) discardBody(req);
+  }
   res.writeHead(status, headers);
   res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+/** Whether more than the head belongs to the request. The parser calls nothing complete before it has looked behind the head. */
+function announcesBody({ headers, complete }: IncomingMessage): boolean {
+  if (headers.expect !== undefined) return true;
+  return !complete && (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined);
 }
 
 /** True when reading the rest of the request costs more than a new connection, or when nobody can tell where it ends. */

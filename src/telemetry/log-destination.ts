@@ -48,23 +48,28 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
   let retryTimer: NodeJS.Timeout | undefined;
 
   function handOver(): void {
-    seal();
-    writeWaiting();
-  }
-
-  /** Makes bytes of what gathered: they count exactly, and cost less than strings in pieces do. */
-  function seal(): void {
     clearTimeout(flushTimer);
     flushTimer = undefined;
     if (dropped > 0 && bytes < waitingBytes) {
       gathered += describeDropped(dropped);
       dropped = 0;
     }
-    if (gathered === '') return;
-    const portion = Buffer.from(gathered);
+    if (waiting.length > 0) {
+      keep(encode(gathered));
+      writeWaiting();
+    } else if (gathered !== '') {
+      const portion = encode(gathered);
+      keep(portion.subarray(tryWrite(portion)));
+    }
     gathered = '';
-    waiting.push(portion);
+  }
+
+  /** A copy, because what is encoded lies in a buffer that the next portion uses again. */
+  function keep(portion: Buffer): void {
+    if (portion.length === 0) return;
+    waiting.push(Buffer.from(portion));
     bytes += portion.length;
+    retryTimer ??= setTimeout(writeWaiting, FULL_PIPE_PAUSE_MS).unref();
   }
 
   function writeWaiting(): void {
@@ -134,6 +139,16 @@ function withoutWaiting(fd: number): number {
   } catch {
     return fd;
   }
+}
+
+/** Room for a portion in UTF-8, and for the line that made it full. */
+const encoded = Buffer.allocUnsafeSlow(4 * GATHERED_LENGTH);
+
+/** The bytes of a text; good until the next call. */
+function encode(text: string): Buffer {
+  // No character of a string takes more than three bytes.
+  if (text.length * 3 > encoded.length) return Buffer.from(text);
+  return encoded.subarray(0, encoded.write(text));
 }
 
 function describeDropped(lines: number): string {
