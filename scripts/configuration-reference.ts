@@ -12,8 +12,8 @@ const INTRODUCTION = `<!-- Written by \`npm run generate\` from src/config/schem
 
 One YAML file says which issuers are trusted, which routes lead to which backend, and who may use them. Sealgate reads
 \`config/gateway.yaml\`, or the file that \`-c\` or \`SEALGATE_CONFIG\` names. \`sealgate check\` shows every problem of it at
-once, with line and column; \`sealgate schema\` prints the JSON Schema for editors. A first line of
-\`# yaml-language-server: $schema=./gateway.schema.json\` gives completion and explanations while typing.
+once, with line and column. \`sealgate schema >gateway.schema.json\` puts the JSON Schema beside it; a first line of
+\`# yaml-language-server: $schema=./gateway.schema.json\` then gives completion and explanations while typing.
 
 ## How values are written
 

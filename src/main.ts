@@ -3,6 +3,11 @@ import { text } from 'node:stream/consumers';
 import { COMMANDS } from './cli/commands.ts';
 import { runCli } from './cli/run.ts';
 
+// A reader that has seen enough (`sealgate schema | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const exitCode = await runCli(process.argv.slice(2), COMMANDS, {
   env: process.env,
   isTTY: process.stdout.isTTY === true,

@@ -1,6 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { builtGateway } from '../support/built-gateway.ts';
 
@@ -27,6 +29,14 @@ t.test('the program runs with no package beside it, from an empty folder', async
   t.match(run('--version'), /^\d+\.\d+\.\d+\n$/);
   t.match(run('schema'), '"issuers"');
   t.match(run('check', '-c', example), /: valid/, 'with conditions, filters and test tokens');
+});
+
+t.test('a reader that goes away is no failure', async (t) => {
+  const child = spawn(process.execPath, [main, 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  t.equal(stderr, '');
+  t.equal(code, 0);
 });
 
 t.test('the SBOM names every direct dependency, and only what the lock file ships', async (t) => {
@@ -57,8 +67,8 @@ t.test('the licences of all that is bundled are handed on with it', async (t) =>
   const texts = readFileSync(join(dirname(main), 'THIRD-PARTY-LICENSES.txt'), 'utf8').split('-'.repeat(80));
   t.equal(texts.length, sbom.components.length);
   for (const { name, version } of sbom.components) {
-    const text = texts.find((one) => one.trim().startsWith(`${name} ${version} (`)) ?? '';
+    const found = texts.find((one) => one.trim().startsWith(`${name} ${version} (`)) ?? '';
     // A few packages state their licence in package.json alone.
-    t.ok(/copyright|permission|licen[cs]e/i.test(text) || text.trim().split('\n').length === 1, name);
+    t.ok(/copyright|permission|licen[cs]e/i.test(found) || found.trim().split('\n').length === 1, name);
   }
 });
