@@ -21,17 +21,17 @@ export class AnswerFraming {
     this.#keepAlive = '';
   }
 
-  /** Takes note of one field. */
-  see(name: string, value: string): void {
+  /** Takes note of one field; `isTabbed` when a tab stood after its value, which some readers take for a part of it. */
+  see(name: string, value: string, isTabbed: boolean): void {
     switch (name.length) {
       case 10:
         this.#seeConnection(name.toLowerCase(), value);
         return;
       case 14:
-        if (name.toLowerCase() === 'content-length') this.#seeLength(value);
+        if (name.toLowerCase() === 'content-length') this.#seeLength(value, isTabbed);
         return;
       case 17:
-        if (name.toLowerCase() === 'transfer-encoding') this.#seeCoding(value);
+        if (name.toLowerCase() === 'transfer-encoding') this.#seeCoding(value, isTabbed);
         return;
     }
   }
@@ -71,14 +71,14 @@ export class AnswerFraming {
     else if (name === 'keep-alive') this.#keepAlive = value;
   }
 
-  #seeLength(value: string): void {
+  #seeLength(value: string, isTabbed: boolean): void {
     if (this.#length !== undefined) throw new AnswerInvalid('more than one length');
-    if (!/^\d{1,15}$/.test(value)) throw new AnswerInvalid('a length that is no number');
+    if (isTabbed || !/^\d{1,15}$/.test(value)) throw new AnswerInvalid('a length that is no number');
     this.#length = Number(value);
   }
 
-  #seeCoding(value: string): void {
-    if (this.#isChunked || this.#isOldVersion || value.toLowerCase() !== 'chunked') {
+  #seeCoding(value: string, isTabbed: boolean): void {
+    if (isTabbed || this.#isChunked || this.#isOldVersion || value.toLowerCase() !== 'chunked') {
       throw new AnswerInvalid('a transfer coding other than chunked');
     }
     this.#isChunked = true;

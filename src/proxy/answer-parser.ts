@@ -1,4 +1,5 @@
 import { AnswerFraming } from './answer-framing.ts';
+import { PROTOCOL, readFields, readStatusLine } from './answer-lines.ts';
 import { AnswerInvalid, AnswerTooLarge } from './failure.ts';
 import type { AnswerEnd } from './framing.ts';
 import type { HeaderPairs } from './headers.ts';
@@ -24,18 +25,18 @@ export interface AnswerSink {
 
 /** Bytes that the header fields, the trailers, or the chunk extensions of one answer may have. */
 const MAX_FIELD_BYTES = 64 * 1024;
-/** More digits than any size has that a number can hold exactly. */
-const MAX_SIZE_DIGITS = 15;
+/** A chunk size of more hexadecimal digits may be one that a number cannot hold exactly. */
+const MAX_SIZE_DIGITS = 13;
 
-const PROTOCOL = 'HTTP/1.';
+/** RFC 9112 §7.1.1 without the blanks, which nobody is to send. No two ways to read anything, so linear time. */
+const EXTENSIONS =
+  /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
+/** What may not stand among trailers (RFC 9110 §6.5.1), where some take it for the framing of this answer or the next. */
+const FRAMING = /^(?:content-length|transfer-encoding):/i;
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LINE_END = Buffer.from('\r\n');
-/**
- * RFC 9110 §5.1 and §5.5: no folded lines, no space before a colon, no bare CR or LF, no NUL. Takes linear time: what may follow
- * each other in it share no character.
- */
-const FIELD_LINES = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n/y;
-const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
+const CR = 13;
+const LF = 10;
 const NO_FIELDS: HeaderPairs = Object.freeze([]) as HeaderPairs;
 
 type State =
@@ -45,7 +46,8 @@ type State =
   | 'close'
   | 'chunk-size'
   | 'chunk-data'
-  | 'chunk-end'
+  | 'chunk-cr'
+  | 'chunk-lf'
   | 'trailers'
   | 'complete';
 
@@ -67,6 +69,7 @@ export class AnswerParser {
   /** Bytes of the body or chunk that are still to come. */
   #remaining = 0;
   #extensionBytes = 0;
+  #trailerList: string[] | undefined;
   /** What of a line or a head came in earlier pieces; the buffer is longer than what is filled. */
   #kept: Buffer | undefined;
   #keptBytes = 0;
@@ -80,6 +83,8 @@ export class AnswerParser {
     this.#state = 'head';
     this.#method = method;
     this.trailers = NO_FIELDS;
+    this.keepAlive = false;
+    this.#trailerList = undefined;
     this.#extensionBytes = 0;
   }
 
@@ -122,8 +127,10 @@ export class AnswerParser {
         return this.#chunkSize(bytes, at);
       case 'chunk-data':
         return this.#chunkData(bytes, at);
-      case 'chunk-end':
-        return this.#chunkEnd(bytes, at);
+      case 'chunk-cr':
+        return this.#chunkEnd(bytes, at, CR, 'chunk-lf');
+      case 'chunk-lf':
+        return this.#chunkEnd(bytes, at, LF, 'chunk-size');
       case 'trailers':
         return this.#trailers(bytes, at);
       default:
@@ -144,21 +151,18 @@ export class AnswerParser {
   }
 
   #readHead(text: string): void {
-    const status = statusOf(text);
-    const isOldVersion = text.charCodeAt(7) === ZERO;
-    const lineEnd = text.indexOf('\r\n');
-    const reason = text.slice(13, lineEnd);
-    if (!REASON.test(reason)) throw new AnswerInvalid('a status line that is none');
+    const { status, reason, isOldVersion, next } = readStatusLine(text);
     const headers: string[] = [];
     this.#framing.begin(isOldVersion);
-    readFields(text, lineEnd + 2, headers, this.#framing);
+    readFields(text, next, headers, this.#framing);
+    const { end, length } = this.#framing;
     if (status < 200) {
+      if (isOldVersion) throw new AnswerInvalid('an interim answer of HTTP/1.0, which has none');
       // Without a body in any case (RFC 9110 §15.2); the answer is still to come, but for 101 that ends HTTP/1.1.
       if (status === 101) this.#state = 'complete';
       this.#sink.head({ status, reason, headers, end: 'length' });
       return;
     }
-    const { end, length } = this.#framing;
     this.keepAlive = this.#framing.keepsAlive && !this.#mayBeFollowedByBody(status, end, length);
     this.keepAliveMs = this.#framing.keepAliveMs;
     this.#state = this.#bodyState(status, end, length);
@@ -198,7 +202,7 @@ export class AnswerParser {
     const digits = /^[0-9A-Fa-f]+/.exec(text)?.[0] ?? '';
     const extension = text.slice(digits.length, -2);
     if (digits === '' || digits.length > MAX_SIZE_DIGITS) throw new AnswerInvalid('a chunk without a size');
-    if (extension !== '' && !/^[\t ]*;[\t\x20-\x7e\x80-\xff]*$/.test(extension)) {
+    if (extension !== '' && !EXTENSIONS.test(extension)) {
       throw new AnswerInvalid('a chunk extension that is none');
     }
     this.#extensionBytes += extension.length;
@@ -211,17 +215,16 @@ export class AnswerParser {
   #chunkData(bytes: Buffer, at: number): number {
     const end = Math.min(bytes.length, at + this.#remaining);
     this.#remaining -= end - at;
-    if (this.#remaining === 0) this.#state = 'chunk-end';
+    if (this.#remaining === 0) this.#state = 'chunk-cr';
     this.#sink.data(bytes, at, end, false);
     return end;
   }
 
-  #chunkEnd(bytes: Buffer, at: number): number {
-    const found = this.#take(bytes, at, LINE_END);
-    if (found === undefined) return bytes.length;
-    if (found.text !== '\r\n') throw new AnswerInvalid('a chunk that is longer than its size');
-    this.#state = 'chunk-size';
-    return found.next;
+  /** One of the two bytes after a chunk. */
+  #chunkEnd(bytes: Buffer, at: number, expected: number, next: State): number {
+    if (bytes[at] !== expected) throw new AnswerInvalid('a chunk that is longer than its size');
+    this.#state = next;
+    return at + 1;
   }
 
   /** Field lines up to an empty one; the first line may be that. */
@@ -234,10 +237,14 @@ export class AnswerParser {
     }
     this.#extensionBytes += found.text.length;
     if (this.#extensionBytes > MAX_FIELD_BYTES) throw new AnswerTooLarge('too many trailers');
-    const trailers = [...this.trailers];
-    readFields(`${found.text}\r\n`, 0, trailers);
-    this.trailers = trailers;
+    if (FRAMING.test(found.text)) throw new AnswerInvalid('a framing after the body');
+    readFields(`${found.text}\r\n`, 0, this.#trailersSoFar());
     return found.next;
+  }
+
+  #trailersSoFar(): string[] {
+    if (this.#trailerList === undefined) this.trailers = this.#trailerList = [];
+    return this.#trailerList;
   }
 
   /**
@@ -258,7 +265,10 @@ export class AnswerParser {
     const found = kept.indexOf(mark, Math.max(0, before - mark.length + 1));
     const end = found === -1 ? kept.length : found + mark.length;
     if (end > MAX_FIELD_BYTES) throw new AnswerTooLarge('the fields of the answer are too large');
-    if (found === -1) return undefined;
+    if (found === -1) {
+      refuseBareLineFeed(kept, before);
+      return undefined;
+    }
     this.#keptBytes = 0;
     this.#kept = undefined;
     return { text: kept.toString('latin1', 0, end), next: at + end - before };
@@ -278,51 +288,9 @@ export class AnswerParser {
   }
 }
 
-const ZERO = 48;
-const SPACE = 32;
-const CR = 13;
-
-/** `HTTP/1.0 200 …` or `HTTP/1.1 200 …` (RFC 9112 §4); the space before missing words may be missing, too. */
-function statusOf(text: string): number {
-  const minor = text.charCodeAt(7);
-  const hundreds = text.charCodeAt(9) - ZERO;
-  const tens = text.charCodeAt(10) - ZERO;
-  const ones = text.charCodeAt(11) - ZERO;
-  const after = text.charCodeAt(12);
-  if (
-    !text.startsWith(PROTOCOL) ||
-    (minor !== ZERO && minor !== ZERO + 1) ||
-    text.charCodeAt(8) !== SPACE ||
-    !(hundreds >= 1 && hundreds <= 9 && tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9) ||
-    (after !== SPACE && after !== CR)
-  ) {
-    throw new AnswerInvalid('a status line that is none');
+/** Whoever ends lines with LF alone has said all it has to say, and would be waited for in vain. */
+function refuseBareLineFeed(bytes: Buffer, start: number): void {
+  for (let at = bytes.indexOf(LF, start); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) throw new AnswerInvalid('a line that ends with LF alone');
   }
-  return hundreds * 100 + tens * 10 + ones;
-}
-
-/** Reads the field lines from `start` to the empty line that ends the text. */
-function readFields(text: string, start: number, into: string[], framing?: AnswerFraming): void {
-  FIELD_LINES.lastIndex = start;
-  if (!FIELD_LINES.test(text) || FIELD_LINES.lastIndex !== text.length) {
-    throw new AnswerInvalid('header fields that are none');
-  }
-  let at = start;
-  while (at < text.length - 2) {
-    const colon = text.indexOf(':', at);
-    const lineEnd = text.indexOf('\r\n', colon);
-    const name = text.slice(at, colon);
-    let from = colon + 1;
-    let to = lineEnd;
-    while (from < to && isBlank(text.charCodeAt(from))) from += 1;
-    while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
-    const value = text.slice(from, to);
-    into.push(name, value);
-    framing?.see(name, value);
-    at = lineEnd + 2;
-  }
-}
-
-function isBlank(code: number): boolean {
-  return code === SPACE || code === 9;
 }

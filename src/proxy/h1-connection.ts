@@ -130,11 +130,15 @@ export class H1Connection implements Carrier {
     this.#begin(this.#sending);
   }
 
-  #begin({ request, handler }: Sending): void {
+  #begin(sending: Sending): void {
+    const { request, handler } = sending;
     this.hasAnswered = false;
-    if (!handler.onCarrier(this)) {
+    const isWanted = handler.onCarrier(this);
+    // The handler may have ended the connection from within.
+    if (this.#sending !== sending) return;
+    if (!isWanted) {
       this.#sending = undefined;
-      this.#goToRest(this.#settings.timeouts.keepAliveMs);
+      this.#goToRest(this.#keepAliveMs(this.#parser.keepAliveMs));
       return;
     }
     this.served += 1;
@@ -183,13 +187,13 @@ export class H1Connection implements Carrier {
 
   #write({ bodyLength }: UpstreamRequest, chunk: Buffer): boolean {
     const socket = this.#socket;
+    if (chunk.length === 0) return true;
     this.#sentBytes += chunk.length;
     if (bodyLength !== undefined) {
       if (this.#sentBytes <= bodyLength) return socket.write(chunk);
       this.destroy(new RequestUnfit('the body is longer than stated'));
       return false;
     }
-    if (chunk.length === 0) return true;
     socket.cork();
     socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
     socket.write(chunk);
@@ -207,7 +211,8 @@ export class H1Connection implements Carrier {
 
   #read(bytes: Buffer): void {
     const sending = this.#sending;
-    if (sending === undefined || this.#phase === 'over') {
+    // What comes while the request still lies here corked cannot be the answer to it.
+    if (sending === undefined || this.#phase === 'over' || this.#socket.writableCorked > 0) {
       this.destroy(new AnswerInvalid('bytes that nobody asked for'));
       return;
     }
@@ -231,7 +236,8 @@ export class H1Connection implements Carrier {
   #head(head: AnswerHead): void {
     if (this.#sending === undefined) return;
     const { request, handler } = this.#sending;
-    if (head.status === 101 && request.isHandshake) {
+    if (head.status === 101) {
+      if (!request.isHandshake) throw new AnswerInvalid('a change of protocol that nobody asked for');
       this.#agreed = head;
       return;
     }
@@ -262,7 +268,8 @@ export class H1Connection implements Carrier {
     const { keepAlive, keepAliveMs, trailers } = this.#parser;
     this.#rest = '';
     this.#sending = undefined;
-    if (isClean && this.#isSent && keepAlive && !this.#isLastRequest && !request.isHandshake) {
+    const isSent = this.#isSent && this.#socket.writableLength === 0;
+    if (isClean && isSent && keepAlive && !this.#isLastRequest && !request.isHandshake) {
       this.#goToRest(this.#keepAliveMs(keepAliveMs));
     } else {
       request.body?.destroy();

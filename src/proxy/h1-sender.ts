@@ -27,6 +27,7 @@ class H1Sender implements Sender, ConnectionPool {
   #ticker: NodeJS.Timeout | undefined;
   #isClosed = false;
   #allLeft: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(settings: SenderSettings) {
     this.#settings = settings;
@@ -67,9 +68,10 @@ class H1Sender implements Sender, ConnectionPool {
     this.#isClosed = true;
     for (const connection of [...this.#resting]) connection.destroy(new SenderClosed('closed'));
     if (this.#all.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
+    this.#closing ??= new Promise((resolve) => {
       this.#allLeft = resolve;
     });
+    return this.#closing;
   }
 
   async destroy(): Promise<void> {

@@ -27,6 +27,8 @@ export function renderRequestHead(request: UpstreamRequest, host: string, isLast
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
     if (NOT_VALUE.test(value) || !TOKEN.test(name)) throw new RequestUnfit('a header field that is none');
+    if (name.length === 17 && name.toLowerCase() === 'transfer-encoding')
+      throw new RequestUnfit('a second framing');
     if (name.length === 4 && name.toLowerCase() === 'host') sentHost = value;
     else if (name.length !== 14 || name.toLowerCase() !== 'content-length') fields += `${name}: ${value}\r\n`;
   }
