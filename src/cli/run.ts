@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { didYouMean } from '../config/nearest.ts';
 import { VERSION } from '../core/version.ts';
 import type { Command, OptionSpec, OptionValues } from './command.ts';
 import type { CommandIo } from './io.ts';
@@ -17,12 +18,13 @@ export async function runCli(
     return 0;
   }
   if (first === '--help' || first === '-h' || first === 'help') {
-    io.stdout.write(overview(commands));
+    const asked = commands.find(({ name }) => name === rest[0]);
+    io.stdout.write(asked === undefined ? overview(commands) : commandHelp(asked));
     return 0;
   }
   const command = commands.find(({ name }) => name === first);
   if (command === undefined) {
-    const problem = first === undefined ? 'a command is missing' : `unknown command or option "${first}"`;
+    const problem = first === undefined ? 'a command is missing' : unknownWord(first, commands);
     return misuse(io, problem, overview(commands));
   }
   let input: { options: OptionValues; positionals: string[] };
@@ -38,6 +40,14 @@ export async function runCli(
   const problem = misfit(input, command);
   if (problem !== undefined) return misuse(io, problem, commandHelp(command));
   return command.run({ ...input, io });
+}
+
+function unknownWord(word: string, commands: readonly Command[]): string {
+  const meant = didYouMean(
+    word,
+    commands.map(({ name }) => name),
+  );
+  return `unknown command or option "${word}"${meant === undefined ? '' : `, ${meant}`}`;
 }
 
 function readWords(words: string[], command: Command): { options: OptionValues; positionals: string[] } {

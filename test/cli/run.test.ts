@@ -45,7 +45,8 @@ t.test('words that fit run the command, whose exit code is that of the process',
 
 const MISUSES: [words: string[], problem: RegExp][] = [
   [[], /a command is missing/],
-  [['ecco'], /unknown command or option "ecco"/],
+  [['ecco'], /unknown command or option "ecco", did you mean `echo`\?/],
+  [['start'], /unknown command or option "start"\n/],
   [['--verbose'], /unknown command or option "--verbose"/],
   [['echo'], /PATH is missing/],
   [['echo', '/a', '/b', '/c'], /unexpected argument "\/c"/],
@@ -80,6 +81,24 @@ t.test('--version, --help and COMMAND --help exit 0 and write to stdout only', a
 
 t.test('the version is that of the package', async (t) => {
   t.equal(VERSION, packageJson.version);
+});
+
+t.test('help COMMAND is COMMAND --help, and help alone is --help', async (t) => {
+  for (const [words, same] of [
+    [['help'], ['--help']],
+    [
+      ['help', 'start'],
+      ['start', '--help'],
+    ],
+    [
+      ['--help', 'keys'],
+      ['keys', '--help'],
+    ],
+  ] as const) {
+    const [one, other] = [console(), console()];
+    t.equal(await runCli(words, COMMANDS, one), await runCli(same, COMMANDS, other));
+    t.same(one.out, other.out);
+  }
 });
 
 t.test('the help names every option of every command', async (t) => {
