@@ -5,38 +5,32 @@ import { composeIdentity } from './identity.ts';
 import type { Judgement, Ruling } from './route.ts';
 
 /** A judgement in the notes of its token. */
-interface Note {
+interface Note extends Judgement {
   readonly ruling: Ruling;
-  readonly judgement: Judgement;
+  readonly older: Note | undefined;
 }
 
 /** Notes are part of what a remembered token costs: so many of so many characters each, and what is beyond is judged each time. */
 const MAX_NOTES = 4;
-const MAX_NOTE_LENGTH = 1_024;
+const MAX_NOTE_LENGTH = 512;
 
 /**
  * Authorizes a token and composes its identity headers. Where both rest on the token and the rules alone, the answer is noted with
  * the token while it is remembered; its validity is the verifier's affair on every request.
  */
 export function judgeToken(ruling: Ruling, asker: Asker, trace?: Trace): Judgement {
-  const notes = trace === undefined ? (asker.token.notes as Note[] | undefined) : undefined;
-  if (notes === undefined) return judgeAfresh(ruling, asker, trace);
-  const known = findNote(notes, ruling);
-  if (known === undefined) {
-    const judgement = judgeAfresh(ruling, asker);
-    if (notes.length < MAX_NOTES && isShort(judgement)) notes.push({ ruling, judgement });
-    return judgement;
+  const { notes } = asker.token;
+  if (notes === undefined || trace !== undefined) return judgeAfresh(ruling, asker, trace);
+  const newest = notes.newest as Note | undefined;
+  let count = 0;
+  for (let note = newest; note !== undefined; note = note.older) {
+    if (note.ruling !== ruling) count += 1;
+    else if (!ruling.access.asksRequest) return note;
+    else return { access: authorize(ruling.access, asker), identity: note.identity };
   }
-  if (!ruling.access.asksRequest) return known;
-  return { access: authorize(ruling.access, asker), identity: known.identity };
-}
-
-function findNote(notes: readonly Note[], ruling: Ruling): Judgement | undefined {
-  for (let at = 0; at < notes.length; at += 1) {
-    const note = notes[at] as Note;
-    if (note.ruling === ruling) return note.judgement;
-  }
-  return undefined;
+  const judgement = judgeAfresh(ruling, asker);
+  if (count < MAX_NOTES && isShort(judgement)) notes.newest = { ruling, ...judgement, older: newest };
+  return judgement;
 }
 
 function isShort({ identity }: Judgement): boolean {

@@ -37,7 +37,7 @@ export function judgeBody(
     scopes: readScopes(claims, issuer),
     roles: readRoles(claims, issuer),
     rejectedFromMs: Math.min(lifetime.expiresMs, lifetime.tooOldFromMs),
-    notes: isKept ? [] : undefined,
+    notes: isKept ? { newest: undefined } : undefined,
   };
   return { token, lifetime };
 }

@@ -37,5 +37,10 @@ export interface VerifiedToken {
    * Room for what later steps find out about the token and nothing else, kept for as long as the token is remembered. Undefined while
    * it is not: what comes once is better forgotten.
    */
-  readonly notes: unknown[] | undefined;
+  readonly notes: TokenNotes | undefined;
+}
+
+/** Something, and through it whatever else was noted before. */
+export interface TokenNotes {
+  newest: unknown;
 }

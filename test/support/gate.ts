@@ -61,7 +61,7 @@ export function tokenOf(claims: Claims = {}, rest: Partial<VerifiedToken> = {}):
     scopes: [],
     roles: [],
     rejectedFromMs: Number.POSITIVE_INFINITY,
-    notes: [],
+    notes: { newest: undefined },
     ...rest,
   };
 }
