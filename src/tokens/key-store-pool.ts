@@ -19,6 +19,8 @@ export interface KeyStorePool {
   acquire(issuer: CompiledIssuer): KeyStore;
   /** Closes the store when nobody uses it any more. */
   release(store: KeyStore): void;
+  /** What the stores measure by. */
+  readonly scheduler: Scheduler;
 }
 
 export interface KeyStorePoolOptions {
@@ -101,6 +103,7 @@ export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStoreP
   }
 
   return {
+    scheduler,
     acquire(issuer) {
       const { name, issuers, source, keys, algorithms } = issuer;
       const key = JSON.stringify([name, issuers, source, keys, [...algorithms]]);

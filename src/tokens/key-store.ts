@@ -39,6 +39,20 @@ export interface KeyStatus {
   readonly failures: number;
 }
 
+/** How long a generation of keys is in force: what is remembered of a token rests on it. */
+export interface KeyTerm {
+  /** False as soon as another generation has taken its place. */
+  readonly isCurrent: boolean;
+  /** The last moments at which it may serve, by the wall clock and by the monotonic one: one stands still while the machine sleeps, the other may be set back. */
+  readonly servesUntilMs: number;
+  readonly servesUntilMono: number;
+}
+
+/** Whether the keys of a term may serve now. */
+export function isInForce(term: KeyTerm, nowMs: number, nowMono: number): boolean {
+  return term.isCurrent && nowMs <= term.servesUntilMs && nowMono <= term.servesUntilMono;
+}
+
 /** The keys of one issuer, kept warm (contract §5). */
 export interface KeyStore {
   /** Resolves when there are keys, or when the first attempt has failed. Further calls, as of a reload, give the first one's answer. */
@@ -47,10 +61,8 @@ export interface KeyStore {
   find(alg: string, kid: string | undefined): readonly VerificationKey[];
   /** Whether a key that verified before still may. */
   holds(keyId: string): boolean;
-  /** Whether there are keys that may serve now. */
-  isServing(): boolean;
-  /** Changes with every generation, so that what was learnt from an older one can be told. */
-  generation(): number;
+  /** The term of the current generation, another object for each; undefined when there are no keys yet. */
+  term(): KeyTerm | undefined;
   /** After `find` found nothing: what is worth waiting for (at most `timeout`), or undefined when nothing is. */
   seek(kid: string | undefined): Promise<void> | undefined;
   /** The refusal after `find` found nothing and nothing is worth waiting for. */
@@ -90,7 +102,7 @@ const SHORTEST_HONOURED_AGE_MS = 60_000;
 export function createKeyStore(options: KeyStoreOptions): KeyStore {
   const { clock, scheduler, settings } = options;
   let current: (LoadedKeys & { readonly fetchedAtMono: number }) | undefined;
-  let generation = 0;
+  let term: { isCurrent: boolean; servesUntilMs: number; servesUntilMono: number } | undefined;
   let inFlight: Promise<void> | undefined;
   let abort: AbortController | undefined;
   let cancelTimer: (() => void) | undefined;
@@ -110,13 +122,20 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   }
 
   function serving(): KeySet | undefined {
-    return current !== undefined && ageMs() <= settings.maxStaleMs ? current.set : undefined;
+    return term !== undefined && isInForce(term, clock(), scheduler.monotonicMs()) ? current?.set : undefined;
   }
 
   function adopt(keys: LoadedKeys): void {
     const age = Math.max(0, clock() - keys.fetchedAtMs);
-    current = { ...keys, fetchedAtMono: scheduler.monotonicMs() - age };
-    generation += 1;
+    const fetchedAtMono = scheduler.monotonicMs() - age;
+    const { maxStaleMs } = settings;
+    current = { ...keys, fetchedAtMono };
+    if (term !== undefined) term.isCurrent = false;
+    term = {
+      isCurrent: true,
+      servesUntilMs: keys.fetchedAtMs + maxStaleMs,
+      servesUntilMono: fetchedAtMono + maxStaleMs,
+    };
   }
 
   function schedule(delayMs: number): void {
@@ -234,8 +253,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     },
     find: (alg, kid) => serving()?.find(alg, kid) ?? [],
     holds: (keyId) => serving()?.has(keyId) ?? false,
-    isServing: () => serving() !== undefined,
-    generation: () => generation,
+    term: () => term,
     seek(kid) {
       const set = serving();
       if (set !== undefined) {

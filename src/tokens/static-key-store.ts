@@ -1,7 +1,13 @@
 import { refuse } from '../core/refusals.ts';
 import { describeMiss } from './describe-miss.ts';
 import { type JudgedSet, type KeySet, loadLocalKeySet } from './key-set.ts';
-import type { KeyStatus, KeyStore } from './key-store.ts';
+import type { KeyStatus, KeyStore, KeyTerm } from './key-store.ts';
+
+const FOR_EVER: KeyTerm = {
+  isCurrent: true,
+  servesUntilMs: Number.POSITIVE_INFINITY,
+  servesUntilMono: Number.POSITIVE_INFINITY,
+};
 
 /** Keeps keys that came with the file: nothing is fetched, nothing ages. */
 export function createStaticKeyStore(judged: JudgedSet): KeyStore {
@@ -19,8 +25,7 @@ export function createStaticKeyStore(judged: JudgedSet): KeyStore {
     start: load,
     find: (alg, kid) => set?.find(alg, kid) ?? [],
     holds: (keyId) => set?.has(keyId) ?? false,
-    isServing: () => set !== undefined,
-    generation: () => (set === undefined ? 0 : 1),
+    term: () => (set === undefined ? undefined : FOR_EVER),
     seek: () => (set === undefined ? load() : undefined),
     refuseMiss: (alg, kid) =>
       set === undefined

@@ -3,7 +3,7 @@ import type { Refusal } from '../core/refusals.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import { refuseIssuer } from './judge-head.ts';
 import { judgeTimes, type Lifetime } from './judge-times.ts';
-import type { KeyStore } from './key-store.ts';
+import { isInForce, type KeyStore, type KeyTerm } from './key-store.ts';
 import { type CacheStats, createSieveCache, type SieveEntry, UNLINKED } from './sieve-cache.ts';
 import { createVerdictTable } from './verdict-table.ts';
 import type { VerifiedToken } from './verified-token.ts';
@@ -14,6 +14,8 @@ interface Acceptance {
   readonly issuer: CompiledIssuer;
   readonly store: KeyStore;
   readonly keyId: string;
+  /** The last one of which it is known that the key is in force. */
+  term: KeyTerm;
   readonly lifetime: Lifetime;
 }
 
@@ -21,8 +23,7 @@ interface Acceptance {
 interface Rejection {
   readonly refusal: Refusal;
   readonly issuer: CompiledIssuer;
-  readonly store: KeyStore;
-  readonly generation: number;
+  readonly term: KeyTerm;
   readonly fromMs: number;
 }
 
@@ -81,8 +82,8 @@ const REJECTION_BYTES = 400;
 /** Of all bytes; good tokens have the rest. */
 const SHARES = { rejected: 1 / 16, acceptedSights: 1 / 32, rejectedSights: 1 / 128 } as const;
 
-/** Makes the cache, bounded by bytes. */
-export function createTokenCache(maxBytes: number): TokenCache {
+/** Makes the cache, bounded by bytes. Keys age by the clock of the request and by `monotonicMs`. */
+export function createTokenCache(maxBytes: number, monotonicMs: () => number): TokenCache {
   const acceptedSights = createVerdictTable(maxBytes * SHARES.acceptedSights);
   const rejectedSights = createVerdictTable(maxBytes * SHARES.rejectedSights);
   const sightBytes = acceptedSights.bytes + rejectedSights.bytes;
@@ -97,22 +98,31 @@ export function createTokenCache(maxBytes: number): TokenCache {
   }
 
   function recallAccepted(entry: AcceptedEntry, nowMs: number): VerifiedToken | Refusal | undefined {
-    const { key: name, token, issuer, store, lifetime } = entry;
-    if (!store.holds(entry.keyId)) {
-      accepted.delete(name);
+    const { token } = entry;
+    if (!hasItsKey(entry, nowMs)) {
+      accepted.delete(entry.key);
       return undefined;
     }
-    const refusal = judgeTimes(lifetime, nowMs, issuer.name);
+    const refusal = judgeTimes(entry.lifetime, nowMs, token.issuer);
     if (refusal === undefined) return token;
     if (nowMs < token.rejectedFromMs) return refusal;
+    const { key: name, issuer, term } = entry;
     accepted.delete(name);
-    reject(name, { refusal, issuer, store, generation: store.generation(), fromMs: token.rejectedFromMs });
+    reject(name, { refusal, issuer, term, fromMs: token.rejectedFromMs });
     return refusal;
   }
 
+  /** The store is asked once for each generation: its many parts are hardly ever in the processor's caches. */
+  function hasItsKey(entry: AcceptedEntry, nowMs: number): boolean {
+    if (isInForce(entry.term, nowMs, monotonicMs())) return true;
+    const next = entry.store.term();
+    if (next === undefined || !entry.store.holds(entry.keyId)) return false;
+    entry.term = next;
+    return true;
+  }
+
   function recallRejected(entry: RejectedEntry, nowMs: number): Refusal | undefined {
-    const { refusal, store, generation, fromMs } = entry;
-    if (store.isServing() && store.generation() === generation && nowMs >= fromMs) return refusal;
+    if (isInForce(entry.term, nowMs, monotonicMs()) && nowMs >= entry.fromMs) return entry.refusal;
     rejected.delete(entry.key);
     return undefined;
   }

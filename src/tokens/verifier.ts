@@ -7,7 +7,7 @@ import { judgeBody } from './judge-body.ts';
 import { judgeHead } from './judge-head.ts';
 import { type Inquiry, judgeSignature, judgeSignatureNow, refusedVerdict } from './judge-signature.ts';
 import { describeLifetime, judgeTimes } from './judge-times.ts';
-import type { KeyRecord, KeyStatus, KeyStore } from './key-store.ts';
+import type { KeyRecord, KeyStatus, KeyStore, KeyTerm } from './key-store.ts';
 import { createKeyStorePool, type KeyStorePool } from './key-store-pool.ts';
 import { createKnownHeaders } from './known-headers.ts';
 import { parseToken } from './parse-token.ts';
@@ -68,7 +68,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
   const stores = new Map(issuers.map((issuer) => [issuer, pool.acquire(issuer)]));
   const index = indexIssuers(issuers);
   let closed = false;
-  const cache = cacheBytes > 0 ? createTokenCache(cacheBytes) : undefined;
+  const cache = cacheBytes > 0 ? createTokenCache(cacheBytes, pool.scheduler.monotonicMs) : undefined;
   const headers = createKnownHeaders();
 
   function verify(
@@ -105,9 +105,10 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
     if (isRefusal(key) && key.code !== 'signature_invalid') return key;
     const verdict = isRefusal(key) ? refusedVerdict(inquiry) : key.serial;
     const isKept = memory?.cache.hasSeen(memory.name, verdict) ?? false;
+    // There is one: a key of it was tried.
+    const term = store.term() as KeyTerm;
     const reject = (refusal: Refusal, fromMs = Number.NEGATIVE_INFINITY): Refusal => {
-      const rejection = { refusal, issuer, store, generation: store.generation(), fromMs };
-      if (isKept) memory?.cache.reject(memory.name, rejection);
+      if (isKept) memory?.cache.reject(memory.name, { refusal, issuer, term, fromMs });
       return refusal;
     };
     if (isRefusal(key)) return reject(key);
@@ -125,7 +126,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
     if (untimely?.code === 'token_not_yet_valid') return untimely;
     if (untimely !== undefined) return reject(untimely, holding.token.rejectedFromMs);
     if (isKept) {
-      const acceptance = { ...holding, issuer, store, keyId: key.id };
+      const acceptance = { ...holding, issuer, store, keyId: key.id, term };
       memory?.cache.accept(memory.name, acceptance, token.signingInput.length);
     }
     return holding.token;
