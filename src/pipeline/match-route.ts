@@ -19,7 +19,11 @@ export interface RouteTable {
 
 /** A place in a tree of paths. */
 interface PathNode {
-  readonly statics: Map<string, PathNode>;
+  /** The one fixed segment below it, where there is but one: most nodes of a large table have no more. */
+  onlyName: string | undefined;
+  only: PathNode | undefined;
+  /** Where there are several: all of them. */
+  statics: Map<string, PathNode> | undefined;
   parameter: PathNode | undefined;
   exact: Endpoint | undefined;
   prefix: Endpoint | undefined;
@@ -28,7 +32,8 @@ interface PathNode {
 /** The routes of one path on one host; their methods are disjoint. */
 interface Endpoint {
   readonly routes: Route[];
-  readonly byMethod: Map<string, Route>;
+  /** Undefined while no route of it names its methods. */
+  byMethod: Map<string, Route> | undefined;
   /** The route for all methods; then there is no other. */
   all: Route | undefined;
 }
@@ -60,11 +65,11 @@ export function compileRouteTable(
         node.parameter ??= makeNode();
         node = node.parameter;
       } else {
-        node = getOrSet(node.statics, ignoresCase ? foldCase(segment) : segment, makeNode);
+        node = staticBelow(node, ignoresCase ? foldCase(segment) : segment);
       }
     }
     const place = route.config.exact ? 'exact' : 'prefix';
-    node[place] ??= { routes: [], byMethod: new Map(), all: undefined };
+    node[place] ??= { routes: [], byMethod: undefined, all: undefined };
     const conflict = addToEndpoint(node[place], route);
     if (conflict !== undefined) conflicts.push(conflict);
   }
@@ -93,7 +98,7 @@ export function matchRoute(
   const route = routeOf(endpoint, method);
   if (route === undefined) {
     return refuse('method_not_allowed', 'the routes of this path do not accept the method', {
-      allow: endpoint.all === undefined ? [...endpoint.byMethod.keys()] : USUAL_METHODS,
+      allow: endpoint.all === undefined ? [...(endpoint.byMethod?.keys() ?? [])] : USUAL_METHODS,
     });
   }
   return { route, parameters: readParameters(route, target) };
@@ -106,7 +111,8 @@ export function listInMatchingOrder(table: RouteTable): readonly Route[] {
 }
 
 function listNode(node: PathNode): readonly Route[] {
-  const statics = [...node.statics.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, child]) => child);
+  const named = node.only === undefined ? [...(node.statics ?? [])] : [['', node.only] as const];
+  const statics = named.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, child]) => child);
   const below = node.parameter === undefined ? statics : [...statics, node.parameter];
   return [...below.flatMap(listNode), ...(node.exact?.routes ?? []), ...(node.prefix?.routes ?? [])];
 }
@@ -127,7 +133,7 @@ function findBelow(node: PathNode, segments: readonly string[], at: number): End
   const isLast = at >= segments.length - 1;
   if (at === segments.length || (isLast && segments[at] === '')) return node.exact ?? node.prefix;
   const segment = segments[at] as string;
-  const fixed = node.statics.get(segment);
+  const fixed = node.onlyName === segment ? node.only : node.statics?.get(segment);
   if (fixed !== undefined) {
     const found = findBelow(fixed, segments, at + 1);
     if (found !== undefined) return found;
@@ -141,7 +147,7 @@ function findBelow(node: PathNode, segments: readonly string[], at: number): End
 
 function routeOf(endpoint: Endpoint, method: string): Route | undefined {
   if (NEVER_FORWARDED.has(method)) return undefined;
-  return endpoint.all ?? endpoint.byMethod.get(method);
+  return endpoint.all ?? endpoint.byMethod?.get(method);
 }
 
 function staysInOneRoute(
@@ -177,13 +183,16 @@ function addToEndpoint(endpoint: Endpoint, route: Route): RouteConflict | undefi
   const methods = route.config.methods;
   const other = endpoint.all ?? (methods === undefined ? endpoint.routes[0] : undefined);
   if (other !== undefined) return { route, other, methods: methods ?? other.config.methods ?? 'all' };
-  const taken = methods?.filter((method) => endpoint.byMethod.has(method)) ?? [];
+  const taken = methods?.filter((method) => endpoint.byMethod?.has(method)) ?? [];
   if (taken.length > 0) {
-    return { route, other: endpoint.byMethod.get(taken[0] as string) as Route, methods: taken };
+    return { route, other: endpoint.byMethod?.get(taken[0] as string) as Route, methods: taken };
   }
   endpoint.routes.push(route);
   if (methods === undefined) endpoint.all = route;
-  for (const method of methods ?? []) endpoint.byMethod.set(method, route);
+  for (const method of methods ?? []) {
+    endpoint.byMethod ??= new Map();
+    endpoint.byMethod.set(method, route);
+  }
   return undefined;
 }
 
@@ -193,7 +202,29 @@ function foldCase(segment: string): string {
 }
 
 function makeNode(): PathNode {
-  return { statics: new Map(), parameter: undefined, exact: undefined, prefix: undefined };
+  return {
+    onlyName: undefined,
+    only: undefined,
+    statics: undefined,
+    parameter: undefined,
+    exact: undefined,
+    prefix: undefined,
+  };
+}
+
+/** The node of a fixed segment, made where there is none. */
+function staticBelow(node: PathNode, name: string): PathNode {
+  if (node.statics !== undefined) return getOrSet(node.statics, name, makeNode);
+  if (node.only === undefined) {
+    node.onlyName = name;
+    node.only = makeNode();
+    return node.only;
+  }
+  if (node.onlyName === name) return node.only;
+  node.statics = new Map([[node.onlyName as string, node.only]]);
+  node.onlyName = undefined;
+  node.only = undefined;
+  return getOrSet(node.statics, name, makeNode);
 }
 
 function getOrSet<K, V>(map: Map<K, V>, key: K, make: () => V): V {
