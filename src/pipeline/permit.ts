@@ -58,16 +58,17 @@ export function permitVerified(
   matched: Matched,
   {
     request,
-    ...told
-  }: { readonly request: Matched } & Pick<Permit, 'identity' | 'wouldRefuse'> & {
-      readonly token: VerifiedToken;
-    },
+    identity,
+    token,
+    wouldRefuse,
+  }: { readonly request: Matched } & Pick<Permit, 'identity' | 'token' | 'wouldRefuse'>,
 ): Permit {
   const { route, headers } = matched;
   const credentials = route.identity.forwardsToken
     ? verifiedCredential(route.tokenSources, headers)
     : passedAuthorization(matched);
-  return grant(request, { ...told, credentials, socketProtocol: announcedProtocol(matched) });
+  const socketProtocol = announcedProtocol(matched);
+  return grant(request, { identity, credentials, token, socketProtocol, wouldRefuse });
 }
 
 /** `passAuthorization` hands on whatever is there; routes that insist on a token cannot have it. */
@@ -86,9 +87,27 @@ function announcedProtocol({ isUpgrade, route, headers }: Matched): string | und
   )?.name;
 }
 
+/** Field by field: spread and rest cost half as much again as all else of a decision. */
 function grant(
   { route, parameters, target, host, headers }: Matched,
-  granted: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse'>,
+  {
+    identity,
+    credentials,
+    token,
+    socketProtocol,
+    wouldRefuse,
+  }: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse'>,
 ): Permit {
-  return { route, parameters, target, host, headers, ...granted } as Permit;
+  return {
+    route,
+    parameters,
+    target,
+    host,
+    headers,
+    identity,
+    credentials,
+    token,
+    socketProtocol,
+    wouldRefuse,
+  } as Permit;
 }
