@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Writable } from 'node:stream';
 import { type AnswerHead, AnswerParser } from './answer-parser.ts';
 import { openConnection } from './connector.ts';
 import { AnswerCut, AnswerInvalid, ConnectionLost, NoAnswerInTime } from './failure.ts';
@@ -12,6 +13,8 @@ import { TICK_MS, TickedDeadline } from './ticked-deadline.ts';
 const TEXT_BYTES = 16 * 1024;
 /** Taken off the time that a backend says it keeps a connection: it counts from before we hear of it. */
 const KEEP_ALIVE_MARGIN_MS = 1_000;
+
+const NOTHING = Buffer.alloc(0);
 
 /** A request and who hears of it. */
 export interface Sending {
@@ -268,8 +271,7 @@ export class H1Connection implements Carrier {
     const { keepAlive, keepAliveMs, trailers } = this.#parser;
     this.#rest = '';
     this.#sending = undefined;
-    const isSent = this.#isSent && this.#socket.writableLength === 0;
-    if (isClean && isSent && keepAlive && !this.#isLastRequest && !request.isHandshake) {
+    if (isClean && this.#isAllOut && keepAlive && !this.#isLastRequest && !request.isHandshake) {
       this.#goToRest(this.#keepAliveMs(keepAliveMs));
     } else {
       request.body?.destroy();
@@ -312,8 +314,26 @@ export class H1Connection implements Carrier {
   /** The backend ended the connection in an orderly way. */
   #ended(): void {
     const sending = this.#sending;
-    if (sending !== undefined && this.#phase !== 'over' && this.#parser.end()) this.#complete(sending, false);
-    else this.destroy(this.#loss());
+    if (sending === undefined || !this.#parser.end()) this.destroy(this.#loss());
+    else if (this.#settings.endpoint.tls !== undefined || !this.#isAllOut) this.#complete(sending, false);
+    else this.#completeUnlessReset(sending);
+  }
+
+  /**
+   * Node 20 and 22 tell of a reset as of an orderly end when bytes came right before it, and then half a body would pass for a
+   * whole one. Writing nothing shows it. (The socket's own `write` always fails after the end.)
+   */
+  #completeUnlessReset(sending: Sending): void {
+    Writable.prototype.write.call(this.#socket, NOTHING, 'latin1', (error) => {
+      if (this.#sending !== sending) return;
+      if ((error as NodeJS.ErrnoException | null | undefined)?.code === 'ECONNRESET')
+        this.destroy(error as Error);
+      else this.#complete(sending, false);
+    });
+  }
+
+  get #isAllOut(): boolean {
+    return this.#isSent && this.#socket.writableLength === 0;
   }
 
   #loss(): Error {

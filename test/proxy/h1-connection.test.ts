@@ -1,0 +1,835 @@
+import dns from 'node:dns';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import type { Sender, UpstreamRequest } from '../../src/proxy/sender.ts';
+import { makeCertificates } from '../support/certificates.ts';
+import {
+  ask,
+  Listener,
+  listen,
+  openSender,
+  type Reactions,
+  request,
+  type SenderOptions,
+  send,
+} from '../support/h1-stand.ts';
+import { type Answer, answer, type RawUpstream, startRawUpstream } from '../support/upstream.ts';
+
+const ALL_MOMENTS = /error|complete|late/;
+const OK = 'HTTP/1.1 200 OK\r\n';
+const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
+const HALF = `${OK}Content-Length: 10\r\n\r\nhello`;
+const FINE = answer('200 OK', [], 'fine');
+
+interface Stand {
+  readonly backend: RawUpstream;
+  readonly sender: Sender;
+}
+
+async function stand(t: Test, respond: Answer, options: SenderOptions = {}): Promise<Stand> {
+  const backend = await startRawUpstream(respond);
+  t.teardown(() => backend.close());
+  return { backend, sender: openSender(t, backend.port, options) };
+}
+
+/** The first request of a test is answered by these bytes, further ones by `fine`. */
+function first(bytes: string, then: (socket: Socket) => void = () => {}): Answer {
+  let asked = 0;
+  return ({ socket }) => {
+    asked += 1;
+    socket.write(asked === 1 ? bytes : FINE, 'latin1', () => asked === 1 && then(socket));
+  };
+}
+
+/** Every request is answered by these bytes. */
+function say(bytes: string, then: (socket: Socket) => void = () => {}): Answer {
+  return ({ socket }) => void socket.write(bytes, 'latin1', () => then(socket));
+}
+
+const silent: Answer = () => {};
+const fine: Answer = ({ socket }) => void socket.write(FINE);
+const post = (...pieces: string[]): Pick<UpstreamRequest, 'method' | 'body'> => ({
+  method: 'POST',
+  body: Readable.from(pieces.map((piece) => Buffer.from(piece))),
+});
+const gone = (socket: Socket | undefined): Promise<unknown> =>
+  socket === undefined || socket.closed ? Promise.resolve() : once(socket, 'close');
+
+/** Takes two seconds, and runs beside all the rest. */
+async function useLongTimes(t: Test): Promise<{ codes: unknown[]; ms: number; left: number }> {
+  const backend = await startRawUpstream(({ socket, target }) => {
+    if (target === '/stall') socket.write(HALF);
+    if (target === '/rest') socket.write(FINE);
+  });
+  t.teardown(() => backend.close());
+  const sender = openSender(t, backend.port, { keepAliveMs: 3_000 });
+  const before = performance.now();
+  const [silence, stall] = await Promise.all([
+    ask(sender, { responseMs: 2_000 }),
+    ask(sender, { path: '/stall', idleMs: 2_000 }),
+    ask(sender, { path: '/rest' }),
+  ]);
+  while (sender.connections > 0) await delay(50);
+  return {
+    codes: [silence.error?.code, stall.error?.code],
+    ms: performance.now() - before,
+    left: sender.connections,
+  };
+}
+
+const longTimes = useLongTimes(t);
+
+t.test(
+  'a connection is used again after an answer that ended beyond doubt, and after no other',
+  async (t) => {
+    const cases: readonly (readonly [
+      name: string,
+      bytes: string,
+      reused: boolean,
+      parts?: Partial<UpstreamRequest>,
+    ])[] = [
+      ['a length', answer('200 OK', [], 'x'), true],
+      ['no length to speak of', answer('200 OK'), true],
+      ['chunks', `${CHUNKED}1\r\nx\r\n0\r\n\r\n`, true],
+      ['trailers', `${CHUNKED}1\r\nx\r\n0\r\nA: b\r\n\r\n`, true],
+      ['204', 'HTTP/1.1 204 X\r\n\r\n', true],
+      ['304', 'HTTP/1.1 304 X\r\n\r\n', true],
+      ['an interim answer before it', `HTTP/1.1 103 X\r\n\r\n${FINE}`, true],
+      ['a body upwards', FINE, true, post('body')],
+      ['an answer to HEAD', `${OK}Content-Length: 0\r\n\r\n`, false, { method: 'HEAD' }],
+      ['204 with a length', 'HTTP/1.1 204 X\r\nContent-Length: 1\r\n\r\n', false],
+      ['304 with a length', 'HTTP/1.1 304 X\r\nContent-Length: 1\r\n\r\n', false],
+      ['204 with chunks', 'HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n', false],
+      ['a backend that closes', answer('200 OK', ['connection: close'], 'x'), false],
+      ['a backend that says so twice', answer('200 OK', ['connection: x', 'Connection: CLOSE'], 'x'), false],
+      ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx', false],
+      ['a backend that waits for a second only', answer('200 OK', ['keep-alive: timeout=1'], 'x'), false],
+      ['a backend that waits for nothing', answer('200 OK', ['keep-alive: timeout=0'], 'x'), false],
+      ['a second answer', answer('200 OK', [], 'x') + FINE, false],
+      ['a byte too many', `${answer('200 OK', [], 'x')}x`, false],
+      ['a line too many', `${CHUNKED}1\r\nx\r\n0\r\n\r\n\r\n`, false],
+    ];
+    for (const [name, bytes, reused, parts] of cases) {
+      const { backend, sender } = await stand(t, first(bytes));
+      const one = await ask(sender, parts);
+      t.equal(one.calls.at(-1), 'complete', name);
+      const two = await ask(sender);
+      t.equal(two.body, 'fine', `${name}: the next answer is the next request's`);
+      t.equal(backend.sockets.length, reused ? 1 : 2, `${name}: ${reused ? 'reused' : 'not reused'}`);
+      t.strictSame([one.carrier?.served, backend.requests.length], [reused ? 2 : 1, 2], name);
+      if (!reused) await gone(backend.sockets[0]);
+      await sender.destroy();
+    }
+  },
+);
+
+t.test('bytes of a resting connection end it', async (t) => {
+  const { backend, sender } = await stand(t, fine);
+  for (const bytes of [FINE, '\r\n', 'H', 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n']) {
+    await ask(sender);
+    t.equal(sender.connections, 1);
+    backend.sockets.at(-1)?.write(bytes);
+    await gone(backend.sockets.at(-1));
+    t.equal(sender.connections, 0);
+  }
+  t.equal((await ask(sender)).body, 'fine');
+  t.equal(backend.sockets.length, 5);
+});
+
+t.test('bytes that came before a request was written are not the answer to it', async (t) => {
+  const { backend, sender } = await stand(t, fine);
+  await ask(sender);
+  const asked = await new Promise<Listener>((resolve) => {
+    // Timers run before sockets are read, and what is gathered is written after that.
+    setTimeout(() => {
+      backend.sockets[0]?.write(answer('200 OK', [], 'of somebody else'));
+      resolve(send(sender, post('mine')));
+    }, 1);
+  });
+  t.equal((await asked.over).error?.code, 'SEALGATE_ANSWER_INVALID');
+  t.strictSame(asked.heads, []);
+});
+
+interface Failure {
+  readonly respond: Answer;
+  readonly code: string | RegExp;
+  readonly status?: number;
+  readonly parts?: () => Partial<UpstreamRequest>;
+  /** It goes over a connection of its own in any case. */
+  readonly isAlone?: boolean;
+}
+
+const FAILURES: Readonly<Record<string, Failure>> = {
+  'a close before the answer': { respond: ({ socket }) => socket.end(), code: 'SEALGATE_CONNECTION_LOST' },
+  'a reset before the answer': { respond: ({ socket }) => socket.resetAndDestroy(), code: 'ECONNRESET' },
+  'a close within the head': {
+    respond: say(OK, (socket) => socket.end()),
+    code: 'SEALGATE_CONNECTION_LOST',
+  },
+  'a reset within the head': {
+    respond: say(OK, (socket) => socket.resetAndDestroy()),
+    code: /ECONNRESET|SEALGATE_CONNECTION_LOST/,
+  },
+  'a close after an interim answer': {
+    respond: say('HTTP/1.1 100 X\r\n\r\n', (socket) => socket.end()),
+    status: 100,
+    code: 'SEALGATE_CONNECTION_LOST',
+  },
+  'a close within the body': {
+    respond: say(HALF, (socket) => socket.end()),
+    status: 200,
+    code: 'SEALGATE_ANSWER_CUT',
+  },
+  'a reset within the body': {
+    respond: say(HALF, (socket) => socket.resetAndDestroy()),
+    status: 200,
+    code: /ECONNRESET|SEALGATE_ANSWER_CUT/,
+  },
+  'a close within a chunk': {
+    respond: say(`${CHUNKED}5\r\nhel`, (socket) => socket.end()),
+    status: 200,
+    code: 'SEALGATE_ANSWER_CUT',
+  },
+  'a close before the last chunk': {
+    respond: say(`${CHUNKED}5\r\nhello\r\n`, (socket) => socket.end()),
+    status: 200,
+    code: 'SEALGATE_ANSWER_CUT',
+  },
+  'a close within the trailers': {
+    respond: say(`${CHUNKED}0\r\nA: b\r\n`, (socket) => socket.end()),
+    status: 200,
+    code: 'SEALGATE_ANSWER_CUT',
+  },
+  'a reset of a body that ends with the connection': {
+    respond: say(`${OK}\r\nhello`, (socket) => socket.resetAndDestroy()),
+    status: 200,
+    code: 'ECONNRESET',
+  },
+  'a later reset of a body that ends with the connection': {
+    respond: say(`${OK}\r\nhello`, (socket) => setTimeout(() => socket.resetAndDestroy(), 20)),
+    status: 200,
+    code: 'ECONNRESET',
+  },
+  'what is no HTTP': { respond: say('220 mail.example ESMTP\r\n'), code: 'SEALGATE_ANSWER_INVALID' },
+  'a head that is none': { respond: say(`${OK}A b\r\n\r\n`), code: 'SEALGATE_ANSWER_INVALID' },
+  'lines of LF': { respond: say('HTTP/1.1 200 OK\n\n'), code: 'SEALGATE_ANSWER_INVALID' },
+  'two lengths': {
+    respond: say(`${OK}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx`),
+    code: 'SEALGATE_ANSWER_INVALID',
+  },
+  'a chunk that is none': { respond: say(`${CHUNKED}x\r\n`), status: 200, code: 'SEALGATE_ANSWER_INVALID' },
+  'a change of protocol': {
+    respond: say('HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n'),
+    code: 'SEALGATE_ANSWER_INVALID',
+  },
+  'fields without an end': {
+    respond: say(`${OK}A: ${'x'.repeat(66_000)}`),
+    code: 'SEALGATE_ANSWER_TOO_LARGE',
+  },
+  'no answer in time': { respond: silent, code: 'SEALGATE_NO_ANSWER', parts: () => ({ responseMs: 40 }) },
+  'no answer but interim ones': {
+    respond: ({ socket }) => {
+      socket.write('HTTP/1.1 102 X\r\n\r\n');
+      const timer = setInterval(() => socket.write('HTTP/1.1 102 X\r\n\r\n'), 10);
+      socket.on('close', () => clearInterval(timer));
+    },
+    status: 102,
+    code: 'SEALGATE_NO_ANSWER',
+    parts: () => ({ responseMs: 300 }),
+  },
+  'a head that drips': {
+    respond: ({ socket }) => {
+      socket.write(OK);
+      const timer = setInterval(() => socket.write('A: b\r\n'), 10);
+      socket.on('close', () => clearInterval(timer));
+    },
+    code: 'SEALGATE_NO_ANSWER',
+    parts: () => ({ responseMs: 60 }),
+  },
+  'a body that stalls': {
+    respond: say(HALF),
+    status: 200,
+    code: 'SEALGATE_ANSWER_STALLED',
+    parts: () => ({ idleMs: 40 }),
+  },
+  'an end that stalls': {
+    respond: say(`${CHUNKED}5\r\nhello\r\n0\r\n`),
+    status: 200,
+    code: 'SEALGATE_ANSWER_STALLED',
+    parts: () => ({ idleMs: 40 }),
+  },
+  'no answer to a body in time': {
+    respond: silent,
+    code: 'SEALGATE_NO_ANSWER',
+    parts: () => ({ ...post('body'), responseMs: 40 }),
+  },
+  'a body that is not taken': {
+    respond: ({ socket }) => void socket.pause(),
+    code: 'SEALGATE_NO_ANSWER',
+    parts: () => ({
+      method: 'POST',
+      body: Readable.from(Array.from({ length: 600 }, () => Buffer.alloc(32 * 1024))),
+      responseMs: 60,
+    }),
+  },
+  'a body that is shorter than stated': {
+    respond: silent,
+    code: 'SEALGATE_REQUEST_UNFIT',
+    parts: () => ({ ...post('four'), bodyLength: 5 }),
+  },
+  'a body that is longer than stated': {
+    respond: silent,
+    code: 'SEALGATE_REQUEST_UNFIT',
+    parts: () => ({ ...post('four'), bodyLength: 3 }),
+  },
+  'a target with a line break': {
+    respond: silent,
+    code: 'SEALGATE_REQUEST_UNFIT',
+    parts: () => ({ path: '/ HTTP/1.1\r\nHost: x\r\n\r\nGET /' }),
+  },
+  'a body that breaks': {
+    respond: silent,
+    code: 'BROKEN',
+    parts: () => ({
+      method: 'PUT',
+      body: new Readable({
+        read() {
+          this.destroy(Object.assign(new Error('broken'), { code: 'BROKEN' }));
+        },
+      }),
+    }),
+  },
+  'a handshake that is answered by another protocol': {
+    respond: say('\x81\x00'),
+    code: 'SEALGATE_ANSWER_INVALID',
+    parts: () => ({ isHandshake: true }),
+    isAlone: true,
+  },
+};
+
+t.test('whatever goes wrong is heard of once, and leaves neither connection nor body', async (t) => {
+  const reused = async (
+    name: string,
+    { respond, code, status = 0, parts, isAlone = false }: Failure,
+  ): Promise<void> => {
+    // The second time the connection served another request before.
+    for (const before of isAlone ? [0] : [0, 1]) {
+      let asked = 0;
+      const { backend, sender } = await stand(t, (seen) => {
+        asked += 1;
+        if (asked > before) respond(seen);
+        else fine(seen);
+      });
+      for (let i = 0; i < before; i++) await ask(sender);
+      const asking = parts?.() ?? {};
+      const heard = await ask(sender, asking);
+      const label = before === 0 ? name : `${name}, on a reused connection`;
+      t.match(heard.error?.code, code, label);
+      t.equal(heard.status, status, `${label}: what was heard before`);
+      t.equal(sender.connections, 0, `${label}: no connection`);
+      t.ok(asking.body?.destroyed ?? true, `${label}: no body`);
+      await sender.close();
+      await Promise.all(
+        backend.sockets.map(async (socket) => {
+          socket.resume();
+          await gone(socket);
+        }),
+      );
+      t.equal(heard.calls.filter((call) => ALL_MOMENTS.test(call)).join(), 'error', label);
+    }
+  };
+  await Promise.all(Object.entries(FAILURES).map(([name, failure]) => reused(name, failure)));
+});
+
+t.test('whether a byte of an answer came is known', async (t) => {
+  const cases: readonly (readonly [Answer, boolean])[] = [
+    [({ socket }) => socket.end(), false],
+    [first('H', (socket) => socket.end()), true],
+    [first('HTTP/1.1 100 X\r\n\r\n', (socket) => socket.end()), true],
+  ];
+  for (const [respond, hasAnswered] of cases) {
+    const { sender } = await stand(t, respond);
+    t.equal((await ask(sender)).carrier?.hasAnswered, hasAnswered);
+  }
+});
+
+t.test('a backend that cannot be reached is told of before anything is sent', async (t) => {
+  const port = await listen(
+    t,
+    createServer((socket) => socket.on('error', () => {})),
+  );
+  const closing = await listen(
+    t,
+    createServer((socket) => socket.destroy()),
+  );
+  const tls = { ca: undefined, cert: undefined, key: undefined, serverName: 'localhost' };
+  const cases: Readonly<Record<string, readonly [Sender, code: string | undefined]>> = {
+    'nothing listens': [openSender(t, 1), 'ECONNREFUSED'],
+    'no socket file': [openSender(t, 0, { socketPath: join(tmpdir(), 'no-such.sock') }), 'ENOENT'],
+    'a TLS handshake that never ends': [
+      openSender(t, port, { tls, connectMs: 40 }),
+      'SEALGATE_CONNECT_TIMEOUT',
+    ],
+    'a TLS handshake that is cut': [openSender(t, closing, { tls }), 'ECONNRESET'],
+  };
+  for (const [name, [sender, code]] of Object.entries(cases)) {
+    const { body } = post('body');
+    const heard = await ask(sender, { method: 'POST', body });
+    t.equal(heard.error?.code, code, name);
+    t.strictSame(heard.calls, ['error'], name);
+    t.notOk(body?.destroyed, `${name}: the body is whole, for another try`);
+    body?.destroy();
+    await sender.close();
+  }
+});
+
+t.test('a handler may end the request from within any call, and send the next one at once', async (t) => {
+  const bytes = `HTTP/1.1 103 X\r\n\r\n${CHUNKED}5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n`;
+  const quiet = CHUNKED;
+  const end = (heard: Listener, isGoingOn = true): boolean => {
+    heard.carrier?.destroy(new Error('enough'));
+    return isGoingOn;
+  };
+  const moments: Readonly<Record<string, readonly [bytes: string, (self: () => Listener) => Reactions]>> = {
+    'about to be sent': [bytes, (self) => ({ onCarrier: () => end(self(), true) })],
+    'about to be sent, and not wanted': [bytes, (self) => ({ onCarrier: () => end(self(), false) })],
+    'an interim head': [bytes, (self) => ({ onHead: ({ status }) => void (status === 103 && end(self())) })],
+    'a head': [bytes, (self) => ({ onHead: ({ status }) => void (status === 200 && end(self())) })],
+    data: [bytes, (self) => ({ onData: () => end(self(), true) })],
+    'data, and a pause': [bytes, (self) => ({ onData: () => end(self(), false) })],
+    quiet: [quiet, (self) => ({ onQuiet: () => void end(self()) })],
+    'a head that is thrown over': [
+      bytes,
+      () => ({
+        onHead: () => {
+          throw new Error('enough');
+        },
+      }),
+    ],
+    'data that is thrown over': [
+      bytes,
+      () => ({
+        onData: () => {
+          throw new Error('enough');
+        },
+      }),
+    ],
+  };
+  for (const [name, [answered, react]] of Object.entries(moments)) {
+    for (const before of [0, 1]) {
+      let asked = 0;
+      const { backend, sender } = await stand(t, ({ socket }) => {
+        asked += 1;
+        socket.write(
+          asked <= before || asked > before + (name.startsWith('about') ? 0 : 1) ? FINE : answered,
+        );
+      });
+      for (let i = 0; i < before; i++) await ask(sender);
+      let retry: Listener | undefined;
+      const heard: Listener = new Listener({
+        ...react(() => heard),
+        onError: () => {
+          retry = send(sender);
+        },
+      });
+      sender.send(request(), heard);
+      await heard.over;
+      t.equal(heard.error?.message, 'enough', name);
+      t.equal((await retry?.over)?.body, 'fine', `${name}: the next one is answered`);
+      t.equal(backend.sockets.length, 2, `${name}: over another connection`);
+      t.notOk(
+        heard.calls.some((call) => call.startsWith('late')),
+        name,
+      );
+    }
+  }
+});
+
+t.test('a request that is sent as the one before completes goes over the same connection', async (t) => {
+  const { backend, sender } = await stand(t, ({ socket, target }) => {
+    socket.write(answer('200 OK', [], target.repeat(1000)));
+  });
+  const bodies: string[] = [];
+  await new Promise<void>((resolve) => {
+    const next = (left: number): void => {
+      const heard: Listener = send(
+        sender,
+        { path: `/${left}` },
+        {
+          onComplete: (_, rest) => {
+            bodies.push(Buffer.concat(heard.pieces).toString() + rest);
+            if (left === 0) resolve();
+            else next(left - 1);
+          },
+        },
+      );
+    };
+    next(20);
+  });
+  t.strictSame(
+    bodies,
+    Array.from({ length: 21 }, (_, i) => `/${20 - i}`.repeat(1000)),
+  );
+  t.equal(backend.sockets.length, 1);
+});
+
+t.test('a request that is called off leaves the connection to the next one', async (t) => {
+  const { backend, sender } = await stand(t, fine);
+  for (const before of [0, 1]) {
+    const calledOff = send(sender, {}, { onCarrier: () => false });
+    if (before === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    t.strictSame(calledOff.calls, ['carrier']);
+    t.equal((await ask(sender)).body, 'fine');
+    t.strictSame(calledOff.calls, ['carrier']);
+  }
+  t.equal(backend.sockets.length, 1);
+  t.equal(backend.requests.length, 2);
+});
+
+t.test(
+  'a handler that pauses is told of nothing more than was read, and of everything once it goes on',
+  async (t) => {
+    const size = 4 * 1024 * 1024;
+    const body = Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz');
+    const heads = { length: `${OK}Content-Length: ${size}\r\n\r\n`, close: `${OK}\r\n` };
+    for (const [name, head] of Object.entries(heads)) {
+      const { backend, sender } = await stand(t, ({ socket }) => {
+        socket.write(head);
+        socket.write(body, () => name === 'close' && socket.end());
+      });
+      let told = 0;
+      const heard = send(
+        sender,
+        { idleMs: 30 },
+        {
+          onData(chunk) {
+            told += chunk.length;
+            return told > 1_000_000;
+          },
+        },
+      );
+      const at = await new Promise<number>((resolve) => {
+        // Longer than the idle time: it is the client that is waited for.
+        setTimeout(resolve, 120, 0);
+      });
+      t.ok(told > at && told <= 128 * 1024, `${name}: ${told} bytes came before the pause`);
+      t.ok((backend.sockets[0]?.writableLength ?? 0) > 0, `${name}: the backend is held back`);
+      t.notOk(heard.calls.includes('error'), `${name}: a pause has no deadline`);
+      while (told <= 1_000_000) {
+        heard.carrier?.resume();
+        await new Promise(setImmediate);
+      }
+      await heard.over;
+      t.ok(Buffer.from(heard.body, 'latin1').equals(body), name);
+    }
+  },
+);
+
+t.test('what a paused handler did not take is not kept by the next request', async (t) => {
+  const { backend, sender } = await stand(
+    t,
+    ({ socket }) => void socket.write(answer('200 OK', [], 'x'.repeat(50_000))),
+  );
+  const one = await ask(sender, {}, { onData: () => false });
+  t.equal(one.body.length, 50_000);
+  t.equal((await ask(sender)).body.length, 50_000);
+  one.carrier?.resume();
+  t.equal((await ask(sender)).body.length, 50_000);
+  t.equal(backend.sockets.length, 1);
+});
+
+t.test('bodies upwards are written as they were announced', async (t) => {
+  const { backend, sender } = await stand(t, (seen) => {
+    seen.whole.then(
+      () => seen.socket.write(FINE),
+      () => {},
+    );
+  });
+  const big = Array.from({ length: 40 }, (_, i) => String(i % 10).repeat(30_000));
+  const cases: readonly (readonly [pieces: string[], length: number | undefined, onWire?: string])[] = [
+    [['hello'], 5, 'hello'],
+    [['hel', 'lo'], 5, 'hello'],
+    [[], 0, ''],
+    [['hello'], undefined, '5\r\nhello\r\n0\r\n\r\n'],
+    [['hello', 'world!'], undefined, '5\r\nhello\r\n6\r\nworld!\r\n0\r\n\r\n'],
+    [[], undefined, '0\r\n\r\n'],
+    [big, 1_200_000],
+    [big, undefined],
+  ];
+  for (const [pieces, bodyLength, onWire] of cases) {
+    const seenBefore = backend.bytes[0]?.length ?? 0;
+    t.equal((await ask(sender, { ...post(...pieces), bodyLength })).body, 'fine');
+    const seen = backend.requests.at(-1);
+    t.equal(seen?.body.toString(), pieces.join(''), `${pieces.length} pieces, ${bodyLength ?? 'chunks'}`);
+    const bytes = backend.bytes[0]?.subarray(seenBefore).toString() ?? '';
+    if (onWire !== undefined) t.equal(bytes.slice(bytes.indexOf('\r\n\r\n') + 4), onWire);
+  }
+  const empty = new PassThrough({ objectMode: true });
+  for (const piece of [Buffer.alloc(0), Buffer.from('x'), Buffer.alloc(0)]) empty.write(piece);
+  empty.end();
+  t.equal(
+    (await ask(sender, { method: 'PUT', body: empty })).body,
+    'fine',
+    'an empty piece is not the last chunk',
+  );
+  t.equal(backend.requests.at(-1)?.body.toString(), 'x');
+  t.equal(backend.sockets.length, 1);
+});
+
+t.test(
+  'a body waits while the backend does not take it, and the backend while the client sends nothing',
+  async (t) => {
+    const { backend, sender } = await stand(t, (seen) => {
+      seen.socket.pause();
+      setTimeout(() => seen.socket.resume(), seen.target === '/big' ? 400 : 0);
+      seen.whole.then(
+        () => seen.socket.write(FINE),
+        () => {},
+      );
+    });
+    let taken = 0;
+    const big = new Readable({
+      read() {
+        taken += 1;
+        this.push(taken > 640 ? null : Buffer.alloc(32 * 1024));
+      },
+    });
+    const heard = send(sender, { method: 'PUT', path: '/big', body: big });
+    await delay(100);
+    t.ok(taken < 600, `${taken} of 640 pieces were taken from the client`);
+    t.equal((await heard.over).body, 'fine');
+    t.equal(backend.requests[0]?.body.length, 640 * 32 * 1024);
+
+    const slowBody = new PassThrough();
+    slowBody.write('a');
+    const slowly = send(sender, { method: 'PUT', body: slowBody, responseMs: 20 });
+    await delay(80);
+    slowBody.end('b');
+    t.equal((await slowly.over).body, 'fine', 'a slow client is not a slow backend');
+  },
+);
+
+t.test('an answer before the end of the body is the answer, and ends the connection', async (t) => {
+  for (const early of [answer('413 Too Large', [], 'no'), 'HTTP/1.1 413 Too Large\r\n\r\nno']) {
+    const { backend, sender } = await stand(t, ({ socket }) => {
+      socket.write(early);
+      if (!early.includes('length')) socket.end();
+    });
+    const body = new PassThrough();
+    body.write('the beginning');
+    const heard = await ask(sender, { method: 'POST', body });
+    t.strictSame([heard.status, heard.body, heard.calls.at(-1)], [413, 'no', 'complete']);
+    t.ok(body.destroyed);
+    t.equal(sender.connections, 0);
+    await gone(backend.sockets[0]);
+  }
+  // The head may come early; what counts is that all was sent when the answer ends.
+  const { backend, sender } = await stand(t, (seen) => {
+    seen.socket.write(`${OK}Content-Length: 4\r\n\r\n`);
+    seen.whole.then(
+      () => seen.socket.write('fine'),
+      () => {},
+    );
+  });
+  const body = new PassThrough();
+  body.write('a');
+  const heard = send(sender, { method: 'POST', body }, { onHead: () => void body.end('b') });
+  t.equal((await heard.over).body, 'fine');
+  t.equal((await ask(sender, post('c'))).body, 'fine');
+  t.equal(backend.sockets.length, 1);
+});
+
+t.test('a handshake hands the socket over, with what came behind the head', async (t) => {
+  const agreed = 'HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n';
+  for (const bytes of [agreed, `${agreed}first`, `HTTP/1.1 103 X\r\n\r\n${agreed}first`]) {
+    const { backend, sender } = await stand(t, first(bytes));
+    const heard = await ask(sender, { isHandshake: true });
+    t.equal(heard.calls.at(-1), 'upgrade');
+    t.equal(sender.connections, 0, 'the pool has nothing to do with it any more');
+    await sender.close();
+    backend.sockets[0]?.write(' and last');
+    let came = '';
+    heard.socket?.setEncoding('latin1').on('data', (piece: string) => {
+      came += piece;
+    });
+    heard.socket?.resume();
+    while (!came.endsWith('last')) await new Promise(setImmediate);
+    t.equal(came, bytes.endsWith('first') ? 'first and last' : ' and last');
+    heard.socket?.destroy();
+    t.notOk(heard.calls.some((call) => call.startsWith('late')));
+  }
+});
+
+t.test('a handshake that is declined is an answer, and its connection is not used again', async (t) => {
+  for (const bytes of [answer('403 No', [], 'no'), `${CHUNKED}2\r\nno\r\n0\r\n\r\n`]) {
+    const { backend, sender } = await stand(t, first(bytes));
+    t.equal((await ask(sender, { isHandshake: true })).body, 'no');
+    t.equal((await ask(sender)).body, 'fine');
+    t.equal(backend.sockets.length, 2);
+  }
+});
+
+t.test('closing waits for what runs, breaking off does not, and both settle at every moment', async (t) => {
+  const moments: Readonly<
+    Record<string, (sender: Sender, backend: RawUpstream) => Promise<Listener | undefined>>
+  > = {
+    'nothing was ever sent': async () => undefined,
+    'a connection rests': async (sender) => ask(sender),
+    'it connects': async (sender) => send(sender, { path: '/later' }),
+    'an answer is waited for': async (sender, backend) => {
+      const heard = send(sender, { path: '/later' });
+      while (backend.requests.length === 0) await new Promise(setImmediate);
+      return heard;
+    },
+    'an answer is read': async (sender) => {
+      const heard = send(sender, { path: '/half' });
+      while (heard.status === 0) await new Promise(setImmediate);
+      return heard;
+    },
+    'a body is sent': async (sender, backend) => {
+      const heard = send(sender, { path: '/later', ...post('a', 'b') });
+      while (backend.requests.length === 0) await new Promise(setImmediate);
+      return heard;
+    },
+  };
+  const respond: Answer = ({ socket, target }) => {
+    if (target === '/half') socket.write(FINE.slice(0, -2));
+    const left = target === '/half' ? FINE.slice(-2) : FINE;
+    setTimeout(() => socket.write(left), target === '/' ? 0 : 30);
+  };
+  for (const [name, reach] of Object.entries(moments)) {
+    for (const how of ['close', 'destroy', 'both'] as const) {
+      const { backend, sender } = await stand(t, respond);
+      const heard = await reach(sender, backend);
+      const done =
+        how === 'destroy' ? [sender.destroy(), sender.destroy()] : [sender.close(), sender.close()];
+      if (how === 'both') done.push(sender.destroy(), sender.close());
+      const refused = await ask(sender);
+      t.equal(refused.error?.code, 'SEALGATE_SENDER_CLOSED', `${how} while ${name}: nothing more is sent`);
+      await Promise.all(done);
+      t.equal(sender.connections, 0);
+      await heard?.over;
+      const wasOver = heard === undefined || name === 'a connection rests';
+      if (how === 'close' || wasOver) t.equal(heard?.body ?? 'fine', 'fine', `${how} while ${name}`);
+      else t.equal(heard.error?.code, 'SEALGATE_SENDER_CLOSED', `${how} while ${name}`);
+      await Promise.all(backend.sockets.map(gone));
+    }
+  }
+});
+
+t.test('connections are kept no longer than either side wants', async (t) => {
+  const asked: Readonly<Record<string, readonly [SenderOptions, fields: string[], atMostMs: number]>> = {
+    'our own time': [{ keepAliveMs: 30 }, [], 3_000],
+    "the backend's, less a margin": [{ keepAliveMs: 60_000 }, ['keep-alive: timeout=2'], 1_950],
+    'the shorter of both': [{ keepAliveMs: 30 }, ['keep-alive: timeout=2'], 950],
+  };
+  await Promise.all(
+    Object.entries(asked).map(async ([name, [options, fields, atMostMs]]) => {
+      const { backend, sender } = await stand(
+        t,
+        ({ socket }) => void socket.write(answer('200 OK', fields, 'x')),
+        options,
+      );
+      await ask(sender);
+      const before = performance.now();
+      t.equal(sender.connections, 1, name);
+      await gone(backend.sockets[0]);
+      t.ok(performance.now() - before < atMostMs, name);
+      t.equal(sender.connections, 0, name);
+    }),
+  );
+  const { backend, sender } = await stand(t, fine, { ageMs: -1 });
+  await ask(sender);
+  t.match(backend.bytes[0]?.toString(), 'connection: close\r\n', 'too old for another one');
+  await gone(backend.sockets[0]);
+});
+
+t.test('TLS, Unix sockets, and names of which one address does not answer', async (t) => {
+  const certificates = makeCertificates();
+  if (certificates === undefined) {
+    t.pass('openssl is missing', { skip: true });
+    return;
+  }
+  const { ca, cert, key } = certificates;
+  const sizes = [0, 1, 16_384, 16_385, 65_536, 300_000];
+  const body = Buffer.alloc(300_000, 'abcdefghijklmnopqrstuvwxyz');
+  const respond = (target: string): Buffer => body.subarray(0, Number(target.slice(1)));
+  const listener = (req: { url?: string | undefined }, res: { end(bytes: Buffer): void }): void =>
+    void res.end(respond(req.url ?? ''));
+  const path = join(tmpdir(), `sealgate-${process.pid}.sock`);
+  const plain = await listen(t, createHttpServer(listener));
+  const secure = await listen(t, createHttpsServer({ cert, key }, listener));
+  await listen(t, createHttpServer(listener), { path });
+  const tls = { ca, cert: undefined, key: undefined, serverName: 'localhost' };
+
+  const lookup = dns.lookup;
+  t.teardown(() => {
+    dns.lookup = lookup;
+  });
+  // Whatever this machine takes its own name for: nothing listens at the first address.
+  dns.lookup = ((_name: string, options: { all?: boolean }, found: (...args: unknown[]) => void): void => {
+    const both = [
+      { address: '::1', family: 6 },
+      { address: '127.0.0.1', family: 4 },
+    ];
+    if (options.all) setImmediate(found, null, both);
+    else setImmediate(found, null, '127.0.0.1', 4);
+  }) as typeof dns.lookup;
+
+  const senders: Readonly<Record<string, Sender>> = {
+    plain: openSender(t, plain),
+    TLS: openSender(t, secure, { tls }),
+    'a Unix socket': openSender(t, 0, { socketPath: path }),
+    'a name with two addresses': openSender(t, plain, { host: 'localhost' }),
+    'TLS and a name with two addresses': openSender(t, secure, { host: 'localhost', tls }),
+  };
+  for (const [name, sender] of Object.entries(senders)) {
+    for (const size of sizes) {
+      const heard = await ask(sender, { path: `/${size}` });
+      t.ok(Buffer.from(heard.body, 'latin1').equals(respond(`/${size}`)), `${name}: ${size} bytes`);
+    }
+    const paused = send(sender, { path: '/300000' }, { onData: () => false });
+    while (!paused.calls.includes('complete')) {
+      paused.carrier?.resume();
+      await new Promise(setImmediate);
+    }
+    t.equal((await paused.over).body.length, 300_000, `${name}: in pauses`);
+    t.equal(paused.carrier?.served, sizes.length + 1, `${name}: over one connection`);
+    await sender.close();
+  }
+});
+
+t.test('no timer and no socket is left of what was sent', async (t) => {
+  const count = (): string => {
+    const kinds = process.getActiveResourcesInfo().filter((kind) => /Timeout|Socket|Connect/.test(kind));
+    return kinds.sort().join();
+  };
+  await longTimes;
+  const { backend, sender } = await stand(t, ({ socket, target }) => {
+    if (target === '/reset') socket.resetAndDestroy();
+    else if (target !== '/silent') socket.write(FINE);
+  });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const before = count();
+  await Promise.all(['/', '/', '/reset', '/silent'].map((path) => ask(sender, { path, responseMs: 40 })));
+  const tunnelled = ask(sender, { isHandshake: true });
+  await tunnelled;
+  await sender.close();
+  await Promise.all(backend.sockets.map(gone));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(count(), before);
+});
+
+t.test('long times are counted in ticks: never early, and late by two at most', async (t) => {
+  const { codes, ms, left } = await longTimes;
+  t.strictSame(codes, ['SEALGATE_NO_ANSWER', 'SEALGATE_ANSWER_STALLED']);
+  t.equal(left, 0);
+  t.ok(ms >= 2_000 && ms < 8_000, `${ms} ms`);
+});
