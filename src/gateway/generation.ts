@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config/load.ts';
-import type { PathProblem, Problem } from '../config/problem.ts';
+import { isError, type PathProblem, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/forwarded.ts';
@@ -62,7 +62,7 @@ export async function compileGeneration(options: CompileOptions): Promise<Compil
   const { loaded } = options;
   const { generation, problems: found } = await compile(options, { mayWrite: true });
   const problems = loaded.report(found);
-  if (problems.every(({ severity }) => severity !== 'error')) return { generation, problems };
+  if (!problems.some(isError)) return { generation, problems };
   generation.verifier.close();
   return { generation: undefined, problems };
 }

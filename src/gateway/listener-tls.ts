@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import type { ConfigPath, PathProblem } from '../config/problem.ts';
+import { type ConfigPath, isError, type PathProblem } from '../config/problem.ts';
 import { readFileBounded, whyUnreadable } from '../config/read-file.ts';
 import type { ListenerTlsConfig } from '../config/schema.ts';
 
@@ -47,7 +47,7 @@ export function readListenerTls(
 
   const context: SecureContextOptions = { cert, key, minVersion: config.minVersion, ...(ca && { ca }) };
   problems.push(...judgePair(context), ...judgeAuthorities(ca), ...judgeTimes(cert, nowMs));
-  if (problems.some(({ severity }) => severity === 'error')) return { tls: undefined, problems, files };
+  if (problems.some(isError)) return { tls: undefined, problems, files };
   const clientCert = ca === undefined ? 'none' : config.clientCert;
   return { tls: { context, clientCert, http2: config.http2 }, problems, files };
 }

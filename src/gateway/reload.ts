@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ReloadReport } from '../admin/status.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import { formatProblem, type Problem } from '../config/problem.ts';
+import { formatProblem, isError, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -73,7 +73,7 @@ export function createReloader(options: ReloaderOptions): Reloader {
     const further = await fingerprint([...files].filter((file) => !before.has(file)));
     judged = new Map([...before, ...further].filter(([file]) => files.has(file)));
     options.onFiles([...files]);
-    const errors = problems.filter(({ severity }) => severity === 'error');
+    const errors = problems.filter(isError);
     return errors.length === 0
       ? note(trigger, 'applied')
       : note(trigger, 'refused', errors.map(formatProblem));
@@ -84,7 +84,7 @@ export function createReloader(options: ReloaderOptions): Reloader {
     const fixed = loaded.report(findFixedChanges(options.inForce(), config));
     if (fixed.length > 0) return fixed;
     const found = await options.examine({ loaded, config });
-    return found.some(({ severity }) => severity === 'error') ? found : options.apply({ loaded, config });
+    return found.some(isError) ? found : options.apply({ loaded, config });
   }
 
   function note(

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { GatewayReport } from '../admin/report.ts';
-import type { Problem } from '../config/problem.ts';
+import { isError, type Problem } from '../config/problem.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metric } from '../telemetry/metric.ts';
@@ -127,7 +127,7 @@ export async function createWorkerFleet({ file, size, log, clock }: WorkerFleetO
     },
     async apply(next) {
       const found = await engine.apply(next);
-      if (found.some(({ severity }) => severity === 'error')) return found;
+      if (found.some(isError)) return found;
       for (const member of [...members]) {
         const errors = await member.link.ask<readonly string[]>({ ask: 'reload' }).catch(() => []);
         if (errors.length === 0) continue;

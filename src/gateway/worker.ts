@@ -1,4 +1,4 @@
-import type { Problem } from '../config/problem.ts';
+import { isError, type Problem } from '../config/problem.ts';
 import { systemClock } from '../core/clock.ts';
 import { collectProcessMetrics } from '../telemetry/exposition.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -65,7 +65,7 @@ export async function runWorker({ file, read, log }: WorkerOptions): Promise<'cl
     const problems: readonly Problem[] =
       config === undefined ? loaded.problems : await running.apply(shareOf({ loaded, config }));
     if (config !== undefined) log.level = config.log.level;
-    return problems.filter(({ severity }) => severity === 'error').map(({ message }) => message);
+    return problems.filter(isError).map(({ message }) => message);
   }
 
   async function load(issuer: CompiledIssuer): Promise<LoadedKeys> {

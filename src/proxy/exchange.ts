@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
+import { type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
 import { isMultiplexed } from '../http/multiplexed.ts';
 import type { AnswerHead } from './answer-parser.ts';
@@ -79,25 +79,10 @@ export class Exchange implements AnswerHandler {
   }
 
   #dispatch(): void {
-    const { plan } = this.#forwarding;
-    const target = this.#tries.next();
-    if (isRefusal(target)) {
-      this.#refuse(target);
-      return;
-    }
-    target.sender.send(
-      {
-        path: target.prefix + plan.target,
-        method: plan.method,
-        headers: plan.headers,
-        body: this.#body,
-        bodyLength: this.#framing.kind === 'length' ? this.#framing.bytes : undefined,
-        responseMs: plan.timeouts.responseMs,
-        idleMs: plan.timeouts.idleMs,
-        isHandshake: false,
-      },
-      this,
-    );
+    const body = this.#body;
+    const bodyLength = this.#framing.kind === 'length' ? this.#framing.bytes : undefined;
+    const refusal = this.#tries.send(this.#forwarding.plan, { body, bodyLength, isHandshake: false }, this);
+    if (refusal !== undefined) this.#refuse(refusal);
   }
 
   onCarrier(carrier: Carrier): boolean {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { isRefusal, type Refusal } from '../core/refusals.ts';
+import type { Refusal } from '../core/refusals.ts';
 import type { AnswerHead } from './answer-parser.ts';
 import { resetSocket } from './client-response.ts';
 import { AnswerInvalid, failureOf } from './failure.ts';
@@ -10,7 +10,9 @@ import type { Upgrading } from './open-tunnel.ts';
 import { ClientGone } from './request-body.ts';
 import type { AnswerHandler, Carrier } from './sender.ts';
 import { prefixesOf } from './target.ts';
-import { Tries } from './tries.ts';
+import { type Sent, Tries } from './tries.ts';
+
+const HANDSHAKE: Sent = { body: null, bodyLength: undefined, isHandshake: true };
 
 /** What a server adds to the key to prove that it means WebSocket (RFC 6455 §1.3). */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -45,25 +47,8 @@ export class Handshake implements AnswerHandler {
   }
 
   #dispatch(): void {
-    const { plan } = this.#upgrading;
-    const target = this.#tries.next();
-    if (isRefusal(target)) {
-      this.#refuse(target);
-      return;
-    }
-    target.sender.send(
-      {
-        path: target.prefix + plan.target,
-        method: 'GET',
-        headers: plan.headers,
-        body: null,
-        bodyLength: undefined,
-        responseMs: plan.timeouts.responseMs,
-        idleMs: plan.timeouts.idleMs,
-        isHandshake: true,
-      },
-      this,
-    );
+    const refusal = this.#tries.send(this.#upgrading.plan, HANDSHAKE, this);
+    if (refusal !== undefined) this.#refuse(refusal);
   }
 
   onCarrier(carrier: Carrier): boolean {

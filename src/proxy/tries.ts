@@ -1,8 +1,13 @@
 import { isRefusal, type Refusal } from '../core/refusals.ts';
 import { Attempt } from './attempt.ts';
+import type { ForwardPlan } from './forwarding.ts';
 import { ClientFault } from './request-body.ts';
+import type { AnswerHandler, UpstreamRequest } from './sender.ts';
 import type { Target, TargetOutcome } from './target.ts';
 import type { Upstream } from './upstream.ts';
+
+/** What a request has beside its head. */
+export type Sent = Pick<UpstreamRequest, 'body' | 'bodyLength' | 'isHandshake'>;
 
 /** The tries of one request: which address it is at, and whether it may go to another. */
 export class Tries {
@@ -18,11 +23,20 @@ export class Tries {
     this.#repeatable = repeatable;
   }
 
-  /** Chooses the address for the next try. */
-  next(): Target | Refusal {
-    const chosen = this.#upstream.pick(this.#tried);
-    if (!isRefusal(chosen)) this.#target = chosen;
-    return chosen;
+  /** Sends the request to the next address; gives the refusal where there is none. */
+  send(
+    plan: ForwardPlan,
+    { body, bodyLength, isHandshake }: Sent,
+    handler: AnswerHandler,
+  ): Refusal | undefined {
+    const target = this.#upstream.pick(this.#tried);
+    if (isRefusal(target)) return target;
+    this.#target = target;
+    const { method, headers, timeouts } = plan;
+    const { responseMs, idleMs } = timeouts;
+    const path = target.prefix + plan.target;
+    target.sender.send({ method, path, headers, body, bodyLength, responseMs, idleMs, isHandshake }, handler);
+    return undefined;
   }
 
   /** The address of the present try. */
