@@ -13,11 +13,12 @@ import { AUDIENCE, ISSUER, type SigningKey } from './tokens.ts';
 interface Shape {
   readonly keys: readonly SigningKey[];
   readonly routes: number;
-  readonly cache?: 'off';
+  /** Of the remembered tokens; the default of the product when left out. */
+  readonly cacheSize?: string;
 }
 
 /** A compiled configuration whose keys are in a file: everything a request meets but the sockets. */
-export async function compileForMicro({ keys, routes, cache }: Shape): Promise<Generation> {
+export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promise<Generation> {
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-micro-'));
   try {
     const set = keys.map(({ algorithm, kid, privateKey }) => ({
@@ -28,7 +29,7 @@ export async function compileForMicro({ keys, routes, cache }: Shape): Promise<G
     writeFileSync(join(folder, 'keys.json'), JSON.stringify({ keys: set }));
     const file = join(folder, 'gateway.yaml');
     const config = {
-      ...(cache && { tokenCache: cache }),
+      ...(cacheSize && { tokenCache: { maxBytes: cacheSize } }),
       issuers: { corp: { issuer: ISSUER, audiences: [AUDIENCE], jwks: { file: 'keys.json' } } },
       upstreams: { backend: { url: 'http://127.0.0.1:1' } },
       routes: Array.from({ length: routes }, (_, index) => ({

@@ -100,9 +100,9 @@ function endOfNumber(text: string, start: number): number {
 /** So many digits are a safe integer, whatever they are. */
 const SAFE_DIGITS = 15;
 
-/** What nearly all numbers in tokens are: short, without sign, fraction, exponent or leading zero. */
+/** What nearly all numbers in tokens are: short, without sign, fraction or exponent. Leading zeros are `JSON.parse`'s to refuse. */
 function isPlainInteger(text: string, start: number, end: number): boolean {
-  if (end - start > SAFE_DIGITS || text.charCodeAt(start) <= 0x30) return false;
+  if (end - start > SAFE_DIGITS) return false;
   for (let at = start; at < end; at += 1) {
     const code = text.charCodeAt(at);
     if (code < 0x30 || code > 0x39) return false;

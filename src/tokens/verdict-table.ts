@@ -30,12 +30,13 @@ export function createVerdictTable(bytes: number): VerdictTable {
     return bits & (sets - 1);
   }
 
+  /** An empty entry holds the name of zeros, with the verdict of what is not there. */
   function holds(entry: number, name: string): boolean {
     const start = entry * NAME_LENGTH;
     for (let at = 0; at < NAME_LENGTH; at += 1) {
       if (names[start + at] !== name.charCodeAt(at)) return false;
     }
-    return verdicts[entry] !== 0;
+    return true;
   }
 
   function place(name: string): number | undefined {

@@ -295,11 +295,13 @@ t.test('lists routes in the order in which they are tried', async (t) => {
     { path: '/a' },
     { path: '/a/:x' },
     { path: '/a/b' },
+    { path: '/a/c' },
+    { path: '/z' },
     { path: '/', host: 'h.example' },
   ]);
   t.strictSame(
     listInMatchingOrder(gate.table).map(({ name }) => name),
-    ['r-h.example-_', 'r-_a_b', 'r-_a_x', 'r-_a', 'r-_'],
+    ['r-h.example-_', 'r-_a_b', 'r-_a_c', 'r-_a_x', 'r-_a', 'r-_z', 'r-_'],
   );
 });
 

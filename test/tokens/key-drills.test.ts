@@ -117,6 +117,8 @@ t.test('down for 23 hours: served; for 25 hours with maxStale 24h: 503; up again
   const { verifier, server, code, pass, time, token } = await rigOf(t, { refresh: '1h', cooldown: '10m' });
   await verifier.start();
   const early = token(one);
+  const remembered = token(one, { jti: 'thrice' });
+  for (let use = 0; use < 3; use += 1) t.equal(codeOf(verifier.verify(remembered, undefined)), 'ok');
   t.equal(codeOf(verifier.verify(early, undefined)), 'ok');
   server.mode = 'error';
   for (let hour = 0; hour < 23; hour += 1) {
@@ -128,16 +130,57 @@ t.test('down for 23 hours: served; for 25 hours with maxStale 24h: 503; up again
   const expired = asRefusal(verifier.verify(token(one), undefined) as TokenOutcome);
   t.equal(expired.code, 'keys_unavailable');
   t.ok(Number(expired.retryAfterSeconds) <= 600, 'until the next attempt');
-  t.equal(
-    codeOf(verifier.verify(early, undefined)),
-    'keys_unavailable',
-    'also for a token that is remembered',
-  );
+  t.equal(codeOf(verifier.verify(early, undefined)), 'keys_unavailable', 'also for a token that came before');
+  for (let use = 0; use < 3; use += 1)
+    t.equal(
+      codeOf(verifier.verify(remembered, undefined)),
+      'keys_unavailable',
+      'and for one that is remembered',
+    );
   t.equal(statusOf(verifier).state, 'expired');
   server.mode = 'good';
   await pass(600_000);
   t.equal(codeOf(verifier.verify(early, undefined)), 'ok');
+  t.equal(codeOf(verifier.verify(remembered, undefined)), 'ok');
   t.ok(time.nextTimer(), 'and refreshed further on');
+});
+
+t.test('remembered tokens and refusals end with maxStale by either clock', async (t) => {
+  for (const clock of ['wall', 'monotonic'] as const) {
+    const { verifier, server, time, token } = await rigOf(t, { refresh: '1h', maxStale: '2h' });
+    await verifier.start();
+    server.mode = 'error';
+    const good = token(one);
+    const forged = token(signingKey('ES256', { kid: 'one' }, 'forger'));
+    const codes = async () => [
+      codeOf(await verifier.verify(good, undefined)),
+      codeOf(await verifier.verify(forged, undefined)),
+    ];
+    for (let use = 0; use < 3; use += 1) t.strictSame(await codes(), ['ok', 'signature_invalid']);
+    const move = (ms: number) => {
+      if (clock === 'monotonic') time.advance(ms);
+      time.jump(clock === 'monotonic' ? -ms : ms);
+    };
+    move(2 * HOUR);
+    t.strictSame(await codes(), ['ok', 'signature_invalid'], `${clock}: to the moment`);
+    move(1);
+    for (let use = 0; use < 3; use += 1)
+      t.strictSame(await codes(), ['keys_unavailable', 'keys_unavailable'], `${clock}: and no longer`);
+  }
+});
+
+t.test('that keys are missing is not remembered of a token', async (t) => {
+  const { verifier, server, pass, token } = await rigOf(t, {}, (server) => server.down());
+  await verifier.start();
+  const raw = token(two);
+  for (let use = 0; use < 4; use += 1) t.equal(codeOf(verifier.verify(raw, undefined)), 'keys_unavailable');
+  await server.up();
+  server.mode = 'good';
+  await pass(COOLDOWN);
+  for (let use = 0; use < 4; use += 1) t.equal(codeOf(verifier.verify(raw, undefined)), 'key_unknown');
+  server.publish(one, two);
+  await pass(COOLDOWN);
+  for (let use = 0; use < 3; use += 1) t.equal(codeOf(await verifier.verify(raw, undefined)), 'ok');
 });
 
 const BAD_MODES: readonly (readonly [mode: Mode, error: RegExp])[] = [
