@@ -108,6 +108,8 @@ function compileRoute(
     config: route,
     host,
     pattern,
+    hasParameters: parameters.length > 0,
+    passesAuthorization: route.passAuthorization,
     depth: pattern.segments.length,
     allowedSpellings: (route.allow ?? []).reduce((bits, spelling) => bits | SPELLINGS[spelling], 0),
     ruling,

@@ -169,8 +169,8 @@ function staysInOneRoute(
 
 /** A parameter that is not the same in every reading of the path is left out: no rule may rest on it. */
 function readParameters(route: Route, target: Target): PathParameters {
+  if (!route.hasParameters) return NO_PARAMETERS;
   const { parameters } = route.pattern;
-  if (parameters.length === 0) return NO_PARAMETERS;
   const values: Record<string, string> = Object.create(null);
   for (const { name, at } of parameters) {
     const value = target.segments[at] as string;

@@ -74,9 +74,7 @@ export function permitVerified(
 /** `passAuthorization` hands on whatever is there; routes that insist on a token cannot have it. */
 function passedAuthorization({ route, headers }: Matched): readonly string[] {
   const [authorization] = headers.authorizations;
-  return route.config.passAuthorization && authorization !== undefined
-    ? ['authorization', authorization]
-    : NONE;
+  return route.passesAuthorization && authorization !== undefined ? ['authorization', authorization] : NONE;
 }
 
 /** Of the handshake as it came: what goes up no longer has it. */

@@ -16,6 +16,10 @@ export interface Route {
   /** As `normalizeHost` writes it; undefined answers to every host. */
   readonly host: string | undefined;
   readonly pattern: PathPattern;
+  /** Whether the path has parameters. */
+  readonly hasParameters: boolean;
+  /** Whether an `Authorization` that nobody looked at goes up. */
+  readonly passesAuthorization: boolean;
   /** The number of segments that `rewrite` replaces. */
   readonly depth: number;
   /** Bits of the `SPELLINGS` that the route allows. */
