@@ -23,7 +23,8 @@ export function loggedSubject(
     .update(JSON.stringify([token.claims.iss, token.claims.sub]))
     .digest('base64url')
     .slice(0, HASH_LENGTH);
-  hashes.set(token, hash);
+  // Of a token that came once nothing is kept.
+  if (token.notes !== undefined) hashes.set(token, hash);
   return hash;
 }
 

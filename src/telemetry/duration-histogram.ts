@@ -9,15 +9,6 @@ export const VERIFICATION_BOUNDS_MS = [
   0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 100, 1000, 5000,
 ] as const;
 
-/** Counts durations by bucket. Its own few lines, because prom-client hashes the labels at each observation. */
-export interface DurationHistogram {
-  observe(durationMs: number): void;
-  /** The series of this histogram (seconds, cumulative buckets), named after the metric it belongs to. */
-  samples(name: string, labels: Labels): Sample[];
-  /** How many fell into each bucket; the last one is beyond all bounds. */
-  counts(): number[];
-}
-
 /** The duration that a share of the observations stayed below, as far as buckets can tell; undefined when there are none. */
 export function estimateQuantileMs(
   counts: readonly number[],
@@ -38,34 +29,57 @@ export function estimateQuantileMs(
   return boundsMs.at(-1);
 }
 
-/** Makes an empty histogram. */
-export function createDurationHistogram(boundsMs: readonly number[]): DurationHistogram {
-  const counts = new Array<number>(boundsMs.length + 1).fill(0);
-  // In an array, because a number in a variable would be a new object at each addition.
-  const sumMs = new Float64Array(1);
-  return {
-    observe(durationMs) {
-      let bucket = 0;
-      while (bucket < boundsMs.length && durationMs > (boundsMs[bucket] as number)) bucket += 1;
-      counts[bucket] = (counts[bucket] as number) + 1;
-      sumMs[0] = (sumMs[0] as number) + durationMs;
-    },
-    samples(name, labels) {
-      let cumulative = 0;
-      const samples: Sample[] = boundsMs.map((boundMs, bucket) => {
-        cumulative += counts[bucket] as number;
-        return { metricName: `${name}_bucket`, labels: { ...labels, le: boundMs / 1000 }, value: cumulative };
-      });
-      cumulative += counts[boundsMs.length] as number;
-      samples.push(
-        { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: cumulative },
-        { metricName: `${name}_sum`, labels, value: (sumMs[0] as number) / 1000 },
-        { metricName: `${name}_count`, labels, value: cumulative },
-      );
-      return samples;
-    },
-    counts: () => [...counts],
-  };
+/**
+ * Counts durations by bucket, in cells of an array that several histograms share: one for each bucket, one for what is beyond all
+ * bounds, one for the sum in milliseconds. Our own few lines, because prom-client hashes the labels at each observation.
+ */
+export interface DurationHistogram {
+  readonly boundsMs: readonly number[];
+  /** Its first cell. */
+  readonly at: number;
+}
+
+/** How many cells a histogram takes. */
+export function cellsOf(boundsMs: readonly number[]): number {
+  return boundsMs.length + 2;
+}
+
+export function observeDuration(
+  cells: Float64Array,
+  { boundsMs, at }: DurationHistogram,
+  durationMs: number,
+): void {
+  let bucket = 0;
+  while (bucket < boundsMs.length && durationMs > (boundsMs[bucket] as number)) bucket += 1;
+  cells[at + bucket] = (cells[at + bucket] as number) + 1;
+  const sum = at + boundsMs.length + 1;
+  cells[sum] = (cells[sum] as number) + durationMs;
+}
+
+/** How many fell into each bucket; the last one is beyond all bounds. */
+export function durationCounts(cells: Float64Array, { boundsMs, at }: DurationHistogram): number[] {
+  return [...cells.subarray(at, at + boundsMs.length + 1)];
+}
+
+/** The series of a histogram (seconds, cumulative buckets), named after the metric it belongs to. */
+export function durationSamples(
+  cells: Float64Array,
+  { boundsMs, at }: DurationHistogram,
+  { name, labels }: { readonly name: string; readonly labels: Labels },
+): Sample[] {
+  let cumulative = 0;
+  const samples: Sample[] = boundsMs.map((boundMs, bucket) => {
+    cumulative += cells[at + bucket] as number;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le: boundMs / 1000 }, value: cumulative };
+  });
+  cumulative += cells[at + boundsMs.length] as number;
+  const sumMs = cells[at + boundsMs.length + 1] as number;
+  samples.push(
+    { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: cumulative },
+    { metricName: `${name}_sum`, labels, value: sumMs / 1000 },
+    { metricName: `${name}_count`, labels, value: cumulative },
+  );
+  return samples;
 }
 
 /** Puts the series of several histograms under one metric. */

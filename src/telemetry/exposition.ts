@@ -1,3 +1,4 @@
+import type { Counter } from 'prom-client';
 import type { Metric } from './metric.ts';
 
 type PromClient = typeof import('prom-client');
@@ -11,9 +12,23 @@ function loadPromClient(): Promise<PromClient> {
   loading ??= import('prom-client').then((module) => {
     const client = 'default' in module ? (module.default as PromClient) : module;
     client.collectDefaultMetrics();
+    countCpuFromTheStart(client);
     return client;
   });
   return loading;
+}
+
+/** Prom-client counts CPU time from when it was loaded, which here is the first scrape; others count it from the start of the process. */
+function countCpuFromTheStart({ register }: PromClient): void {
+  const { user, system } = process.cpuUsage();
+  const micros = {
+    process_cpu_user_seconds_total: user,
+    process_cpu_system_seconds_total: system,
+    process_cpu_seconds_total: user + system,
+  };
+  for (const [name, value] of Object.entries(micros)) {
+    (register.getSingleMetric(name) as Counter | undefined)?.inc(value / 1e6);
+  }
 }
 
 /** Metrics of the process itself: CPU, memory, garbage collection, event-loop lag. */

@@ -1,8 +1,11 @@
 import { STATUS_CODES } from 'node:http';
 import {
-  createDurationHistogram,
+  cellsOf,
   type DurationHistogram,
+  durationCounts,
+  durationSamples,
   histogram,
+  observeDuration,
   REQUEST_BOUNDS_MS,
   VERIFICATION_BOUNDS_MS,
 } from './duration-histogram.ts';
@@ -53,77 +56,101 @@ const METHOD_INDEX: Readonly<Record<string, number>> = Object.assign(
   Object.fromEntries(METHOD_LABELS.map((method, index) => [method, index])),
 );
 
+/** Where the histograms of a route lie in its one array: among thousands of routes, each array is a wait for memory. */
+const TOTAL: DurationHistogram = { boundsMs: REQUEST_BOUNDS_MS, at: 0 };
+const UPSTREAM: DurationHistogram = { boundsMs: REQUEST_BOUNDS_MS, at: cellsOf(REQUEST_BOUNDS_MS) };
+const VERIFICATION: DurationHistogram = {
+  boundsMs: VERIFICATION_BOUNDS_MS,
+  at: 2 * cellsOf(REQUEST_BOUNDS_MS),
+};
+const CELLS = VERIFICATION.at + cellsOf(VERIFICATION_BOUNDS_MS);
+
 interface RouteTally {
-  /** Decision code → method and status as one number → count. */
-  readonly counts: Map<string, Map<number, number>>;
+  /** Code, method and status as one number → count. */
+  readonly counts: Map<number, number>;
   /** Code → requests that only passed because their route reports. */
   readonly wouldRefuse: Map<string, number>;
-  readonly total: DurationHistogram;
-  readonly upstream: DurationHistogram;
-  readonly verification: DurationHistogram;
+  readonly durations: Float64Array;
 }
 
 const STATUS_SPAN = 1000;
+const METHOD_SPAN = STATUS_SPAN * (METHOD_LABELS.length + 1);
 
 /**
- * Counts finished requests. One map look-up per label instead of a hash of all of them; every label is bounded:
+ * Counts finished requests. Two map look-ups for all labels instead of a hash of them; every label is bounded:
  * routes by the file, codes by the refusal table, methods by a list, statuses by the registered ones.
  */
 export function createRequestMetrics(): RequestMetrics {
   const routes = new Map<string, RouteTally>();
+  const codes: string[] = [];
+  const codeNumbers = new Map<string, number>();
 
   function tallyOf(route: string): RouteTally {
     const known = routes.get(route);
     if (known !== undefined) return known;
-    const tally: RouteTally = {
-      counts: new Map(),
-      wouldRefuse: new Map(),
-      total: createDurationHistogram(REQUEST_BOUNDS_MS),
-      upstream: createDurationHistogram(REQUEST_BOUNDS_MS),
-      verification: createDurationHistogram(VERIFICATION_BOUNDS_MS),
-    };
+    const tally = { counts: new Map(), wouldRefuse: new Map(), durations: new Float64Array(CELLS) };
     routes.set(route, tally);
     return tally;
   }
 
+  function numberOf(code: string): number {
+    const known = codeNumbers.get(code);
+    if (known !== undefined) return known;
+    codeNumbers.set(code, codes.length);
+    return codes.push(code) - 1;
+  }
+
   return {
     observe(record, verificationMs) {
-      const tally = tallyOf(record.route ?? NO_ROUTE);
-      let counts = tally.counts.get(record.code);
-      if (counts === undefined) {
-        counts = new Map();
-        tally.counts.set(record.code, counts);
-      }
-      const key = (METHOD_INDEX[record.method] ?? METHOD_LABELS.length) * STATUS_SPAN + record.status;
+      const { counts, durations, wouldRefuse } = tallyOf(record.route ?? NO_ROUTE);
+      const method = METHOD_INDEX[record.method] ?? METHOD_LABELS.length;
+      const key = numberOf(record.code) * METHOD_SPAN + method * STATUS_SPAN + record.status;
       counts.set(key, (counts.get(key) ?? 0) + 1);
-      const { wouldRefuse } = record;
-      if (wouldRefuse !== undefined) {
-        tally.wouldRefuse.set(wouldRefuse, (tally.wouldRefuse.get(wouldRefuse) ?? 0) + 1);
+      if (record.wouldRefuse !== undefined) {
+        wouldRefuse.set(record.wouldRefuse, (wouldRefuse.get(record.wouldRefuse) ?? 0) + 1);
       }
-      tally.total.observe(record.durationMs);
-      if (record.upstreamMs !== undefined) tally.upstream.observe(record.upstreamMs);
-      if (verificationMs !== undefined) tally.verification.observe(verificationMs);
+      observeDuration(durations, TOTAL, record.durationMs);
+      if (record.upstreamMs !== undefined) observeDuration(durations, UPSTREAM, record.upstreamMs);
+      if (verificationMs !== undefined) observeDuration(durations, VERIFICATION, verificationMs);
     },
     retainRoutes(names) {
       for (const route of routes.keys()) if (route !== NO_ROUTE && !names.has(route)) routes.delete(route);
     },
-    metrics: () => describeTallies(routes),
-    traffic: () => [...routes].map(([route, tally]) => summarize(route, tally)),
+    metrics: () => describeTallies(routes, codes),
+    traffic: () => [...routes].map(([route, tally]) => summarize(route, tally, codes)),
   };
 }
 
-function describeTallies(routes: ReadonlyMap<string, RouteTally>): Metric[] {
-  const durations = (name: string, help: string, of: (tally: RouteTally) => DurationHistogram): Metric =>
+interface Counted {
+  readonly code: string;
+  readonly method: string;
+  readonly status: number;
+  readonly value: number;
+}
+
+function readCounts({ counts }: RouteTally, codes: readonly string[]): Counted[] {
+  return [...counts].map(([key, value]) => ({
+    code: codes[Math.floor(key / METHOD_SPAN)] as string,
+    method: METHOD_LABELS[Math.floor((key % METHOD_SPAN) / STATUS_SPAN)] ?? OTHER_METHOD,
+    status: key % STATUS_SPAN,
+    value,
+  }));
+}
+
+function describeTallies(routes: ReadonlyMap<string, RouteTally>, codes: readonly string[]): Metric[] {
+  const durations = (name: string, help: string, of: DurationHistogram): Metric =>
     histogram(
       name,
       help,
-      [...routes].flatMap(([route, tally]) => of(tally).samples(name, { route })),
+      [...routes].flatMap(([route, tally]) =>
+        durationSamples(tally.durations, of, { name, labels: { route } }),
+      ),
     );
   return [
     counter(
       'sealgate_requests_total',
       'Requests answered, by route, method, status and decision (allow, or the code of the refusal).',
-      [...routes].flatMap(([route, tally]) => countSamples(route, tally)),
+      [...routes].flatMap(([route, tally]) => countSamples(route, readCounts(tally, codes))),
     ),
     counter(
       'sealgate_would_refuse_total',
@@ -135,33 +162,27 @@ function describeTallies(routes: ReadonlyMap<string, RouteTally>): Metric[] {
     durations(
       'sealgate_request_duration_seconds',
       'From the arrival of the request head to the end of the answer.',
-      (tally) => tally.total,
+      TOTAL,
     ),
     durations(
       'sealgate_upstream_duration_seconds',
       'From sending the request up to the head of the answer.',
-      (tally) => tally.upstream,
+      UPSTREAM,
     ),
     durations(
       'sealgate_verification_duration_seconds',
       'Judging the request: path, route, token, access rules. Includes waiting for keys.',
-      (tally) => tally.verification,
+      VERIFICATION,
     ),
   ];
 }
 
-function countSamples(route: string, { counts }: RouteTally): Sample[] {
+function countSamples(route: string, counts: readonly Counted[]): Sample[] {
   const merged = new Map<string, Sample>();
-  for (const [code, byMethod] of counts) {
-    for (const [key, value] of byMethod) {
-      const method = METHOD_LABELS[Math.floor(key / STATUS_SPAN)] ?? OTHER_METHOD;
-      const status = statusLabel(key % STATUS_SPAN);
-      const series = `${code} ${method} ${status}`;
-      merged.set(series, {
-        labels: { route, method, status, code },
-        value: value + (merged.get(series)?.value ?? 0),
-      });
-    }
+  for (const { code, method, status, value } of counts) {
+    const labels = { route, method, status: statusLabel(status), code };
+    const series = `${code} ${method} ${labels.status}`;
+    merged.set(series, { labels, value: value + (merged.get(series)?.value ?? 0) });
   }
   return [...merged.values()];
 }
@@ -175,17 +196,15 @@ function statusClass(status: number): string {
   return `${Math.floor(status / 100)}xx`;
 }
 
-function summarize(route: string, { counts, total }: RouteTally): RouteTraffic {
+function summarize(route: string, tally: RouteTally, codes: readonly string[]): RouteTraffic {
   let requests = 0;
   const refusals: Record<string, number> = {};
   const statuses: Record<string, number> = {};
-  for (const [code, byMethod] of counts) {
-    for (const [key, value] of byMethod) {
-      requests += value;
-      if (code !== 'allow') refusals[code] = (refusals[code] ?? 0) + value;
-      const label = statusClass(key % STATUS_SPAN);
-      statuses[label] = (statuses[label] ?? 0) + value;
-    }
+  for (const { code, status, value } of readCounts(tally, codes)) {
+    requests += value;
+    if (code !== 'allow') refusals[code] = (refusals[code] ?? 0) + value;
+    const label = statusClass(status);
+    statuses[label] = (statuses[label] ?? 0) + value;
   }
-  return { route, requests, refusals, statuses, durations: total.counts() };
+  return { route, requests, refusals, statuses, durations: durationCounts(tally.durations, TOTAL) };
 }
