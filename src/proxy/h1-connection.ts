@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
-import { Writable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
 import { type AnswerHead, AnswerParser } from './answer-parser.ts';
 import { openConnection } from './connector.ts';
 import { AnswerCut, AnswerInvalid, ConnectionLost, NoAnswerInTime } from './failure.ts';
 import type { SenderSettings } from './h1-sender.ts';
 import { ReadBuffer } from './read-buffer.ts';
-import { RequestUnfit, renderRequestHead } from './request-head.ts';
+import { renderRequestHead } from './request-head.ts';
+import { sendBody } from './send-body.ts';
 import type { AnswerHandler, Carrier, UpstreamRequest } from './sender.ts';
 import { TICK_MS, TickedDeadline } from './ticked-deadline.ts';
 
@@ -52,7 +53,6 @@ export class H1Connection implements Carrier {
   readonly #onBytes = (bytes: Buffer): void => this.#read(bytes);
   #phase: Phase = 'connecting';
   #sending: Sending | undefined;
-  #sentBytes = 0;
   #isSent = false;
   #isLastRequest = false;
   #isPaused = false;
@@ -166,43 +166,14 @@ export class H1Connection implements Carrier {
     setImmediate(() => this.#socket.uncork());
   }
 
-  #sendBody(request: UpstreamRequest, body: NonNullable<UpstreamRequest['body']>): void {
-    this.#sentBytes = 0;
+  #sendBody(request: UpstreamRequest, body: Readable): void {
     this.#deadline.start(request.responseMs);
-    body.on('data', (chunk: Buffer) => {
-      if (this.#sending?.request !== request) return;
-      this.#deadline.refresh();
-      if (!this.#write(request, chunk)) body.pause();
+    sendBody(this.#socket, request, body, {
+      isWanted: () => this.#sending?.request === request,
+      wentOn: () => this.#deadline.refresh(),
+      ended: () => this.#allSent(request),
+      failed: (error) => this.destroy(error),
     });
-    body.on('end', () => {
-      if (this.#sending?.request !== request) return;
-      if (request.bodyLength === undefined) this.#socket.write('0\r\n\r\n', 'latin1');
-      else if (request.bodyLength !== this.#sentBytes) {
-        this.destroy(new RequestUnfit('the body is shorter than stated'));
-        return;
-      }
-      this.#allSent(request);
-    });
-    body.on('error', (error) => {
-      if (this.#sending?.request === request) this.destroy(error);
-    });
-  }
-
-  #write({ bodyLength }: UpstreamRequest, chunk: Buffer): boolean {
-    const socket = this.#socket;
-    if (chunk.length === 0) return true;
-    this.#sentBytes += chunk.length;
-    if (bodyLength !== undefined) {
-      if (this.#sentBytes <= bodyLength) return socket.write(chunk);
-      this.destroy(new RequestUnfit('the body is longer than stated'));
-      return false;
-    }
-    socket.cork();
-    socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-    socket.write(chunk);
-    const hasRoom = socket.write('\r\n', 'latin1');
-    socket.uncork();
-    return hasRoom;
   }
 
   #allSent({ responseMs }: UpstreamRequest): void {

@@ -125,6 +125,8 @@ t.test(
       t.equal(backend.sockets.length, reused ? 1 : 2, `${name}: ${reused ? 'reused' : 'not reused'}`);
       t.strictSame([one.carrier?.served, backend.requests.length], [reused ? 2 : 1, 2], name);
       if (!reused) await gone(backend.sockets[0]);
+      const isLast = /\r\nconnection: close\r\n/.test(backend.bytes[0]?.toString() ?? '');
+      t.equal(isLast, parts?.method === 'HEAD', `${name}: the backend is told when it is known beforehand`);
       await sender.destroy();
     }
   },
@@ -442,6 +444,7 @@ t.test('a handler may end the request from within any call, and send the next on
       sender.send(request(), heard);
       await heard.over;
       t.equal(heard.error?.message, 'enough', name);
+      if (name.startsWith('about')) t.equal(heard.carrier?.served, before, `${name}: nothing was sent`);
       t.equal((await retry?.over)?.body, 'fine', `${name}: the next one is answered`);
       t.equal(backend.sockets.length, 2, `${name}: over another connection`);
       t.notOk(
@@ -706,7 +709,7 @@ t.test('closing waits for what runs, breaking off does not, and both settle at e
   };
   for (const [name, reach] of Object.entries(moments)) {
     for (const how of ['close', 'destroy', 'both'] as const) {
-      const { backend, sender } = await stand(t, respond);
+      const { backend, sender } = await stand(t, respond, { keepAliveMs: 60_000 });
       const heard = await reach(sender, backend);
       const done =
         how === 'destroy' ? [sender.destroy(), sender.destroy()] : [sender.close(), sender.close()];
@@ -806,12 +809,24 @@ t.test('TLS, Unix sockets, and names of which one address does not answer', asyn
   }
 });
 
+function tracked(start: typeof setInterval, note: (timer: NodeJS.Timeout) => void) {
+  return (call: () => void, ms: number): NodeJS.Timeout => {
+    const timer = start(call, ms);
+    note(timer);
+    return timer;
+  };
+}
+
 t.test('no timer and no socket is left of what was sent', async (t) => {
   const count = (): string => {
     const kinds = process.getActiveResourcesInfo().filter((kind) => /Timeout|Socket|Connect/.test(kind));
     return kinds.sort().join();
   };
   await longTimes;
+  const running = new Set<unknown>();
+  t.intercept(globalThis, 'setInterval', { value: tracked(setInterval, (timer) => running.add(timer)) });
+  const clear = (timer: NodeJS.Timeout): void => void running.delete(timer);
+  t.intercept(globalThis, 'clearInterval', { value: clear });
   const { backend, sender } = await stand(t, ({ socket, target }) => {
     if (target === '/reset') socket.resetAndDestroy();
     else if (target !== '/silent') socket.write(FINE);
@@ -825,6 +840,7 @@ t.test('no timer and no socket is left of what was sent', async (t) => {
   await Promise.all(backend.sockets.map(gone));
   await new Promise((resolve) => setTimeout(resolve, 20));
   t.equal(count(), before);
+  t.equal(running.size, 0, 'nor what keeps no process alive');
 });
 
 t.test('long times are counted in ticks: never early, and late by two at most', async (t) => {

@@ -1,0 +1,61 @@
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { RequestUnfit } from './request-head.ts';
+import type { UpstreamRequest } from './sender.ts';
+
+/** What a connection has to do with the body that is sent over it. */
+export interface BodySending {
+  /** False once the request is over: what the body still does is nothing to the connection then. */
+  isWanted(): boolean;
+  /** Another piece came from the client. */
+  wentOn(): void;
+  /** All of it was handed to the socket. */
+  ended(): void;
+  /** It broke, or is not as long as it was said to be: `RequestUnfit`. */
+  failed(error: Error): void;
+}
+
+/**
+ * Writes a body behind the head of its request (RFC 9112 §6 and §7.1), never more nor less than its stated length. Takes nothing
+ * from the client while the backend takes nothing; whoever owns the socket resumes the body when it has drained.
+ */
+export function sendBody(
+  socket: Socket,
+  { bodyLength }: UpstreamRequest,
+  body: Readable,
+  sending: BodySending,
+): void {
+  let sentBytes = 0;
+  body.on('data', (chunk: Buffer) => {
+    if (!sending.isWanted() || chunk.length === 0) return;
+    sending.wentOn();
+    sentBytes += chunk.length;
+    if (bodyLength !== undefined && sentBytes > bodyLength) {
+      sending.failed(new RequestUnfit('the body is longer than stated'));
+      return;
+    }
+    const hasRoom = bodyLength === undefined ? writeChunk(socket, chunk) : socket.write(chunk);
+    if (!hasRoom) body.pause();
+  });
+  body.on('end', () => {
+    if (!sending.isWanted()) return;
+    if (bodyLength === undefined) socket.write('0\r\n\r\n', 'latin1');
+    else if (bodyLength !== sentBytes) {
+      sending.failed(new RequestUnfit('the body is shorter than stated'));
+      return;
+    }
+    sending.ended();
+  });
+  body.on('error', (error) => {
+    if (sending.isWanted()) sending.failed(error);
+  });
+}
+
+function writeChunk(socket: Socket, chunk: Buffer): boolean {
+  socket.cork();
+  socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+  socket.write(chunk);
+  const hasRoom = socket.write('\r\n', 'latin1');
+  socket.uncork();
+  return hasRoom;
+}
