@@ -70,13 +70,20 @@ export class AnswerTooLarge extends Error {
 }
 
 /** The connection ended in the midst of an answer. */
-export class AnswerCut extends Error {
+class AnswerCut extends Error {
   readonly code = 'SEALGATE_ANSWER_CUT';
 }
 
 /** The connection or stream of a request ended before its answer was complete. */
 export class ConnectionLost extends Error {
   readonly code = 'SEALGATE_CONNECTION_LOST';
+}
+
+/** What the end of a connection is for the request on it. */
+export function lossOf({ withinAnswer }: { readonly withinAnswer: boolean }): Error {
+  return withinAnswer
+    ? new AnswerCut('the connection ended within an answer')
+    : new ConnectionLost('the connection ended before an answer');
 }
 
 /** The backend took too long: for the head of its answer, or between two pieces of its body. */

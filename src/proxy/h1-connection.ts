@@ -1,35 +1,19 @@
 import type { Socket } from 'node:net';
-import { type Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { type AnswerHead, AnswerParser } from './answer-parser.ts';
 import { openConnection } from './connector.ts';
-import { AnswerCut, AnswerInvalid, ConnectionLost, NoAnswerInTime } from './failure.ts';
-import type { SenderSettings } from './h1-sender.ts';
+import { AnswerInvalid, lossOf, NoAnswerInTime } from './failure.ts';
+import type { ConnectionPool, SenderSettings } from './h1-sender.ts';
+import { findReset } from './orderly-end.ts';
 import { ReadBuffer } from './read-buffer.ts';
 import { renderRequestHead } from './request-head.ts';
-import { sendBody } from './send-body.ts';
-import type { AnswerHandler, Carrier, UpstreamRequest } from './sender.ts';
-import { TICK_MS, TickedDeadline } from './ticked-deadline.ts';
+import { restTime } from './rest-time.ts';
+import { sendWithBody } from './send-body.ts';
+import type { Carrier, Sending, UpstreamRequest } from './sender.ts';
+import { TickedDeadline } from './ticked-deadline.ts';
 
 /** The end of a body up to this length goes on as text, which Node writes together with the head of its answer. */
 const TEXT_BYTES = 16 * 1024;
-/** Taken off the time that a backend says it keeps a connection: it counts from before we hear of it. */
-const KEEP_ALIVE_MARGIN_MS = 1_000;
-
-const NOTHING = Buffer.alloc(0);
-
-/** A request and who hears of it. */
-export interface Sending {
-  readonly request: UpstreamRequest;
-  readonly handler: AnswerHandler;
-}
-
-/** What a connection tells its pool. */
-export interface ConnectionPool {
-  /** It may carry another request. */
-  rests(connection: H1Connection): void;
-  /** It is no more, or no longer the pool's. */
-  left(connection: H1Connection): void;
-}
 
 type Phase = 'connecting' | 'sending' | 'waiting' | 'reading' | 'resting' | 'over';
 
@@ -66,7 +50,7 @@ export class H1Connection implements Carrier {
     this.#settings = settings;
     this.#pool = pool;
     this.#sending = sending;
-    this.#oldFromMs = Date.now() + settings.timeouts.ageMs;
+    this.#oldFromMs = performance.now() + settings.timeouts.ageMs;
     // What may become a tunnel is read as a stream.
     const reading = sending.request.isHandshake
       ? undefined
@@ -127,7 +111,7 @@ export class H1Connection implements Carrier {
     }
     this.#socket.on('error', (fault) => this.destroy(fault));
     this.#socket.on('end', () => this.#ended());
-    this.#socket.on('close', () => this.destroy(this.#loss()));
+    this.#socket.on('close', () => this.destroy(lossOf({ withinAnswer: this.#phase === 'reading' })));
     this.#socket.on('drain', () => this.#sending?.request.body?.resume());
     if (this.#sending.request.isHandshake) this.#socket.on('data', this.#onBytes);
     this.#begin(this.#sending);
@@ -141,39 +125,42 @@ export class H1Connection implements Carrier {
     if (this.#sending !== sending) return;
     if (!isWanted) {
       this.#sending = undefined;
-      this.#goToRest(this.#keepAliveMs(this.#parser.keepAliveMs));
+      this.#goToRest();
       return;
     }
     this.served += 1;
     this.#phase = 'sending';
     this.#isSent = false;
-    this.#isLastRequest = request.method === 'HEAD' || Date.now() > this.#oldFromMs;
+    this.#isLastRequest = request.method === 'HEAD' || performance.now() > this.#oldFromMs;
     this.#parser.begin(request.method);
-    if (request.body !== null) this.#gatherFirstWrites();
+    let head: string;
     try {
-      this.#socket.write(renderRequestHead(request, this.#settings.host, this.#isLastRequest), 'latin1');
+      head = renderRequestHead(request, this.#settings.host, this.#isLastRequest);
     } catch (error) {
       this.destroy(error as Error);
       return;
     }
-    if (request.body === null) this.#allSent(request);
-    else this.#sendBody(request, request.body);
+    if (request.body !== null) {
+      this.#sendBody(head, request, request.body);
+    } else {
+      this.#socket.write(head, 'latin1');
+      this.#allSent(request);
+    }
   }
 
-  /** What there is of the body already goes in one packet with the head; what is not there yet is not waited for. */
-  #gatherFirstWrites(): void {
-    this.#socket.cork();
-    setImmediate(() => this.#socket.uncork());
-  }
-
-  #sendBody(request: UpstreamRequest, body: Readable): void {
+  #sendBody(head: string, request: UpstreamRequest, body: Readable): void {
     this.#deadline.start(request.responseMs);
-    sendBody(this.#socket, request, body, {
-      isWanted: () => this.#sending?.request === request,
-      wentOn: () => this.#deadline.refresh(),
-      ended: () => this.#allSent(request),
-      failed: (error) => this.destroy(error),
-    });
+    sendWithBody(
+      this.#socket,
+      head,
+      { body, bodyLength: request.bodyLength },
+      {
+        isWanted: () => this.#sending?.request === request,
+        wentOn: () => this.#deadline.refresh(),
+        ended: () => this.#allSent(request),
+        failed: (error) => this.destroy(error),
+      },
+    );
   }
 
   #allSent({ responseMs }: UpstreamRequest): void {
@@ -239,11 +226,11 @@ export class H1Connection implements Carrier {
   /** `isClean`: nothing came after the answer. */
   #complete({ request, handler }: Sending, isClean: boolean): void {
     const rest = this.#rest;
-    const { keepAlive, keepAliveMs, trailers } = this.#parser;
+    const { keepAlive, trailers } = this.#parser;
     this.#rest = '';
     this.#sending = undefined;
     if (isClean && this.#isAllOut && keepAlive && !this.#isLastRequest && !request.isHandshake) {
-      this.#goToRest(this.#keepAliveMs(keepAliveMs));
+      this.#goToRest();
     } else {
       request.body?.destroy();
       this.#leave();
@@ -252,13 +239,8 @@ export class H1Connection implements Carrier {
     handler.onComplete(trailers, rest);
   }
 
-  /** A backend may ask for a shorter time, never for a longer one. */
-  #keepAliveMs(asked: number | undefined): number {
-    const own = this.#settings.timeouts.keepAliveMs;
-    return asked === undefined ? own : Math.min(own, asked - KEEP_ALIVE_MARGIN_MS);
-  }
-
-  #goToRest(ms: number): void {
+  #goToRest(): void {
+    const ms = restTime(this.#settings.timeouts.keepAliveMs, this.#parser.keepAliveMs);
     if (ms <= 0) {
       this.#leave();
       this.#socket.destroy();
@@ -267,8 +249,7 @@ export class H1Connection implements Carrier {
     this.#phase = 'resting';
     // What comes while it rests must be noticed.
     this.resume();
-    // A deadline may be late, and a connection must not be used for longer than the backend keeps it.
-    this.#deadline.start(ms > 4 * TICK_MS ? ms - 2 * TICK_MS : ms);
+    this.#deadline.start(ms);
     this.#pool.rests(this);
   }
 
@@ -285,32 +266,20 @@ export class H1Connection implements Carrier {
   /** The backend ended the connection in an orderly way. */
   #ended(): void {
     const sending = this.#sending;
-    if (sending === undefined || !this.#parser.end()) this.destroy(this.#loss());
+    if (sending === undefined || !this.#parser.end())
+      this.destroy(lossOf({ withinAnswer: this.#phase === 'reading' }));
     else if (this.#settings.endpoint.tls !== undefined || !this.#isAllOut) this.#complete(sending, false);
-    else this.#completeUnlessReset(sending);
-  }
-
-  /**
-   * Node 20 and 22 tell of a reset as of an orderly end when bytes came right before it, and then half a body would pass for a
-   * whole one. Writing nothing shows it. (The socket's own `write` always fails after the end.)
-   */
-  #completeUnlessReset(sending: Sending): void {
-    Writable.prototype.write.call(this.#socket, NOTHING, 'latin1', (error) => {
-      if (this.#sending !== sending) return;
-      if ((error as NodeJS.ErrnoException | null | undefined)?.code === 'ECONNRESET')
-        this.destroy(error as Error);
-      else this.#complete(sending, false);
-    });
+    else {
+      findReset(this.#socket, (reset) => {
+        if (this.#sending !== sending) return;
+        if (reset === undefined) this.#complete(sending, false);
+        else this.destroy(reset);
+      });
+    }
   }
 
   get #isAllOut(): boolean {
     return this.#isSent && this.#socket.writableLength === 0;
-  }
-
-  #loss(): Error {
-    return this.#phase === 'reading'
-      ? new AnswerCut('the connection ended within an answer')
-      : new ConnectionLost('the connection ended before an answer');
   }
 
   #expired(): void {

@@ -1,5 +1,5 @@
 import type { Endpoint } from './connector.ts';
-import { type ConnectionPool, H1Connection } from './h1-connection.ts';
+import { H1Connection } from './h1-connection.ts';
 import { type AnswerHandler, type Sender, SenderClosed, type UpstreamRequest } from './sender.ts';
 import { TICK_MS } from './ticked-deadline.ts';
 import type { UpstreamTimeouts } from './upstream.ts';
@@ -10,6 +10,14 @@ export interface SenderSettings {
   readonly host: string;
   readonly endpoint: Endpoint;
   readonly timeouts: UpstreamTimeouts;
+}
+
+/** What a connection tells its pool. */
+export interface ConnectionPool {
+  /** It may carry another request. */
+  rests(connection: H1Connection): void;
+  /** It is no more, or no longer the pool's. */
+  left(connection: H1Connection): void;
 }
 
 /**

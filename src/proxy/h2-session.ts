@@ -2,9 +2,9 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { openConnection } from './connector.ts';
-import type { Sending } from './h1-connection.ts';
 import type { SenderSettings } from './h1-sender.ts';
 import { H2Stream } from './h2-stream.ts';
+import type { Sending } from './sender.ts';
 
 /** The backend agreed to TLS but not to HTTP/2. */
 class NoHttp2 extends Error {
@@ -35,7 +35,7 @@ export class H2Session {
   constructor(settings: SenderSettings, ended: () => void) {
     this.#settings = settings;
     this.#ended = ended;
-    this.#oldFromMs = Date.now() + settings.timeouts.ageMs;
+    this.#oldFromMs = performance.now() + settings.timeouts.ageMs;
     openConnection(settings.endpoint, (error, socket) => {
       if (socket === undefined) {
         this.#failed(error ?? new Error('no connection'));
@@ -57,7 +57,7 @@ export class H2Session {
 
   /** Whether a further request may be sent on it. An old session takes none, so that names are looked up again. */
   get hasRoom(): boolean {
-    if (this.#leaving || Date.now() > this.#oldFromMs) return false;
+    if (this.#leaving || performance.now() > this.#oldFromMs) return false;
     const limit = this.#session?.remoteSettings?.maxConcurrentStreams ?? ASSUMED_STREAMS;
     return this.#streams + this.#waiting.length < limit;
   }
@@ -126,7 +126,7 @@ export class H2Session {
   #streamEnded(session: ClientHttp2Session): void {
     this.#streams--;
     if (this.#streams > 0) return;
-    if (this.#leaving || Date.now() > this.#oldFromMs) {
+    if (this.#leaving || performance.now() > this.#oldFromMs) {
       session.close();
       return;
     }

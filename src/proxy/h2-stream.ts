@@ -3,10 +3,9 @@ import type { Readable } from 'node:stream';
 import type { AnswerHead } from './answer-parser.ts';
 import { AnswerInvalid, ConnectionLost, NoAnswerInTime } from './failure.ts';
 import { answerEnd } from './framing.ts';
-import type { Sending } from './h1-connection.ts';
 import type { SenderSettings } from './h1-sender.ts';
 import { toH2Headers } from './h2-headers.ts';
-import type { Carrier } from './sender.ts';
+import type { Carrier, Sending } from './sender.ts';
 
 export interface H2StreamOptions extends Sending {
   /** Requests that the session carried before. */

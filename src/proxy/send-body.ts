@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { RequestUnfit } from './request-head.ts';
-import type { UpstreamRequest } from './sender.ts';
 
 /** What a connection has to do with the body that is sent over it. */
 export interface BodySending {
@@ -16,15 +15,19 @@ export interface BodySending {
 }
 
 /**
- * Writes a body behind the head of its request (RFC 9112 §6 and §7.1), never more nor less than its stated length. Takes nothing
- * from the client while the backend takes nothing; whoever owns the socket resumes the body when it has drained.
+ * Writes the head of a request and the body behind it (RFC 9112 §6 and §7.1), never more nor less than its stated length. Takes
+ * nothing from the client while the backend takes nothing; whoever owns the socket resumes the body when it has drained.
  */
-export function sendBody(
+export function sendWithBody(
   socket: Socket,
-  { bodyLength }: UpstreamRequest,
-  body: Readable,
+  head: string,
+  { body, bodyLength }: { readonly body: Readable; readonly bodyLength: number | undefined },
   sending: BodySending,
 ): void {
+  // What there is of the body already goes in one packet with the head; what is not there yet is not waited for.
+  socket.cork();
+  setImmediate(() => socket.uncork());
+  socket.write(head, 'latin1');
   let sentBytes = 0;
   body.on('data', (chunk: Buffer) => {
     if (!sending.isWanted() || chunk.length === 0) return;

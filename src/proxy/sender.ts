@@ -50,6 +50,12 @@ export interface AnswerHandler {
   onError(error: Error): void;
 }
 
+/** A request and who hears of it. */
+export interface Sending {
+  readonly request: UpstreamRequest;
+  readonly handler: AnswerHandler;
+}
+
 /** Sends requests to one address. */
 export interface Sender {
   send(request: UpstreamRequest, handler: AnswerHandler): void;
