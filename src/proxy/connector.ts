@@ -28,7 +28,7 @@ class ConnectTimeout extends Error {
 }
 
 /** Where the bytes that come are read to, and who takes them, in place of the socket's own stream. */
-type Reading = OnReadOpts & { readonly buffer: () => Buffer };
+export type Reading = OnReadOpts & { readonly buffer: () => Buffer };
 
 type Connected = (error: Error | null, socket?: Socket) => void;
 

@@ -54,13 +54,7 @@ export class H1Connection implements Carrier {
     // What may become a tunnel is read as a stream.
     const reading = sending.request.isHandshake
       ? undefined
-      : {
-          buffer: () => this.#buffer.next(this.#parser.expectedBytes),
-          callback: (length: number, bytes: Uint8Array) => {
-            this.#read((bytes as Buffer).subarray(0, length));
-            return true;
-          },
-        };
+      : this.#buffer.reading(() => this.#parser.expectedBytes, this.#onBytes);
     this.#socket = openConnection(settings.endpoint, (error) => this.#opened(error), reading);
   }
 
@@ -150,10 +144,10 @@ export class H1Connection implements Carrier {
 
   #sendBody(head: string, request: UpstreamRequest, body: Readable): void {
     this.#deadline.start(request.responseMs);
+    const { bodyLength } = request;
     sendWithBody(
       this.#socket,
-      head,
-      { body, bodyLength: request.bodyLength },
+      { head, body, bodyLength },
       {
         isWanted: () => this.#sending?.request === request,
         wentOn: () => this.#deadline.refresh(),

@@ -1,3 +1,5 @@
+import type { Reading } from './connector.ts';
+
 const BUFFER_BYTES = 64 * 1024;
 /** A piece of at least this is handed on as it lies; smaller ones are copied, so that none keeps a whole buffer. */
 const HANDED_ON_BYTES = 16 * 1024;
@@ -21,6 +23,17 @@ export class ReadBuffer {
       this.#isHandedOn = false;
     }
     return this.#own;
+  }
+
+  /** How a socket reads into it (`onread` of `net.connect`): `take` gets what came, good until the next read. */
+  reading(expectedBytes: () => number, take: (bytes: Buffer) => void): Reading {
+    return {
+      buffer: () => this.next(expectedBytes()),
+      callback: (length, bytes) => {
+        take((bytes as Buffer).subarray(0, length));
+        return true;
+      },
+    };
   }
 
   /** A piece of what was read, to keep. */

@@ -2,6 +2,14 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { RequestUnfit } from './request-head.ts';
 
+/** What is to be sent. */
+export interface RequestWithBody {
+  readonly head: string;
+  readonly body: Readable;
+  /** Undefined where the body ends with its last chunk. */
+  readonly bodyLength: number | undefined;
+}
+
 /** What a connection has to do with the body that is sent over it. */
 export interface BodySending {
   /** False once the request is over: what the body still does is nothing to the connection then. */
@@ -20,8 +28,7 @@ export interface BodySending {
  */
 export function sendWithBody(
   socket: Socket,
-  head: string,
-  { body, bodyLength }: { readonly body: Readable; readonly bodyLength: number | undefined },
+  { head, body, bodyLength }: RequestWithBody,
   sending: BodySending,
 ): void {
   // What there is of the body already goes in one packet with the head; what is not there yet is not waited for.
