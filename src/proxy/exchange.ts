@@ -8,6 +8,7 @@ import { failureOf } from './failure.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { AnswerEnd, Framing } from './framing.ts';
 import { buildResponseHeaders, type HeaderPairs, relayableTrailers } from './headers.ts';
+import type { Release } from './lent-buffer.ts';
 import { ClientGone, RequestBody } from './request-body.ts';
 import type { AnswerHandler, Carrier } from './sender.ts';
 import { prefixesOf } from './target.ts';
@@ -116,9 +117,9 @@ export class Exchange implements AnswerHandler {
     if (!this.#done && !res.writableEnded && req.method !== 'HEAD') res.flushHeaders();
   }
 
-  onData(chunk: Buffer): boolean {
+  onData(chunk: Buffer, release?: Release): boolean {
     const { res } = this.#forwarding;
-    if (res.write(chunk) || res.writableLength < HIGH_WATER_BYTES) return true;
+    if (res.write(chunk, release) || res.writableLength < HIGH_WATER_BYTES) return true;
     if (this.#paused) return false;
     this.#paused = true;
     res.once('drain', () => this.#continue());

@@ -208,7 +208,7 @@ export class H1Connection implements Carrier {
     if (this.#sending === undefined) return;
     this.#isQuiet = false;
     if (isLast && end - start <= TEXT_BYTES) this.#rest = bytes.toString('latin1', start, end);
-    else if (!this.#sending.handler.onData(this.#buffer.keep(bytes, start, end))) this.#pause();
+    else if (!this.#buffer.handOn(bytes, start, end, this.#sending.handler)) this.#pause();
   }
 
   #pause(): void {

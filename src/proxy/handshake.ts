@@ -6,6 +6,7 @@ import type { AnswerHead } from './answer-parser.ts';
 import { resetSocket } from './client-response.ts';
 import { AnswerInvalid, failureOf } from './failure.ts';
 import { buildResponseHeaders, type HeaderPairs } from './headers.ts';
+import type { Release } from './lent-buffer.ts';
 import type { Upgrading } from './open-tunnel.ts';
 import { ClientGone } from './request-body.ts';
 import type { AnswerHandler, Carrier } from './sender.ts';
@@ -89,8 +90,8 @@ export class Handshake implements AnswerHandler {
     this.#upgrading.socket.write(this.#head(status, headers, 'connection: close'), 'latin1');
   }
 
-  onData(chunk: Buffer): boolean {
-    return this.#upgrading.socket.write(chunk);
+  onData(chunk: Buffer, release?: Release): boolean {
+    return this.#upgrading.socket.write(chunk, release);
   }
 
   onComplete(_trailers: HeaderPairs, rest: string): void {

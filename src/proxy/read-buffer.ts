@@ -1,28 +1,26 @@
 import type { Reading } from './connector.ts';
+import { LENT_BYTES, LentBuffer } from './lent-buffer.ts';
+import type { AnswerHandler } from './sender.ts';
 
-const BUFFER_BYTES = 64 * 1024;
-/** A piece of at least this is handed on as it lies; smaller ones are copied, so that none keeps a whole buffer. */
-const HANDED_ON_BYTES = 16 * 1024;
+/** A smaller piece is copied to a buffer of its own size, so that slow clients do not hold a large one for it. */
+const LENT_FROM_BYTES = 16 * 1024;
 
 /** What nearly all answers are read into. Whoever reads copies what is to stay before the next read of any connection. */
-const SHARED = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+const SHARED = Buffer.allocUnsafeSlow(LENT_BYTES);
 
 /** Where a connection reads its next bytes to: the one buffer of all, or one of its own while much is known to come. */
 export class ReadBuffer {
-  #own: Buffer | undefined;
-  #isHandedOn = false;
+  #own: LentBuffer | undefined;
 
   /** The buffer for the next read, of which this many bytes are expected at least. */
   next(expectedBytes: number): Buffer {
-    if (expectedBytes < BUFFER_BYTES) {
+    if (this.#own !== undefined && (expectedBytes < LENT_BYTES || this.#own.isShared)) {
+      this.#own.giveBack();
       this.#own = undefined;
-      return SHARED;
     }
-    if (this.#own === undefined || this.#isHandedOn) {
-      this.#own = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-      this.#isHandedOn = false;
-    }
-    return this.#own;
+    if (expectedBytes < LENT_BYTES) return SHARED;
+    this.#own ??= LentBuffer.borrow();
+    return this.#own.bytes;
   }
 
   /** How a socket reads into it (`onread` of `net.connect`): `take` gets what came, good until the next read. */
@@ -36,14 +34,17 @@ export class ReadBuffer {
     };
   }
 
-  /** A piece of what was read, to keep. */
-  keep(bytes: Buffer, start: number, end: number): Buffer {
-    if (bytes.buffer === this.#own?.buffer && end - start >= HANDED_ON_BYTES) {
-      this.#isHandedOn = true;
-      return bytes.subarray(start, end);
-    }
-    const copy = Buffer.allocUnsafe(end - start);
-    bytes.copy(copy, 0, start, end);
-    return copy;
+  /** Hands a piece of what was read to a handler that may keep it for as long as it likes. */
+  handOn(bytes: Buffer, start: number, end: number, handler: AnswerHandler): boolean {
+    const length = end - start;
+    if (length < LENT_FROM_BYTES || length > LENT_BYTES)
+      return handler.onData(Buffer.from(bytes.subarray(start, end)));
+    if (bytes.buffer === this.#own?.bytes.buffer)
+      return handler.onData(bytes.subarray(start, end), this.#own.share());
+    const lent = LentBuffer.borrow();
+    bytes.copy(lent.bytes, 0, start, end);
+    const release = lent.share();
+    lent.giveBack();
+    return handler.onData(lent.bytes.subarray(0, length), release);
   }
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { AnswerHead } from './answer-parser.ts';
 import type { HeaderPairs } from './headers.ts';
+import type { Release } from './lent-buffer.ts';
 
 /** One request to a backend, whatever version of HTTP it speaks. */
 export interface UpstreamRequest {
@@ -41,8 +42,8 @@ export interface AnswerHandler {
   onHead(head: AnswerHead): void;
   /** All that came so far was told, and it ended with the head. */
   onQuiet?(): void;
-  /** False asks for a pause; what was read already may still come. */
-  onData(chunk: Buffer): boolean;
+  /** False asks for a pause; what was read already may still come. `release` says that `chunk` is not needed any more. */
+  onData(chunk: Buffer, release?: Release): boolean;
   /** `rest` is the end of the body where that was not told as data: one character for each byte. */
   onComplete(trailers: HeaderPairs, rest: string): void;
   /** The backend agreed to the handshake: the socket is the handler's now. */
