@@ -116,8 +116,14 @@ export class Exchange implements AnswerContext, ForwardObserver, Member {
   watchClient(): void {
     if (this.#isWatching || this.#res === undefined) return;
     this.#isWatching = true;
+    const res = this.#res;
     // A forwarder that has the response by then hears of it after us, and has yet to say how it went.
-    this.#res.on('close', () => process.nextTick(end, this));
+    res.on('close', () => process.nextTick(end, this));
+    if (res.socket !== null) return;
+    // Behind others of its connection: a response that never gets its turn is never told to be over, but its request is.
+    res.req.once('close', () => {
+      if (res.socket === null && !res.writableFinished) process.nextTick(end, this);
+    });
   }
 
   /** The response is over. */

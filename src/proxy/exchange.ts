@@ -4,7 +4,7 @@ import { discardBody } from '../http/discard-body.ts';
 import { isMultiplexed } from '../http/multiplexed.ts';
 import type { AnswerHead } from './answer-parser.ts';
 import { breakOff, framingOf, sendHead, sendTrailers } from './client-response.ts';
-import { failureOf } from './failure.ts';
+import { AnswerInvalid, failureOf } from './failure.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { AnswerEnd, Framing } from './framing.ts';
 import { buildResponseHeaders, type HeaderPairs, relayableTrailers } from './headers.ts';
@@ -48,8 +48,8 @@ export class Exchange implements AnswerHandler {
     const { req, res, plan } = this.#forwarding;
     if (this.#started) return;
     this.#started = true;
-    if (res.destroyed) {
-      // Gone while it was decided: nobody would ever tell the backend to stop.
+    if (res.destroyed || res.headersSent) {
+      // Gone while it was decided, and nobody would ever tell the backend to stop; or answered while it waited for its turn.
       this.#done = true;
       this.#forwarding.observer.abandoned(0);
       return;
@@ -97,8 +97,12 @@ export class Exchange implements AnswerHandler {
       return;
     }
     const { res, plan } = this.#forwarding;
+    if (res.headersSent) {
+      // Answered in the meantime: its body broke, or the gateway ends.
+      this.#clientClosed();
+      return;
+    }
     this.#upstreamMs = performance.now() - this.#startedAt;
-    this.#status = status;
     this.#end = end;
     const built = buildResponseHeaders({
       status,
@@ -108,7 +112,13 @@ export class Exchange implements AnswerHandler {
       prefixes: prefixesOf(this.#tries.target, plan),
     });
     const ownWords = reason === STATUS_CODES[status] || !PLAIN.test(reason) ? undefined : reason;
-    sendHead(res, { status, reason: ownWords, headers: built });
+    try {
+      sendHead(res, { status, reason: ownWords, headers: built });
+    } catch {
+      this.#tries.attempt.abort(new AnswerInvalid('a head that cannot be sent to this client'));
+      return;
+    }
+    this.#status = status;
   }
 
   /** Clients of event streams want the head before there is a first event. */

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { startCountingUpstream } from '../support/counting-upstream.ts';
+import { startEdge } from '../support/edge.ts';
 import { startGateway } from '../support/gateway.ts';
 import { mint, signingKey } from '../support/mint.ts';
 import { connectRaw, rawRequest } from '../support/raw.ts';
@@ -55,4 +57,52 @@ routes: [{ name: a, path: /a, upstream: backend, access: authenticated }]
     ['/a/whole'],
   );
   t.equal(upstream.connections(), 1);
+});
+
+t.test('who leaves behind an answer that is still to come has every request told of', async (t) => {
+  const edge = await startEdge(t, { upstream: await startCountingUpstream(() => {}) });
+  const connection = await connectRaw(edge.port);
+  // Keys, refusals with and without a body, and one that waits to be forwarded.
+  connection.send(
+    [
+      rawRequest('GET /public/slow HTTP/1.1'),
+      rawRequest('GET /nowhere HTTP/1.1'),
+      rawRequest('POST /protected/1 HTTP/1.1', ['Content-Length: 3'], 'abc'),
+      rawRequest('POST /protected/2 HTTP/1.1', ['Content-Length: 0']),
+      rawRequest('GET /public/next HTTP/1.1'),
+      rawRequest('HEAD /protected/3 HTTP/1.1'),
+    ].join(''),
+  );
+  while (edge.upstream.requests.length === 0) await setImmediate();
+  connection.destroy();
+  while (edge.lines.length < 6) await setImmediate();
+  t.strictSame(edge.lines.map(({ method, path, status, code }) => [method, path, status, code]).sort(), [
+    ['GET', '/nowhere', 404, 'route_unknown'],
+    ['GET', '/public/next', 499, 'allow'],
+    ['GET', '/public/slow', 499, 'allow'],
+    ['HEAD', '/protected/3', 401, 'token_missing'],
+    ['POST', '/protected/1', 401, 'token_missing'],
+    ['POST', '/protected/2', 401, 'token_missing'],
+  ]);
+  await setImmediate();
+  t.equal(edge.lines.length, 6);
+});
+
+t.test('what broke while it waited for its turn is never begun at the backend', async (t) => {
+  const answers: ServerResponse[] = [];
+  const upstream = await startCountingUpstream((_, res) => void answers.push(res));
+  const edge = await startEdge(t, { upstream });
+  const connection = await connectRaw(edge.port);
+  connection.send(rawRequest('GET /public/1 HTTP/1.1'));
+  connection.send(rawRequest('POST /public/2 HTTP/1.1', ['Transfer-Encoding: chunked'], 'no size\r\n'));
+  while (answers.length === 0) await setImmediate();
+  answers[0]?.end('one');
+  t.equal((await connection.read())?.body.toString(), 'one');
+  t.equal((await connection.read())?.code, 'bad_request');
+  t.equal(await connection.closed(), true);
+  t.equal(upstream.connections(), 1, 'the connection of the first request is not taken for it');
+  t.strictSame(
+    upstream.requests.map(({ target }) => target),
+    ['/public/1'],
+  );
 });
