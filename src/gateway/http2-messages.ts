@@ -56,10 +56,16 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
   /** `fields` are names and values in turn, or already in the shape that HTTP/2 has them. */
   override writeHead(status: number, ...rest: unknown[]): this {
     const fields = rest.find((part) => typeof part === 'object') ?? [];
-    return super.writeHead(
-      status,
-      Array.isArray(fields) ? fromHttp1Fields(fields) : (fields as Record<string, string | string[]>),
-    );
+    try {
+      return super.writeHead(
+        status,
+        Array.isArray(fields) ? fromHttp1Fields(fields) : (fields as Record<string, string | string[]>),
+      );
+    } catch (error) {
+      // Node keeps the fields of a head that it did not take, and would take no other one for them.
+      for (const name of this.getHeaderNames()) this.removeHeader(name);
+      throw error;
+    }
   }
 
   override end(...last: unknown[]): this {

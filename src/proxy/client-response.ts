@@ -52,11 +52,16 @@ function isHttp2Response(res: unknown): res is Http2ServerResponse {
   return res instanceof Http2ServerResponse;
 }
 
-/** Fields of answers that Node's HTTP/2 refuses to send twice. The first counts, as it does where Node reads HTTP/1.1. */
+/**
+ * Fields that Node's HTTP/2 refuses to send twice: it throws, for trailers even out of reach of whoever set them. The first counts,
+ * as it does where Node reads HTTP/1.1. Fields of requests are among them, since a backend may send any.
+ */
 const SINGLE_VALUED: ReadonlySet<string> = new Set([
   'access-control-allow-credentials',
   'access-control-max-age',
+  'access-control-request-method',
   'age',
+  'authorization',
   'content-encoding',
   'content-language',
   'content-length',
@@ -65,11 +70,26 @@ const SINGLE_VALUED: ReadonlySet<string> = new Set([
   'content-range',
   'content-type',
   'date',
+  'dnt',
   'etag',
   'expires',
+  'from',
+  'host',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
   'last-modified',
   'location',
+  'max-forwards',
+  'proxy-authorization',
+  'range',
+  'referer',
   'retry-after',
+  'tk',
+  'upgrade-insecure-requests',
+  'user-agent',
   'x-content-type-options',
 ]);
 

@@ -94,6 +94,11 @@ export class H2Stream implements Carrier {
   #answer(status: number, raw: string[]): void {
     if (this.#done) return;
     this.hasAnswered = true;
+    // Node lets any three digits pass, and tells of those below 100 as of an answer.
+    if (status < 200) {
+      this.destroy(new AnswerInvalid('a status that ends no request'));
+      return;
+    }
     this.#answered = true;
     const at = raw.findIndex((name, index) => index % 2 === 0 && name === 'content-length');
     if (at !== -1 && this.#options.request.method !== 'HEAD' && status !== 304) {

@@ -10,6 +10,7 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
+import { HOP_BY_HOP } from '../../src/http/header-names.ts';
 import { hasOpenssl, makeAuthority } from '../support/authority.ts';
 import { startCountingUpstream } from '../support/counting-upstream.ts';
 import { type EdgeOptions, startEdge } from '../support/edge.ts';
@@ -400,19 +401,53 @@ t.test('a client that never ends its body is told to stop once it has its answer
   t.equal(session.closed, false);
 });
 
+/** All that Node's HTTP/2 throws for when it comes twice. */
+const ONCE = Object.values(constants).filter((name): name is string => {
+  if (typeof name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(name) || name === 'content-length') return false;
+  return !HOP_BY_HOP.has(name) && name !== 'transfer-encoding';
+});
+
 t.test('a field that HTTP/2 sends once is sent once, whatever the backend does', { skip }, async (t) => {
   const upstream = await startCountingUpstream((_, res) => {
-    const twice = ['Content-Type', 'X-Content-Type-Options', 'ETag', 'Retry-After', 'Location'];
     res.writeHead(
       200,
-      [...twice, ...twice].flatMap((name, i) => [name, `value-${i}`]),
+      [...ONCE, ...ONCE].flatMap((name, i) => [name, `value-${i}`]),
     );
     res.end('ok');
   });
   const { open } = await startHttp2(t, { upstream });
   const { headers, body } = await ask(open(), { ':path': '/public' });
   t.equal(body.toString(), 'ok');
-  t.match(headers, { 'content-type': 'value-0', 'x-content-type-options': 'value-1', etag: 'value-2' });
+  for (const name of ['content-type', 'x-content-type-options', 'etag', 'referer', 'user-agent']) {
+    t.equal(headers[name], `value-${ONCE.indexOf(name)}`, name);
+  }
+});
+
+t.test('trailers that come twice or cannot come are no danger', { skip }, async (t) => {
+  const upstream = await startCountingUpstream((_, res) => {
+    res.writeHead(200, { 'transfer-encoding': 'chunked', trailer: 'x' });
+    res.addTrailers([...ONCE, ...ONCE].flatMap((name, i) => [[name, `value-${i}`] as [string, string]]));
+    res.end('ok');
+  });
+  const { open } = await startHttp2(t, { upstream });
+  const session = open();
+  const stream = session.request({ ':path': '/public' });
+  const trailers = once(stream, 'trailers');
+  t.equal((await readAnswer(stream)).body.toString(), 'ok');
+  t.match((await trailers)[0], { referer: /^value-/, 'user-agent': /^value-/ });
+  t.equal((await ask(session, { ':path': '/public' })).headers[':status'], 200, 'the process goes on');
+});
+
+t.test('a status that HTTP/2 does not have is an answer that is none', { skip }, async (t) => {
+  const upstream = await startCountingUpstream(
+    (_, res) => void res.writeHead(999, { etag: '"a"' }).end('ok'),
+  );
+  const { edge, open } = await startHttp2(t, { upstream });
+  const answer = await ask(open(), { ':path': '/public' });
+  t.equal(answer.headers[':status'], 502);
+  t.equal(answer.headers.etag, undefined);
+  t.equal(codeOf(answer), 'upstream_invalid');
+  t.match(edge.lines, [{ status: 502, code: 'upstream_invalid' }]);
 });
 
 t.test(

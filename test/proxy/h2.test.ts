@@ -491,3 +491,41 @@ t.test('a client that leaves before the session is up costs nothing', async (t) 
   t.match(await stayer.until(/\}$/), /upstream_timeout/, 'and the others are told in time');
   stayer.destroy();
 });
+
+/** One frame (RFC 9113 §4.1). */
+function frame(type: number, flags: number, stream: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(body.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, body]);
+}
+
+t.test('an answer whose status is none is no answer', async (t) => {
+  const [data, headers, settings] = [0, 1, 4];
+  for (const status of ['000', '050', '099']) {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      socket.write(frame(settings, 0, 0, Buffer.alloc(0)));
+      socket.once('data', () => {
+        socket.write(frame(settings, 1, 0, Buffer.alloc(0)));
+        // A literal field whose name is the eighth of the static table, `:status` (RFC 7541 §6.2.2).
+        socket.write(frame(headers, 4, 1, Buffer.from(`\x08\x03${status}`, 'latin1')));
+        socket.write(frame(data, 1, 1, Buffer.from('not an answer')));
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const gateway = await startForwarder(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+      protocol: 'h2',
+    });
+    const client = new RawClient(gateway.port);
+    client.write(GET);
+    t.match(await client.until(/\r\n\r\n/), /^HTTP\/1.1 502 /, status);
+    t.match(await gateway.nextOutcome(), { kind: 'refused', refusal: { code: 'upstream_invalid' } });
+    client.destroy();
+    await gateway.close();
+    server.close();
+  }
+});
