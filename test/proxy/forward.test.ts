@@ -360,6 +360,30 @@ t.test('a pipelining client that leaves has its queued requests dropped', async 
   t.equal(backend.requests.length, 1);
 });
 
+t.test(
+  'a connection on which too many requests wait has the further ones refused, in their turn',
+  async (t) => {
+    const { backend, gateway, client } = await startStand(t, ({ target, socket }) => {
+      if (target !== '/slow') socket.write(answer('200 OK', [], 'fine'));
+    });
+    const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const c = client();
+    c.write(get('/slow'));
+    while (backend.requests.length === 0) await new Promise(setImmediate);
+    c.write(get('/next').repeat(1_024 + 3));
+    for (const _ of [1, 2, 3]) {
+      t.match(await gateway.nextOutcome(), { kind: 'refused', refusal: { code: 'overloaded' } });
+    }
+    t.equal(backend.requests.length, 1);
+    backend.requests[0]?.socket.write(answer('200 OK', [], 'slow'));
+    const text = await c.until(/(?:HTTP\/1.1 503 .*){3}overloaded[^}]*\}\s*$/s);
+    const statuses = [...text.matchAll(/HTTP\/1.1 (\d+) /g)].map(([, status]) => status);
+    t.strictSame(statuses, [...Array.from({ length: 1_025 }, () => '200'), '503', '503', '503']);
+    c.write(get('/last'));
+    await c.until(/overloaded[^}]*\}\s*HTTP\/1.1 200 .*fine$/s);
+  },
+);
+
 t.test('an early answer reaches a client that is still sending', async (t) => {
   const { gateway, client } = await startStand(t, ({ socket }) => {
     socket.end(answer('413 Payload Too Large', ['Connection: close'], 'no'));
