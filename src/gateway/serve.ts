@@ -64,13 +64,13 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       if (exchange?.permit === undefined) throw new Error('a request reached the forwarder without a permit');
       const { permit, generation } = exchange;
       const forwarding = generation.forwarding[permit.route.index] as RouteForwarding;
-      if (req.headers.expect !== undefined) res.writeContinue();
       try {
         const plan = planFor(exchange, permit, forwarding);
+        // HTTP/1.0 knows no interim answers (RFC 9110 §10.1.1).
+        if (req.headers.expect !== undefined && req.httpVersion !== '1.0') res.writeContinue();
         forward({ plan, req, res, upstream: forwarding.upstream, observer: exchange });
       } catch (error) {
-        context.log.error({ err: error, requestId: exchange.requestId }, 'the forwarding failed');
-        exchange.refused(refuse('internal', 'the forwarding failed'));
+        exchange.refused(failed(exchange, error, 'the forwarding failed'));
       }
     },
 
@@ -84,8 +84,14 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       judge({ req, exchange, isUpgrade: true }, (outcome) => {
         const { permit } = exchange;
         if (isRefusal(outcome)) refuseOn(socket, outcome, exchange);
-        else if (permit?.route.config.websocket) tunnel({ req, socket, head, exchange, permit });
-        else refuseOn(socket, NO_UPGRADE, exchange);
+        else if (!permit?.route.config.websocket) refuseOn(socket, NO_UPGRADE, exchange);
+        else {
+          try {
+            tunnel({ req, socket, head, exchange, permit });
+          } catch (error) {
+            refuseOn(socket, failed(exchange, error, 'the forwarding failed'), exchange);
+          }
+        }
       });
     },
 
@@ -138,10 +144,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     { req, exchange, isUpgrade }: { req: IncomingMessage; exchange: Exchange; isUpgrade: boolean },
     then: (outcome: Decision['outcome']) => void,
   ): void {
-    const fail = (error: unknown): void => {
-      context.log.error({ err: error, requestId: exchange.requestId }, 'the decision failed');
-      then(refuse('internal', 'the decision failed'));
-    };
+    const fail = (error: unknown): void => then(failed(exchange, error, 'the decision failed'));
     const settle = ({ route, outcome, token, answerHeaders }: Decision): void => {
       exchange.decided();
       exchange.spans?.decided();
@@ -174,6 +177,12 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       exchange.watchClient();
       decision.then(settle, fail);
     } else settle(decision);
+  }
+
+  /** What nobody foresaw ends its own request only; the log has the reason, the client is told that there is one. */
+  function failed({ requestId }: Exchange, error: unknown, what: string): Refusal {
+    context.log.error({ err: error, requestId }, what);
+    return refuse('internal', what);
   }
 
   function planFor(exchange: Exchange, permit: Permit, forwarding: RouteForwarding): ForwardPlan {

@@ -115,6 +115,12 @@ t.test('F6: Expect is decided first; nobody is told to continue into a refusal',
   t.equal(edge.upstream.requests[0]?.headers.expect, undefined);
   met.destroy();
 
+  const old = await connectRaw(edge.port);
+  old.send(rawRequest('POST /public HTTP/1.0', ['Expect: 100-continue', 'Content-Length: 5'], 'hello'));
+  await new Promise((resolve) => old.socket.once('data', resolve));
+  t.match(old.rest().toString(), /^HTTP\/1\.1 200 /, 'HTTP/1.0 knows no interim answers');
+  old.destroy();
+
   edge.upstream.reset();
   for (const value of ['200-ok', '100-continue, 200-ok', 'x', '']) {
     const { response, closed } = await exchangeRaw(
