@@ -1,6 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { isRefusal } from '../src/core/refusals.ts';
 import { resolveForwarded } from '../src/http/forwarded.ts';
+import { Peer } from '../src/http/peer.ts';
 import { parseTarget } from '../src/http/target.ts';
 import { authorize } from '../src/pipeline/authorize.ts';
 import { decide } from '../src/pipeline/decide.ts';
@@ -105,7 +106,8 @@ measure('authorize', () => authorize(route.access, asker as never));
 measure('compose identity', () => composeIdentity(route.identity, verified));
 measure('decide, all of the above, token cached', () => decide(gate, request));
 
-const arrival = { peer: '127.0.0.1', encrypted: false, host, port: 8080, rawHeaders };
+const peer = new Peer({ address: '127.0.0.1', encrypted: false, port: 8080 });
+const arrival = { peer, host, rawHeaders };
 const forwarded = resolveForwarded(arrival, undefined);
 const context = {
   method: 'GET',

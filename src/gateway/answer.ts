@@ -11,19 +11,13 @@ import {
 } from '../http/problem.ts';
 import type { OwnAnswer } from '../pipeline/own-answer.ts';
 
-/** What an answer of the gateway itself needs to know of the request. */
-export interface AnswerContext extends ProblemContext {
-  /** What every answer to the request carries, names and values in turn. */
-  readonly answerHeaders: readonly string[];
-}
-
 /** A refused body up to this size is read and dropped, so that the connection can go on. */
 const DROPPED_BODY_BYTES = 64 * 1024;
 /** Time a client has to read its answer before a bare socket is cut. */
 const LINGER_MS = 2000;
 
 /** Answers a request with a refusal. Once another answer has begun, only the connection can say that it failed. */
-export function answerRefusal(refusal: Refusal, context: AnswerContext, res: ServerResponse): void {
+export function answerRefusal(refusal: Refusal, context: ProblemContext, res: ServerResponse): void {
   if (res.headersSent) {
     res.destroy();
     return;
@@ -31,17 +25,17 @@ export function answerRefusal(refusal: Refusal, context: AnswerContext, res: Ser
   if (res.destroyed) return;
   const { status, headers, body } = renderProblem(refusal, context);
   if (closesConnection(refusal) && !isMultiplexed(res.req)) res.shouldKeepAlive = false;
-  answer(res, { status, headers: [...headers, ...context.answerHeaders], body });
+  answer(res, { status, headers, body, encoding: 'latin1' });
 }
 
 /** Answers in place of a backend: preflights (Fetch §3.2.2), and the gateway's own keys. */
-export function answerOwn(own: OwnAnswer, context: AnswerContext, res: ServerResponse): void {
+export function answerOwn(own: OwnAnswer, context: ProblemContext, res: ServerResponse): void {
   const headers = ['x-request-id', context.requestId, ...own.headers, ...context.answerHeaders];
-  answer(res, { status: own.status, headers, body: own.body });
+  answer(res, { status: own.status, headers, body: own.body, encoding: 'utf8' });
 }
 
 /** Answers with a refusal on a socket that no parser owns: writes the whole message and closes. Gives the status sent. */
-export function answerSocket(refusal: Refusal, context: AnswerContext, socket: Duplex): number {
+export function answerSocket(refusal: Refusal, context: ProblemContext, socket: Duplex): number {
   if (!socket.writable) {
     socket.destroy();
     return 0;
@@ -59,9 +53,11 @@ interface Answer {
   readonly status: number;
   readonly headers: string[];
   readonly body: string | undefined;
+  /** Of what is ASCII `latin1`, which is written without a look at each character. */
+  readonly encoding: 'latin1' | 'utf8';
 }
 
-function answer(res: ServerResponse, { status, headers, body }: Answer): void {
+function answer(res: ServerResponse, { status, headers, body, encoding }: Answer): void {
   const { req } = res;
   if (isMultiplexed(req)) {
     if (!req.complete) discardBody(req);
@@ -70,7 +66,8 @@ function answer(res: ServerResponse, { status, headers, body }: Answer): void {
     if (!req.complete) discardBody(req);
   }
   res.writeHead(status, headers);
-  res.end(req.method === 'HEAD' ? undefined : body);
+  if (body === undefined || req.method === 'HEAD') res.end();
+  else res.end(body, encoding);
 }
 
 /** Whether more than the head belongs to the request. The parser calls nothing complete before it has looked behind the head. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Refusal } from '../core/refusals.ts';
 import type { ForwardedFor } from '../http/forwarded.ts';
+import type { ProblemContext } from '../http/problem.ts';
 import type { OwnAnswer } from '../pipeline/own-answer.ts';
 import type { Permit } from '../pipeline/permit.ts';
 import type { ForwardObserver, ForwardResult } from '../proxy/forwarding.ts';
@@ -9,7 +10,7 @@ import type { AccessRecord } from '../telemetry/access-line.ts';
 import { loggedPath } from '../telemetry/access-log.ts';
 import type { RequestSpans } from '../telemetry/tracing.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { type AnswerContext, answerOwn, answerRefusal } from './answer.ts';
+import { answerOwn, answerRefusal } from './answer.ts';
 import type { Generation } from './generation.ts';
 import { loggedSubject } from './logged-subject.ts';
 import { type Member, NO_SLOT } from './roster.ts';
@@ -31,7 +32,7 @@ interface ExchangeStart {
 const CLIENT_CLOSED_STATUS = 499;
 
 /** One request on its way through the gateway, and what its access line will say. */
-export class Exchange implements AnswerContext, ForwardObserver, Member {
+export class Exchange implements ProblemContext, ForwardObserver, Member {
   rosterSlot = NO_SLOT;
   readonly method: string;
   readonly rawTarget: string;

@@ -2,7 +2,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import { isError, type PathProblem, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { compileTrustedProxies, type TrustedProxies } from '../http/forwarded.ts';
+import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
 import { compileAssertion } from '../pipeline/assertion.ts';
 import { compileGate } from '../pipeline/compile-gate.ts';
 import type { Gate } from '../pipeline/decide.ts';

@@ -1,10 +1,11 @@
-import { createServer, IncomingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
+import { ClientRequest } from './client-request.ts';
 import { createHttp2Listener } from './http2-listener.ts';
 import { GatewayResponse, type ListenerEvents } from './listener-events.ts';
 import { applyLimits, KEEP_ALIVE_MS } from './listener-limits.ts';
@@ -18,32 +19,12 @@ type ClientSocket = Duplex & { [LATEST]?: GatewayResponse; [CARRIED]?: number };
 type Limits = Config['listen']['limits'];
 
 /**
- * Only a WebSocket handshake is an upgrade to us; any other `Upgrade` (Java's default `h2c`, for one) is ignored
- * and the request served as it is (RFC 9110 §7.8). Node's parser asks this property once the headers are in.
- */
-class Request extends IncomingMessage {
-  private offered: boolean | null = null;
-
-  get upgrade(): boolean {
-    return this.offered === true && (this.method === 'CONNECT' || isWebSocketHandshake(this));
-  }
-
-  set upgrade(offered: boolean | null) {
-    this.offered = offered;
-  }
-}
-
-function isWebSocketHandshake(req: IncomingMessage): boolean {
-  return req.headers.upgrade?.toLowerCase() === 'websocket';
-}
-
-/**
  * Makes the client-facing server: strict parsing, every limit of the file, and our own answers to parser errors. With TLS, clients
  * that agree to it are served over HTTP/2.
  */
 export function createListener(limits: Limits, events: ListenerEvents, tls?: ListenerTls): Server {
   const options = {
-    IncomingMessage: Request as typeof IncomingMessage,
+    IncomingMessage: ClientRequest as typeof IncomingMessage,
     ServerResponse: GatewayResponse,
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headerTimeout,

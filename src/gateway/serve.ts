@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { resolveForwarded } from '../http/forwarded.ts';
+import { peerOf } from '../http/peer.ts';
 import { type Decision, decide } from '../pipeline/decide.ts';
 import { isOwnAnswer } from '../pipeline/own-answer.ts';
 import type { Permit } from '../pipeline/permit.ts';
@@ -112,18 +113,13 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     const generation = context.current();
     const { trustedProxies } = generation;
     generation.tenure.enter();
-    const peer = socket.remoteAddress ?? '';
+    const peer = peerOf(socket);
     const forwarded = resolveForwarded(
-      {
-        peer,
-        encrypted: 'encrypted' in socket,
-        host: req?.headers.host,
-        port: socket.localPort ?? 0,
-        rawHeaders: req?.rawHeaders ?? [],
-      },
+      { peer, host: req?.headers.host, rawHeaders: req?.rawHeaders ?? [] },
       trustedProxies,
     );
-    const requestId = trustedProxies?.has(peer) ? saneRequestId(req?.headers['x-request-id']) : undefined;
+    const mayName = trustedProxies !== undefined && peer.isAmong(trustedProxies);
+    const requestId = mayName ? saneRequestId(req?.headers['x-request-id']) : undefined;
     const exchange = new Exchange({
       method: req?.method ?? '',
       rawTarget,

@@ -1,5 +1,6 @@
-import { BlockList, isIP } from 'node:net';
-import { parseAddressRange } from '../config/address-range.ts';
+import { isIP } from 'node:net';
+import { type Peer, plainAddress } from './peer.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** What backends are told of the way a request took before the gateway. */
 export interface ForwardedFor {
@@ -15,35 +16,11 @@ export interface ForwardedFor {
 
 /** How a request came in at the gateway's own socket. */
 export interface Arrival {
-  readonly peer: string;
-  readonly encrypted: boolean;
+  readonly peer: Peer;
   /** The value of Host or `:authority`. */
   readonly host: string | undefined;
-  /** The gateway's own port. */
-  readonly port: number;
   /** Node's flat list; only read when the peer is trusted. */
   readonly rawHeaders: readonly string[];
-}
-
-/** The proxies in front whose X-Forwarded-* fields count. */
-export interface TrustedProxies {
-  has(address: string): boolean;
-}
-
-/** Compiles addresses and CIDRs; what is neither is skipped, since the file's check has named it. */
-export function compileTrustedProxies(ranges: readonly string[]): TrustedProxies | undefined {
-  if (ranges.length === 0) return undefined;
-  const list = new BlockList();
-  for (const text of ranges) {
-    const range = parseAddressRange(text);
-    if (range !== undefined) list.addSubnet(range.address, range.prefix, range.family);
-  }
-  return {
-    has(address) {
-      const family = isIP(address);
-      return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
-    },
-  };
 }
 
 /**
@@ -51,24 +28,22 @@ export function compileTrustedProxies(ranges: readonly string[]): TrustedProxies
  * X-Forwarded-For is read from the right: the first address that is not trusted is the client; entries left of
  * it are the client's own words, handed on but never believed. -Proto, -Host and -Port count if each came once and is sane.
  */
-export function resolveForwarded(arrival: Arrival, trusted: TrustedProxies | undefined): ForwardedFor {
-  const peer = plainAddress(arrival.peer);
-  const direct: ForwardedFor = {
-    client: peer,
-    chain: peer,
-    proto: arrival.encrypted ? 'https' : 'http',
-    host: arrival.host,
-    port: String(arrival.port),
-  };
-  if (trusted === undefined || !trusted.has(peer)) return direct;
-  const reported = reportedFields(arrival.rawHeaders);
-  const proto = protoOf(reported.proto) ?? direct.proto;
+export function resolveForwarded(
+  { peer, host, rawHeaders }: Arrival,
+  trusted: TrustedProxies | undefined,
+): ForwardedFor {
+  const { address, proto, port } = peer;
+  if (trusted === undefined || !peer.isAmong(trusted)) {
+    return { client: address, chain: address, proto, host, port };
+  }
+  const reported = reportedFields(rawHeaders);
+  const reportedProto = protoOf(reported.proto) ?? proto;
   return {
-    client: clientOf(reported.for, peer, trusted),
-    chain: reported.for === '' ? peer : `${reported.for}, ${peer}`,
-    proto,
-    host: HOST.test(reported.host) ? reported.host : direct.host,
-    port: portOf(reported) ?? (proto === direct.proto ? direct.port : DEFAULT_PORTS[proto]),
+    client: clientOf(reported.for, address, trusted),
+    chain: reported.for === '' ? address : `${reported.for}, ${address}`,
+    proto: reportedProto,
+    host: HOST.test(reported.host) ? reported.host : host,
+    port: portOf(reported) ?? (reportedProto === proto ? port : DEFAULT_PORTS[reportedProto]),
   };
 }
 
@@ -128,9 +103,4 @@ function protoOf(value: string): 'http' | 'https' | undefined {
 function portOf({ port, host }: Reported): string | undefined {
   const text = port === '' ? /:(\d{1,5})$/.exec(host)?.[1] : port;
   return text !== undefined && /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535 ? text : undefined;
-}
-
-/** An IPv4 client on an IPv6 socket is an IPv4 client. */
-function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 }

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
-import { REFUSALS, type Refusal } from '../core/refusals.ts';
+import { REFUSALS, type Refusal, type RefusalCode } from '../core/refusals.ts';
 import { challengeFor } from './challenge.ts';
 
-/** A refusal as it goes over the wire. `headers` are names and values in turn. */
+/** A refusal as it goes over the wire. `headers` are names and values in turn; `body` is ASCII. */
 export interface Problem {
   readonly status: number;
   readonly headers: string[];
@@ -14,20 +14,35 @@ export interface ProblemContext {
   readonly requestId: string;
   /** The `realm` of challenges. */
   readonly realm: string;
+  /** What every answer to the request carries, names and values in turn. */
+  readonly answerHeaders: readonly string[];
 }
+
+/** The body of each refusal up to the id of its request. */
+const BEGINNINGS = Object.fromEntries(
+  (Object.keys(REFUSALS) as RefusalCode[]).map((code) => {
+    const { title, status } = REFUSALS[code];
+    return [
+      code,
+      `{"type":"urn:sealgate:refusal:${code}","title":"${title}","status":${status},"code":"${code}","requestId":`,
+    ];
+  }),
+) as Readonly<Record<RefusalCode, string>>;
 
 /**
  * Renders a refusal as problem details (RFC 9457). This is the only place where a refusal becomes a response:
  * the body has nothing of the token, the keys or the network, so `reason` stays out.
  */
-export function renderProblem(refusal: Refusal, { requestId, realm }: ProblemContext): Problem {
-  const row = REFUSALS[refusal.code];
-  const body = `{"type":"urn:sealgate:refusal:${refusal.code}","title":"${row.title}","status":${row.status},"code":"${refusal.code}","requestId":${JSON.stringify(requestId)}}\n`;
+export function renderProblem(
+  refusal: Refusal,
+  { requestId, realm, answerHeaders }: ProblemContext,
+): Problem {
+  const body = `${BEGINNINGS[refusal.code]}${JSON.stringify(requestId)}}\n`;
   const headers = [
     'content-type',
     'application/problem+json',
     'content-length',
-    String(Buffer.byteLength(body)),
+    String(body.length),
     'cache-control',
     'no-store',
     'x-request-id',
@@ -40,7 +55,8 @@ export function renderProblem(refusal: Refusal, { requestId, realm }: ProblemCon
   if (refusal.headers !== undefined) {
     for (const [name, value] of Object.entries(refusal.headers)) headers.push(name, value);
   }
-  return { status: row.status, headers, body };
+  for (const item of answerHeaders) headers.push(item);
+  return { status: REFUSALS[refusal.code].status, headers, body };
 }
 
 /** True when the connection cannot be trusted to be in step after this refusal. */
@@ -49,12 +65,8 @@ export function closesConnection(refusal: Refusal): boolean {
 }
 
 /** The same refusal as the bytes of a whole HTTP/1.1 response, for sockets that no parser owns any more. */
-export function renderProblemMessage(
-  refusal: Refusal,
-  context: ProblemContext & { readonly answerHeaders: readonly string[] },
-): string {
-  const { status, headers: own, body } = renderProblem(refusal, context);
-  const headers = [...own, ...context.answerHeaders];
+export function renderProblemMessage(refusal: Refusal, context: ProblemContext): string {
+  const { status, headers, body } = renderProblem(refusal, context);
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
   return `${head}date: ${new Date().toUTCString()}\r\nconnection: close\r\n\r\n${body}`;

@@ -1,13 +1,11 @@
 import t from 'tap';
-import { type Arrival, compileTrustedProxies, resolveForwarded } from '../../src/http/forwarded.ts';
+import { type Arrival, resolveForwarded } from '../../src/http/forwarded.ts';
+import { Peer } from '../../src/http/peer.ts';
+import { compileTrustedProxies } from '../../src/http/trusted-proxies.ts';
 
-const DIRECT: Arrival = {
-  peer: '10.0.0.1',
-  encrypted: false,
-  host: 'api.example.com:8080',
-  port: 8080,
-  rawHeaders: [],
-};
+const peerAt = (address: string): Peer => new Peer({ address, encrypted: false, port: 8080 });
+
+const DIRECT: Arrival = { peer: peerAt('10.0.0.1'), host: 'api.example.com:8080', rawHeaders: [] };
 
 const TRUSTED = compileTrustedProxies(['10.0.0.0/8', '2001:db8::/32']);
 
@@ -31,7 +29,7 @@ t.test('threat H5: nothing that an untrusted peer says of itself counts', async 
     { peer: '', trusted: TRUSTED },
   ];
   for (const { peer, trusted } of arrivals) {
-    t.same(resolveForwarded({ ...DIRECT, peer, rawHeaders: CLAIMS }, trusted), {
+    t.same(resolveForwarded({ ...DIRECT, peer: peerAt(peer), rawHeaders: CLAIMS }, trusted), {
       client: peer,
       chain: peer,
       proto: 'http',
@@ -47,7 +45,7 @@ t.test('a trusted proxy speaks for the client and is added to the chain', async 
     ['::ffff:10.0.0.1', '10.0.0.1'],
     ['2001:db8::5', '2001:db8::5'],
   ] as const) {
-    t.same(resolveForwarded({ ...DIRECT, peer, rawHeaders: CLAIMS }, TRUSTED), {
+    t.same(resolveForwarded({ ...DIRECT, peer: peerAt(peer), rawHeaders: CLAIMS }, TRUSTED), {
       client: '203.0.113.7',
       chain: `203.0.113.7, ${plain}`,
       proto: 'https',

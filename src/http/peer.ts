@@ -1,0 +1,47 @@
+import { isIP, type Socket } from 'node:net';
+import type { TrustedProxies } from './trusted-proxies.ts';
+
+/** Who is at the other end of a connection, and how it came in: the same for every request it carries. */
+export class Peer {
+  /** Without the IPv6 clothes of an IPv4 address; empty where the connection was gone already. */
+  readonly address: string;
+  readonly proto: 'http' | 'https';
+  /** The gateway's own port. */
+  readonly port: string;
+  /** The latest proxies that were asked about, which change with a reload at most. */
+  #judges: TrustedProxies | undefined;
+  #isTrusted = false;
+
+  constructor({ address, encrypted, port }: { address: string; encrypted: boolean; port: number }) {
+    this.address = plainAddress(address);
+    this.proto = encrypted ? 'https' : 'http';
+    this.port = String(port);
+  }
+
+  /** Whether it is one of these proxies. */
+  isAmong(proxies: TrustedProxies): boolean {
+    if (this.#judges !== proxies) {
+      this.#judges = proxies;
+      this.#isTrusted = proxies.has(this.address);
+    }
+    return this.#isTrusted;
+  }
+}
+
+const PEER = Symbol('peer');
+
+/** The peer of a client's connection. */
+export function peerOf(socket: Socket & { [PEER]?: Peer }): Peer {
+  const known = socket[PEER];
+  if (known !== undefined) return known;
+  const { remoteAddress, localPort = 0 } = socket;
+  const peer = new Peer({ address: remoteAddress ?? '', encrypted: 'encrypted' in socket, port: localPort });
+  // Of a connection that is gone nothing is known; what was known stays.
+  if (remoteAddress !== undefined) socket[PEER] = peer;
+  return peer;
+}
+
+/** An IPv4 client on an IPv6 socket is an IPv4 client. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+}
