@@ -21,6 +21,7 @@ export const MAX_KID_LENGTH = 512;
 /**
  * Reads the compact form of a signed token (RFC 7515 §7.1), strictly: three canonical base64url parts, header and
  * payload JSON objects with one reading, no `crit` and no `b64` (RFC 7797), since no extension is supported.
+ * A signature may be empty, as unsecured tokens have it (RFC 7519 §6): their `alg` is what is wrong with them.
  * `jwk`, `jku`, `x5u`, `x5c` in the header are not looked at: keys come from the issuer's key set only.
  */
 export function parseToken(
@@ -32,7 +33,7 @@ export function parseToken(
   const headerEnd = rawToken.indexOf('.');
   const payloadEnd = rawToken.indexOf('.', headerEnd + 1);
   const hasThreeParts = payloadEnd !== -1 && rawToken.indexOf('.', payloadEnd + 1) === -1;
-  if (!hasThreeParts || headerEnd === 0 || payloadEnd === headerEnd + 1 || payloadEnd === rawToken.length - 1)
+  if (!hasThreeParts || headerEnd === 0 || payloadEnd === headerEnd + 1)
     return malformed(describeForm(rawToken));
   const encodedHeader = rawToken.slice(0, headerEnd);
   const knownHeader = known?.find(encodedHeader);
