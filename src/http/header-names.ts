@@ -37,6 +37,7 @@ export const OVERRIDES: ReadonlySet<string> = new Set([
   'x-forwarded-uri',
   'x-forwarded-url',
   'x-envoy-original-path',
+  'x-waws-unencoded-url',
 ]);
 
 /** Fields in which proxies speak of the client and the request, beside all of `x-forwarded-*`; the gateway says itself what of it is true. */

@@ -37,8 +37,13 @@ const NEVER: readonly (readonly [RegExp, string])[] = [
   [/\\|%5c/i, 'holds a backslash'],
   [/%(?![0-9a-f]{2})/i, 'holds a broken escape'],
   [/%(?:[01][0-9a-f]|7f)/i, 'holds an encoded control character'],
-  [/%25(?:25)*(?:2[ef]|5c|[01][0-9a-f]|7f)/i, 'is encoded twice'],
 ];
+
+/**
+ * What is left of such characters once decoded: a backend that decodes again would find them. Looked for there, so that no digit
+ * of them escapes by being encoded itself (`%25%32%65`).
+ */
+const ENCODED_TWICE = /%(?:25)*(?:2[ef]|5c|[01][0-9a-f]|7f)/i;
 
 /**
  * Reads the target of a request line, or refuses it with `ambiguous_path` when two programs could read it
@@ -67,6 +72,9 @@ function parseOddTarget(rawTarget: string, allowable: number): Target | Refusal 
 
   const readings = readInEveryWay(path, spellings);
   if (readings === undefined) return ambiguous('the path is not valid UTF-8 once decoded');
+  if (readings.some((segments) => segments.some((segment) => ENCODED_TWICE.test(segment)))) {
+    return ambiguous('the path is encoded twice');
+  }
   if (readings.some((segments) => segments.some(isDotSegment))) {
     return ambiguous('the path holds a "." or ".." segment');
   }
