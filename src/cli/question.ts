@@ -3,6 +3,7 @@ import { isRefusal } from '../core/refusals.ts';
 import type { Step } from '../core/trace.ts';
 import { type Decision, decide, type Gate } from '../pipeline/decide.ts';
 import type { RequestFacts } from '../pipeline/request.ts';
+import { EXPECTATIONS } from './expectations.ts';
 
 /** A request that nobody sends. */
 export interface Question {
@@ -32,7 +33,8 @@ export async function askGate(
 ): Promise<Answer> {
   const request = toRequest(question, config);
   const steps: Step[] = [];
-  const decision = await decide(gate, request, { showClaims, add: (step) => void steps.push(step) });
+  const add = (step: Step) => void steps.push({ expected: EXPECTATIONS[step.step], ...step });
+  const decision = await decide(gate, request, { showClaims, add });
   const { outcome } = decision;
   return { request, decision, steps, code: isRefusal(outcome) ? outcome.code : 'allow' };
 }
@@ -54,6 +56,8 @@ function toRequest(question: Question, { listen }: Config): RequestFacts {
     ],
     httpVersion: '1.1',
     clientAddress: '127.0.0.1',
-    isUpgrade: names.includes('upgrade'),
+    isUpgrade: rest.some(
+      ([name, value]) => name.toLowerCase() === 'upgrade' && /^websocket$/i.test(value.trim()),
+    ),
   };
 }

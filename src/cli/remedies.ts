@@ -32,6 +32,7 @@ export const REMEDIES: Readonly<Partial<Record<RefusalCode, string>>> = {
     'see what the condition saw with --show-claims, and change the token, the request or `when`',
   identity_incomplete: 'let the provider put the claim into the token, or take `required` away',
   identity_too_large: 'send fewer values with `filter`, or raise `maxBytes`',
+  upgrade_refused: 'set `websocket: true` on the route, or send the request without `Upgrade: websocket`',
   origin_not_allowed: 'add the origin to `cors.origins` of the route',
   route_unknown: 'compare host and path with `sealgate routes`; a prefix ends at a slash, and case counts',
   method_not_allowed:

@@ -83,11 +83,11 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
         return;
       }
       judge({ req, exchange, isUpgrade: true }, (outcome) => {
-        const { permit } = exchange;
         if (isRefusal(outcome)) refuseOn(socket, outcome, exchange);
-        else if (!permit?.route.config.websocket) refuseOn(socket, NO_UPGRADE, exchange);
         else {
           try {
+            const { permit } = exchange;
+            if (permit === undefined) throw new Error('a handshake passed without a permit');
             tunnel({ req, socket, head, exchange, permit });
           } catch (error) {
             refuseOn(socket, failed(exchange, error, 'the forwarding failed'), exchange);
@@ -237,7 +237,6 @@ function saneRequestId(id: string | string[] | undefined): string | undefined {
 }
 
 const UNMET_EXPECTATION = refuse('expectation_failed', 'Expect has a value other than 100-continue');
-const NO_UPGRADE = refuse('upgrade_refused', 'the route does not set websocket: true');
 
 /** RFC 9110 §10.1.1: 100-continue is the only expectation there is. */
 function expectsOnlyContinue(req: IncomingMessage): boolean {

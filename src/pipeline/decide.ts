@@ -42,10 +42,33 @@ export interface Gate {
 }
 
 /**
- * Decides on one request: contract §3, steps 1 to 7, in this order. A step either gives what the next one needs or ends the
- * decision with its refusal. Answers at once unless keys must be waited for.
+ * Decides on one request: contract §3, steps 1 to 7, in this order, and whether the route takes WebSockets. A step either gives
+ * what the next one needs or ends the decision with its refusal. Answers at once unless keys must be waited for.
  */
 export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decision | Promise<Decision> {
+  const decision = decideRequest(gate, request, trace);
+  if (request.isUpgrade !== true) return decision;
+  return after(decision, (made) => decideUpgrade(made, trace));
+}
+
+/** Only who may use the route learns that it takes no WebSockets. */
+function decideUpgrade(decision: Decision, trace: Trace | undefined): Decision {
+  const { outcome } = decision;
+  if (isRefusal(outcome)) return decision;
+  const takes = !isOwnAnswer(outcome) && outcome.route.config.websocket;
+  trace?.add({ step: 'upgrade', ok: takes, got: takes ? 'a WebSocket' : NO_UPGRADE.reason });
+  if (takes) return decision;
+  const issuer = isOwnAnswer(outcome) ? undefined : outcome.token?.issuer;
+  return { ...decision, outcome: issuer === undefined ? NO_UPGRADE : { ...NO_UPGRADE, issuer } };
+}
+
+const NO_UPGRADE = refuse('upgrade_refused', 'the route does not set websocket: true');
+
+function decideRequest(
+  gate: Gate,
+  request: RequestFacts,
+  trace: Trace | undefined,
+): Decision | Promise<Decision> {
   if (request.method === 'CONNECT') {
     return refused(
       'method',

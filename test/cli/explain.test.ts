@@ -79,6 +79,8 @@ t.test('says what the gate would say, with the exit code of the verdict', async 
       3,
       { code: 'multiple_tokens' },
     ],
+    [['/open', '--header', 'Upgrade: websocket'], 3, { code: 'upgrade_refused', status: 400, route: 'open' }],
+    [['/open', '--header', 'Upgrade: h2c'], 0, { route: 'open' }],
     [
       ['/open', '--header', 'authorization: Bearer a', '--header', 'Authorization: Bearer b'],
       3,
@@ -89,8 +91,10 @@ t.test('says what the gate would say, with the exit code of the verdict', async 
     const answer = await explain(...words);
     t.match({ ...answer, exit: answer.exit }, { exit, ...expected }, words.join(' ').slice(0, 90));
     t.equal(answer.steps.at(-1).ok, exit === 0, 'the last step is the verdict');
-    for (const step of answer.steps)
+    for (const step of answer.steps) {
       t.strictSame(Object.keys(step), ['step', 'ok', 'expected', 'got', 'note']);
+      if (!step.ok) t.ok(step.expected, `what ${step.step} wants is said`);
+    }
   }
 });
 

@@ -178,7 +178,8 @@ t.test('a shared store is waited for in both places', async (t) => {
 });
 
 t.test('a WebSocket of an origin that is not listed is refused before its token is looked at', async (t) => {
-  const gate = await gateOf(fileWith([{ access: 'authenticated', cors: { origins: [APP] } }]), verifier);
+  const cors = { origins: [APP] };
+  const gate = await gateOf(fileWith([{ access: 'authenticated', cors, websocket: true }]), verifier);
   const upgrade = (...headers: string[]) => ({ ...requestOf('GET /', ...headers), isUpgrade: true });
   t.equal(
     verdictOf(gate, upgrade('Origin', 'https://evil.example', ...bearer('alice'))),
@@ -193,3 +194,14 @@ t.test('a WebSocket of an origin that is not listed is refused before its token 
     'a plain request of another origin is served, and its answer unreadable to scripts',
   );
 });
+
+t.test(
+  'a route without websocket: true refuses the handshakes of those who may use it, and tells nobody else',
+  async (t) => {
+    const gate = await gateOf(fileWith([{ access: 'authenticated' }]), verifier);
+    const upgrade = (...headers: string[]) => ({ ...requestOf('GET /', ...headers), isUpgrade: true });
+    t.equal(verdictOf(gate, upgrade()), 'token_missing');
+    t.equal(verdictOf(gate, upgrade(...bearer('alice'))), 'upgrade_refused');
+    t.equal(verdictOf(gate, requestOf('GET /', ...bearer('alice'))), 'allow');
+  },
+);
