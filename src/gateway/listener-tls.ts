@@ -38,7 +38,7 @@ export function readListenerTls(
     try {
       return Buffer.from(readFileBounded(resolvePath(path), MAX_PEM_BYTES));
     } catch (error) {
-      problems.push(problem('error', [...PATH, key], `cannot read the file: ${whyUnreadable(error)}`));
+      problems.push(problem('error', [...PATH, key], `cannot read \`${path}\`: ${whyUnreadable(error)}`));
       return undefined;
     }
   };

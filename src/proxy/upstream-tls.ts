@@ -37,7 +37,7 @@ export function readTlsFiles(config: TlsConfig | undefined, options: TlsFilesOpt
     try {
       return Buffer.from(readFile(absolute, MAX_PEM_BYTES)).toString('latin1');
     } catch (error) {
-      const message = `cannot read the file: ${whyUnreadable(error)}`;
+      const message = `cannot read \`${file}\`: ${whyUnreadable(error)}`;
       problems.push({ severity: 'error', path: [...path, key], message });
       return undefined;
     }

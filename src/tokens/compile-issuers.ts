@@ -55,9 +55,9 @@ export function compileIssuers(
       try {
         const text = decodeUtf8(readFile(absolute, MAX_FILE_BYTES));
         if (text !== undefined) return text;
-        complain(error(at, 'cannot read the file: it is not valid UTF-8'));
+        complain(error(at, `cannot read \`${path}\`: it is not valid UTF-8`));
       } catch (failure) {
-        complain(error(at, `cannot read the file: ${whyUnreadable(failure)}`));
+        complain(error(at, `cannot read \`${path}\`: ${whyUnreadable(failure)}`));
       }
       return undefined;
     };

@@ -69,7 +69,7 @@ t.test('a reload keeps the upstream whose settings are the same and makes the ot
 
 t.test('certificate files that cannot be used are problems with their place', async (t) => {
   const cases: [Record<string, string>, RegExp, string][] = [
-    [{ ca: 'absent.crt' }, /cannot read the file: there is no such file/, 'ca'],
+    [{ ca: 'absent.crt' }, /cannot read `absent.crt`: there is no such file/, 'ca'],
     [{ ca: 'server.key' }, /no PEM certificate/, 'ca'],
     [{ ca: 'make.sh' }, /no PEM certificate/, 'ca'],
     [{ cert: 'client.crt' }, /needs both/, 'tls'],
