@@ -57,10 +57,10 @@ let begun = '';
 /** Up to the request's id; the same for all lines of a millisecond. */
 function beginning(level: 'info' | 'error'): string {
   const time = isoTime();
-  if (level === 'error') return `{"level":"error","time":"${time}","requestId":"`;
+  if (level === 'error') return `{"time":"${time}","level":"error","requestId":"`;
   if (time !== begunAt) {
     begunAt = time;
-    begun = `{"level":"info","time":"${time}","requestId":"`;
+    begun = `{"time":"${time}","level":"info","requestId":"`;
   }
   return begun;
 }

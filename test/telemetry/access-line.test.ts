@@ -36,6 +36,7 @@ t.test('a line says what pino would say, in the same order', async (t) => {
       const { time: _, ...theirs } = writtenByPino(level, record);
       t.same(ours, theirs);
       t.same(Object.keys(ours), Object.keys(theirs));
+      t.match(renderAccessLine(level, record), /^\{"time":"[^"]+","level":"/, 'its time comes first');
       t.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     }
   }
