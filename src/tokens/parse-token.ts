@@ -21,7 +21,7 @@ export const MAX_KID_LENGTH = 512;
 /**
  * Reads the compact form of a signed token (RFC 7515 §7.1), strictly: three canonical base64url parts, header and
  * payload JSON objects with one reading, no `crit` and no `b64` (RFC 7797), since no extension is supported.
- * A signature may be empty, as unsecured tokens have it (RFC 7519 §6): their `alg` is what is wrong with them.
+ * Only the signature of an unsecured token is empty (RFC 7518 §3.6): its `alg` is what is wrong with it.
  * `jwk`, `jku`, `x5u`, `x5c` in the header are not looked at: keys come from the issuer's key set only.
  */
 export function parseToken(
@@ -42,6 +42,7 @@ export function parseToken(
   const payload = decodeBase64UrlText(rawToken.slice(headerEnd + 1, payloadEnd));
   const signature = decodeBase64Url(rawToken.slice(payloadEnd + 1));
   if (payload === undefined || signature === undefined) return malformed(BAD_PART);
+  if (signature.length === 0 && !UNSECURED.test(header.alg)) return malformed(describeForm(rawToken));
   const claims = parseStrictJson(payload);
   if (typeof claims === 'string') return malformed(`the payload is refused: ${claims}`);
   const signingInput = rawToken.slice(0, payloadEnd);
@@ -68,6 +69,8 @@ function readHeader(encoded: string): TokenHeader | Refusal {
   // Shared by all tokens that have it.
   return Object.freeze({ alg, ...(kid !== undefined && { kid }), ...(typ !== undefined && { typ }) });
 }
+
+const UNSECURED = /^none$/i;
 
 const BAD_PART = 'a part is not canonical base64url of UTF-8 text';
 

@@ -63,7 +63,7 @@ export function badTokens(ISS: string, now: number): readonly BadToken[] {
     ],
     ['J1 alg none with some signature', mint(rs, good, { alg: 'none' }), 'algorithm_not_allowed'],
     ['J1 alg NoNe', mint(rs, good, { alg: 'NoNe' }), 'algorithm_not_allowed'],
-    ['J1 an empty signature', `${parts[0]}.${parts[1]}.`, 'signature_invalid'],
+    ['J1 an empty signature', `${parts[0]}.${parts[1]}.`, 'token_malformed'],
     ['J2 a public key as HMAC secret', symmetric(), 'algorithm_not_allowed'],
     ['J3 RS256 said, ES256 signed', mint(es, good, { alg: 'RS256' }), 'key_unknown'],
     ['J3 ES384 said of a P-256 key', mint(es, good, { alg: 'ES384' }), 'key_unknown'],
