@@ -11,6 +11,7 @@ export interface Problem {
 
 /** What a refusal needs to know of the request it answers. */
 export interface ProblemContext {
+  /** Without anything that JSON or a header would have to escape. */
   readonly requestId: string;
   /** The `realm` of challenges. */
   readonly realm: string;
@@ -24,7 +25,7 @@ const BEGINNINGS = Object.fromEntries(
     const { title, status } = REFUSALS[code];
     return [
       code,
-      `{"type":"urn:sealgate:refusal:${code}","title":"${title}","status":${status},"code":"${code}","requestId":`,
+      `{"type":"urn:sealgate:refusal:${code}","title":"${title}","status":${status},"code":"${code}","requestId":"`,
     ];
   }),
 ) as Readonly<Record<RefusalCode, string>>;
@@ -37,7 +38,7 @@ export function renderProblem(
   refusal: Refusal,
   { requestId, realm, answerHeaders }: ProblemContext,
 ): Problem {
-  const body = `${BEGINNINGS[refusal.code]}${JSON.stringify(requestId)}}\n`;
+  const body = `${BEGINNINGS[refusal.code]}${requestId}"}\n`;
   const headers = [
     'content-type',
     'application/problem+json',

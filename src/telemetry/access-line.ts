@@ -30,7 +30,7 @@ const NEEDS_ESCAPES = /[^ !#-[\]-~]/;
  * The line is put together of as few pieces as can be, because each is a node of a tree that has yet to be flattened.
  */
 export function renderAccessLine(level: 'info' | 'error', record: AccessRecord): string {
-  const { upstreamMs, subject, wouldRefuse } = record;
+  const { route, reason, issuer, upstreamMs, subject, wouldRefuse } = record;
   return (
     beginning(level) +
     plain(record.requestId) +
@@ -40,7 +40,10 @@ export function renderAccessLine(level: 'info' | 'error', record: AccessRecord):
     plain(record.path) +
     '","status":' +
     record.status +
-    verdict(record) +
+    (route === undefined ? ',"code":"' : `,"route":"${plain(route)}","code":"`) +
+    plain(record.code) +
+    (reason === undefined ? '"' : `","reason":"${plain(reason)}"`) +
+    (issuer === undefined ? ',"client":"' : `,"issuer":"${plain(issuer)}","client":"`) +
     plain(record.client) +
     '","durationMs":' +
     record.durationMs +
@@ -65,36 +68,8 @@ function beginning(level: 'info' | 'error'): string {
   return begun;
 }
 
-interface Verdict {
-  readonly code: string;
-  readonly reason: string | undefined;
-  readonly issuer: string | undefined;
-  readonly text: string;
-}
-
-/** The latest verdict of each route; most requests of a route get the same. */
-const verdicts = new Map<string, Verdict>();
-const MAX_VERDICTS = 4096;
-
-/** From the route to where the client's address begins. */
-function verdict({ route, code, reason, issuer }: AccessRecord): string {
-  const known = verdicts.get(route ?? '');
-  if (known !== undefined && known.code === code && known.reason === reason && known.issuer === issuer)
-    return known.text;
-  const text = [
-    textField('route', route),
-    textField('code', code),
-    textField('reason', reason),
-    textField('issuer', issuer),
-    ',"client":"',
-  ].join('');
-  if (verdicts.size >= MAX_VERDICTS) verdicts.clear();
-  verdicts.set(route ?? '', { code, reason, issuer, text });
-  return text;
-}
-
-function textField(name: string, value: string | undefined): string {
-  return value === undefined ? '' : `,"${name}":"${plain(value)}"`;
+function textField(name: string, value: string): string {
+  return `,"${name}":"${plain(value)}"`;
 }
 
 /** What stands between the quotes. */

@@ -2,7 +2,7 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 
 /** Characters that gather before they become a portion, and the longest time that a line waits. */
-const GATHERED_LENGTH = 8192;
+const GATHERED_LENGTH = 32 * 1024;
 const FLUSH_INTERVAL_MS = 50;
 
 /** What POSIX writes to a pipe in one piece (PIPE_BUF on Linux), so that lines of several processes do not mix. */

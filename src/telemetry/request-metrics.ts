@@ -56,21 +56,29 @@ const METHOD_INDEX: Readonly<Record<string, number>> = Object.assign(
   Object.fromEntries(METHOD_LABELS.map((method, index) => [method, index])),
 );
 
-/** Where the histograms of a route lie in its one array: among thousands of routes, each array is a wait for memory. */
-const TOTAL: DurationHistogram = { boundsMs: REQUEST_BOUNDS_MS, at: 0 };
-const UPSTREAM: DurationHistogram = { boundsMs: REQUEST_BOUNDS_MS, at: cellsOf(REQUEST_BOUNDS_MS) };
+/**
+ * What lies where in the one array of a route: the kind of its latest requests and how many of them came in a row, then its
+ * histograms. Among thousands of routes, each object to look into is a wait for memory.
+ */
+const LATEST_KIND = 0;
+const LATEST_COUNT = 1;
+const TOTAL: DurationHistogram = { boundsMs: REQUEST_BOUNDS_MS, at: 2 };
+const UPSTREAM: DurationHistogram = {
+  boundsMs: REQUEST_BOUNDS_MS,
+  at: TOTAL.at + cellsOf(REQUEST_BOUNDS_MS),
+};
 const VERIFICATION: DurationHistogram = {
   boundsMs: VERIFICATION_BOUNDS_MS,
-  at: 2 * cellsOf(REQUEST_BOUNDS_MS),
+  at: UPSTREAM.at + cellsOf(REQUEST_BOUNDS_MS),
 };
 const CELLS = VERIFICATION.at + cellsOf(VERIFICATION_BOUNDS_MS);
 
 interface RouteTally {
-  /** Code, method and status as one number → count. */
+  /** Kind (code, method and status as one number) → count, but for the latest in a row. */
   readonly counts: Map<number, number>;
   /** Code → requests that only passed because their route reports. */
   readonly wouldRefuse: Map<string, number>;
-  readonly durations: Float64Array;
+  readonly cells: Float64Array;
 }
 
 const STATUS_SPAN = 1000;
@@ -88,7 +96,7 @@ export function createRequestMetrics(): RequestMetrics {
   function tallyOf(route: string): RouteTally {
     const known = routes.get(route);
     if (known !== undefined) return known;
-    const tally = { counts: new Map(), wouldRefuse: new Map(), durations: new Float64Array(CELLS) };
+    const tally = { counts: new Map(), wouldRefuse: new Map(), cells: new Float64Array(CELLS) };
     routes.set(route, tally);
     return tally;
   }
@@ -102,16 +110,20 @@ export function createRequestMetrics(): RequestMetrics {
 
   return {
     observe(record, verificationMs) {
-      const { counts, durations, wouldRefuse } = tallyOf(record.route ?? NO_ROUTE);
+      const { counts, cells, wouldRefuse } = tallyOf(record.route ?? NO_ROUTE);
       const method = METHOD_INDEX[record.method] ?? METHOD_LABELS.length;
-      const key = numberOf(record.code) * METHOD_SPAN + method * STATUS_SPAN + record.status;
-      counts.set(key, (counts.get(key) ?? 0) + 1);
+      const kind = numberOf(record.code) * METHOD_SPAN + method * STATUS_SPAN + record.status;
+      if (cells[LATEST_KIND] !== kind) {
+        settleLatest(counts, cells);
+        cells[LATEST_KIND] = kind;
+      }
+      cells[LATEST_COUNT] = (cells[LATEST_COUNT] as number) + 1;
       if (record.wouldRefuse !== undefined) {
         wouldRefuse.set(record.wouldRefuse, (wouldRefuse.get(record.wouldRefuse) ?? 0) + 1);
       }
-      observeDuration(durations, TOTAL, record.durationMs);
-      if (record.upstreamMs !== undefined) observeDuration(durations, UPSTREAM, record.upstreamMs);
-      if (verificationMs !== undefined) observeDuration(durations, VERIFICATION, verificationMs);
+      observeDuration(cells, TOTAL, record.durationMs);
+      if (record.upstreamMs !== undefined) observeDuration(cells, UPSTREAM, record.upstreamMs);
+      if (verificationMs !== undefined) observeDuration(cells, VERIFICATION, verificationMs);
     },
     retainRoutes(names) {
       for (const route of routes.keys()) if (route !== NO_ROUTE && !names.has(route)) routes.delete(route);
@@ -128,7 +140,16 @@ interface Counted {
   readonly value: number;
 }
 
-function readCounts({ counts }: RouteTally, codes: readonly string[]): Counted[] {
+/** Adds what came in a row to the counts. */
+function settleLatest(counts: Map<number, number>, cells: Float64Array): void {
+  const kind = cells[LATEST_KIND] as number;
+  const count = cells[LATEST_COUNT] as number;
+  if (count > 0) counts.set(kind, (counts.get(kind) ?? 0) + count);
+  cells[LATEST_COUNT] = 0;
+}
+
+function readCounts({ counts, cells }: RouteTally, codes: readonly string[]): Counted[] {
+  settleLatest(counts, cells);
   return [...counts].map(([key, value]) => ({
     code: codes[Math.floor(key / METHOD_SPAN)] as string,
     method: METHOD_LABELS[Math.floor((key % METHOD_SPAN) / STATUS_SPAN)] ?? OTHER_METHOD,
@@ -142,9 +163,7 @@ function describeTallies(routes: ReadonlyMap<string, RouteTally>, codes: readonl
     histogram(
       name,
       help,
-      [...routes].flatMap(([route, tally]) =>
-        durationSamples(tally.durations, of, { name, labels: { route } }),
-      ),
+      [...routes].flatMap(([route, tally]) => durationSamples(tally.cells, of, { name, labels: { route } })),
     );
   return [
     counter(
@@ -206,5 +225,5 @@ function summarize(route: string, tally: RouteTally, codes: readonly string[]): 
     const label = statusClass(status);
     statuses[label] = (statuses[label] ?? 0) + value;
   }
-  return { route, requests, refusals, statuses, durations: durationCounts(tally.durations, TOTAL) };
+  return { route, requests, refusals, statuses, durations: durationCounts(tally.cells, TOTAL) };
 }

@@ -112,7 +112,6 @@ t.test('scheme tricks never pass (RFC 6750 §2.1)', async (t) => {
     'Bearer \tgood': 'token_malformed',
     'Bearer good ': 'token_malformed',
     'Bearer good good': 'token_malformed',
-    'Bearer good\u00e9': 'token_malformed',
     'Bearer good, Bearer good': 'multiple_tokens',
     'Bearer good,bearer good': 'multiple_tokens',
   };

@@ -158,6 +158,12 @@ export function badTokens(ISS: string, now: number): readonly BadToken[] {
     ['J17 padding', `${parts[0]}==.${parts[1]}.${parts[2]}`, 'token_malformed'],
     ['J17 white space', ` ${token}`, 'token_malformed'],
     ['J17 a line feed at the end', `${token}\n`, 'token_malformed'],
+    ['J17 a letter beyond ASCII', `${token}\u00e9`, 'token_malformed'],
+    [
+      'J17 a letter beyond ASCII within',
+      `${parts[0]}.${parts[1].slice(0, -1)}\u00e9.${parts[2]}`,
+      'token_malformed',
+    ],
     ['J17 + and /', `${parts[0]}.${parts[1]}.++//`, 'token_malformed'],
     [
       'J17 leftover bits',
