@@ -109,9 +109,14 @@ async function readToken(
   { question, tokenFile }: ExplainOptions,
   io: CommandIo,
 ): Promise<string | undefined> {
-  const given = tokenFile === undefined ? question.token : readText(tokenFile);
-  const text = given === '-' ? await io.readStdin?.() : given;
-  return text?.trim().replace(/^Bearer +/i, '');
+  const given = tokenFile ?? question.token;
+  const isFile = tokenFile !== undefined && tokenFile !== '-';
+  const text = given === '-' ? await io.readStdin?.() : isFile ? readText(tokenFile) : given;
+  const token = text?.trim().replace(/^Bearer +/i, '');
+  // What should have written the token has failed: no verdict on the request would be of use.
+  if (token === '' && given !== '')
+    throw new Undecidable(`${isFile ? tokenFile : 'standard input'} holds no token`);
+  return token;
 }
 
 function withSavedKeys(issuers: readonly CompiledIssuer[], path: string): readonly CompiledIssuer[] {
