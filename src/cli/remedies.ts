@@ -15,7 +15,8 @@ export const REMEDIES: Readonly<Partial<Record<RefusalCode, string>>> = {
   issuer_unknown:
     'add the issuer to `issuers` exactly as the token spells its `iss`, or get a token from one that is there',
   issuer_not_allowed: 'name the issuer in the `issuers` of the route, or get a token from one that is named',
-  audience_mismatch: 'ask the provider for a token for this API, or add its audience to `audiences`',
+  audience_mismatch:
+    'see its audience with --show-claims; ask the provider for a token for this API, or add the audience to `audiences`',
   algorithm_not_allowed:
     'let the provider sign with an accepted algorithm, or add this one to `algorithms` of the issuer',
   key_unknown:

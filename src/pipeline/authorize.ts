@@ -20,7 +20,7 @@ interface Check {
   readonly expected: (block: AccessBlock) => string | undefined;
   /** What the token has instead. Shown to whoever may see claim values. */
   readonly got: (block: AccessBlock, asker: Asker) => unknown;
-  readonly judge: (block: AccessBlock, asker: Asker) => Refusal | undefined;
+  readonly judge: (block: AccessBlock, asker: Asker, trace?: Trace) => Refusal | undefined;
 }
 
 /** In the order of contract §3, so that codes are stable: how far a block got is the index of the check that failed. */
@@ -106,7 +106,7 @@ function judgeBlock(
 ): { readonly progress: number; readonly refusal: Refusal } | undefined {
   for (let progress = 0; progress < CHECKS.length; progress++) {
     const check = CHECKS[progress] as Check;
-    const refusal = check.judge(block, asker);
+    const refusal = check.judge(block, asker, trace);
     if (trace !== undefined) traceCheck(trace, check, { block, asker, label, refusal });
     if (refusal !== undefined) return { progress, refusal };
   }
@@ -135,8 +135,8 @@ function judgeIssuer({ issuers }: AccessBlock, { token }: Asker): Refusal | unde
   return refuse('issuer_not_allowed', `the route does not accept tokens of ${token.issuer}`);
 }
 
-/** RFC 7519 §4.1.3: one of the token's audiences must be one of ours. */
-function judgeAudience({ issuers }: AccessBlock, { token }: Asker): Refusal | undefined {
+/** RFC 7519 §4.1.3: one of the token's audiences must be one of ours. The log names those of the token, `explain` only where it is asked to. */
+function judgeAudience({ issuers }: AccessBlock, { token }: Asker, trace?: Trace): Refusal | undefined {
   const accepted = issuers.get(token.issuer);
   if (accepted === undefined || accepted.names === 'any') return undefined;
   const { names } = accepted;
@@ -145,7 +145,7 @@ function judgeAudience({ issuers }: AccessBlock, { token }: Asker): Refusal | un
   const wanted = `${describeAudiences(accepted)}${accepted.hint === undefined ? '' : `; ${accepted.hint}`}`;
   if (audiences === undefined)
     return refuse('claim_missing', `the token names no audience, expected ${wanted}`);
-  const named = quoteForLog(audiences.join(' '));
+  const named = trace?.showClaims === false ? 'another audience' : quoteForLog(audiences.join(' '));
   return refuse('audience_mismatch', `the token is for ${named}, expected ${wanted}`);
 }
 

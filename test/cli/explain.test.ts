@@ -108,6 +108,10 @@ t.test('claim values are hidden unless asked for', async (t) => {
       t.notMatch(stdout, token.split('.')[1] as string);
     }
   }
+  const elsewhere = ['/orders', '--token', tokenWith({ aud: `https://${SECRET}.example` })];
+  const reasonOf = (answer: { steps: { got: string }[] }) => answer.steps.at(-1)?.got;
+  t.equal(reasonOf(await explain(...elsewhere)), 'the token is for another audience, expected "api"');
+  t.match(reasonOf(await explain(...elsewhere, '--show-claims')), SECRET);
   const shown = await explain('/orders', '--token', tokenWith(), '--show-claims');
   t.strictSame(shown.identity, {
     'x-user-id': SECRET,
