@@ -11,6 +11,7 @@ import { buildResponseHeaders, type HeaderPairs, relayableTrailers } from './hea
 import type { Release } from './lent-buffer.ts';
 import { ClientGone, RequestBody } from './request-body.ts';
 import type { AnswerHandler, Carrier } from './sender.ts';
+import { SlowClient } from './slow-client.ts';
 import { prefixesOf } from './target.ts';
 import { Tries } from './tries.ts';
 
@@ -36,6 +37,8 @@ export class Exchange implements AnswerHandler {
   #end: AnswerEnd = 'length';
   #failure: Refusal | undefined;
   #paused = false;
+  /** There while the client had to be waited for. */
+  #slowClient: SlowClient | undefined;
 
   constructor(forwarding: Forwarding) {
     const { req, plan, upstream } = forwarding;
@@ -132,6 +135,7 @@ export class Exchange implements AnswerHandler {
     if (res.write(chunk, release) || res.writableLength < HIGH_WATER_BYTES) return true;
     if (this.#paused) return false;
     this.#paused = true;
+    this.#waitForClient();
     res.once('drain', () => this.#continue());
     return false;
   }
@@ -146,6 +150,7 @@ export class Exchange implements AnswerHandler {
     sendTrailers(res, relayableTrailers(trailers, plan.hiddenHeaders));
     if (rest === '') res.end();
     else res.end(rest, 'latin1');
+    if (res.writableLength > 0) this.#waitForClient();
   }
 
   onError(error: Error): void {
@@ -173,7 +178,21 @@ export class Exchange implements AnswerHandler {
   #continue(): void {
     if (!this.#paused || this.#done) return;
     this.#paused = false;
+    this.#slowClient?.takes();
     this.#tries.attempt.resume();
+  }
+
+  #waitForClient(): void {
+    const { res, plan } = this.#forwarding;
+    this.#slowClient ??= new SlowClient(res, plan.bodyIdleMs, () => {
+      if (this.#done) return;
+      this.#failure = refuse(
+        'request_timeout',
+        'the client took nothing of its answer for listen.limits.bodyIdle',
+      );
+      breakOff(res, this.#end === 'length');
+    });
+    this.#slowClient.waits();
   }
 
   #refuse(refusal: Refusal): void {

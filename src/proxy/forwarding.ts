@@ -13,7 +13,7 @@ export interface ForwardPlan {
   readonly timeouts: Pick<UpstreamTimeouts, 'responseMs' | 'idleMs'>;
   /** Largest body in bytes; `undefined` is no limit. */
   readonly bodyLimit: number | undefined;
-  /** Longest gap in the client's body, in milliseconds. */
+  /** Longest gap in the client's body, and in its taking of the answer, in milliseconds. */
   readonly bodyIdleMs: number;
   /** Lower-case names that the backend may not send to clients. */
   readonly hiddenHeaders: ReadonlySet<string>;

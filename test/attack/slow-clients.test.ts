@@ -1,5 +1,9 @@
-import t from 'tap';
-import { startEdge } from '../support/edge.ts';
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import t, { type Test } from 'tap';
+import { hasOpenssl, makeAuthority } from '../support/authority.ts';
+import { type CountingUpstream, startCountingUpstream } from '../support/counting-upstream.ts';
+import { type Edge, startEdge } from '../support/edge.ts';
 import { connectRaw, exchangeRaw, rawRequest } from '../support/raw.ts';
 
 // They wait more than they work.
@@ -63,4 +67,91 @@ t.test('O9: a body that keeps coming may take as long as it likes', async (t) =>
   t.equal((await connection.read())?.status, 200, 'after some two seconds, four times the idle limit');
   t.equal(edge.upstream.requests[0]?.body.length, 16);
   connection.destroy();
+});
+
+const MIB = 1024 * 1024;
+
+/** A backend whose answers are as long as their path says, and the gateway before it. */
+async function startLarge(t: Test, listen: object = {}): Promise<{ edge: Edge; upstream: CountingUpstream }> {
+  const upstream = await startCountingUpstream((req, res) => {
+    res.end(Buffer.alloc(Number(req.url?.split('/').at(-1)), 'x'));
+  });
+  return { edge: await startEdge(t, { upstream, listen: { ...FAST, ...listen } }), upstream };
+}
+
+async function lineOf(edge: Edge): Promise<Edge['lines'][number] | undefined> {
+  while (edge.lines.length === 0) await new Promise(setImmediate);
+  return edge.lines[0];
+}
+
+t.test('O9: a client that never reads its answer is cut off and lets go of its backend', async (t) => {
+  const { edge, upstream } = await startLarge(t);
+  const connection = await connectRaw(edge.port);
+  connection.socket.pause();
+  connection.send(rawRequest(`GET /public/${50 * MIB} HTTP/1.1`));
+  t.match(await lineOf(edge), { status: 200, code: 'request_timeout', reason: /took nothing of its answer/ });
+  connection.socket.resume();
+  t.equal(await connection.closed(), true);
+  t.ok(connection.rest().length < 50 * MIB, 'the answer is cut');
+  while (upstream.connections() > 0) await new Promise(setImmediate);
+});
+
+t.test('O9: a client that never reads is cut off wherever its answer stands by then', async (t) => {
+  const { edge, upstream } = await startLarge(t);
+  // What fits into the buffers between depends on the system; beyond that, what waits is the end of an answer or its middle.
+  const sizes = Array.from({ length: 48 }, (_, at) => 2 * MIB + at * 128 * 1024);
+  const connections = await Promise.all(sizes.map(() => connectRaw(edge.port)));
+  for (const [at, connection] of connections.entries()) {
+    connection.socket.pause();
+    connection.send(rawRequest(`GET /public/${sizes[at]} HTTP/1.1`));
+  }
+  while (edge.lines.length < sizes.length) await new Promise(setImmediate);
+  t.same(new Set(edge.lines.map(({ code }) => code)), new Set(['allow', 'request_timeout']));
+  for (const connection of connections) connection.destroy();
+  await upstream.close();
+});
+
+t.test('O9: a client that takes little by little may take as long as it likes', async (t) => {
+  const { edge } = await startLarge(t);
+  const connection = await connectRaw(edge.port);
+  const { socket } = connection;
+  let taken = 0;
+  socket.removeAllListeners('data');
+  socket.on('data', (piece: Buffer) => {
+    taken += piece.length;
+    socket.pause();
+    // The first two seconds in sips, then in one draught.
+    setTimeout(() => socket.resume(), performance.now() < sipUntil ? 20 : 0);
+  });
+  const sipUntil = performance.now() + 2_000;
+  connection.send(rawRequest(`GET /public/${40 * MIB} HTTP/1.1`, ['Connection: close']));
+  await once(socket, 'end');
+  t.ok(taken > 40 * MIB);
+  t.match(edge.lines, [{ code: 'allow' }]);
+});
+
+const skip = hasOpenssl() ? false : 'openssl is not installed';
+
+t.test('O9: over HTTP/2 only the stream that nobody reads is cut off', { skip }, async (t) => {
+  const authority = makeAuthority('test-ca');
+  const own = authority.issue('localhost');
+  const upstream = await startCountingUpstream((_, res) => {
+    res.end(Buffer.alloc(100 * 1024, 'x'));
+  });
+  const edge = await startEdge(t, {
+    upstream,
+    files: { 'tls.crt': own.cert, 'tls.key': own.key },
+    listen: { ...FAST, tls: { cert: 'tls.crt', key: 'tls.key' } },
+  });
+  const session = connectHttp2(`https://localhost:${edge.port}`, { ca: authority.cert });
+  t.teardown(() => session.destroy());
+  const unread = session.request({ ':path': '/public/unread' });
+  unread.on('error', () => {});
+  t.match(await lineOf(edge), { status: 200, code: 'request_timeout' });
+  unread.resume();
+  await once(unread, 'close').catch(() => {});
+  t.not(unread.rstCode, 0);
+  const read = session.request({ ':path': '/public/read' }).resume();
+  await once(read, 'close');
+  t.equal(read.rstCode, 0);
 });

@@ -26,7 +26,10 @@ t.test('metrics of one process are written as they are', async (t) => {
   t.match(text, /^process_start_time_seconds /m);
   const seconds = Number(/^process_cpu_seconds_total (\S+)/m.exec(text)?.[1]);
   const { user, system } = process.cpuUsage();
-  t.ok(seconds > 0.05 && seconds <= (user + system + 1) / 1e6, 'CPU time counts from the start of the process');
+  t.ok(
+    seconds > 0.05 && seconds <= (user + system + 1) / 1e6,
+    'CPU time counts from the start of the process',
+  );
 });
 
 t.test('metrics of several workers are merged, each in its own way', async (t) => {

@@ -29,9 +29,10 @@ const limits = z
     headerTimeout: duration
       .prefault('10s')
       .meta({ description: 'Time a client has to send the header fields of a request.' }),
-    bodyIdle: duration
-      .prefault('60s')
-      .meta({ description: 'Longest gap between two pieces of a request body.' }),
+    bodyIdle: duration.prefault('60s').meta({
+      description:
+        'Longest gap between two pieces of a request body, and longest time in which a client takes nothing of an answer that waits for it.',
+    }),
   })
   .meta({ description: 'What a client may ask of the listener.' });
 

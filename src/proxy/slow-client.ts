@@ -1,0 +1,35 @@
+import type { ServerResponse } from 'node:http';
+
+/**
+ * Bounds the time in which a client takes nothing of an answer that waits for it: whoever never reads would hold a connection to the
+ * backend for ever. A client that takes little by little may take as long as it likes. Looks only while bytes wait, so that an
+ * answer which is taken as it comes pays for no timer.
+ */
+export class SlowClient {
+  readonly #res: ServerResponse;
+  readonly #idleMs: number;
+  readonly #stalled: () => void;
+  #isHeard = false;
+
+  /** `stalled` is called once the client took nothing for `idleMs` while some of its answer waited. */
+  constructor(res: ServerResponse, idleMs: number, stalled: () => void) {
+    this.#res = res;
+    this.#idleMs = idleMs;
+    this.#stalled = stalled;
+  }
+
+  /** Bytes wait for the client. Node's time-out looks at what left the process, not at what was written. */
+  waits(): void {
+    this.#res.setTimeout(this.#idleMs, this.#isHeard ? undefined : () => this.#expired());
+    this.#isHeard = true;
+  }
+
+  /** The client has taken what waited. */
+  takes(): void {
+    this.#res.setTimeout(0);
+  }
+
+  #expired(): void {
+    if (this.#res.writableLength > 0) this.#stalled();
+  }
+}
