@@ -135,9 +135,9 @@ const raw = [
   'Accept-Ranges',
   'bytes',
 ]);
-const { hiddenHeaders: hidden } = forwarding;
+const { answerNames: names } = forwarding;
 measure('header of the answer, 7 fields', () =>
-  buildResponseHeaders({ status: 200, raw, hidden, added: context.responseHeaders }),
+  buildResponseHeaders({ status: 200, raw, names, added: context.responseHeaders }),
 );
 const record: AccessRecord = {
   requestId: '0d6b8a3e-5a55-4a1b-9a49-2f7f0f2f8b11',

@@ -110,7 +110,7 @@ export class Exchange implements AnswerHandler {
     const built = buildResponseHeaders({
       status,
       raw: headers,
-      hidden: plan.hiddenHeaders,
+      names: plan.answerNames,
       added: plan.responseHeaders,
       prefixes: prefixesOf(this.#tries.target, plan),
     });
@@ -147,7 +147,7 @@ export class Exchange implements AnswerHandler {
     const { req, res, plan } = this.#forwarding;
     // Over HTTP/2 the response is not over before the request is: its rest must be turned away now.
     if (this.#body !== null && !req.complete && isMultiplexed(req)) discardBody(req);
-    sendTrailers(res, relayableTrailers(trailers, plan.hiddenHeaders));
+    sendTrailers(res, relayableTrailers(trailers, plan.answerNames));
     if (rest === '') res.end();
     else res.end(rest, 'latin1');
     if (res.writableLength > 0) this.#waitForClient();

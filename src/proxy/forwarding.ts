@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Refusal } from '../core/refusals.ts';
+import type { AnswerNames } from './answer-names.ts';
 import type { HeaderPairs } from './headers.ts';
 import type { Upstream, UpstreamTimeouts } from './upstream.ts';
 
@@ -15,8 +16,8 @@ export interface ForwardPlan {
   readonly bodyLimit: number | undefined;
   /** Longest gap in the client's body, and in its taking of the answer, in milliseconds. */
   readonly bodyIdleMs: number;
-  /** Lower-case names that the backend may not send to clients. */
-  readonly hiddenHeaders: ReadonlySet<string>;
+  /** Which fields of the answer go down. */
+  readonly answerNames: AnswerNames;
   /** What the gateway adds to the answer; lower-case names. */
   readonly responseHeaders: HeaderPairs;
   /** Set where the prefix of the path was replaced: what clients write, and what stands for it below the upstream's own. */

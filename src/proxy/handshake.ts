@@ -121,7 +121,7 @@ export class Handshake implements AnswerHandler {
     const headers = buildResponseHeaders({
       status,
       raw,
-      hidden: plan.hiddenHeaders,
+      names: plan.answerNames,
       added: plan.responseHeaders,
       prefixes: prefixesOf(this.#tries.target, plan),
     });

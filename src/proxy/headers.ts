@@ -1,5 +1,5 @@
 import type { ForwardedFor } from '../http/forwarded.ts';
-import { HOP_BY_HOP } from '../http/header-names.ts';
+import type { AnswerNames } from './answer-names.ts';
 import { type PrefixChange, rewriteLocation } from './rewrite-location.ts';
 
 /** Header fields as names and values in turn, as Node's `rawHeaders` has them. */
@@ -38,8 +38,7 @@ export function buildUpstreamHeaders(input: UpstreamHeadersInput): string[] {
 export interface ResponseHead {
   readonly status: number;
   readonly raw: HeaderPairs;
-  /** Lower-case names that only the gateway may state, such as the identity fields. */
-  readonly hidden: ReadonlySet<string>;
+  readonly names: AnswerNames;
   /** What the gateway adds; lower-case names. They stand in for fields of the same name that the backend sent. */
   readonly added: HeaderPairs;
   /** Set where the path was rewritten on its way up. */
@@ -51,24 +50,24 @@ export interface ResponseHead {
  * hop-by-hop fields (RFC 9110 §7.6.1), fields that its `Connection` names, and names that are the gateway's.
  */
 export function buildResponseHeaders(head: ResponseHead): string[] {
-  const { status, raw, hidden, added, prefixes } = head;
+  const { status, raw, names, added, prefixes } = head;
   const headers: string[] = [];
   let options = '';
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower)) {
-      if (lower === 'connection') options += `,${raw[i + 1]}`;
-      continue;
+    const { lower, fate } = names.of(name);
+    if (fate === 'dropped' || isAdded(added, lower)) continue;
+    let value = raw[i + 1] as string;
+    if (fate === 'special') {
+      if (lower === 'connection') {
+        options += `,${value}`;
+        continue;
+      }
+      // A length in a 204 is an error of the backend (RFC 9110 §8.6) that must not become the gateway's.
+      if (lower === 'content-length' && status === 204) continue;
+      if (lower === 'location' && prefixes !== undefined) value = rewriteLocation(value, prefixes);
     }
-    if (hidden.has(lower) || isAdded(added, lower)) continue;
-    // A length in a 204 is an error of the backend (RFC 9110 §8.6) that must not become the gateway's.
-    if (status === 204 && lower === 'content-length') continue;
-    const value = raw[i + 1] as string;
-    headers.push(
-      name,
-      prefixes !== undefined && lower === 'location' ? rewriteLocation(value, prefixes) : value,
-    );
+    headers.push(name, value);
   }
   if (options !== '' && !USUAL_OPTIONS.test(options)) dropNominated(headers, options);
   for (const part of added) headers.push(part);
@@ -78,24 +77,21 @@ export function buildResponseHeaders(head: ResponseHead): string[] {
 const NO_TRAILERS: HeaderPairs = [];
 
 /** The trailers that may go down: none that frames, routes or is the gateway's (RFC 9110 §6.5.1). */
-export function relayableTrailers(trailers: HeaderPairs, hidden: ReadonlySet<string>): HeaderPairs {
+export function relayableTrailers(trailers: HeaderPairs, names: AnswerNames): HeaderPairs {
   if (trailers.length === 0) return NO_TRAILERS;
   const relayed: string[] = [];
   for (let i = 0; i < trailers.length; i += 2) {
-    const name = (trailers[i] as string).toLowerCase();
-    if (HOP_BY_HOP.has(name) || hidden.has(name) || NEVER_TRAILERS.has(name)) continue;
-    relayed.push(name, trailers[i + 1] as string);
+    const { lower, fate } = names.of(trailers[i] as string);
+    if (fate === 'relayed' && !NEVER_TRAILERS.has(lower)) relayed.push(lower, trailers[i + 1] as string);
   }
   return relayed;
 }
 
 const NEVER_TRAILERS: ReadonlySet<string> = new Set([
-  'content-length',
   'content-type',
   'content-encoding',
   'host',
   'set-cookie',
-  'location',
   'cache-control',
 ]);
 

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { ForwardedFor } from '../http/forwarded.ts';
 import type { Permit } from '../pipeline/permit.ts';
 import type { Route } from '../pipeline/route.ts';
+import { AnswerNames } from './answer-names.ts';
 import { compileForwardPath, type ForwardPath, forwardPath, replacedPrefix } from './forward-path.ts';
 import type { ForwardPlan } from './forwarding.ts';
 import { buildUpstreamHeaders, type HeaderPairs } from './headers.ts';
@@ -15,7 +16,7 @@ export interface RouteForwarding {
   readonly timeouts: ForwardPlan['timeouts'];
   readonly bodyLimit: number | undefined;
   readonly bodyIdleMs: number;
-  readonly hiddenHeaders: ReadonlySet<string>;
+  readonly answerNames: AnswerNames;
 }
 
 /** Compiles the forwarding of every route, in the order of `Route.index`. Every upstream that a route names must be there. */
@@ -24,8 +25,9 @@ export function compileForwardings(
   routes: readonly Route[],
   upstreams: ReadonlyMap<string, Upstream>,
 ): readonly RouteForwarding[] {
-  const identity = identityNames(config);
-  const identityAndCors = new Set([...identity, ...CORS_RESPONSE_FIELDS]);
+  const reserved = identityNames(config);
+  const identity = new AnswerNames(reserved);
+  const identityAndCors = new AnswerNames([...reserved, ...CORS_RESPONSE_FIELDS]);
   return routes.map((route) => {
     const upstream = upstreams.get(route.config.upstream);
     if (upstream === undefined) throw new Error(`route ${route.name} names no upstream that was compiled`);
@@ -38,7 +40,7 @@ export function compileForwardings(
       },
       bodyLimit: route.config.bodyLimit,
       bodyIdleMs: config.listen.limits.bodyIdle,
-      hiddenHeaders: route.cors === undefined ? identity : identityAndCors,
+      answerNames: route.cors === undefined ? identity : identityAndCors,
     };
   });
 }
@@ -83,7 +85,7 @@ export function planForward(
     timeouts: forwarding.timeouts,
     bodyLimit: forwarding.bodyLimit,
     bodyIdleMs: forwarding.bodyIdleMs,
-    hiddenHeaders: forwarding.hiddenHeaders,
+    answerNames: forwarding.answerNames,
     responseHeaders,
     rewritten: rewrites(forwarding)
       ? { outside: replacedPrefix(forwarding.path, target.path), inside: forwarding.path.front }

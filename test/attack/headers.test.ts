@@ -331,6 +331,7 @@ t.test('H10: hop-by-hop and identity names of an answer stay here, Set-Cookie do
         'Basic',
       ],
       ...['Upgrade', 'h2c', 'X-User-Id', 'mallory', 'x-user-issuer', 'evil', 'X-Request-Id', 'evil'],
+      ...['X_User_Id', 'mallory', 'X.User-Issuer', 'evil', 'X-Sealgate-Would-Refuse', 'role_missing'],
       ...['Set-Cookie', 'a=b', 'Set-Cookie', 'c=d', 'X-Kept', '1', 'Content-Length', '2'],
     ]);
     res.end('ok');
@@ -344,6 +345,9 @@ t.test('H10: hop-by-hop and identity names of an answer stay here, Set-Cookie do
     'trailer',
     'x-user-id',
     'x-user-issuer',
+    'x_user_id',
+    'x.user-issuer',
+    'x-sealgate-would-refuse',
   ]) {
     t.equal(response?.headers[name], undefined, name);
   }

@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
+import { AnswerNames } from '../../src/proxy/answer-names.ts';
 import { forward } from '../../src/proxy/forward.ts';
 import type { ForwardPlan } from '../../src/proxy/forwarding.ts';
 import { startForwarder } from '../support/forwarder.ts';
@@ -17,7 +18,7 @@ const PLAN: ForwardPlan = {
   timeouts: { responseMs: 10_000, idleMs: 10_000 },
   bodyLimit: undefined,
   bodyIdleMs: 10_000,
-  hiddenHeaders: new Set(),
+  answerNames: new AnswerNames([]),
   responseHeaders: [],
   rewritten: undefined,
   host: undefined,

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { HOP_BY_HOP } from '../../src/http/header-names.ts';
+import { AnswerNames } from '../../src/proxy/answer-names.ts';
 import {
   buildResponseHeaders,
   buildUpstreamHeaders,
@@ -64,7 +65,7 @@ function respond(status: number, fields: string[]): string[] {
   return buildResponseHeaders({
     status,
     raw: fields,
-    hidden: new Set(['x-user-id']),
+    names: new AnswerNames(['x-user-id']),
     added: ['x-request-id', 'r-1'],
   });
 }
@@ -72,13 +73,29 @@ function respond(status: number, fields: string[]): string[] {
 t.test(
   'fields of one connection, identity names and what the gateway states are not passed down',
   async (t) => {
-    for (const name of [...HOP_BY_HOP, 'x-user-id', 'x-request-id']) {
-      for (const spelling of [name, name.toUpperCase()]) {
+    for (const name of [
+      ...HOP_BY_HOP,
+      'x-user-id',
+      'x_user_id',
+      'X-User.Id',
+      'x-sealgate-any',
+      'x-request-id',
+    ]) {
+      for (const spelling of [name, name.toUpperCase(), name]) {
         t.same(respond(200, [spelling, 'close']), ['x-request-id', 'r-1'], spelling);
       }
     }
   },
 );
+
+t.test('a backend that makes up names without end is read like any other, and not remembered', async (t) => {
+  const names = new AnswerNames(['x-user-id']);
+  const fates = Array.from({ length: 5_000 }, (_, i) => names.of(`X-Made-Up-${i}`).fate);
+  t.same(new Set(fates), new Set(['relayed']));
+  t.not(names.of('X-Made-Up-4999'), names.of('X-Made-Up-4999'), 'read anew each time');
+  t.equal(names.of('x-user-id').fate, 'dropped');
+  t.equal(names.of('X-Made-Up-1'), names.of('X-Made-Up-1'), 'remembered');
+});
 
 t.test('what Connection names in an answer is dropped, before and after it', async (t) => {
   const fields = ['X-Before', '1', 'Connection', 'close, x-before, X-After', 'x-after', '2', 'x-stays', '3'];
@@ -112,6 +129,6 @@ t.test('a length is dropped where there is never a body, and kept where it tells
 t.test('only Location is led back, and cookies keep their paths', async (t) => {
   const prefixes = { outside: '/orders', inside: '/v2', origin: 'http://b', host: undefined };
   const raw = ['location', '/v2/7', 'Set-Cookie', 'a=1; Path=/v2', 'Content-Location', '/v2/7'];
-  const head = { status: 201, hidden: new Set<string>(), added: [], prefixes };
+  const head = { status: 201, names: new AnswerNames([]), added: [], prefixes };
   t.same(buildResponseHeaders({ ...head, raw }), ['location', '/orders/7', ...raw.slice(2)]);
 });

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { REFUSALS, type Refusal } from '../../src/core/refusals.ts';
 import { discardBody } from '../../src/http/discard-body.ts';
 import { compileFirewall, screenHeaders } from '../../src/pipeline/firewall.ts';
+import { AnswerNames } from '../../src/proxy/answer-names.ts';
 import { forward } from '../../src/proxy/forward.ts';
 import type { ForwardPlan, ForwardResult } from '../../src/proxy/forwarding.ts';
 import { buildUpstreamHeaders } from '../../src/proxy/headers.ts';
@@ -83,7 +84,7 @@ export async function startForwarder(
         timeouts: upstream.timeouts,
         bodyLimit: undefined,
         bodyIdleMs: 60_000,
-        hiddenHeaders: new Set(['x-user-id']),
+        answerNames: new AnswerNames(['x-user-id']),
         responseHeaders: ['x-request-id', 'test-request'],
         rewritten: undefined,
         host: undefined,

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Test } from 'tap';
 import { REFUSALS } from '../../src/core/refusals.ts';
 import { compileFirewall, screenHeaders } from '../../src/pipeline/firewall.ts';
+import { AnswerNames } from '../../src/proxy/answer-names.ts';
 import { openTunnel } from '../../src/proxy/open-tunnel.ts';
 import { createTunnels, type Tunnels } from '../../src/proxy/tunnels.ts';
 import { createUpstream } from '../../src/proxy/upstream.ts';
@@ -61,7 +62,7 @@ export async function startTunnelStand(
         timeouts: upstream.timeouts,
         bodyLimit: undefined,
         bodyIdleMs: 60_000,
-        hiddenHeaders: new Set(['x-user-id']),
+        answerNames: new AnswerNames(['x-user-id']),
         responseHeaders: ['x-request-id', 'test-request'],
         rewritten: undefined,
         host: undefined,

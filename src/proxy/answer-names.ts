@@ -1,0 +1,46 @@
+import { foldHeaderName } from '../config/identity-headers.ts';
+import { HOP_BY_HOP } from '../http/header-names.ts';
+
+/** What becomes of a field of an answer: `special` ones are looked at more closely. */
+type Fate = 'relayed' | 'dropped' | 'special';
+
+export interface AnswerName {
+  /** In lower case. */
+  readonly lower: string;
+  readonly fate: Fate;
+}
+
+/** Names that are remembered at most; backends use some dozens, and one that makes names up is read anew each time. */
+const MAX_KNOWN = 1024;
+const SPECIAL: ReadonlySet<string> = new Set(['connection', 'content-length', 'location']);
+
+/**
+ * Tells which fields of answers may go down. Not those of the hop (RFC 9110 §7.6.1) and not those that only the gateway may state:
+ * the given ones in every spelling that some framework takes for them, and all of `x-sealgate-`. Remembers what it said.
+ */
+export class AnswerNames {
+  readonly #hidden: ReadonlySet<string>;
+  readonly #known = new Map<string, AnswerName>();
+
+  /** `hidden` are names that only the gateway may state. */
+  constructor(hidden: Iterable<string>) {
+    this.#hidden = new Set([...hidden].map(foldHeaderName));
+  }
+
+  /** What becomes of a field with this name, in whatever case it came. */
+  of(name: string): AnswerName {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const lower = name.toLowerCase();
+    const read = { lower, fate: this.#fateOf(lower) };
+    if (this.#known.size < MAX_KNOWN) this.#known.set(name, read);
+    return read;
+  }
+
+  #fateOf(lower: string): Fate {
+    if (SPECIAL.has(lower)) return 'special';
+    if (HOP_BY_HOP.has(lower)) return 'dropped';
+    const folded = foldHeaderName(lower);
+    return this.#hidden.has(folded) || folded.startsWith('x-sealgate-') ? 'dropped' : 'relayed';
+  }
+}
