@@ -15,6 +15,8 @@ const SPARE_FIELDS = 64;
 /** What a client may send ahead, of one body and of all bodies of a connection. Back-pressure holds it there. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const SESSION_WINDOW_BYTES = 1024 * 1024;
+/** Time a client has to end a connection that we ended. Node would wait for it for ever. */
+const LINGER_MS = 2_000;
 
 /** Serves connections on which HTTP/2 was agreed. It never listens itself: the TLS server hands them over. */
 export interface Http2Listener {
@@ -61,7 +63,12 @@ export function createHttp2Listener(server: Server, limits: Limits, events: List
       for (const session of sessions) session.destroy();
     },
   });
-  return { serve: (socket) => void http2.emit('connection', socket) };
+  return {
+    serve(socket) {
+      socket.once('finish', () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+      http2.emit('connection', socket);
+    },
+  };
 }
 
 /** Ends HTTP/2 sessions wherever Node ends HTTP/1.1 connections. */

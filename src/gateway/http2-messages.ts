@@ -28,7 +28,9 @@ export class Http2Request extends Http2ServerRequest {
     // Whoever reads the body hears of it by `close`; without a listener the error would end the process.
     this.on('error', () => undefined);
     stream.once('aborted', () => {
-      if (!this.endedByClient) this.destroy(new Error('the client reset the stream'));
+      if (this.endedByClient) return;
+      this.destroy(new Error('the client reset the stream'));
+      dropUnread(stream);
     });
     // Node ends the body of a stream that was reset as well, but not before it says so.
     stream.once('end', () => {
@@ -88,7 +90,10 @@ const SURPLUS_MS = 5_000;
 /** Asks a client that does not end its body to stop (RFC 9113 §8.1). Until it does, the exchange is not over. */
 function endSurplus(stream: ServerHttp2Stream): void {
   let bytes = 0;
-  const stop = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+  const stop = (): void => {
+    stream.close(constants.NGHTTP2_NO_ERROR);
+    dropUnread(stream);
+  };
   const timer = setTimeout(stop, SURPLUS_MS);
   timer.unref();
   stream.once('close', () => clearTimeout(timer));
@@ -96,6 +101,12 @@ function endSurplus(stream: ServerHttp2Stream): void {
     bytes += chunk.length;
     if (bytes > SURPLUS_BYTES) stop();
   });
+}
+
+/** Node keeps a stream that closed without an error, and its session, until somebody has read all that came. */
+function dropUnread(stream: ServerHttp2Stream): void {
+  stream.removeAllListeners('data');
+  stream.resume();
 }
 
 // Node's types call these properties, which a class cannot override by accessors.

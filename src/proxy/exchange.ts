@@ -146,7 +146,11 @@ export class Exchange implements AnswerHandler {
     this.#tries.settle('answered');
     const { req, res, plan } = this.#forwarding;
     // Over HTTP/2 the response is not over before the request is: its rest must be turned away now.
-    if (this.#body !== null && !req.complete && isMultiplexed(req)) discardBody(req);
+    if (this.#body !== null && !req.complete && isMultiplexed(req)) {
+      // It would go on to hold back what nobody wants any more.
+      this.#body.destroy();
+      discardBody(req);
+    }
     sendTrailers(res, relayableTrailers(trailers, plan.answerNames));
     if (rest === '') res.end();
     else res.end(rest, 'latin1');

@@ -1,14 +1,16 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
   connect,
   constants,
+  createServer as createHttp2Server,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import t, { type Test } from 'tap';
 import { HOP_BY_HOP } from '../../src/http/header-names.ts';
 import { hasOpenssl, makeAuthority } from '../support/authority.ts';
@@ -168,8 +170,12 @@ function headersFrame(pairs: readonly string[]): Buffer {
   return frame({ type: 1, flags: 5, stream: 1, body });
 }
 
-async function connectFrames(port: number) {
+/** Does not end the connection when the other side does; Node's types do not know of it for TLS. */
+const HALF_OPEN: object = { allowHalfOpen: true };
+
+async function connectFrames(port: number, options: ConnectionOptions = {}) {
   const connection = await connectRaw(port, {
+    ...options,
     ca: authority?.cert,
     servername: 'localhost',
     ALPNProtocols: ['h2'],
@@ -374,31 +380,74 @@ t.test('a refused upload ends its own stream and leaves the others alone', { ski
   t.equal(edge.upstream.requests.length, 1);
 });
 
-t.test('a client that never ends its body is told to stop once it has its answer', { skip }, async (t) => {
-  const backend = createServer((req, res) => {
-    req.on('error', () => {});
-    res.end('early');
-  }).listen(0, '127.0.0.1');
-  await once(backend, 'listening');
-  t.teardown(() => backend.close());
-  const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`;
-  const { edge, open } = await startHttp2(t, { file: { upstreams: { backend: { url } } } });
-  const session = open();
-  for (const [path, status] of [
-    ['/protected', 401],
-    ['/public', 200],
-  ] as const) {
-    const upload = session.request({ ':method': 'POST', ':path': path });
-    const more = (): void => {
-      if (!upload.destroyed) upload.write(Buffer.alloc(64 * 1024), () => setImmediate(more));
+for (const protocol of ['h1', 'h2'] as const) {
+  const name = `a client that never ends its body is told to stop once it has its answer, over ${protocol}`;
+  t.test(name, { skip }, async (t) => {
+    const answer = (req: NodeJS.EventEmitter, res: { end(text: string): unknown }): void => {
+      req.on('error', () => {});
+      res.end('early');
     };
-    more();
-    const answer = await readAnswer(upload);
-    t.equal(answer.headers[':status'], status);
-    t.equal(answer.reset, constants.NGHTTP2_NO_ERROR);
+    const backend = (protocol === 'h1' ? createServer(answer) : createHttp2Server(answer)) as Server;
+    backend.listen(0, '127.0.0.1');
+    await once(backend, 'listening');
+    t.teardown(() => backend.close());
+    const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`;
+    const { edge, open } = await startHttp2(t, { file: { upstreams: { backend: { url, protocol } } } });
+    const session = open();
+    for (const [path, status] of [
+      ['/protected', 401],
+      ['/public', 200],
+    ] as const) {
+      const upload = session.request({ ':method': 'POST', ':path': path });
+      const more = (): void => {
+        if (!upload.destroyed) upload.write(Buffer.alloc(64 * 1024), () => setImmediate(more));
+      };
+      more();
+      const answer = await readAnswer(upload);
+      t.equal(answer.headers[':status'], status);
+      t.equal(answer.reset, constants.NGHTTP2_NO_ERROR);
+    }
+    while (edge.lines.length < 2) await new Promise(setImmediate);
+    t.equal(session.closed, false);
+  });
+}
+
+t.test('a body that is taken back unread leaves nothing behind', { skip }, async (t) => {
+  const sockets: Socket[] = [];
+  const backend = createTcpServer((socket) => void sockets.push(socket.on('error', () => {}).pause()));
+  backend.listen(0, '127.0.0.1');
+  await once(backend, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    backend.close();
+  });
+  const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`;
+  const { edge, open } = await startHttp2(t, {
+    file: { upstreams: { backend: { url } }, shutdown: { grace: '3s' } },
+  });
+  const session = open();
+  const upload = session.request({ ':method': 'POST', ':path': '/public' });
+  upload.on('error', () => {});
+  // More than all the buffers on the way take, so that some of it lies unread.
+  upload.write(Buffer.alloc(32 * 1024 * 1024));
+  let before = -1;
+  while (before !== session.socket.bytesWritten) {
+    before = session.socket.bytesWritten;
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  while (edge.lines.length < 2) await new Promise(setImmediate);
-  t.equal(session.closed, false);
+  upload.close(constants.NGHTTP2_NO_ERROR);
+  await until(() => edge.lines.length === 1);
+  t.match(edge.lines, [{ status: 499 }]);
+  t.equal(await edge.drain(), 'clean');
+});
+
+t.test('who does not end a connection that we ended holds it for two seconds', { skip }, async (t) => {
+  const { edge } = await startHttp2(t, { file: { shutdown: { grace: '5s' } } });
+  const connection = await connectFrames(edge.port, HALF_OPEN);
+  connection.send(headersFrame([]));
+  await until(() => edge.lines.length === 1);
+  t.equal(await edge.drain(), 'clean');
+  connection.destroy();
 });
 
 /** All that Node's HTTP/2 throws for when it comes twice. */
