@@ -32,6 +32,7 @@ export class Http2Request extends Http2ServerRequest {
       this.destroy(new Error('the client reset the stream'));
       dropUnread(stream);
     });
+    endWithReset(stream);
     // Node ends the body of a stream that was reset as well, but not before it says so.
     stream.once('end', () => {
       if (!stream.aborted) this.endedByClient = true;
@@ -101,6 +102,18 @@ function endSurplus(stream: ServerHttp2Stream): void {
     bytes += chunk.length;
     if (bytes > SURPLUS_BYTES) stop();
   });
+}
+
+/**
+ * A stream that the client resets without an error is over (RFC 9113 §8.1), but Node waits for writes that can never finish if there
+ * was a body to read, were it an empty one. It ends the body when it hears of the reset.
+ */
+function endWithReset(stream: ServerHttp2Stream): void {
+  const push = stream.push;
+  stream.push = (chunk, encoding) => {
+    if (chunk === null && stream.closed) setImmediate(() => stream.destroy());
+    return push.call(stream, chunk, encoding);
+  };
 }
 
 /** Node keeps a stream that closed without an error, and its session, until somebody has read all that came. */

@@ -441,6 +441,28 @@ t.test('a body that is taken back unread leaves nothing behind', { skip }, async
   t.equal(await edge.drain(), 'clean');
 });
 
+t.test('an answer that is called off without an error ends at the backend, too', { skip }, async (t) => {
+  const upstream = await startCountingUpstream((_, res) => {
+    res.on('error', () => {});
+    res.write(Buffer.alloc(8 * 1024 * 1024));
+  });
+  const { edge, open } = await startHttp2(t, { upstream });
+  const session = open();
+  for (const method of ['GET', 'POST', 'OPTIONS']) {
+    const stream = session.request(
+      { ':method': method, ':path': '/public' },
+      { endStream: method === 'GET' },
+    );
+    stream.on('error', () => {});
+    if (method !== 'GET') stream.end('body');
+    await once(stream, 'response');
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+  await until(() => edge.lines.length === 3);
+  await until(() => upstream.connections() === 0);
+  t.equal(session.closed, false);
+});
+
 t.test('who does not end a connection that we ended holds it for two seconds', { skip }, async (t) => {
   const { edge } = await startHttp2(t, { file: { shutdown: { grace: '5s' } } });
   const connection = await connectFrames(edge.port, HALF_OPEN);
