@@ -58,7 +58,7 @@ export class Exchange implements AnswerHandler {
       return;
     }
     this.#startedAt = performance.now();
-    res.once('close', () => this.#clientClosed());
+    res.on('close', () => this.#clientClosed());
     const refusal = framingRefusal(this.#framing, plan.bodyLimit);
     if (refusal !== undefined) {
       this.#refuse(refusal);

@@ -1,4 +1,5 @@
 import { isoTime } from './iso-time.ts';
+import { millisText } from './millis-text.ts';
 
 /** What the one access line of a request says (contract §6). `undefined` fields are left out. */
 export interface AccessRecord {
@@ -46,8 +47,8 @@ export function renderAccessLine(level: 'info' | 'error', record: AccessRecord):
     (issuer === undefined ? ',"client":"' : `,"issuer":"${plain(issuer)}","client":"`) +
     plain(record.client) +
     '","durationMs":' +
-    record.durationMs +
-    (upstreamMs === undefined ? '' : `,"upstreamMs":${upstreamMs}`) +
+    millisText(record.durationMs) +
+    (upstreamMs === undefined ? '' : `,"upstreamMs":${millisText(upstreamMs)}`) +
     (subject === undefined ? '' : textField('subject', subject)) +
     (wouldRefuse === undefined ? '' : textField('wouldRefuse', wouldRefuse)) +
     ',"msg":"request"}\n'
