@@ -55,7 +55,10 @@ export class H2Stream implements Carrier {
   }
 
   destroy(error: Error): void {
-    this.#stream?.close(constants.NGHTTP2_CANCEL);
+    const stream = this.#stream;
+    // Of an answer that is there in full but unread, Node would keep the stream until somebody reads it.
+    if (stream?.closed) stream.destroy();
+    else stream?.close(constants.NGHTTP2_CANCEL);
     this.#fail(error);
   }
 

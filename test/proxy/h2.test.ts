@@ -465,6 +465,29 @@ t.test('an idle session is closed, an old one takes nothing new', async (t) => {
   t.equal(old.sessions.length, 3);
 });
 
+t.test('an answer that is there but unread when its client leaves keeps no session', async (t) => {
+  let whole: Promise<unknown> = Promise.resolve();
+  const { gateway, sessions } = await stand(
+    t,
+    (stream) => {
+      stream.respond({ ':status': 200 });
+      // More than the client and the gateway take unread, less than that and a window.
+      stream.end(Buffer.alloc(350_000));
+      whole = once(stream, 'close');
+    },
+    { timeouts: { keepAliveMs: 30 }, http2Clients: true },
+  );
+  const client = connect(gateway.url);
+  t.teardown(() => client.destroy());
+  const unread = client.request({ ':path': '/' });
+  await once(unread, 'response');
+  await whole;
+  for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+  unread.close(constants.NGHTTP2_CANCEL);
+  await once(sessions[0] as ServerHttp2Session, 'close');
+  t.equal(gateway.upstream.status()[0]?.connections, 0);
+});
+
 t.test('a client that leaves before the session is up costs nothing', async (t) => {
   const silent = createTcpServer((socket) => socket.on('error', () => {}));
   silent.listen(0, '127.0.0.1');
