@@ -17,7 +17,7 @@ import {
   subjectsNeedTheirIssuer,
 } from './rules/identity.ts';
 import { intervalsAreSane, issuersAreReachable, issuersAreUnique } from './rules/issuers.ts';
-import { listenersAreApart, trustedProxiesAreAddresses } from './rules/listeners.ts';
+import { listenersAreApart, responseHeadersDiffer, trustedProxiesAreAddresses } from './rules/listeners.ts';
 import { identityHeadersAreSent, issuerClaimsCanHold, limitsFindWhomTheyCount } from './rules/pointless.ts';
 import { requiredIssuersExist } from './rules/readiness.ts';
 import { riskySettingsAreMeant } from './rules/risky-settings.ts';
@@ -32,6 +32,7 @@ import { upstreamsAreWellFormed } from './rules/upstreams.ts';
 const RULES: readonly Rule[] = [
   listenersAreApart,
   trustedProxiesAreAddresses,
+  responseHeadersDiffer,
   issuersAreUnique,
   issuersAreReachable,
   intervalsAreSane,

@@ -358,6 +358,11 @@ const ERRORS: Table = [
   ],
 
   [
+    'one response header in two spellings',
+    `${MINIMAL}listen: { responseHeaders: { etag: a, ETag: b } }\n`,
+    ['10:39 `ETag` and `etag` are one header'],
+  ],
+  [
     'a proxy that is a name',
     `${MINIMAL}listen: { trustedProxies: [proxy] }\n`,
     ['10:28 `proxy` is neither an address nor a CIDR — such as 10.0.0.0/8, 192.0.2.7 or fd00::/8'],

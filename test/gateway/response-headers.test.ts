@@ -35,6 +35,9 @@ t.test(
     for (const responseHeaders of [
       { 'content-length': '5' },
       { Connection: 'close' },
+      { 'Proxy-Connection': 'close' },
+      { 'http2-settings': 'x' },
+      { etag: 'a', ETag: 'b' },
       { 'Access-Control-Allow-Origin': '*' },
       { 'set-cookie': 'a=b' },
       { 'x-test': 'a\r\nb: c' },

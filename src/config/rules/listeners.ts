@@ -25,3 +25,16 @@ export const trustedProxiesAreAddresses: Rule = ({ config }) =>
         ]
       : [],
   );
+
+/** Two of them would be one field twice, which HTTP/2 refuses to send where it may come once. */
+export const responseHeadersDiffer: Rule = ({ config }) => {
+  const seen = new Map<string, string>();
+  return Object.keys(config.listen.responseHeaders).flatMap((name) => {
+    const twin = seen.get(name.toLowerCase());
+    seen.set(name.toLowerCase(), name);
+    if (twin === undefined) return [];
+    return [
+      error(['listen', 'responseHeaders', name], `\`${name}\` and \`${twin}\` are one header`, { at: 'key' }),
+    ];
+  });
+};

@@ -38,7 +38,7 @@ const limits = z
 
 /** Framing, connection, and what is decided per answer. */
 const NOT_TO_ADD =
-  /^(?:connection|content-(?:length|type|encoding|range|language|location|disposition)|cache-control|transfer-encoding|trailer|upgrade|keep-alive|te|date|vary|set-cookie|location|www-authenticate|access-control-.*|ratelimit.*|retry-after|allow|x-request-id)$/i;
+  /^(?:connection|content-(?:length|type|encoding|range|language|location|disposition)|cache-control|transfer-encoding|trailer|upgrade|http2-settings|keep-alive|proxy-connection|te|date|vary|set-cookie|location|www-authenticate|access-control-.*|ratelimit.*|retry-after|allow|x-request-id)$/i;
 
 export const listenerTls = z
   .strictObject({
