@@ -44,6 +44,7 @@ const FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
   SEALGATE_ANSWER_TOO_LARGE: ['upstream_invalid', 'the header fields of the answer are too large'],
   SEALGATE_ANSWER_CUT: ['upstream_invalid', 'the body of the answer was cut short'],
   SEALGATE_CONNECTION_LOST: ['upstream_invalid', 'the connection was closed before the answer'],
+  SEALGATE_STREAM_RESET: ['upstream_invalid', 'the stream was reset before the answer'],
   SEALGATE_ANSWER_INVALID: ['upstream_invalid', 'the answer is not one to this request'],
 
   // A request that the backend's version of HTTP cannot carry.
@@ -75,8 +76,13 @@ class AnswerCut extends Error {
 }
 
 /** The connection or stream of a request ended before its answer was complete. */
-export class ConnectionLost extends Error {
+class ConnectionLost extends Error {
   readonly code = 'SEALGATE_CONNECTION_LOST';
+}
+
+/** The backend ended a request over HTTP/2 without an answer, and kept the connection. */
+export class StreamReset extends Error {
+  readonly code = 'SEALGATE_STREAM_RESET';
 }
 
 /** What the end of a connection is for the request on it. */

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
 import type { Readable } from 'node:stream';
 import type { AnswerHead } from './answer-parser.ts';
-import { AnswerInvalid, ConnectionLost, NoAnswerInTime } from './failure.ts';
+import { AnswerInvalid, lossOf, NoAnswerInTime, StreamReset } from './failure.ts';
 import { answerEnd } from './framing.ts';
 import type { SenderSettings } from './h1-sender.ts';
 import { toH2Headers } from './h2-headers.ts';
@@ -49,7 +49,7 @@ export class H2Stream implements Carrier {
       this.#options.ended();
       return;
     }
-    this.#listen(this.#stream);
+    this.#listen(this.#stream, session);
     this.#timer = setTimeout(() => this.#timeOut(), request.responseMs);
     if (request.body !== null) this.#sendBody(request.body, this.#stream);
   }
@@ -62,7 +62,7 @@ export class H2Stream implements Carrier {
     this.#fail(error);
   }
 
-  #listen(stream: ClientHttp2Stream): void {
+  #listen(stream: ClientHttp2Stream, session: ClientHttp2Session): void {
     const { handler } = this.#options;
     // A reset without an error code looks like the regular end, but for what comes first: the end of the data or
     // that of the stream.
@@ -86,9 +86,9 @@ export class H2Stream implements Carrier {
     stream.on('end', () => {
       if (this.#isWhole && stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#ended(stream);
     });
-    stream.on('error', (error) => this.#fail(this.#lossOf(stream, error)));
+    stream.on('error', () => this.#fail(this.#faultOf(stream, session)));
     stream.on('close', () => {
-      this.#fail(this.#lossOf(stream));
+      this.#fail(this.#faultOf(stream, session));
       this.#options.request.body?.destroy();
       this.#options.ended();
     });
@@ -180,9 +180,12 @@ export class H2Stream implements Carrier {
     this.destroy(new NoAnswerInTime(this.#answered));
   }
 
-  #lossOf(stream: ClientHttp2Stream, error?: Error): Error {
-    if (stream.rstCode === constants.NGHTTP2_PROTOCOL_ERROR) return new AnswerInvalid('not valid HTTP/2');
-    return new ConnectionLost(error?.message ?? 'the stream was closed before the answer');
+  /** A stream that is reset by itself had reached the backend, unless that says otherwise (RFC 9113 §8.7): it is not sent again. */
+  #faultOf({ rstCode }: ClientHttp2Stream, session: ClientHttp2Session): Error {
+    if (rstCode === constants.NGHTTP2_PROTOCOL_ERROR) return new AnswerInvalid('not valid HTTP/2');
+    const isLost = session.destroyed || rstCode === constants.NGHTTP2_REFUSED_STREAM;
+    if (isLost || this.#answered) return lossOf({ withinAnswer: this.#answered });
+    return new StreamReset('the backend reset the stream before an answer');
   }
 
   #fail(error: Error): void {

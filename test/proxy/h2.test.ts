@@ -263,6 +263,29 @@ t.test('an idempotent request whose used session was lost is sent once more', as
   t.match(await get(GET.replace('GET', 'POST')), /^HTTP\/1.1 502 /);
 });
 
+t.test('a request whose stream alone was reset is sent again only where it was refused unread', async (t) => {
+  let code: number | undefined;
+  const { seen, sessions, get } = await stand(t, (stream, headers) => {
+    if (code === undefined) return fine(stream, headers);
+    stream.close(code);
+    code = undefined;
+  });
+  t.match(await get(), /fine/);
+  const { NGHTTP2_REFUSED_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants;
+  for (const [reset, status, sent] of [
+    [NGHTTP2_NO_ERROR, 502, 1],
+    [NGHTTP2_CANCEL, 502, 1],
+    [NGHTTP2_INTERNAL_ERROR, 502, 1],
+    [NGHTTP2_REFUSED_STREAM, 200, 2],
+  ] as const) {
+    const before = seen.length;
+    code = reset;
+    t.match(await get(), new RegExp(`^HTTP/1.1 ${status} `), `code ${reset}`);
+    t.equal(seen.length - before, sent, `code ${reset}`);
+  }
+  t.equal(sessions.length, 1);
+});
+
 t.test('a client that leaves ends its stream, not the session', async (t) => {
   let closed: () => void = () => {};
   const gone = new Promise<void>((resolve) => {
