@@ -185,8 +185,8 @@ async function connectFrames(port: number, options: ConnectionOptions = {}) {
   return connection;
 }
 
-/** Requests that HTTP/2 can say and that must not be understood. 0 stands for a stream that nghttp2 reset. */
-const HOSTILE: readonly (readonly [string, OutgoingHttpHeaders, string | 0])[] = [
+/** Requests that HTTP/2 can say and that must not be understood. 0 stands for a stream that nghttp2 reset, which some versions do where others leave it to us. */
+const HOSTILE: readonly (readonly [string, OutgoingHttpHeaders, ...(string | 0)[]])[] = [
   ['a dot segment', { ':path': '/public/../admin' }, 'ambiguous_path'],
   ['a path that is none', { ':path': 'admin' }, 0],
   ['an asterisk', { ':path': '*', ':method': 'OPTIONS' }, 'ambiguous_path'],
@@ -194,7 +194,7 @@ const HOSTILE: readonly (readonly [string, OutgoingHttpHeaders, string | 0])[] =
   ['a fragment', { ':path': '/public#x' }, 'ambiguous_path'],
   ['a second path by header', { ':path': '/nowhere', 'x-original-url': '/public' }, 'route_unknown'],
   ['no authority and no host', { ':authority': '' }, 0],
-  ['user info in the authority', { ':authority': 'admin@localhost' }, 'bad_request'],
+  ['user info in the authority', { ':authority': 'admin@localhost' }, 'bad_request', 0],
   ['a path in the authority', { ':authority': 'localhost/admin' }, 0],
   ['a Host that says otherwise', { ':authority': 'localhost', host: 'evil.example' }, 'bad_request'],
   ['TRACE', { ':method': 'TRACE' }, 'method_not_allowed'],
@@ -214,9 +214,9 @@ t.test(
   async (t) => {
     const { edge, open } = await startHttp2(t);
     const session = open();
-    for (const [name, headers, code] of HOSTILE) {
-      const answer = await ask(session, { ':path': '/public', ...headers });
-      t.equal(codeOf(answer), code, name);
+    for (const [name, headers, ...codes] of HOSTILE) {
+      const code = codeOf(await ask(session, { ':path': '/public', ...headers }));
+      t.ok(codes.includes(code as string | 0), `${name}: ${code}`);
     }
     t.equal(edge.upstream.bytes(), 0);
     t.equal((await ask(session, { ':path': '/public' })).headers[':status'], 200, 'the connection is sane');
@@ -542,15 +542,17 @@ t.test(
 
 t.test('a flood of resets costs the connection that sends it, and nobody else', { skip }, async (t) => {
   const { edge, open } = await startHttp2(t);
-  const session = open();
-  await ask(session, { ':path': '/public' });
-  for (let i = 0; i < 5000 && !session.destroyed && !session.closed; i++) {
-    const stream = session.request({ ':path': '/public' });
-    stream.on('error', () => {});
-    stream.close(constants.NGHTTP2_CANCEL);
-    if (i % 100 === 0) await new Promise(setImmediate);
+  const flood = await connectFrames(edge.port);
+  const request = headersFrame([]);
+  const cancel = frame({ type: 3, stream: 1, body: Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL]) });
+  for (let stream = 1; stream < 10_000; stream += 2) {
+    request.writeUInt32BE(stream, 5);
+    cancel.writeUInt32BE(stream, 5);
+    flood.send(Buffer.concat([request, cancel]));
+    if (stream % 100 === 1) await new Promise(setImmediate);
   }
-  await until(() => session.closed || session.destroyed);
+  // Some versions of Node close the connection at once, others once it is idle.
+  await until(() => flood.rest().includes(GOAWAY));
   const other = open();
   t.equal((await ask(other, { ':path': '/public' })).headers[':status'], 200);
   t.ok(edge.upstream.requests.length < 3000, `${edge.upstream.requests.length} of 5,000 went up`);
