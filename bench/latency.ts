@@ -19,24 +19,41 @@ interface Wanted {
   readonly runs: number;
   readonly seconds: number;
   readonly folder: string;
+  /** Told of a peer that has no result, and why. */
+  readonly leftOut: (what: string) => void;
 }
 
-/** Latencies at half of the rate at which each peer was saturated, and of the upstream alone at that same rate, in turns. */
+/**
+ * Latencies at half of the rate at which each peer was saturated, and of the upstream alone at that same rate, in turns. A peer that
+ * fails, or is gone by now, is told of and left out.
+ */
 export async function measureLatency(wanted: Wanted): Promise<ReadonlyMap<string, Latency>> {
   const found = new Map<string, Latency>();
   for (const { peer, running } of wanted.contestants) {
     const saturated = wanted.results.get('repeated')?.get(peer.name);
     if (saturated === undefined || saturated instanceof Error) continue;
-    const pauseMs = (CONNECTIONS * 1000) / (saturated.requestsPerSecond / 2);
-    const through = [];
-    const direct = [];
-    for (let round = 0; round < wanted.runs; round += 1) {
-      through.push(await paced(running, pauseMs, wanted));
-      direct.push(await paced(wanted.upstream, pauseMs, wanted));
+    try {
+      found.set(peer.name, await latencyAt(saturated.requestsPerSecond / 2, running, wanted));
+    } catch (error) {
+      wanted.leftOut(`${peer.name}: ${(error as Error).message}`);
     }
-    found.set(peer.name, { ...medianSample(through), direct: medianSample(direct) });
   }
   return found;
+}
+
+async function latencyAt(
+  requestsPerSecond: number,
+  running: { pid: number; port: number },
+  wanted: Wanted,
+): Promise<Latency> {
+  const pauseMs = (CONNECTIONS * 1000) / requestsPerSecond;
+  const through = [];
+  const direct = [];
+  for (let round = 0; round < wanted.runs; round += 1) {
+    through.push(await paced(running, pauseMs, wanted));
+    direct.push(await paced(wanted.upstream, pauseMs, wanted));
+  }
+  return { ...medianSample(through), direct: medianSample(direct) };
 }
 
 function paced(target: { pid: number; port: number }, pauseMs: number, { token, seconds, folder }: Wanted) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const MICROS_PER_TICK = 1_000_000 / Number(spawnSync('getconf', ['CLK_TCK']).stdout);
 
@@ -24,6 +24,7 @@ function rssKiB(pid: number): number {
 }
 
 function family(pid: number): Stat[] {
+  if (!existsSync(`/proc/${pid}`)) throw new Error('its process had ended');
   return familyPids(pid).map((member) => readStat(member));
 }
 

@@ -45,7 +45,7 @@ async function main(): Promise<string> {
   const token = pools.RS256.tokens[0] ?? '';
   const latency = options.wantsPart('latency')
     ? await orNothing(
-        measureLatency({ contestants, results, token, upstream, runs, seconds, folder }),
+        measureLatency({ contestants, results, token, upstream, runs, seconds, folder, leftOut }),
         new Map(),
       )
     : new Map();
@@ -74,9 +74,13 @@ async function mintPools(): Promise<Pools> {
 /** A part that fails is told of and left out; what was measured before it is not thrown away. */
 function orNothing<Part>(part: Promise<Part>, nothing: Part): Promise<Part> {
   return part.catch((error: Error) => {
-    say(`left out: ${error.message}`);
+    leftOut(error.message);
     return nothing;
   });
+}
+
+function leftOut(what: string): void {
+  say(`left out: ${what}`);
 }
 
 function subfolder(name: string): string {
