@@ -16,6 +16,7 @@ import { HOP_BY_HOP } from '../../src/http/header-names.ts';
 import { hasOpenssl, makeAuthority } from '../support/authority.ts';
 import { startCountingUpstream } from '../support/counting-upstream.ts';
 import { type EdgeOptions, startEdge } from '../support/edge.ts';
+import { frame } from '../support/http2-frame.ts';
 import { connectRaw, rawRequest } from '../support/raw.ts';
 
 const skip = hasOpenssl() ? false : 'openssl is not installed';
@@ -132,23 +133,6 @@ t.test('a hundred requests at once on one connection are each judged alone', { s
   }
   t.equal(edge.upstream.requests.length, 33);
 });
-
-/** One frame of RFC 9113 §4.1. */
-function frame({ type, flags = 0, stream, body }: FrameParts): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(body.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, body]);
-}
-
-interface FrameParts {
-  readonly type: number;
-  readonly flags?: number;
-  readonly stream: number;
-  readonly body: Buffer;
-}
 
 /** Fields without compression (RFC 7541 §6.2.2): names and values in turn, each shorter than 127 bytes. */
 function literal(pairs: readonly string[]): Buffer {

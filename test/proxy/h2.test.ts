@@ -17,6 +17,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import t, { type Test } from 'tap';
 import { type Forwarder, type ForwarderOptions, startForwarder } from '../support/forwarder.ts';
+import { frame } from '../support/http2-frame.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { answerFine } from '../support/stand.ts';
 import { answer, startRawUpstream, valuesOf } from '../support/upstream.ts';
@@ -540,27 +541,19 @@ t.test('a client that leaves before the session is up costs nothing', async (t) 
   stayer.destroy();
 });
 
-/** One frame (RFC 9113 §4.1). */
-function frame(type: number, flags: number, stream: number, body: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(body.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, body]);
-}
-
 t.test('an answer whose status is none is no answer', async (t) => {
   const [data, headers, settings] = [0, 1, 4];
   for (const status of ['000', '050', '099']) {
     const server = createTcpServer((socket) => {
       socket.on('error', () => {});
-      socket.write(frame(settings, 0, 0, Buffer.alloc(0)));
+      socket.write(frame({ type: settings, stream: 0, body: Buffer.alloc(0) }));
       socket.once('data', () => {
-        socket.write(frame(settings, 1, 0, Buffer.alloc(0)));
+        socket.write(frame({ type: settings, flags: 1, stream: 0, body: Buffer.alloc(0) }));
         // A literal field whose name is the eighth of the static table, `:status` (RFC 7541 §6.2.2).
-        socket.write(frame(headers, 4, 1, Buffer.from(`\x08\x03${status}`, 'latin1')));
-        socket.write(frame(data, 1, 1, Buffer.from('not an answer')));
+        socket.write(
+          frame({ type: headers, flags: 4, stream: 1, body: Buffer.from(`\x08\x03${status}`, 'latin1') }),
+        );
+        socket.write(frame({ type: data, flags: 1, stream: 1, body: Buffer.from('not an answer') }));
       });
     });
     server.listen(0, '127.0.0.1');
