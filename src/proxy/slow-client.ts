@@ -21,7 +21,10 @@ export class SlowClient {
   /** Bytes wait for the client. Node's time-out looks at what left the process, not at what was written. */
   waits(): void {
     this.#res.setTimeout(this.#idleMs, this.#isHeard ? undefined : () => this.#expired());
+    if (this.#isHeard) return;
     this.#isHeard = true;
+    // Before Node sets what the connection waits for next: with a pipelined request behind, it sets nothing.
+    this.#res.prependOnceListener('finish', () => this.takes());
   }
 
   /** The client has taken what waited. */

@@ -130,6 +130,33 @@ t.test('O9: a client that takes little by little may take as long as it likes', 
   t.match(edge.lines, [{ code: 'allow' }]);
 });
 
+t.test(
+  'O9: what a slow client was given to take its answer does not bound the answer behind it',
+  async (t) => {
+    const upstream = await startCountingUpstream((req, res) => {
+      if (req.url === '/public/late') setTimeout(() => res.end('late'), 1_200);
+      else res.end(Buffer.alloc(16 * MIB, 'x'));
+    });
+    const edge = await startEdge(t, { upstream, listen: FAST });
+    const connection = await connectRaw(edge.port);
+    const { socket } = connection;
+    let text = '';
+    let taken = 0;
+    socket.removeAllListeners('data');
+    socket.on('data', (piece: Buffer) => {
+      taken += piece.length;
+      text = piece.toString('latin1').slice(-200);
+      socket.pause();
+      setTimeout(() => socket.resume(), 1);
+    });
+    connection.send(rawRequest('GET /public/first HTTP/1.1'));
+    connection.send(rawRequest('GET /public/late HTTP/1.1', ['Connection: close']));
+    await once(socket, 'end');
+    t.ok(taken > 16 * MIB);
+    t.match(text, /late$/);
+  },
+);
+
 const skip = hasOpenssl() ? false : 'openssl is not installed';
 
 t.test('O9: over HTTP/2 only the stream that nobody reads is cut off', { skip }, async (t) => {
