@@ -2,9 +2,9 @@ import { isRefusal, REFUSALS } from '../core/refusals.ts';
 import type { Step } from '../core/trace.ts';
 import { isOwnAnswer } from '../pipeline/own-answer.ts';
 import type { Permit } from '../pipeline/permit.ts';
+import { ADVICE } from './advice.ts';
 import type { Paint } from './paint.ts';
 import type { Answer } from './question.ts';
-import { REMEDIES } from './remedies.ts';
 
 /** Writes an answer for people: one line a step, what was expected and got where it failed, and what would have to change. */
 export function describeAnswer(answer: Answer, paint: Paint): readonly string[] {
@@ -46,11 +46,11 @@ function describeOutcome(
     return [paint.green(`Allowed${where}`), ...describeReport(outcome)];
   }
   const { status, title } = REFUSALS[outcome.code];
-  const remedy = REMEDIES[outcome.code];
+  const advice = ADVICE[outcome.cause];
   return [
     paint.red(`Refused${where}: ${status} ${outcome.code}: ${title}`),
     `  ${outcome.reason}`,
-    ...(remedy === undefined ? [] : [`  To change this: ${remedy}`]),
+    `  To change this: ${advice}`,
   ];
 }
 

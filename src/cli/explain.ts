@@ -8,12 +8,12 @@ import { isOwnAnswer } from '../pipeline/own-answer.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { judgeKeys } from '../tokens/key-set.ts';
+import { ADVICE } from './advice.ts';
 import { describeAnswer } from './answer-text.ts';
 import type { CommandIo } from './io.ts';
 import { compileOfflineGate } from './offline-gate.ts';
 import { painter } from './paint.ts';
 import { type Answer, askGate, type Question } from './question.ts';
-import { REMEDIES } from './remedies.ts';
 
 export interface ExplainOptions {
   readonly file: string;
@@ -160,8 +160,8 @@ function toJson({ decision, steps, code }: Answer, { showClaims = false }: Expla
     route: route?.name ?? null,
     issuer: refusal?.issuer ?? permit?.token?.issuer ?? null,
     steps: steps.map(({ step, ok, expected = null, got = null, note }, at) => {
-      const remedy = at === steps.length - 1 && refusal !== undefined ? REMEDIES[refusal.code] : undefined;
-      return { step, ok, expected, got, note: note ?? remedy ?? null };
+      const advice = at === steps.length - 1 && refusal !== undefined ? ADVICE[refusal.cause] : undefined;
+      return { step, ok, expected, got, note: note ?? advice ?? null };
     }),
     identity: permit === undefined ? null : identityOf(permit.identity, showClaims),
   };

@@ -1,3 +1,5 @@
+import { CAUSES, type Cause } from './causes.ts';
+
 /**
  * The one table of every "no" the gateway can say.
  *
@@ -192,6 +194,8 @@ export type RefusalCode = keyof typeof REFUSALS;
 export interface Refusal {
   readonly refused: true;
   readonly code: RefusalCode;
+  /** What led to the code; the advice of `explain` hangs on it. */
+  readonly cause: Cause;
   /**
    * Why, for the log line and `explain`: names of rules, claims and headers, never a claim value and nothing
    * of the token, save what contract §6 lists (key id, audience), escaped and cut by whoever puts it here.
@@ -209,13 +213,16 @@ export interface Refusal {
   readonly issuer?: string;
 }
 
-type RefusalDetails = Omit<Refusal, 'refused' | 'code' | 'reason'>;
+type RefusalDetails = Omit<Refusal, 'refused' | 'code' | 'cause' | 'reason'>;
 
-/** Makes a refusal. `reason` must hold no claim value and nothing of the token. */
-export function refuse(code: RefusalCode, reason: string, details?: RefusalDetails): Refusal {
+const CODES: Readonly<Record<Cause, RefusalCode>> = CAUSES;
+
+/** Makes a refusal with the code of its cause. `reason` must hold no claim value and nothing of the token. */
+export function refuse(cause: Cause, reason: string, details?: RefusalDetails): Refusal {
+  const code = CODES[cause];
   return details === undefined
-    ? { refused: true, code, reason }
-    : { refused: true, code, reason, ...details };
+    ? { refused: true, code, cause, reason }
+    : { refused: true, code, cause, reason, ...details };
 }
 
 /** Narrows the outcome of a phase that gives either its result or a refusal. */

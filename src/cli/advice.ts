@@ -1,7 +1,7 @@
-import type { RefusalCode } from '../core/refusals.ts';
+import type { Cause } from '../core/causes.ts';
 
-/** What would have to change, for whoever asks why. Codes that no question on the command line can reach have none. */
-export const REMEDIES: Readonly<Partial<Record<RefusalCode, string>>> = {
+/** What would have to change, for each cause of a refusal: by the client, at the provider, in the file or at the backend. */
+export const ADVICE = {
   ambiguous_path:
     'send the path in its plain form, or let the route `allow` the spelling if its backend needs it',
   bad_request: 'send exactly one Host: a name or address with an optional port',
@@ -26,6 +26,7 @@ export const REMEDIES: Readonly<Partial<Record<RefusalCode, string>>> = {
     'send an access token; ID tokens need `idTokens: true`, other types their name in `tokenTypes`',
   claim_missing: 'let the provider put the claim into the token',
   token_bound: 'ask the provider for a token that is not bound to a key',
+  token_revoked: 'log in again for a new token',
   insufficient_scope: 'ask the provider for a token with the scope, and see that the client may have it',
   role_missing: 'give the user or client the role at the provider, and get a fresh token',
   claim_mismatch: 'see what the claim holds with --show-claims, and change it at the provider or in `claims`',
@@ -39,4 +40,16 @@ export const REMEDIES: Readonly<Partial<Record<RefusalCode, string>>> = {
   method_not_allowed:
     'add the method to `methods` of the route; a path never falls through to a wider route because of it',
   keys_unavailable: 'see why the keys cannot be had with `sealgate keys`, or give saved ones with --jwks',
-};
+  request_timeout: 'see that the client sends without pauses, or raise the limit that the reason names',
+  body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
+  expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
+  rate_limited: 'wait as long as `Retry-After` says, or raise `rateLimit` of the route',
+  headers_too_large: 'send fewer or shorter header fields, or raise the limit that the reason names',
+  upstream_unreachable: 'see that the backend runs where `url` says, and that its certificate holds',
+  upstream_invalid: 'look at the response of the backend, or at what stands between it and the gateway',
+  upstream_timeout: 'see why the backend is slow, or raise the `timeouts` of the route or upstream',
+  upstream_unhealthy: 'see why no backend passes its health check',
+  overloaded: 'add capacity, or raise the limit that the reason names',
+  shutting_down: 'send the request to another instance, or raise `shutdown.grace`',
+  internal: 'find the request id in the log and report what stands there: it is a bug',
+} as const satisfies Record<Cause, string>;
