@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { escapeLines } from '../core/escape.ts';
 import { METRICS_CONTENT_TYPE } from '../telemetry/exposition.ts';
 import { createAdminGuard } from './guard.ts';
 import { NO_SCHEMAS } from './no-schemas.ts';
@@ -31,6 +32,8 @@ export function createAdmin(sources: AdminSources): FastifyInstance {
     forceCloseConnections: true,
     schemaController: NO_SCHEMAS,
   });
+  // People read these in terminals, too.
+  app.setReplySerializer((payload) => escapeLines(JSON.stringify(payload)));
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
   });

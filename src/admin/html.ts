@@ -1,3 +1,5 @@
+import { escapeLines } from '../core/escape.ts';
+
 /** Markup that is safe to put into a page as it is. */
 export interface Html {
   readonly markup: string;
@@ -30,5 +32,5 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+  return escapeLines(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }

@@ -1,3 +1,4 @@
+import { escapeText } from '../core/escape.ts';
 import { isRefusal, REFUSALS } from '../core/refusals.ts';
 import type { Step } from '../core/trace.ts';
 import { isOwnAnswer } from '../pipeline/own-answer.ts';
@@ -11,7 +12,7 @@ export function describeAnswer(answer: Answer, paint: Paint): readonly string[] 
   const { request, steps, decision } = answer;
   const width = Math.max(...steps.map(({ step }) => step.length));
   return [
-    `${request.method} ${request.rawTarget}`,
+    escapeText(`${request.method} ${request.rawTarget}`),
     '',
     ...steps.flatMap((step) => describeStep(step, width, paint)),
     '',
@@ -25,11 +26,12 @@ function describeStep(
   paint: Paint,
 ): readonly string[] {
   const head = `  ${ok ? paint.green('ok  ') : paint.red('FAIL')}  ${step.padEnd(width)}`;
-  if (ok) return [got === undefined ? head.trimEnd() : `${head}  ${got}`];
+  // What a token says must not look like a step of its own.
+  if (ok) return [got === undefined ? head.trimEnd() : `${head}  ${escapeText(got)}`];
   const rows = [
-    ...(expected === undefined ? [] : [`expected: ${expected}`]),
-    ...(got === undefined ? [] : [`got:      ${got}`]),
-    ...(note === undefined || note === got ? [] : [`because:  ${note}`]),
+    ...(expected === undefined ? [] : [`expected: ${escapeText(expected)}`]),
+    ...(got === undefined ? [] : [`got:      ${escapeText(got)}`]),
+    ...(note === undefined || note === got ? [] : [`because:  ${escapeText(note)}`]),
   ];
   const [first = '', ...more] = rows;
   return [`${head}  ${first}`.trimEnd(), ...more.map((row) => `        ${' '.repeat(width)}  ${row}`)];
@@ -49,7 +51,7 @@ function describeOutcome(
   const advice = ADVICE[outcome.cause];
   return [
     paint.red(`Refused${where}: ${status} ${outcome.code}: ${title}`),
-    `  ${outcome.reason}`,
+    `  ${escapeText(outcome.reason)}`,
     `  To change this: ${advice}`,
   ];
 }

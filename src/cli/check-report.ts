@@ -1,4 +1,5 @@
 import { isError, type Problem } from '../config/problem.ts';
+import { escapeText } from '../core/escape.ts';
 import type { CommandIo } from './io.ts';
 import { type Paint, painter } from './paint.ts';
 
@@ -63,7 +64,7 @@ function problemLines(
 function failedTestLines(test: TestOutcome, file: string, paint: Paint): readonly string[] {
   const place = test.line === undefined ? file : `${file}:${test.line}:1`;
   return [
-    `${place}: ${paint.red('failed:')} test "${test.name}": expected ${test.expected}, got ${test.got}`,
+    `${place}: ${paint.red('failed:')} test "${escapeText(test.name)}": expected ${test.expected}, got ${test.got}`,
     ...(test.explanation?.split('\n').map((line) => `    ${line}`) ?? []),
   ];
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { didYouMean } from '../config/nearest.ts';
 import { VERSION } from '../core/version.ts';
 import type { Command, OptionSpec, OptionValues } from './command.ts';
-import type { CommandIo } from './io.ts';
+import { type CommandIo, escapeOutput } from './io.ts';
 
 const EXIT_USAGE = 2;
 
@@ -10,8 +10,9 @@ const EXIT_USAGE = 2;
 export async function runCli(
   words: readonly string[],
   commands: readonly Command[],
-  io: CommandIo,
+  processIo: CommandIo,
 ): Promise<number> {
+  const io = escapeOutput(processIo);
   const [first, ...rest] = words;
   if (first === '--version' || first === '-v') {
     io.stdout.write(`${VERSION}\n`);

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { escapeText } from '../core/escape.ts';
 import { isLaterKey } from './later-keys.ts';
 import type { LeafIssue } from './leaf-issues.ts';
 import { didYouMean } from './nearest.ts';
@@ -162,9 +163,9 @@ function describeValue(value: unknown, written: string | undefined): string {
   return typeof value === 'number' ? `the number ${value}` : `\`${String(value)}\``;
 }
 
-/** Cut, and without control characters, so that a message is one line of a terminal. */
+/** Cut, with control characters escaped, so that a message is one line of a terminal and says what is there. */
 function shorten(text: string): string {
-  const printable = text.replace(/\p{C}/gu, '?');
+  const printable = escapeText(text);
   return printable.length > 64 ? `${printable.slice(0, 64)}…` : printable;
 }
 

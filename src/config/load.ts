@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { escapeText } from '../core/escape.ts';
 import { type Judgement, judge } from './judge.ts';
 import { plainValues, type ReadText } from './plain-values.ts';
 import {
@@ -132,15 +133,14 @@ function withPosition(
   return { ...problem, message, file, path: formatPath(path), ...source.locate(path, at) };
 }
 
-/** A name out of the file may hold line breaks and terminal escapes; a problem is one line, and only text. */
+/** A name out of the file may hold line breaks and terminal escapes; a problem is one line, and only text that can be seen. */
 function onOneLine(problem: Problem): Problem {
   const { path, message, hint } = problem;
-  const clean = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?');
   return {
     ...problem,
-    path: clean(path),
-    message: clean(message),
-    ...(hint !== undefined && { hint: clean(hint) }),
+    path: escapeText(path),
+    message: escapeText(message),
+    ...(hint !== undefined && { hint: escapeText(hint) }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { escapeLines } from '../core/escape.ts';
 import { isoTime } from './iso-time.ts';
 import { millisText } from './millis-text.ts';
 
@@ -22,7 +23,7 @@ export interface AccessRecord {
   readonly wouldRefuse?: string | undefined;
 }
 
-/** What JSON may not hold unescaped, what a terminal would obey, and what may be half of a character. */
+/** Everything but printable ASCII that JSON takes as it is: a quick look, since hardly any text of a request has more. */
 const NEEDS_ESCAPES = /[^ !#-[\]-~]/;
 
 /**
@@ -75,5 +76,5 @@ function textField(name: string, value: string): string {
 
 /** What stands between the quotes. */
 function plain(text: string): string {
-  return NEEDS_ESCAPES.test(text) ? JSON.stringify(text).slice(1, -1) : text;
+  return NEEDS_ESCAPES.test(text) ? escapeLines(JSON.stringify(text).slice(1, -1)) : text;
 }

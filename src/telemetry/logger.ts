@@ -1,12 +1,13 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from '../config/schema.ts';
+import { escapeLines } from '../core/escape.ts';
 import { isoTime } from './iso-time.ts';
 
 export type { Logger } from 'pino';
 
 /**
  * Makes the process's logger: JSON lines with `time` (ISO 8601, UTC, milliseconds), `level` (a word) and `msg`.
- * Control characters in values are escaped by JSON, so no value can start a line of its own.
+ * Control and format characters in values are escaped, so that none can start a line of its own or mislead a terminal.
  */
 export function createLogger(level: Config['log']['level'], destination: DestinationStream): Logger {
   return pino(
@@ -15,6 +16,7 @@ export function createLogger(level: Config['log']['level'], destination: Destina
       base: null,
       timestamp: () => `,"time":"${isoTime()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: escapeLines },
       serializers: { err: pino.stdSerializers.err },
     },
     destination,

@@ -1,3 +1,4 @@
+import { escapeText } from '../core/escape.ts';
 import type { LogDestination } from './log-destination.ts';
 
 /** Select Graphic Rendition codes (ECMA-48). `styleText` of node:util asks the process's own terminal instead of its caller. */
@@ -15,10 +16,6 @@ const LEVEL_STYLES: Readonly<Record<string, Style>> = {
 
 /** What an access line shows before its other fields, in this order. */
 const REQUEST_FIELDS = ['method', 'path', 'status', 'route', 'code', 'durationMs'];
-
-/** Everything a terminal would obey: C0 and C1 controls, DEL, and what turns the direction of text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken away
-const OBEYED = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Turns JSON lines into lines for a person at a terminal; for every other reader the log stays JSON. */
 export function forTerminal(
@@ -61,6 +58,5 @@ function list(fields: readonly (readonly [string, unknown])[]): string {
 }
 
 function plain(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.replace(OBEYED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return escapeText(typeof value === 'string' ? value : JSON.stringify(value));
 }

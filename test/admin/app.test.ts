@@ -1,6 +1,7 @@
 import t from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
 import { adminSources, BUSY_REPORT, FACTS, issuerReport } from '../support/admin-sources.ts';
+import { HOSTILE_TEXT, unseenIn } from '../support/unseen.ts';
 
 const HOST = { host: '127.0.0.1:9090' };
 const BEYOND = { remoteAddress: '10.1.2.3' };
@@ -171,3 +172,39 @@ t.test('what does not exist and what breaks is answered without details', async 
   t.equal(broken.statusCode, 500);
   t.notMatch(broken.body, 'secret');
 });
+
+t.test(
+  'no text on the page or in the status commands a terminal or turns the direction of the rest',
+  async (t) => {
+    const decision = {
+      time: '2026-01-31T12:00:00.000Z',
+      requestId: 'id-1',
+      method: 'GET',
+      route: 'a',
+      status: 401,
+      code: 'key_unknown',
+      reason: HOSTILE_TEXT,
+      issuer: null,
+    };
+    const refused = {
+      time: decision.time,
+      trigger: 'file',
+      result: 'refused',
+      problems: [`a\n${HOSTILE_TEXT}`],
+    } as const;
+    const app = createAdmin({
+      ...adminSources({ facts: { ...FACTS, file: HOSTILE_TEXT, reloads: [refused] } }),
+      decisions: async () => [decision],
+    });
+    t.teardown(() => app.close());
+    for (const url of ['/', '/status', '/status/decisions']) {
+      const { body, headers } = await app.inject({ url, headers: HOST });
+      t.same(unseenIn(body), [], url);
+      t.equal(Number(headers['content-length']), Buffer.byteLength(body));
+    }
+    t.match((await app.inject({ url: '/status', headers: HOST })).json(), { config: { file: HOSTILE_TEXT } });
+    t.match((await app.inject({ url: '/status/decisions', headers: HOST })).json(), {
+      decisions: [decision],
+    });
+  },
+);
