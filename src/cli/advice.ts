@@ -1,54 +1,173 @@
 import type { Cause } from '../core/causes.ts';
 
-/** What would have to change, for each cause of a refusal: by the client, at the provider, in the file or at the backend. */
+/**
+ * What would have to change, for each cause of a refusal: by the client, at the provider, in the file or at the backend. It names the
+ * way that keeps the protection; where opening a route is a way, it is never the only one.
+ */
 export const ADVICE = {
+  // The request
   ambiguous_path:
     'send the path in its plain form, or let the route `allow` the spelling if its backend needs it',
-  bad_request: 'send exactly one Host: a name or address with an optional port',
+  bad_request: 'have the client, or the proxy in front, send valid HTTP',
+  host_twice: 'send exactly one Host field',
+  host_missing: 'send a Host field, as HTTP/1.1 requires',
+  host_invalid: 'send a name or address with an optional port as Host, and nothing else',
   multiple_tokens: 'send the token once, in one place',
-  token_missing: 'send `Authorization: Bearer TOKEN`, or open the route with `access: public` or `optional`',
-  token_malformed:
-    'send the access token whole, as the provider issued it: three parts with dots between them',
-  token_expired: 'get a fresh token from the provider; if it is fresh, compare the clocks',
-  token_not_yet_valid: "compare the provider's clock with the gateway's, or raise `clockTolerance`",
-  token_too_old: 'get a fresh token, or raise `maxTokenAge` of the issuer',
-  issuer_unknown:
-    'add the issuer to `issuers` exactly as the token spells its `iss`, or get a token from one that is there',
-  issuer_not_allowed: 'name the issuer in the `issuers` of the route, or get a token from one that is named',
-  audience_mismatch:
-    'see its audience with --show-claims; ask the provider for a token for this API, or add the audience to `audiences`',
-  algorithm_not_allowed:
-    'let the provider sign with an accepted algorithm, or add this one to `algorithms` of the issuer',
-  key_unknown:
-    "look at the provider's keys with `sealgate keys`: the token is signed with one that is not published",
-  signature_invalid: 'send the token unchanged; if it is, somebody else signed it',
-  type_not_allowed:
-    'send an access token; ID tokens need `idTokens: true`, other types their name in `tokenTypes`',
-  claim_missing: 'let the provider put the claim into the token',
-  token_bound: 'ask the provider for a token that is not bound to a key',
-  token_revoked: 'log in again for a new token',
-  insufficient_scope: 'ask the provider for a token with the scope, and see that the client may have it',
-  role_missing: 'give the user or client the role at the provider, and get a fresh token',
-  claim_mismatch: 'see what the claim holds with --show-claims, and change it at the provider or in `claims`',
-  condition_failed:
-    'see what the condition saw with --show-claims, and change the token, the request or `when`',
-  identity_incomplete: 'let the provider put the claim into the token, or take `required` away',
-  identity_too_large: 'send fewer values with `filter`, or raise `maxBytes`',
   upgrade_refused: 'set `websocket: true` on the route, or send the request without `Upgrade: websocket`',
-  origin_not_allowed: 'add the origin to `cors.origins` of the route',
   route_unknown: 'compare host and path with `sealgate routes`; a prefix ends at a slash, and case counts',
   method_not_allowed:
     'add the method to `methods` of the route; a path never falls through to a wider route because of it',
-  keys_unavailable: 'see why the keys cannot be had with `sealgate keys`, or give saved ones with --jwks',
+  method_never_forwarded: 'use another method: CONNECT and TRACE are never forwarded, whatever the file says',
+  keys_read_only: "read the gateway's own keys with GET or HEAD",
+  preflight_not_routed:
+    'set `cors` with the origin of the page on the route of the method that the browser asks for; the gateway then answers preflights itself',
+  preflight_method:
+    'call the path with a method that it has, or add the method to `methods` of the route that has `cors`',
   request_timeout: 'see that the client sends without pauses, or raise the limit that the reason names',
   body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
   expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
   rate_limited: 'wait as long as `Retry-After` says, or raise `rateLimit` of the route',
   headers_too_large: 'send fewer or shorter header fields, or raise the limit that the reason names',
+
+  // The place of the token
+  authorization_twice: 'send one Authorization field; see whether a proxy in front adds one of its own',
+  tokens_in_one_field: 'send one token; see whether a proxy in front joins two Authorization fields into one',
+  tokens_in_two_places: 'send the token in one place: Authorization, or one of those in `tokenFrom`',
+  token_missing:
+    'send `Authorization: Bearer TOKEN`; if the client does, see whether a proxy in front drops the field',
+  other_scheme:
+    'send the token with the scheme `Bearer`; for a backend that has its own login, see `passAuthorization`',
+  preflight_without_cors:
+    'set `cors` with the origin of the page on this route; the gateway then answers preflights itself, and requests still need their token',
+  websocket_without_token:
+    'browsers cannot set Authorization on a WebSocket: let the route take the token from a cookie or from `webSocketProtocol` with `tokenFrom`',
+  bearer_empty: 'see why the client has no token to put behind `Bearer`',
+  bearer_repeated: 'let the client put `Bearer` before the token once: what it holds already begins with it',
+  bearer_spacing: 'send `Bearer`, one space and the token without spaces, tabs or line breaks in it',
+  token_place: 'put the token alone into that place, without a scheme before it or anything beside it',
+
+  // The form of the token
+  token_malformed: 'send the access token as the provider issued it',
+  token_placeholder: 'see why the client has no token: a variable or a field of its code was empty',
+  token_quoted: 'send the token without quotes: they often stay when it is read out of JSON',
+  token_json: 'ask the provider for the compact form of the token, which is one text with two dots',
+  token_cut: 'copy the token anew and whole: three parts with dots between them',
+  token_encrypted:
+    'let the provider sign the access token instead of encrypting it, and see that it is not the token of another API',
+  token_opaque:
+    'let the provider issue JWTs for this API: many do once the request names its audience or resource; or send the access token in place of a session id or key',
+  token_parts: 'send one token alone: three parts with dots between them',
+  token_unsigned: 'send the token with its signature, as the provider issued it',
+  token_base64:
+    'send the token unchanged: something encoded a part of it anew, or the provider writes plain base64',
+  token_percent_encoded: 'send the token unchanged: something encoded it for a URL',
+  token_not_base64url:
+    'send the token unchanged: compare its length and its ends with what the provider issued',
+  token_too_long:
+    'let the provider put fewer claims into the token (groups above all), or raise `listen.limits.tokenBytes`',
+  token_not_json: 'send the access token as the provider issued it: this one was changed, or is not a JWT',
+  token_duplicate_names:
+    'let the provider write each claim once: look for two mappers that write the same one; the token itself came whole',
+  token_nested: 'let the provider put less deeply nested claims into the token',
+  token_number: 'let the provider write the number as a text: no program reads it exactly',
+  token_header_invalid: 'let the provider write `alg`, `kid` and `typ` as texts into the header of the token',
+  token_extension:
+    'let the provider sign without extensions (`crit`, `b64`): none is supported, and such a token may not be read without them',
+
+  // What the token says of itself
+  issuer_unknown:
+    'add the issuer to `issuers` exactly as the token spells its `iss`, or get a token from one that is there',
+  iss_missing:
+    'let the provider write its `iss` into the token as a text, or send the access token of one that does',
+  iss_unknown:
+    'add the issuer to `issuers` exactly as the token spells its `iss` (see it with --show-claims), or get a token from one that is there',
+  iss_nearly_known:
+    'spell `issuer` in the file exactly as the token spells its `iss`: case and a slash at the end count',
+  issuer_not_allowed: 'name the issuer in the `issuers` of the route, or get a token from one that is named',
+  algorithm_not_allowed: 'let the provider sign with an accepted algorithm',
+  algorithm_none: 'send a signed token: unsigned ones are never accepted, since anybody can write them',
+  algorithm_symmetric:
+    'let the provider sign with an asymmetric key, such as RS256 or ES256; symmetric ones are never accepted, since all who check such a token can make one (Auth0: the signing algorithm of the API; Supabase: asymmetric signing keys)',
+  algorithm_unsupported:
+    'let the provider sign with RS256, ES256, EdDSA or another algorithm that `sealgate schema` lists under `algorithms`',
+  algorithm_not_listed:
+    'let the provider sign with an accepted algorithm, or add this one to `algorithms` of the issuer',
+  type_not_allowed: 'send an access token',
+  typ_missing:
+    'let the provider write `typ` into the header of the token, or take `tokenTypes` off the issuer',
+  typ_not_listed: 'send an access token; if it is one, add its `typ` to `tokenTypes` of the issuer',
+  foreign_token:
+    'send the access token: this one was made for something else than an API call, and is never accepted',
+  id_token:
+    'send the access token: an ID token tells the client who logged in; where it is all that the provider has, set `idTokens: true` on the issuer',
+  not_access_token:
+    "send the access token of the provider's response, not the ID token or another of its tokens",
+  key_unknown:
+    "look at the provider's keys with `sealgate keys`: the token is signed with one that is not published",
+  signature_invalid: 'send the token unchanged; if it is, somebody else signed it',
+  exp_missing: 'let the provider write `exp` into the token: one that never ends is not accepted',
+  iat_missing: 'let the provider write `iat` into the token, or take `maxTokenAge` off the issuer',
+  audience_missing:
+    'let the provider write `aud` into the token: many do once the request names its audience or resource',
+  claim_missing:
+    'let the provider put the claim into the token with a value, or take it off `requiredClaims`',
+  date_not_number:
+    'let the provider write the date as a JSON number of seconds since 1970: the token itself came whole',
+  date_out_of_range: 'let the provider write the date in seconds since 1970, not in milliseconds',
+  token_expired: 'get a fresh token from the provider; if it is fresh, compare the clocks',
+  token_not_yet_valid: "compare the provider's clock with the gateway's, or raise `clockTolerance`",
+  token_too_old: 'get a fresh token, or raise `maxTokenAge` of the issuer',
+  audience_mismatch:
+    'see its audience with --show-claims; ask the provider for a token for this API, or add the audience to `audiences`',
+  token_bound: 'ask the provider for a token that is not bound to a key',
+  token_revoked: 'log in again for a new token',
+
+  // The rules
+  insufficient_scope: 'ask the provider for a token with the scope, and see that the client may have it',
+  scopes_absent:
+    'ask the provider for a token with the scope; if it has its scopes in another claim, name that in `scopeClaims` of the issuer (tokens of applications alone often have roles instead)',
+  scopes_nested:
+    'write the claim in `scopeClaims` of the issuer as the reason does: a text is one literal name, a list is a path',
+  scopes_unreadable:
+    'let the provider write the scopes as one text with spaces between them, or as a list of texts',
+  scopes_joined:
+    'let the provider separate the scopes by spaces (RFC 6749), or write them as a list of texts',
+  role_missing: 'give the user or client the role at the provider, and get a fresh token',
+  roles_absent:
+    'let the provider put the roles into the access token; if they are in another claim, name that in `roleClaims` of the issuer',
+  roles_nested:
+    'write the claim in `roleClaims` of the issuer as the reason does: a text is one literal name, a list is a path',
+  roles_overage:
+    'the user is in more groups than a token holds: use app roles, or let only groups that are assigned to the application into the token',
+  roles_unreadable:
+    'let the provider write the roles as a list of texts; a role that is a name in an object can be asked for in `when`: "admin" in claims["NAME"]',
+  roles_joined: 'let the provider write the roles as a list of texts: one text is one role',
+  claim_mismatch: 'see what the claim holds with --show-claims, and change it at the provider or in `claims`',
+  claim_absent:
+    'let the provider put the claim into the token, or name the one that has the value in `claims`',
+  claim_nested:
+    'write the claim in the list form of `claims`, with the name as the reason writes it: a text is one literal name, a list is a path',
+  claim_unreadable:
+    'name a claim inside of it with a path, or ask for it in `when`: only texts, numbers, booleans and lists of them are compared',
+  claim_type:
+    'write the value in the file with the type of the claim: quoted for a text, bare for a number or boolean',
+  claim_joined: 'let the provider write the values as a list of texts, or compare with the whole text',
+  condition_failed:
+    'see what the condition saw with --show-claims, and change the token, the request or `when`',
+  condition_not_evaluated:
+    'see what the condition saw with --show-claims; ask with `has(claims.NAME)` for what may be missing before it is used',
+  identity_incomplete: 'let the provider put the claim into the token, or take `required` away',
+  identity_too_large: 'send fewer values with `filter`, or raise `maxBytes`',
+  origin_not_allowed: 'add the origin to `cors.origins` of the route',
+
+  // Backends
   upstream_unreachable: 'see that the backend runs where `url` says, and that its certificate holds',
   upstream_invalid: 'look at the response of the backend, or at what stands between it and the gateway',
   upstream_timeout: 'see why the backend is slow, or raise the `timeouts` of the route or upstream',
   upstream_unhealthy: 'see why no backend passes its health check',
+
+  // The gateway and what it depends on
+  keys_unavailable: 'see why the keys cannot be had with `sealgate keys`, or give saved ones with --jwks',
   overloaded: 'add capacity, or raise the limit that the reason names',
   shutting_down: 'send the request to another instance, or raise `shutdown.grace`',
   internal: 'find the request id in the log and report what stands there: it is a bug',

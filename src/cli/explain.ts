@@ -159,9 +159,16 @@ function toJson({ decision, steps, code }: Answer, { showClaims = false }: Expla
     status: row?.status ?? null,
     route: route?.name ?? null,
     issuer: refusal?.issuer ?? permit?.token?.issuer ?? null,
-    steps: steps.map(({ step, ok, expected = null, got = null, note }, at) => {
-      const advice = at === steps.length - 1 && refusal !== undefined ? ADVICE[refusal.cause] : undefined;
-      return { step, ok, expected, got, note: note ?? advice ?? null };
+    steps: steps.map(({ step, ok, expected = null, got = null, note = null }, at) => {
+      if (refusal === undefined || at < steps.length - 1) return { step, ok, expected, got, note };
+      const advice = ADVICE[refusal.cause];
+      return {
+        step,
+        ok,
+        expected,
+        got,
+        note: got?.startsWith(refusal.reason) ? advice : `${refusal.reason}; ${advice}`,
+      };
     }),
     identity: permit === undefined ? null : identityOf(permit.identity, showClaims),
   };

@@ -63,7 +63,9 @@ export function createListener(limits: Limits, events: ListenerEvents, tls?: Lis
   });
   server.on('connect', (req: IncomingMessage, socket: Duplex) => {
     socket.on('error', () => socket.destroy());
-    const refusal = refuse('method_not_allowed', 'CONNECT is not a method of this gateway', { allow: [] });
+    const refusal = refuse('method_never_forwarded', 'CONNECT is not a method of this gateway', {
+      allow: [],
+    });
     afterResponse((socket as ClientSocket)[LATEST], () => events.unparsed(refusal, socket, req));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {

@@ -7,14 +7,15 @@ import { type Refusal, refuse } from '../core/refusals.ts';
  * (RFC 9110 §7.2, RFC 9112 §3.2).
  */
 export function parseHost(values: readonly string[], httpVersion: string): string | undefined | Refusal {
-  if (values.length > 1) return refuse('bad_request', 'the request has more than one Host');
+  if (values.length > 1) return refuse('host_twice', 'the request has more than one Host');
   const value = values[0];
   if (value === undefined) {
-    return httpVersion === '1.0' ? undefined : refuse('bad_request', 'the request has no Host');
+    return httpVersion === '1.0' ? undefined : refuse('host_missing', 'the request has no Host');
   }
   if (value === latest?.value) return latest.host;
   const host = normalizeHost(value);
-  if (host === undefined) return refuse('bad_request', 'Host is not a name or address with an optional port');
+  if (host === undefined)
+    return refuse('host_invalid', 'Host is not a name or address with an optional port');
   latest = { value, host };
   return host;
 }

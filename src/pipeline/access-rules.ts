@@ -24,18 +24,21 @@ export interface AccessRules {
 
 /** One alternative. What its policy wants stands beside what it wants itself: all must hold. */
 export interface AccessBlock {
-  /** By configured name of each accepted issuer: the audiences that count. */
-  readonly issuers: ReadonlyMap<string, AcceptedAudiences>;
+  /** By configured name of each accepted issuer: what counts for its tokens. */
+  readonly issuers: ReadonlyMap<string, AcceptedIssuer>;
   readonly scopes: readonly Wanted[];
   readonly roles: readonly Wanted[];
   readonly claims: readonly ClaimRule[];
   readonly conditions: readonly Condition[];
 }
 
-export interface AcceptedAudiences {
-  readonly names: ReadonlySet<string> | 'any';
-  /** What to say beside a mismatch, where the provider has a habit worth knowing. */
-  readonly hint: string | undefined;
+export interface AcceptedIssuer {
+  readonly audiences: ReadonlySet<string> | 'any';
+  /** What to say beside an audience that does not match, where the provider has a habit worth knowing. */
+  readonly audienceHint: string | undefined;
+  /** Where its tokens have their scopes and roles, to say what was there. */
+  readonly scopeClaims: readonly (readonly string[])[];
+  readonly roleClaims: readonly (readonly string[])[];
 }
 
 /** Names of which all, and of `any` at least one, must be there. */
@@ -93,13 +96,16 @@ function compileBlock(
     { rules: block, place: path },
   ];
   const ownAudiences = block.audiences ?? policy?.audiences;
-  const audiences = acceptedIssuers(block, config).map((name) => {
-    const wanted = ownAudiences ?? issuers.get(name)?.audiences ?? [];
-    const hint = issuers.get(name)?.audienceHint;
-    return [name, { names: wanted === 'any' ? wanted : new Set(wanted), hint }] as const;
+  const accepted = acceptedIssuers(block, config).map((name): [string, AcceptedIssuer] => {
+    const { audiences = [], audienceHint, scopeClaims = [], roleClaims = [] } = issuers.get(name) ?? {};
+    const wanted = ownAudiences ?? audiences;
+    return [
+      name,
+      { audiences: wanted === 'any' ? wanted : new Set(wanted), audienceHint, scopeClaims, roleClaims },
+    ];
   });
   return {
-    issuers: new Map(audiences),
+    issuers: new Map(accepted),
     scopes: parts.flatMap(({ rules }) => compileWanted(rules.scopes)),
     roles: parts.flatMap(({ rules }) => compileWanted(rules.roles)),
     claims: parts.flatMap(({ rules }) => compileClaims(rules.claims)),

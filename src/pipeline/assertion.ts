@@ -67,7 +67,7 @@ export function addAssertion(
 /** Publishes the keys to whoever asks; backends may keep them for five minutes. */
 export function answerWithKeys(signer: AssertionSigner, method: string): OwnAnswer | Refusal {
   if (method !== 'GET' && method !== 'HEAD') {
-    return refuse('method_not_allowed', 'the keys can only be read', { allow: ['GET', 'HEAD'] });
+    return refuse('keys_read_only', 'the keys can only be read', { allow: ['GET', 'HEAD'] });
   }
   const headers = ['content-type', 'application/jwk-set+json', 'cache-control', 'public, max-age=300'];
   return { ownAnswer: 'keys', status: 200, headers, body: signer.publishedKeys() };

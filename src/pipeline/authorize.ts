@@ -3,8 +3,9 @@ import type { Trace } from '../core/trace.ts';
 import { readClaim } from '../tokens/claim-path.ts';
 import { quoteForLog } from '../tokens/quote.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import type { AcceptedAudiences, AccessBlock, AccessRules, ClaimRule, Wanted } from './access-rules.ts';
+import type { AcceptedIssuer, AccessBlock, AccessRules, ClaimRule, Wanted } from './access-rules.ts';
 import { claimHas } from './claim-values.ts';
+import { refuseClaim, refuseLack } from './explain-claims.ts';
 import type { ScreenedRequest } from './request.ts';
 
 /** Who asks for what. */
@@ -16,8 +17,8 @@ export interface Asker {
 /** One kind of rule a block can hold. */
 interface Check {
   readonly step: string;
-  /** What the block wants, in names of the file; undefined when it wants nothing of this kind. */
-  readonly expected: (block: AccessBlock) => string | undefined;
+  /** What the block wants of this token, or of any, in names of the file; undefined when it wants nothing of this kind. */
+  readonly expected: (block: AccessBlock, token?: VerifiedToken) => string | undefined;
   /** What the token has instead. Shown to whoever may see claim values. */
   readonly got: (block: AccessBlock, asker: Asker) => unknown;
   readonly judge: (block: AccessBlock, asker: Asker, trace?: Trace) => Refusal | undefined;
@@ -33,7 +34,11 @@ const CHECKS: readonly Check[] = [
   },
   {
     step: 'audiences',
-    expected: ({ issuers }) => [...new Set([...issuers.values()].map(describeAudiences))].join(' or '),
+    expected: ({ issuers }, token) => {
+      const own = token && issuers.get(token.issuer);
+      const counting = own === undefined ? [...issuers.values()] : [own];
+      return [...new Set(counting.map(describeAudiences))].join(' or ');
+    },
     got: (_, { token }) => token.audiences,
     judge: judgeAudience,
   },
@@ -118,7 +123,7 @@ function traceCheck(
   check: Check,
   facts: { block: AccessBlock; asker: Asker; label: string; refusal: Refusal | undefined },
 ): void {
-  const expected = check.expected(facts.block);
+  const expected = check.expected(facts.block, facts.asker.token);
   if (expected === undefined) return;
   const shown = trace.showClaims ? JSON.stringify(check.got(facts.block, facts.asker)) : undefined;
   const got = [facts.refusal?.reason, shown].filter((part) => part !== undefined).join('; ');
@@ -138,32 +143,37 @@ function judgeIssuer({ issuers }: AccessBlock, { token }: Asker): Refusal | unde
 /** RFC 7519 §4.1.3: one of the token's audiences must be one of ours. The log names those of the token, `explain` only where it is asked to. */
 function judgeAudience({ issuers }: AccessBlock, { token }: Asker, trace?: Trace): Refusal | undefined {
   const accepted = issuers.get(token.issuer);
-  if (accepted === undefined || accepted.names === 'any') return undefined;
-  const { names } = accepted;
+  if (accepted === undefined || accepted.audiences === 'any') return undefined;
+  const { audiences: names, audienceHint: hint } = accepted;
   const { audiences } = token;
   for (const audience of audiences ?? []) if (names.has(audience)) return undefined;
-  const wanted = `${describeAudiences(accepted)}${accepted.hint === undefined ? '' : `; ${accepted.hint}`}`;
+  const wanted = `${describeAudiences(accepted)}${hint === undefined ? '' : `; ${hint}`}`;
   if (audiences === undefined)
-    return refuse('claim_missing', `the token names no audience, expected ${wanted}`);
+    return refuse('audience_missing', `the token names no audience, expected ${wanted}`);
   const named = trace?.showClaims === false ? 'another audience' : quoteForLog(audiences.join(' '));
   return refuse('audience_mismatch', `the token is for ${named}, expected ${wanted}`);
 }
 
-function judgeScopes({ scopes }: AccessBlock, { token }: Asker): Refusal | undefined {
+function judgeScopes({ scopes, issuers }: AccessBlock, { token }: Asker): Refusal | undefined {
   for (const wanted of scopes) {
     const lack = describeLack(wanted, token.scopes);
     if (lack === undefined) continue;
-    return refuse('insufficient_scope', `the token lacks the scope ${lack}`, {
+    const paths = issuers.get(token.issuer)?.scopeClaims ?? [];
+    return refuseLack('scope', `the token lacks the scope ${lack}`, {
+      claims: token.claims,
+      paths,
       scopes: [...new Set(scopes.flatMap(({ all, any }) => [...all, ...any]))],
     });
   }
   return undefined;
 }
 
-function judgeRoles({ roles }: AccessBlock, { token }: Asker): Refusal | undefined {
+function judgeRoles({ roles, issuers }: AccessBlock, { token }: Asker): Refusal | undefined {
   for (const wanted of roles) {
     const lack = describeLack(wanted, token.roles);
-    if (lack !== undefined) return refuse('role_missing', `the token lacks the role ${lack}`);
+    if (lack === undefined) continue;
+    const paths = issuers.get(token.issuer)?.roleClaims ?? [];
+    return refuseLack('role', `the token lacks the role ${lack}`, { claims: token.claims, paths });
   }
   return undefined;
 }
@@ -171,10 +181,9 @@ function judgeRoles({ roles }: AccessBlock, { token }: Asker): Refusal | undefin
 function judgeClaims({ claims }: AccessBlock, { token }: Asker): Refusal | undefined {
   for (const rule of claims) {
     const value = readClaim(token.claims, rule.path);
-    if (value === undefined) return refuse('claim_mismatch', `the token has no claim ${rule.label}`);
     const has = (wanted: ClaimRule['values'][number]) => claimHas(value, wanted);
     if (rule.quantifier === 'all' ? rule.values.every(has) : rule.values.some(has)) continue;
-    return refuse('claim_mismatch', `the claim ${rule.label} does not have the required value`);
+    return refuseClaim(rule, token.claims, value);
   }
   return undefined;
 }
@@ -186,7 +195,10 @@ function judgeConditions({ conditions }: AccessBlock, { token, request }: Asker)
     if (answer.kind === 'true') continue;
     return answer.kind === 'false'
       ? refuse('condition_failed', 'the condition of the route is false')
-      : refuse('condition_failed', `the condition of the route could not be evaluated at ${answer.near}`);
+      : refuse(
+          'condition_not_evaluated',
+          `the condition of the route could not be evaluated at ${answer.near}`,
+        );
   }
   return undefined;
 }
@@ -215,6 +227,6 @@ function describeClaim({ label, quantifier, values }: ClaimRule): string {
   return `${label} is ${wanted.join(quantifier === 'all' ? ' and ' : ' or ')}`;
 }
 
-function describeAudiences({ names }: AcceptedAudiences): string {
-  return names === 'any' ? 'any' : [...names].map((name) => JSON.stringify(name)).join(' or ');
+function describeAudiences({ audiences }: AcceptedIssuer): string {
+  return audiences === 'any' ? 'any' : [...audiences].map((name) => JSON.stringify(name)).join(' or ');
 }

@@ -72,7 +72,7 @@ function decideRequest(
   if (request.method === 'CONNECT') {
     return refused(
       'method',
-      refuse('method_not_allowed', 'CONNECT is never forwarded', { allow: [] }),
+      refuse('method_never_forwarded', 'CONNECT is never forwarded', { allow: [] }),
       trace,
     );
   }
@@ -102,7 +102,7 @@ function decideRequest(
       return decidePreflight(match.route, answerPreflight(match.route.cors, headers.origins), trace);
     }
   }
-  const match = matchRoute(gate.table, { method: request.method, host, target });
+  const match = explainPreflight(asked, matchRoute(gate.table, { method: request.method, host, target }));
   if (isRefusal(match)) {
     const cors = corsOfPath(gate.table, match.allow ?? [], { host, target });
     const decision = refused('match', match, trace);
@@ -209,16 +209,42 @@ function permitPublic(matched: Matched, trace: Trace | undefined): Decision {
 }
 
 function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decision {
-  const { route, headers } = matched;
+  const { route } = matched;
   if (route.access.token === 'optional') {
     trace?.add({ step: 'token', ok: true, expected: 'optional', got: 'none' });
     return { route, outcome: permitAnonymous(matched) };
   }
-  const reason =
-    headers.authorizations.length === 0
-      ? 'the request carries no token'
-      : 'Authorization is not of the Bearer scheme';
-  return refusedBy(route, 'token', refuse('token_missing', reason), trace);
+  return refusedBy(route, 'token', refuseMissing(matched), trace);
+}
+
+/** No token: what kind of request it was says what would help. */
+function refuseMissing({ headers, isUpgrade, method }: Matched): Refusal {
+  if (headers.authorizations.length > 0)
+    return refuse('other_scheme', 'Authorization is not of the Bearer scheme');
+  if (method === 'OPTIONS' && requestedMethod(headers) !== undefined) {
+    return refuse(
+      'preflight_without_cors',
+      'a CORS preflight, which never carries a token, and no `cors` here',
+    );
+  }
+  if (isUpgrade && headers.origins.length > 0) {
+    return refuse('websocket_without_token', 'the WebSocket handshake of a browser carries no token');
+  }
+  return refuse('token_missing', 'the request carries no token');
+}
+
+/** A preflight that no `cors` answers is looked at as any OPTIONS request; its refusal says what it was. */
+function explainPreflight(
+  asked: string | undefined,
+  match: ReturnType<typeof matchRoute>,
+): ReturnType<typeof matchRoute> {
+  if (asked === undefined || !isRefusal(match) || match.cause !== 'method_not_allowed') return match;
+  const { allow = [] } = match;
+  return allow.includes(asked)
+    ? refuse('preflight_not_routed', 'a CORS preflight, and no `cors` on the routes of this path', { allow })
+    : refuse('preflight_method', 'a CORS preflight for a method that the routes of this path do not accept', {
+        allow,
+      });
 }
 
 function decidePreflight(route: Route, outcome: OwnAnswer | Refusal, trace: Trace | undefined): Decision {

@@ -46,17 +46,17 @@ export function extractToken(
     .flatMap(({ kind, name }) => READERS[kind](name, headers, target))
     .filter((value) => value !== '');
   if (elsewhere.length > (bearer === undefined ? 1 : 0)) {
-    return refuse('multiple_tokens', 'the request carries a token in more than one place');
+    return refuse('tokens_in_two_places', 'the request carries a token in more than one place');
   }
   const [token] = elsewhere;
   if (token === undefined || /^[!-~]+$/.test(token)) return bearer ?? token;
-  return refuse('token_malformed', 'what stands in the place of the token is not one token');
+  return refuse('token_place', 'what stands in the place of the token is not one token');
 }
 
 /** Two `Authorization` fields are refused on every route, whether it looks at tokens or not. */
 export function refuseSeveralAuthorizations(headers: ScreenedHeaders): Refusal | undefined {
   if (headers.authorizations.length < 2) return undefined;
-  return refuse('multiple_tokens', 'the request has more than one Authorization field');
+  return refuse('authorization_twice', 'the request has more than one Authorization field');
 }
 
 /**
@@ -86,7 +86,18 @@ function parseBearer(value: string): string | undefined | Refusal {
   const mayBeOne = token !== '' && !token.includes(' ') && !token.includes('\t');
   if (value.charCodeAt(6) === 32 && mayBeOne) return token;
   if (/,\s*bearer\s/i.test(value)) {
-    return refuse('multiple_tokens', 'the Authorization field holds more than one token');
+    return refuse('tokens_in_one_field', 'the Authorization field holds more than one token');
   }
-  return refuse('token_malformed', 'Authorization is not "Bearer", one space and one token');
+  return refuseBearer(value);
+}
+
+/** What is wrong with a bearer credential, in the words of its form. */
+function refuseBearer(value: string): Refusal {
+  const rest = value.slice('bearer'.length).trim();
+  if (rest === '') return refuse('bearer_empty', 'Authorization is "Bearer" without a token');
+  if (/^bearer\b/i.test(rest)) return refuse('bearer_repeated', 'Authorization says "Bearer" twice');
+  return refuse(
+    'bearer_spacing',
+    'Authorization is not "Bearer", one space and one token: it has other white space',
+  );
 }

@@ -92,12 +92,13 @@ export function matchRoute(
   }
   if (endpoint === undefined) {
     if (NEVER_FORWARDED.has(method))
-      return refuse('method_not_allowed', `${method} is never forwarded`, { allow: [] });
+      return refuse('method_never_forwarded', `${method} is never forwarded`, { allow: [] });
     return refuse('route_unknown', 'no route has this host and path');
   }
   const route = routeOf(endpoint, method);
   if (route === undefined) {
-    return refuse('method_not_allowed', 'the routes of this path do not accept the method', {
+    const cause = NEVER_FORWARDED.has(method) ? 'method_never_forwarded' : 'method_not_allowed';
+    return refuse(cause, 'the routes of this path do not accept the method', {
       allow: endpoint.all === undefined ? [...(endpoint.byMethod?.keys() ?? [])] : USUAL_METHODS,
     });
   }

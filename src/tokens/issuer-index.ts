@@ -1,3 +1,4 @@
+import type { Cause } from '../core/causes.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import type { Claims } from './verified-token.ts';
 
@@ -5,7 +6,7 @@ import type { Claims } from './verified-token.ts';
 export interface IssuerIndex {
   find(unverifiedClaims: Claims): CompiledIssuer | undefined;
   /** What a person would look for when none was found: the classics are a slash at the end and the case. */
-  explainMiss(iss: unknown): string;
+  explainMiss(iss: unknown): readonly [Cause, string];
 }
 
 /** Listed issuers are found by one look-up, however many there are; only the few with a rule are asked in turn. */
@@ -26,10 +27,16 @@ export function indexIssuers(issuers: readonly CompiledIssuer[]): IssuerIndex {
       return exact.get(iss) ?? byRule.find(({ rules }) => rules.recognises?.(unverifiedClaims));
     },
     explainMiss(iss) {
-      if (typeof iss !== 'string') return 'the token has no `iss`';
+      if (typeof iss !== 'string')
+        return iss === undefined
+          ? ['iss_missing', 'the token has no `iss`']
+          : ['iss_missing', 'its `iss` is not a text'];
       const near = folded.get(fold(iss));
-      if (near === undefined) return 'no configured issuer has its `iss`';
-      return `its \`iss\` differs from that of ${near} only by case or by a slash at the end`;
+      if (near === undefined) return ['iss_unknown', 'no configured issuer has its `iss`'];
+      return [
+        'iss_nearly_known',
+        `its \`iss\` differs from that of ${near} only by case or by a slash at the end`,
+      ];
     },
   };
 }

@@ -8,10 +8,10 @@ export function judgeType(
   { name: issuer, tokenTypes }: Pick<CompiledIssuer, 'name' | 'tokenTypes'>,
 ): Refusal | undefined {
   if (typ === undefined) {
-    return tokenTypes.required ? refuse('type_not_allowed', 'the token has no `typ`', { issuer }) : undefined;
+    return tokenTypes.required ? refuse('typ_missing', 'the token has no `typ`', { issuer }) : undefined;
   }
   if (tokenTypes.names.has(normaliseType(typ))) return undefined;
-  return refuse('type_not_allowed', 'its `typ` is not accepted', { issuer });
+  return refuse('typ_not_listed', 'its `typ` is not accepted', { issuer });
 }
 
 export function normaliseType(typ: string): string {
@@ -37,18 +37,17 @@ const ID_TOKEN_CLAIMS = ['at_hash', 'c_hash'] as const;
  * other security events (RFC 8417 §2.2) and refresh tokens are never credentials for an API.
  */
 function judgeKind(claims: Claims, idTokens: boolean): Refusal | undefined {
-  if ('events' in claims)
-    return refuse('type_not_allowed', 'it has `events`: a logout token or security event');
+  if ('events' in claims) return refuse('foreign_token', 'it has `events`: a logout token or security event');
   const typ = typeof claims.typ === 'string' ? claims.typ.toLowerCase() : undefined;
   if (typ === 'refresh' || typ === 'logout') {
-    return refuse('type_not_allowed', 'its payload `typ` is that of a refresh or logout token');
+    return refuse('foreign_token', 'its payload `typ` is that of a refresh or logout token');
   }
   if (idTokens) return undefined;
   for (const mark of ID_TOKEN_CLAIMS) {
-    if (mark in claims) return refuse('type_not_allowed', `it has \`${mark}\`: an ID token`);
+    if (mark in claims) return refuse('id_token', `it has \`${mark}\`: an ID token`);
   }
-  if (typ === 'id') return refuse('type_not_allowed', 'its payload `typ` is that of an ID token');
-  if (claims.token_use === 'id') return refuse('type_not_allowed', 'its `token_use` is that of an ID token');
+  if (typ === 'id') return refuse('id_token', 'its payload `typ` is that of an ID token');
+  if (claims.token_use === 'id') return refuse('id_token', 'its `token_use` is that of an ID token');
   return undefined;
 }
 

@@ -1,5 +1,7 @@
+import type { Cause } from '../core/causes.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
+import { findAlgorithm } from './algorithms.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import type { IssuerIndex } from './issuer-index.ts';
 import { judgeType } from './judge-claims.ts';
@@ -30,8 +32,8 @@ export function judgeHead(
   const known = issuer.algorithms.has(alg);
   trace?.add({ step: 'algorithm', ok: known, expected: [...issuer.algorithms].join(', '), got: alg });
   if (!known) {
-    const reason = `its \`alg\` is not among the accepted ones of ${issuer.name}`;
-    return refuse('algorithm_not_allowed', reason, { issuer: issuer.name });
+    const [cause, reason] = explainAlgorithm(alg, issuer);
+    return refuse(cause, reason, { issuer: issuer.name });
   }
 
   const type = judgeType(typ, issuer);
@@ -42,6 +44,16 @@ export function judgeHead(
     got: typ ?? 'none',
   });
   return type ?? issuer;
+}
+
+/** The algorithms that the file can list differ from those that no file can. */
+function explainAlgorithm(alg: string, { name }: CompiledIssuer): readonly [Cause, string] {
+  if (/^none$/i.test(alg)) return ['algorithm_none', 'its `alg` is none: nobody signed it'];
+  if (/^HS\d/i.test(alg))
+    return ['algorithm_symmetric', 'its `alg` is symmetric (HS…), which is never accepted'];
+  return findAlgorithm(alg) === undefined
+    ? ['algorithm_unsupported', 'its `alg` is not one that this gateway knows']
+    : ['algorithm_not_listed', `its \`alg\` is not among the accepted ones of ${name}`];
 }
 
 /** The refusal of an issuer that the file trusts, but the route does not. */
@@ -60,6 +72,6 @@ function judgeIssuer(
     readonly accepts: ReadonlySet<string> | undefined;
   },
 ): Refusal | undefined {
-  if (issuer === undefined) return refuse('issuer_unknown', index.explainMiss(unverifiedClaims.iss));
+  if (issuer === undefined) return refuse(...index.explainMiss(unverifiedClaims.iss));
   return accepts === undefined || accepts.has(issuer.name) ? undefined : refuseIssuer(issuer.name);
 }

@@ -1,3 +1,4 @@
+import type { Cause } from '../core/causes.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import { isInexactNumber } from './inexact-number.ts';
@@ -19,12 +20,12 @@ export function readLifetime(claims: Claims, limits: TimeLimits): Lifetime | Ref
   const exp = readDate(claims.exp);
   const nbf = readDate(claims.nbf);
   const iat = readDate(claims.iat);
-  if (exp === undefined) return refuse('claim_missing', 'the claim `exp` is required');
-  if (exp === 'invalid') return refuseDate('exp');
-  if (nbf === 'invalid') return refuseDate('nbf');
-  if (iat === 'invalid') return refuseDate('iat');
+  if (exp === undefined) return refuse('exp_missing', 'the claim `exp` is required');
+  if (typeof exp === 'string') return refuseDate('exp', exp);
+  if (typeof nbf === 'string') return refuseDate('nbf', nbf);
+  if (typeof iat === 'string') return refuseDate('iat', iat);
   if (iat === undefined && maxTokenAgeMs !== undefined) {
-    return refuse('claim_missing', 'the claim `iat` is required, since `maxTokenAge` is set');
+    return refuse('iat_missing', 'the claim `iat` is required, since `maxTokenAge` is set');
   }
   const starts = Math.max(nbf ?? Number.NEGATIVE_INFINITY, iat ?? Number.NEGATIVE_INFINITY);
   const ages = iat !== undefined && maxTokenAgeMs !== undefined;
@@ -72,13 +73,22 @@ function describeSpan(ms: number): string {
 /** The end of the year 9999. Later dates are milliseconds taken for seconds: tokens that would live for ever. */
 const LAST_SECOND = 253_402_300_799;
 
-function readDate(value: unknown): number | undefined | 'invalid' {
+type DateFlaw = keyof typeof DATE_FLAWS;
+
+function readDate(value: unknown): number | undefined | DateFlaw {
   if (value === undefined) return undefined;
   const seconds = isInexactNumber(value) ? value.value : value;
-  if (typeof seconds !== 'number' || seconds > LAST_SECOND || seconds < -LAST_SECOND) return 'invalid';
+  if (typeof seconds !== 'number') return 'date_not_number';
+  if (seconds > LAST_SECOND || seconds < -LAST_SECOND) return 'date_out_of_range';
   return seconds * 1000;
 }
 
-function refuseDate(name: string): Refusal {
-  return refuse('token_malformed', `\`${name}\` is not a date in seconds`);
+/** By cause. */
+const DATE_FLAWS = {
+  date_not_number: 'is not a number of seconds, but of another JSON type',
+  date_out_of_range: 'is not a date in seconds: it lies beyond the year 9999, as milliseconds do',
+} as const satisfies Partial<Record<Cause, string>>;
+
+function refuseDate(name: string, flaw: DateFlaw): Refusal {
+  return refuse(flaw, `\`${name}\` ${DATE_FLAWS[flaw]}`);
 }

@@ -1,7 +1,9 @@
+import type { Cause } from '../core/causes.ts';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { decodeBase64Url, decodeBase64UrlText } from './base64url.ts';
+import { refuseForm } from './explain-form.ts';
 import type { KnownHeaders } from './known-headers.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { type JsonFlaw, parseStrictJson } from './strict-json.ts';
 import type { Claims, TokenHeader } from './verified-token.ts';
 
 /** A token of good form. Nothing in it is proven. */
@@ -29,42 +31,47 @@ export function parseToken(
   maxBytes: number,
   known?: KnownHeaders,
 ): UnverifiedToken | Refusal {
-  if (rawToken.length > maxBytes) return malformed(`the token is longer than ${maxBytes} bytes`);
+  if (rawToken.length > maxBytes)
+    return refuse('token_too_long', `the token is longer than listen.limits.tokenBytes, ${maxBytes} bytes`);
   const headerEnd = rawToken.indexOf('.');
   const payloadEnd = rawToken.indexOf('.', headerEnd + 1);
   const hasThreeParts = payloadEnd !== -1 && rawToken.indexOf('.', payloadEnd + 1) === -1;
-  if (!hasThreeParts || headerEnd === 0 || payloadEnd === headerEnd + 1)
-    return malformed(describeForm(rawToken));
+  if (!hasThreeParts || headerEnd === 0 || payloadEnd === headerEnd + 1) return refuseForm(rawToken);
   const encodedHeader = rawToken.slice(0, headerEnd);
   const knownHeader = known?.find(encodedHeader);
-  const header = knownHeader ?? readHeader(encodedHeader);
+  const header = knownHeader ?? readHeader(encodedHeader, rawToken);
   if (isRefusal(header)) return header;
   const payload = decodeBase64UrlText(rawToken.slice(headerEnd + 1, payloadEnd));
   const signature = decodeBase64Url(rawToken.slice(payloadEnd + 1));
-  if (payload === undefined || signature === undefined) return malformed(BAD_PART);
-  if (signature.length === 0 && !UNSECURED.test(header.alg)) return malformed(describeForm(rawToken));
+  if (payload === undefined || signature === undefined) return refuseForm(rawToken);
+  if (signature.length === 0 && !UNSECURED.test(header.alg)) return refuseForm(rawToken);
   const claims = parseStrictJson(payload);
-  if (typeof claims === 'string') return malformed(`the payload is refused: ${claims}`);
+  if (typeof claims === 'string') return refuseJson('payload', claims);
   const signingInput = rawToken.slice(0, payloadEnd);
   const newHeader = knownHeader === undefined ? encodedHeader : undefined;
   return { header, newHeader, unverifiedClaims: claims, signingInput, signature };
 }
 
-/** Extensions and marks of encryption: a token that has one asks for something else than a plain signature check. */
-const UNSUPPORTED_HEADERS = ['crit', 'b64', 'enc', 'zip'] as const;
+/** Members that ask for something else than a plain signature check: encryption, or an extension that must be understood. */
+const UNSUPPORTED_HEADERS = {
+  enc: 'token_encrypted',
+  zip: 'token_encrypted',
+  crit: 'token_extension',
+  b64: 'token_extension',
+} as const satisfies Record<string, Cause>;
 
-function readHeader(encoded: string): TokenHeader | Refusal {
+function readHeader(encoded: string, rawToken: string): TokenHeader | Refusal {
   const text = decodeBase64UrlText(encoded);
-  if (text === undefined) return malformed(BAD_PART);
+  if (text === undefined) return refuseForm(rawToken);
   const header = parseStrictJson(text);
-  if (typeof header === 'string') return malformed(`the header is refused: ${header}`);
+  if (typeof header === 'string') return refuseJson('header', header);
   const { alg, kid, typ } = header;
-  if (typeof alg !== 'string') return malformed('the header has no `alg`');
-  if (kid !== undefined && typeof kid !== 'string') return malformed('`kid` is not a string');
-  if (kid !== undefined && kid.length > MAX_KID_LENGTH) return malformed('`kid` is too long');
-  if (typ !== undefined && typeof typ !== 'string') return malformed('`typ` is not a string');
-  for (const name of UNSUPPORTED_HEADERS) {
-    if (name in header) return malformed(`the header has \`${name}\`, which is not supported`);
+  if (typeof alg !== 'string') return malformedHeader('the header has no `alg`');
+  if (kid !== undefined && typeof kid !== 'string') return malformedHeader('`kid` is not a string');
+  if (kid !== undefined && kid.length > MAX_KID_LENGTH) return malformedHeader('`kid` is too long');
+  if (typ !== undefined && typeof typ !== 'string') return malformedHeader('`typ` is not a string');
+  for (const [name, cause] of Object.entries(UNSUPPORTED_HEADERS)) {
+    if (name in header) return refuse(cause, `the header has \`${name}\`, which is not supported`);
   }
   // Shared by all tokens that have it.
   return Object.freeze({ alg, ...(kid !== undefined && { kid }), ...(typ !== undefined && { typ }) });
@@ -72,16 +79,18 @@ function readHeader(encoded: string): TokenHeader | Refusal {
 
 const UNSECURED = /^none$/i;
 
-const BAD_PART = 'a part is not canonical base64url of UTF-8 text';
-
-function malformed(reason: string): Refusal {
-  return refuse('token_malformed', reason);
+function malformedHeader(reason: string): Refusal {
+  return refuse('token_header_invalid', reason);
 }
 
-function describeForm(rawToken: string): string {
-  const dots = rawToken.split('.', 8).length - 1;
-  if (dots === 4) return 'encrypted tokens (JWE) are not accepted';
-  if (dots === 0) return 'not a JWT; the provider may issue opaque tokens';
-  if (dots === 2) return 'a part is empty';
-  return 'a JWT has three parts';
+const JSON_CAUSES = {
+  'not JSON': 'token_not_json',
+  'not a JSON object': 'token_not_json',
+  'duplicate names': 'token_duplicate_names',
+  'nested too deeply': 'token_nested',
+  'a number out of range': 'token_number',
+} as const satisfies Record<JsonFlaw, Cause>;
+
+function refuseJson(part: 'header' | 'payload', flaw: JsonFlaw): Refusal {
+  return refuse(JSON_CAUSES[flaw], `the ${part} is refused: ${flaw}`);
 }

@@ -5,6 +5,14 @@ import type { Claims } from './verified-token.ts';
 /** Deeper than any real token, and shallow enough that every walk over one stays cheap. */
 const MAX_DEPTH = 32;
 
+/** Why a text is not a JSON object with one meaning. */
+export type JsonFlaw =
+  | 'not JSON'
+  | 'not a JSON object'
+  | 'duplicate names'
+  | 'nested too deeply'
+  | 'a number out of range';
+
 /**
  * Reads a JSON object that has exactly one meaning: no duplicate names (RFC 8259 §4 leaves their meaning open),
  * also not spelled with escapes, no numbers beyond the doubles, at most 32 levels. Objects come without a
@@ -13,7 +21,7 @@ const MAX_DEPTH = 32;
  * `JSON.parse` judges the grammar. A scan before it counts the names in the text, and a walk after it counts the
  * names that are left: where two were the same, one is gone.
  */
-export function parseStrictJson(text: string): Claims | string {
+export function parseStrictJson(text: string): Claims | JsonFlaw {
   const scan = scanJson(text);
   if (typeof scan === 'string') return scan;
   let value: unknown;
@@ -38,7 +46,7 @@ interface Scan {
 const QUOTE = 0x22;
 const COLON = 0x3a;
 
-function scanJson(text: string): Scan | string {
+function scanJson(text: string): Scan | JsonFlaw {
   const scan: Scan = { names: 0, inexact: undefined };
   let depth = 0;
   for (let at = 0; at < text.length; at += 1) {

@@ -28,7 +28,7 @@ function issuerOfPool(pool: string): string | undefined {
 const rules: ProviderRules = {
   judgeKind({ token_use: use }, idTokens) {
     if (use === 'access' || (idTokens && use === 'id')) return undefined;
-    return refuse('type_not_allowed', 'its `token_use` is not that of an access token');
+    return refuse('not_access_token', 'its `token_use` is not that of an access token');
   },
   audienceClaim: ({ token_use: use }) => (use === 'id' ? 'aud' : 'client_id'),
 };

@@ -16,5 +16,5 @@ export const keycloak: Preset = {
 
 function judgeKind({ typ }: Readonly<Record<string, unknown>>, idTokens: boolean) {
   if (typ === 'Bearer' || (idTokens && typ === 'ID')) return undefined;
-  return refuse('type_not_allowed', 'its payload `typ` is not Bearer');
+  return refuse('not_access_token', 'its payload `typ` is not Bearer');
 }

@@ -1,0 +1,280 @@
+import t from 'tap';
+import { ADVICE } from '../../src/cli/advice.ts';
+import { CAUSES, type Cause } from '../../src/core/causes.ts';
+import { REFUSALS } from '../../src/core/refusals.ts';
+import { folderWith, sealgate } from '../support/cli.ts';
+import { encode, mint, mintText, type SigningKey, signingKey } from '../support/mint.ts';
+import { inPlace } from '../support/verifier.ts';
+
+const KEY = signingKey('ES256');
+const NOW = Date.parse('2026-01-31T12:00:00Z') / 1000;
+const SECRET = 'S3CR3T';
+const ORIGIN = ['--header', 'Origin: https://app.example'];
+const PREFLIGHT = ['--method', 'OPTIONS', ...ORIGIN, '--header', 'Access-Control-Request-Method: GET'];
+
+const FILE = `
+issuers:
+  corp:
+    issuer: https://corp.example
+    audiences: [api]
+    algorithms: [ES256]
+    jwks: { file: keys.json }
+    requiredClaims: [sub]
+    scopeClaims: [scope, perm.issions]
+    roleClaims: [[realm, roles], groups, flat.roles]
+  strict:
+    issuer: https://strict.example
+    audiences: [api]
+    jwks: { file: keys.json }
+    tokenTypes: [at+jwt]
+    maxTokenAge: 1h
+  realm: { preset: keycloak, issuer: https://kc.example/realms/a, audiences: [api], jwks: { file: keys.json } }
+  gone: { issuer: https://gone.example, audiences: [api], jwksUri: http://127.0.0.1:1/keys }
+defaults: { issuers: [corp, strict, realm, gone] }
+identity:
+  assertion: { header: x-sealgate-assertion }
+listen: { publicUrl: https://api.example.com }
+upstreams: { app: { url: "http://127.0.0.1:1" } }
+routes:
+  - { name: open, path: /open, upstream: app, access: public }
+  - { name: any, path: /any, upstream: app, access: authenticated }
+  - { name: get, path: /get, methods: [GET], upstream: app, access: authenticated }
+  - { name: cors, path: /cors, methods: [POST], upstream: app, access: authenticated, cors: { origins: [https://app.example] } }
+  - { name: cookie, path: /cookie, upstream: app, access: authenticated, tokenFrom: [{ header: x-token }] }
+  - { name: corp, path: /corp, upstream: app, access: { issuers: [corp] } }
+  - { name: scope, path: /scope, upstream: app, access: { scopes: [read] } }
+  - { name: role, path: /role, upstream: app, access: { roles: [admin] } }
+  - { name: tenant, path: /tenant, upstream: app, access: { claims: { tenant: acme, plan: 5, org.id: x } } }
+  - { name: plan, path: /plan, upstream: app, access: { claims: { plan: 5 } } }
+  - { name: org, path: /org, upstream: app, access: { claims: { org.id: x } } }
+  - { name: when, path: /when, upstream: app, access: { when: 'claims.tenant == "acme"' } }
+  - { name: needs, path: /needs, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, required: true } } } }
+  - { name: small, path: /small, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, maxBytes: 4B } } } }
+`;
+
+const claims = { iss: 'https://corp.example', aud: 'api', sub: SECRET, iat: NOW - 60, exp: NOW + 300 };
+const good = mint(KEY, claims);
+const path = await folderWith({ 'gw.yaml': FILE, 'keys.json': JSON.stringify(inPlace(KEY)) }, t);
+
+/** Words of the command line that ask with a token of these claims. */
+function having(
+  changes: Record<string, unknown>,
+  target = '/any',
+  header: Record<string, unknown> = {},
+): string[] {
+  return [target, '--token', mint(KEY, { ...claims, ...changes }, header)];
+}
+
+function sending(authorization: string, target = '/any'): string[] {
+  return [target, '--header', `Authorization: ${authorization}`];
+}
+
+function written(header: string, payload: string, key: SigningKey = KEY): string[] {
+  return ['/any', '--token', mintText(key, header, payload)];
+}
+
+const HEADER = JSON.stringify({ alg: 'ES256', kid: KEY.kid });
+const [head = '', body = '', signature = ''] = good.split('.');
+
+/** One row for each cause that a question on the command line can lead to. */
+const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], reason: RegExp])[] = [
+  // The request
+  ['ambiguous_path', ['/a/../any'], /segment/],
+  ['host_twice', ['/any', '--header', 'Host: a', '--header', 'Host: b'], /more than one Host/],
+  ['host_invalid', ['/any', '--host', 'a@b'], /not a name or address/],
+  ['upgrade_refused', ['/open', '--header', 'Upgrade: websocket'], /websocket: true/],
+  ['route_unknown', ['/nowhere'], /no route/],
+  ['method_not_allowed', ['/get', '--method', 'POST'], /do not accept the method/],
+  ['method_never_forwarded', ['/get', '--method', 'CONNECT'], /never forwarded/],
+  ['method_never_forwarded', ['/get', '--method', 'TRACE'], /do not accept/],
+  ['method_never_forwarded', ['/nowhere', '--method', 'TRACE'], /never forwarded/],
+  ['keys_read_only', ['/.well-known/sealgate/jwks.json', '--method', 'POST'], /only be read/],
+  ['preflight_not_routed', ['/get', ...PREFLIGHT], /CORS preflight, and no `cors`/],
+  ['preflight_method', ['/cors', ...PREFLIGHT], /CORS preflight for a method/],
+  [
+    'origin_not_allowed',
+    [
+      '/cors',
+      '--method',
+      'OPTIONS',
+      '--header',
+      'Origin: https://x.example',
+      '--header',
+      'Access-Control-Request-Method: POST',
+    ],
+    /origin/,
+  ],
+
+  // The place of the token
+  [
+    'authorization_twice',
+    [...sending('Bearer a'), '--header', 'Authorization: Basic b'],
+    /more than one Authorization/,
+  ],
+  ['tokens_in_one_field', sending('Bearer a, Bearer b'), /more than one token/],
+  [
+    'tokens_in_two_places',
+    [...sending('Bearer a', '/cookie'), '--header', 'X-Token: b'],
+    /more than one place/,
+  ],
+  ['token_missing', ['/any'], /no token/],
+  ['other_scheme', sending('Basic YTpi'), /not of the Bearer scheme/],
+  ['preflight_without_cors', ['/any', ...PREFLIGHT], /CORS preflight, which never carries a token/],
+  [
+    'websocket_without_token',
+    ['/any', ...ORIGIN, '--header', 'Upgrade: websocket'],
+    /handshake of a browser/,
+  ],
+  ['bearer_empty', sending('Bearer'), /without a token/],
+  ['bearer_repeated', sending(`Bearer Bearer ${good}`), /twice/],
+  ['bearer_spacing', sending(`Bearer  ${good}`), /white space/],
+  ['bearer_spacing', sending(`Bearer ${head}. ${body}.${signature}`), /white space/],
+  ['token_place', ['/cookie', '--header', `X-Token: Token ${good}`], /not one token/],
+
+  // The form of the token
+  ['token_placeholder', sending('Bearer undefined'), /placeholder/],
+  ['token_placeholder', sending('Bearer ${TOKEN}'), /placeholder/],
+  ['token_quoted', sending(`Bearer "${good}"`), /quotes/],
+  ['token_json', sending('Bearer {"payload":"e30"}'), /JSON form/],
+  ['token_cut', sending(`Bearer ${head}.${body}`), /two parts/],
+  ['token_cut', sending(`Bearer ${head.slice(0, 5)}...${signature.slice(-5)}`), /ellipsis/],
+  ['token_encrypted', sending(`Bearer ${head}.a.b.c.d`), /JWE/],
+  ['token_encrypted', written('{"alg":"ES256","enc":"A256GCM"}', '{}'), /`enc`/],
+  ['token_opaque', sending('Bearer 2YotnFZFEjr1zCsicMWpAA'), /not a JWT/],
+  ['token_parts', sending(`Bearer ${good}.AAAA`), /more parts/],
+  ['token_unsigned', sending(`Bearer ${head}.${body}.`), /no signature/],
+  ['token_base64', sending(`Bearer ${head}.${body}=.${signature}`), /plain base64/],
+  ['token_percent_encoded', sending(`Bearer ${head}.${body}%20.${signature}`), /percent-encoded/],
+  ['token_not_base64url', sending(`Bearer ${head}.${body}.${signature.slice(0, -1)}~`), /lost or changed/],
+  ['token_too_long', sending(`Bearer ${'a'.repeat(17_000)}`), /tokenBytes/],
+  ['token_not_json', sending(`Bearer ${head}.${encode('[]')}.${signature}`), /not a JSON object/],
+  ['token_duplicate_names', written(HEADER, '{"azp":"x","azp":"x"}'), /payload is refused: duplicate/],
+  ['token_nested', written(HEADER, `{"a":${'['.repeat(40)}${']'.repeat(40)}}`), /too deeply/],
+  ['token_number', written(HEADER, '{"a":1e999}'), /out of range/],
+  ['token_header_invalid', written('{"kid":"x"}', '{}'), /no `alg`/],
+  ['token_header_invalid', written('{"alg":"ES256","kid":5}', '{}'), /`kid` is not a string/],
+  ['token_extension', written('{"alg":"ES256","crit":["x"]}', '{}'), /`crit`/],
+
+  // What the token says of itself
+  ['iss_missing', having({ iss: undefined }), /no `iss`/],
+  ['iss_missing', having({ iss: 5 }), /not a text/],
+  ['iss_unknown', having({ iss: 'https://x.example' }), /no configured issuer/],
+  ['iss_nearly_known', having({ iss: 'https://Corp.example/' }), /only by case or by a slash/],
+  [
+    'issuer_not_allowed',
+    having({ iss: 'https://strict.example' }, '/corp'),
+    /does not accept tokens of strict/,
+  ],
+  ['algorithm_none', having({}, '/any', { alg: 'none' }), /none/],
+  ['algorithm_symmetric', having({}, '/any', { alg: 'HS256' }), /symmetric.*never accepted/],
+  ['algorithm_unsupported', having({}, '/any', { alg: 'ES256K' }), /not one that this gateway knows/],
+  ['algorithm_not_listed', having({}, '/any', { alg: 'RS256' }), /not among the accepted ones of corp/],
+  ['typ_missing', having({ iss: 'https://strict.example' }, '/any', { typ: undefined }), /no `typ`/],
+  ['typ_not_listed', having({}, '/any', { typ: 'dpop+jwt' }), /`typ` is not accepted/],
+  ['key_unknown', having({}, '/any', { kid: 'other' }), /no ES256 key/],
+  [
+    'signature_invalid',
+    ['/any', '--token', mint(signingKey('ES256', {}, 'other'), claims, { kid: KEY.kid })],
+    /does not verify/,
+  ],
+  ['foreign_token', having({ events: {} }), /`events`/],
+  ['foreign_token', having({ typ: 'Refresh' }), /refresh/],
+  ['id_token', having({ at_hash: 'x' }), /ID token/],
+  ['id_token', having({ token_use: 'id' }), /ID token/],
+  ['not_access_token', having({ iss: 'https://kc.example/realms/a', typ: 'DPoP' }), /not Bearer/],
+  ['token_bound', having({ cnf: { jkt: 'x' } }), /`cnf`/],
+  ['claim_missing', having({ sub: undefined }), /`sub` is required/],
+  ['claim_missing', having({ sub: '' }), /`sub` is required/],
+  ['exp_missing', having({ exp: undefined }), /`exp` is required/],
+  [
+    'iat_missing',
+    having({ iss: 'https://strict.example', iat: undefined }, '/any', { typ: 'at+jwt' }),
+    /`iat` is required/,
+  ],
+  ['date_not_number', having({ exp: String(NOW + 300) }), /`exp` is not a number of seconds/],
+  ['date_not_number', having({ nbf: '2026-01-31' }), /`nbf` is not a number/],
+  ['date_out_of_range', having({ exp: NOW * 1000 }), /`exp` .*milliseconds/],
+  ['token_expired', having({ exp: NOW - 3600 }), /passed/],
+  ['token_not_yet_valid', having({ nbf: NOW + 3600 }), /future/],
+  [
+    'token_too_old',
+    having({ iss: 'https://strict.example', iat: NOW - 7200 }, '/any', { typ: 'at+jwt' }),
+    /older/,
+  ],
+  ['audience_missing', having({ aud: undefined }), /names no audience/],
+  ['audience_mismatch', having({ aud: 'other' }), /another audience/],
+  ['keys_unavailable', having({ iss: 'https://gone.example' }), /no keys/],
+
+  // The rules
+  [
+    'insufficient_scope',
+    having({ scope: 'x' }, '/scope'),
+    /lacks the scope "read": "scope" does not have it/,
+  ],
+  ['insufficient_scope', having({ scope: ['x'] }, '/scope'), /"scope" does not list it/],
+  ['scopes_absent', having({}, '/scope'), /"scope" is absent, "perm.issions" is absent/],
+  ['scopes_nested', having({ perm: { issions: 'read' } }, '/scope'), /but \[perm, issions\] is there/],
+  ['scopes_unreadable', having({ scope: { read: true } }, '/scope'), /"scope" is an object/],
+  ['scopes_joined', having({ scope: 'read,write' }, '/scope'), /"scope" is one text with commas/],
+  [
+    'role_missing',
+    having({ groups: ['user'] }, '/role'),
+    /lacks the role "admin": "groups" does not list it/,
+  ],
+  ['role_missing', having({ realm: { roles: 'user' } }, '/role'), /\["realm","roles"\] does not have it/],
+  ['roles_absent', having({}, '/role'), /\["realm","roles"\] is absent, "groups" is absent/],
+  [
+    'roles_nested',
+    having({ flat: { roles: ['admin'] } }, '/role'),
+    /"flat.roles" is absent, but \[flat, roles\] is there/,
+  ],
+  ['roles_nested', having({ 'realm.roles': ['admin'] }, '/role'), /but "realm.roles" is there/],
+  ['roles_overage', having({ _claim_names: { groups: 'src1' } }, '/role'), /too many.*_claim_names/],
+  ['roles_overage', having({ hasgroups: true }, '/role'), /too many/],
+  [
+    'roles_unreadable',
+    having({ groups: { admin: { 1: 'a' } } }, '/role'),
+    /"groups" is an object, not a list/,
+  ],
+  ['roles_unreadable', having({ groups: [1] }, '/role'), /members that are not texts/],
+  ['roles_joined', having({ groups: 'user,admin' }, '/role'), /"groups" is one text with commas/],
+  ['claim_absent', having({}, '/tenant'), /no claim "tenant"/],
+  ['claim_mismatch', having({ tenant: SECRET }, '/tenant'), /"tenant" does not have the required value/],
+  ['claim_unreadable', having({ tenant: { a: 'acme' } }, '/tenant'), /"tenant" is an object/],
+  ['claim_unreadable', having({ tenant: null }, '/tenant'), /"tenant" is null/],
+  ['claim_joined', having({ tenant: 'acme,other' }, '/tenant'), /one text with separators/],
+  ['claim_type', having({ plan: '5' }, '/plan'), /"plan" is a text, and the rule wants a number/],
+  ['claim_nested', having({ org: { id: 'x' } }, '/org'), /"org.id" is absent, but \[org, id\] is there/],
+  ['condition_failed', having({ tenant: 'x' }, '/when'), /is false/],
+  ['condition_not_evaluated', having({}, '/when'), /could not be evaluated/],
+  ['identity_incomplete', having({}, '/needs'), /no value for x-t/],
+  ['identity_too_large', having({ tenant: SECRET }, '/small'), /more than 4 bytes/],
+];
+
+for (const [cause, words, reason] of EXPLAINED) {
+  const shown = words.map((word) => (word.length > 40 ? '…' : word)).join(' ');
+  t.test(`explain ${shown}: the advice is that of ${cause}, and the reason says ${reason}`, async (t) => {
+    const ask = ['explain', '-c', path('gw.yaml'), '--at', '2026-01-31T12:00:00Z'];
+    const { code, stdout } = await sealgate([...ask, '--format', 'json', ...words]);
+    t.equal(code, cause === 'keys_unavailable' ? 1 : 3);
+    const answer = JSON.parse(stdout);
+    const last = answer.steps.at(-1);
+    t.equal(answer.code, CAUSES[cause]);
+    t.ok(last.note.endsWith(ADVICE[cause]), last.note);
+    const text = (await sealgate([...ask, ...words])).stdout;
+    const [told = '', advised = ''] = text.trimEnd().split('\n').slice(-2);
+    t.match(told, reason);
+    t.equal(advised, `  To change this: ${ADVICE[cause]}`);
+    t.notMatch(stdout + text, SECRET, 'no claim is shown');
+  });
+}
+
+t.test('each cause has advice of its own, in one sentence that begins in lower case', async (t) => {
+  const texts = Object.values<string>(ADVICE);
+  t.equal(new Set(texts).size, texts.length);
+  for (const text of texts) t.match(text, /^[a-z`][^\n]+[^.]$/, text);
+});
+
+t.test('every code has a cause', async (t) => {
+  t.strictSame([...new Set(Object.values(CAUSES))].sort(), Object.keys(REFUSALS).sort());
+});
