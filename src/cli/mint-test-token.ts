@@ -28,7 +28,7 @@ const MAKERS: readonly (readonly [
   alg: RegExp,
   make: (alg: string) => Promise<{ readonly privateKey: KeyObject }>,
 ])[] = [
-  [/^EdDSA$/, () => generate('ed25519')],
+  [/^Ed/, () => generate('ed25519')],
   [/^ES/, (alg) => generate('ec', { namedCurve: `P-${alg === 'ES512' ? '521' : alg.slice(2)}` })],
   [/^(?:RS|PS)/, () => generate('rsa', { modulusLength: 2048 })],
 ];

@@ -3,7 +3,7 @@ import type { ALGORITHMS } from '../config/schema.ts';
 
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-/** How one signature algorithm is checked (RFC 7518 §3.1, RFC 8037 §3.1). */
+/** How one signature algorithm is checked (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2). */
 export interface AlgorithmRow {
   readonly kty: 'RSA' | 'EC' | 'OKP';
   readonly crv?: string;
@@ -17,7 +17,12 @@ export interface AlgorithmRow {
 
 const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING } = constants;
 
-/** EdDSA means Ed25519: Ed448 is in no provider's use, and jose does not know it either. */
+const ED25519 = { kty: 'OKP', crv: 'Ed25519', digest: null, signatureBytes: 64 } as const;
+
+/**
+ * Two names of one algorithm share a row. `EdDSA` (RFC 8037) means Ed25519, which RFC 9864 gives a name of its own: Ed448 is in no
+ * provider's use, and jose does not know it either.
+ */
 export const ALGORITHM_ROWS = {
   RS256: { kty: 'RSA', digest: 'sha256', padding: RSA_PKCS1_PADDING },
   RS384: { kty: 'RSA', digest: 'sha384', padding: RSA_PKCS1_PADDING },
@@ -28,8 +33,15 @@ export const ALGORITHM_ROWS = {
   ES256: { kty: 'EC', crv: 'P-256', digest: 'sha256', signatureBytes: 64 },
   ES384: { kty: 'EC', crv: 'P-384', digest: 'sha384', signatureBytes: 96 },
   ES512: { kty: 'EC', crv: 'P-521', digest: 'sha512', signatureBytes: 132 },
-  EdDSA: { kty: 'OKP', crv: 'Ed25519', digest: null, signatureBytes: 64 },
+  EdDSA: ED25519,
+  Ed25519: ED25519,
 } as const satisfies Record<Algorithm, AlgorithmRow>;
+
+/** Every name of the algorithm, this one among them. */
+export function namesOf(alg: Algorithm): readonly Algorithm[] {
+  const row: AlgorithmRow = ALGORITHM_ROWS[alg];
+  return (Object.keys(ALGORITHM_ROWS) as Algorithm[]).filter((name) => ALGORITHM_ROWS[name] === row);
+}
 
 /** Own names only: `constructor` is no algorithm. */
 export function findAlgorithm(alg: unknown): AlgorithmRow | undefined {

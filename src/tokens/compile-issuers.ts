@@ -78,7 +78,7 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
     tools.complain(problem);
 
   const merged = { ...preset?.defaults, ...withoutUndefined(written) };
-  const algorithms = new Set<string>(merged.algorithms ?? ALGORITHMS);
+  const algorithms = compileAlgorithms(merged.algorithms ?? ALGORITHMS);
   const { keys = {} } = written;
   const source = compileKeySource(written, derived, { preset, algorithms, tools });
   const ca = keys.ca === undefined ? undefined : readCertificates(keys.ca, tools);
@@ -141,6 +141,11 @@ function deriveIssuers(
   if ('issuers' in derived) return derived;
   for (const problem of derived) complain(problem);
   return undefined;
+}
+
+/** `EdDSA` includes `Ed25519` (RFC 9864 §2.2); who names `Ed25519` alone wants no other name. */
+function compileAlgorithms(written: readonly string[]): ReadonlySet<string> {
+  return new Set(written.flatMap((name) => (name === 'EdDSA' ? [name, 'Ed25519'] : name)));
 }
 
 const DEFAULT_TYPES: TokenTypes = { names: new Set(['jwt', 'at+jwt']), required: false };

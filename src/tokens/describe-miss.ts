@@ -1,3 +1,4 @@
+import type { KeyReport } from './judge-key.ts';
 import type { KeySet } from './key-set.ts';
 import { quoteForLog } from './quote.ts';
 
@@ -9,11 +10,27 @@ export function describeMiss(set: KeySet, alg: string, kid: string | undefined):
   if (published?.reason !== undefined)
     return `${describeKid(kid)} is published but not used: ${published.reason}`;
   if (published !== undefined) return `${describeKid(kid)} is published but not for ${alg}`;
-  const kids = set.reports
-    .filter(({ state }) => state === 'usable')
-    .map((report) => quoteForLog(report.kid ?? ''));
+  return `no ${alg} key for ${describeKid(kid)}; published: ${describePublished(set)}`;
+}
+
+function describePublished(set: KeySet): string {
+  const usable = set.reports.filter(({ state }) => state === 'usable');
+  const kids = usable.flatMap((report) => (report.kid === undefined ? [] : quoteForLog(report.kid)));
+  const nameless = usable.length - kids.length;
   const more = kids.length > MAX_NAMED_KEYS ? ` and ${kids.length - MAX_NAMED_KEYS} more` : '';
-  return `no ${alg} key for ${describeKid(kid)}; published: ${kids.slice(0, MAX_NAMED_KEYS).join(', ')}${more}`;
+  const named = kids.length === 0 ? [] : [kids.slice(0, MAX_NAMED_KEYS).join(', ') + more];
+  if (nameless > 0) named.push(nameless === 1 ? 'a key without key id' : `${nameless} keys without key id`);
+  return named.length === 0 ? 'no usable key' : named.join(', ');
+}
+
+/** Why a set has no key to verify with. */
+export function describeUseless(reports: readonly KeyReport[]): string {
+  const reasons = reports.slice(0, 3).map(({ kid, reason }) => `${describeKey(kid)}: ${reason}`);
+  return `the set has no usable key: ${reasons.length === 0 ? 'it is empty' : reasons.join('; ')}`;
+}
+
+function describeKey(kid: string | undefined): string {
+  return kid === undefined ? 'a key without key id' : `key ${quoteForLog(kid)}`;
 }
 
 /** Names what was looked for. */

@@ -1,6 +1,9 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { ALGORITHM_ROWS, type Algorithm, type AlgorithmRow, findAlgorithm } from './algorithms.ts';
+import { withoutAbsent } from './absent.ts';
+import { ALGORITHM_ROWS, type Algorithm, type AlgorithmRow, findAlgorithm, namesOf } from './algorithms.ts';
+import { findWeakness } from './find-weakness.ts';
 import { MAX_KID_LENGTH } from './parse-token.ts';
+import { quoteForLog } from './quote.ts';
 
 /** What `sealgate keys` and the log say of one published key. */
 export interface KeyReport {
@@ -34,7 +37,7 @@ export function judgeKey(member: unknown, accepted: ReadonlySet<string>): Judged
   if (typeof member !== 'object' || member === null || Array.isArray(member)) {
     return { report: describeKey({}, 'broken', 'not an object'), usable: undefined };
   }
-  const jwk = member as Record<string, unknown>;
+  const jwk = withoutAbsent(member);
   const flaw = findFlaw(jwk);
   if (flaw !== undefined) return { report: describeKey(jwk, flaw[0], flaw[1]), usable: undefined };
   const publicJwk = copyPublic(jwk);
@@ -44,7 +47,7 @@ export function judgeKey(member: unknown, accepted: ReadonlySet<string>): Judged
   } catch {
     return { report: describeKey(jwk, 'broken', 'not a valid key of its type'), usable: undefined };
   }
-  const weakness = jwk.kty === 'RSA' ? findWeakness(keyObject) : undefined;
+  const weakness = findWeakness(keyObject);
   if (weakness !== undefined) {
     return { report: describeKey(jwk, 'broken', weakness), usable: undefined };
   }
@@ -71,27 +74,49 @@ function findFlaw(jwk: Record<string, unknown>): Flaw | undefined {
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KID_LENGTH)) {
     return ['broken', '`kid` is not a string of sane length'];
   }
-  if (PRIVATE_MEMBERS.some((name) => name in jwk)) return ['broken', 'its secret part is published'];
+  if (PRIVATE_MEMBERS.some((name) => Object.hasOwn(jwk, name)))
+    return ['broken', 'its secret part is published'];
   if (use !== undefined && use !== 'sig') return ['skipped', 'not for signatures (`use`)'];
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
     return ['skipped', 'not for verifying (`key_ops`)'];
   }
-  if (!KEY_TYPES.has(kty)) return ['skipped', 'a key type that is never accepted'];
-  if (alg === undefined) {
-    return algorithmsFor(jwk).length > 0 ? undefined : ['skipped', `a curve that is not supported`];
-  }
+  const members = REQUIRED_MEMBERS.get(kty);
+  if (members === undefined) return ['skipped', 'a key type that is never accepted'];
+  const missing = members.filter((name) => typeof jwk[name] !== 'string').map((name) => `\`${name}\``);
+  if (missing.length > 0) return ['broken', describeMissing(missing, jwk)];
+  if (crv !== undefined && !CURVES.has(crv)) return ['skipped', 'a curve that is not supported'];
+  if (alg === undefined) return undefined;
   const row = findAlgorithm(alg);
-  if (row === undefined) return ['skipped', 'an algorithm that is never accepted'];
+  if (row === undefined) {
+    return ['skipped', `an algorithm that is never accepted: ${quoteForLog(String(alg))}`];
+  }
   if (row.kty !== kty || (row.crv !== undefined && row.crv !== crv)) {
     return ['broken', 'its `alg` does not fit its type or curve'];
   }
   return undefined;
 }
 
-const KEY_TYPES: ReadonlySet<string> = new Set(Object.values(ALGORITHM_ROWS).map((row) => row.kty));
+/** What a public key of each type consists of (RFC 7518 §6, RFC 8037 §2). */
+const REQUIRED_MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['RSA', ['n', 'e']],
+  ['EC', ['crv', 'x', 'y']],
+  ['OKP', ['crv', 'x']],
+]);
 
-function algorithmsFor(jwk: Record<string, unknown>): Algorithm[] {
-  if (typeof jwk.alg === 'string') return [jwk.alg as Algorithm];
+const CURVES: ReadonlySet<unknown> = new Set(
+  Object.values<AlgorithmRow>(ALGORITHM_ROWS).flatMap(({ crv }) => crv ?? []),
+);
+
+function describeMissing(names: readonly string[], jwk: Record<string, unknown>): string {
+  const last = names.at(-1);
+  const lack =
+    names.length === 1 ? `${last} is missing` : `${names.slice(0, -1).join(', ')} and ${last} are missing`;
+  const hasCertificate = Object.hasOwn(jwk, 'x5c') || Object.hasOwn(jwk, 'x5u');
+  return hasCertificate ? `${lack}: keys are not taken from a certificate (\`x5c\`, \`x5u\`)` : lack;
+}
+
+function algorithmsFor(jwk: Record<string, unknown>): readonly Algorithm[] {
+  if (typeof jwk.alg === 'string') return namesOf(jwk.alg as Algorithm);
   return (Object.keys(ALGORITHM_ROWS) as Algorithm[]).filter((alg) => {
     const row: AlgorithmRow = ALGORITHM_ROWS[alg];
     return row.kty === jwk.kty && (row.crv === undefined || row.crv === jwk.crv);
@@ -100,30 +125,15 @@ function algorithmsFor(jwk: Record<string, unknown>): Algorithm[] {
 
 const PUBLIC_MEMBERS = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e', 'issuer'] as const;
 
+/** Without an `alg` that goes by several names: jose knows one name of a key, and the curve says as much. */
 function copyPublic(jwk: Record<string, unknown>): UsableKey['jwk'] {
   const copy: Record<string, string> = {};
   for (const name of PUBLIC_MEMBERS) {
     const value = jwk[name];
     if (typeof value === 'string') copy[name] = value;
   }
+  if (algorithmsFor(jwk).length > 1) delete copy.alg;
   return copy;
-}
-
-const MIN_RSA_BITS = 2048;
-/** Beyond, one check costs more than a request is worth. */
-const MAX_RSA_BITS = 8192;
-/** Beyond, the public operation becomes as dear as a private one. */
-const MAX_RSA_EXPONENT = 2n ** 32n;
-
-function findWeakness(key: KeyObject): string | undefined {
-  const { modulusLength, publicExponent } = key.asymmetricKeyDetails ?? {};
-  if (modulusLength === undefined || publicExponent === undefined) return 'not a valid key of its type';
-  if (modulusLength < MIN_RSA_BITS) return `RSA of ${modulusLength} bits is below ${MIN_RSA_BITS}`;
-  if (modulusLength > MAX_RSA_BITS) return `RSA of ${modulusLength} bits is above ${MAX_RSA_BITS}`;
-  if (publicExponent < 3n || publicExponent % 2n === 0n || publicExponent > MAX_RSA_EXPONENT) {
-    return 'an RSA exponent that is even, below 3 or above 2^32';
-  }
-  return undefined;
 }
 
 const CURVE_BITS: Readonly<Record<string, number>> = {

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
-import { FetchFailure } from './fetch-json.ts';
-import { createKeyFetcher, describePlace, type KeyFetcherOptions } from './fetch-keys.ts';
+import { describeUseless } from './describe-miss.ts';
+import { describePlace, FetchFailure } from './fetch-json.ts';
+import { createKeyFetcher, type KeyFetcherOptions } from './fetch-keys.ts';
 import { loadRemoteKeySet } from './key-set.ts';
 import type { LoadedKeys } from './key-store.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -51,9 +52,7 @@ export function createKeyLoader(options: LoaderOptions): KeyLoader {
       const { judged, answer } = await fetchKeys(place, signal);
       maxAgeSeconds = answer.maxAgeSeconds;
       if (judged.usable.length > 0) return judged;
-      const reasons = judged.reports.map(({ reason }) => reason).slice(0, 3);
-      const why = reasons.length === 0 ? 'it is empty' : reasons.join('; ');
-      throw new FetchFailure(`${describePlace(place)}: the set has no usable key: ${why}`, 'wrong');
+      throw new FetchFailure(`${describePlace(place)}: ${describeUseless(judged.reports)}`, 'wrong');
     });
     return { set, maxAgeSeconds, fetchedAtMs: clock() };
   };

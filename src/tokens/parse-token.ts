@@ -73,8 +73,12 @@ function readHeader(encoded: string, rawToken: string): TokenHeader | Refusal {
   for (const [name, cause] of Object.entries(UNSUPPORTED_HEADERS)) {
     if (name in header) return refuse(cause, `the header has \`${name}\`, which is not supported`);
   }
-  // Shared by all tokens that have it.
-  return Object.freeze({ alg, ...(kid !== undefined && { kid }), ...(typ !== undefined && { typ }) });
+  // Shared by all tokens that have it. An empty key id names no key.
+  return Object.freeze({
+    alg,
+    ...(kid !== undefined && kid !== '' && { kid }),
+    ...(typ !== undefined && { typ }),
+  });
 }
 
 const UNSECURED = /^none$/i;

@@ -1,5 +1,5 @@
 import { refuse } from '../core/refusals.ts';
-import { describeMiss } from './describe-miss.ts';
+import { describeMiss, describeUseless } from './describe-miss.ts';
 import { type JudgedSet, type KeySet, loadLocalKeySet } from './key-set.ts';
 import type { KeyStatus, KeyStore, KeyTerm } from './key-store.ts';
 
@@ -27,10 +27,14 @@ export function createStaticKeyStore(judged: JudgedSet): KeyStore {
     holds: (keyId) => set?.has(keyId) ?? false,
     term: () => (set === undefined ? undefined : FOR_EVER),
     seek: () => (set === undefined ? load() : undefined),
-    refuseMiss: (alg, kid) =>
-      set === undefined
-        ? refuse('keys_unavailable', 'the keys are being loaded', { retryAfterSeconds: 1 })
-        : refuse('key_unknown', describeMiss(set, alg, kid)),
+    refuseMiss(alg, kid) {
+      if (set === undefined) {
+        return refuse('keys_unavailable', 'the keys are being loaded', { retryAfterSeconds: 1 });
+      }
+      // A set without a usable key decides about no token.
+      if (set.jwks.length === 0) return refuse('keys_unavailable', describeUseless(judged.reports));
+      return refuse('key_unknown', describeMiss(set, alg, kid));
+    },
     refresh: load,
     status: (): KeyStatus => ({
       state: set === undefined ? 'waiting' : 'fresh',

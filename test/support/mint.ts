@@ -53,7 +53,7 @@ function privateKeyOf(
   if (known !== undefined) return known;
   const made = /^[RP]S/.test(alg)
     ? generateKeyPairSync('rsa', { modulusLength: bits, publicExponent: exponent })
-    : alg === 'EdDSA'
+    : alg.startsWith('Ed')
       ? generateKeyPairSync('ed25519')
       : generateKeyPairSync('ec', { namedCurve: CURVES[alg] ?? 'P-256' });
   pairs.set(name, made.privateKey);
@@ -62,7 +62,7 @@ function privateKeyOf(
 
 /** Signs anything with anything: `alg` decides the form, whatever the header says. */
 export function signText(text: string, { alg, privateKey }: Pick<SigningKey, 'alg' | 'privateKey'>): Buffer {
-  const digest = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`;
+  const digest = alg.startsWith('Ed') ? null : `sha${alg.slice(2)}`;
   const pss = alg.startsWith('PS');
   return sign(digest, Buffer.from(text), {
     key: privateKey,

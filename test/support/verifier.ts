@@ -2,6 +2,7 @@ import { type Config, configSchema } from '../../src/config/schema.ts';
 import { isRefusal } from '../../src/core/refusals.ts';
 import { type CompiledIssuers, compileIssuers } from '../../src/tokens/compile-issuers.ts';
 import type { KeyLog } from '../../src/tokens/key-log.ts';
+import { judgeKeys } from '../../src/tokens/key-set.ts';
 import { createKeyStorePool } from '../../src/tokens/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier, type TokenOutcome } from '../../src/tokens/verifier.ts';
 import { type FrozenTime, freezeTime } from './frozen-time.ts';
@@ -29,6 +30,8 @@ export interface VerifierShape {
   readonly tokenBytes?: number;
   readonly log?: KeyLog;
   readonly folder?: string;
+  /** A key set in place of that of every issuer, as `explain --jwks` puts it. */
+  readonly keys?: readonly unknown[];
 }
 
 /** A verifier over a frozen clock; fails where the issuers do not compile. */
@@ -39,7 +42,12 @@ export function verifierOf(issuers: Record<string, unknown>, shape: VerifierShap
   if (errors.length > 0) throw new Error(JSON.stringify(errors));
   const { clock, scheduler } = time;
   const pool = createKeyStorePool({ clock, scheduler, random: () => 0.5, env: {}, ...(log && { log }) });
-  return createTokenVerifier({ issuers: compiled.issuers, clock, tokenBytes, cacheBytes, pool });
+  const sources = compiled.issuers.map((issuer) =>
+    shape.keys === undefined
+      ? issuer
+      : { ...issuer, source: { kind: 'static' as const, judged: judgeKeys(shape.keys, issuer.algorithms) } },
+  );
+  return createTokenVerifier({ issuers: sources, clock, tokenBytes, cacheBytes, pool });
 }
 
 /** `ok`, or the code of the refusal; fails when keys had to be waited for. */
