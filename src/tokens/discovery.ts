@@ -1,4 +1,5 @@
-import { type FetchedJson, FetchFailure } from './fetch-json.ts';
+import { isAbsent } from './absent.ts';
+import { describePlace, type FetchedJson, FetchFailure } from './fetch-json.ts';
 import { isSafePlace } from './key-transport.ts';
 
 export interface DiscoveryOptions {
@@ -28,8 +29,12 @@ export async function discoverJwksUri(options: DiscoveryOptions): Promise<URL> {
   const wrong = failures.some(({ kind }) => kind === 'wrong');
   if (options.keysPath !== undefined && !wrong) return new URL(trimSlash(options.issuer) + options.keysPath);
   const messages = failures.map(({ message }) => message).join('; ');
-  throw new FetchFailure(`no metadata: ${messages}`, wrong ? 'wrong' : 'refused');
+  const hint = failures.find(({ hint }) => hint !== undefined)?.hint ?? KEYS_ELSEWHERE;
+  throw new FetchFailure(`no metadata: ${messages}`, wrong ? 'wrong' : 'refused', hint);
 }
+
+/** Azure AD B2C and AD FS, among others, have their metadata elsewhere than below their `iss`. */
+const KEYS_ELSEWHERE = 'give `jwksUri` if its metadata is not below the issuer';
 
 /** The two places of metadata, for an issuer with or without a path. */
 function metadataUrls(issuer: string): readonly URL[] {
@@ -46,18 +51,23 @@ function trimSlash(text: string): string {
 }
 
 function readJwksUri({ json }: FetchedJson, from: URL, options: DiscoveryOptions): URL {
-  const fail = (reason: string) => new FetchFailure(`${from.origin}${from.pathname}: ${reason}`, 'wrong');
-  if (json.issuer !== options.issuer) {
-    const near = typeof json.issuer === 'string' && trimSlash(json.issuer) === trimSlash(options.issuer);
-    throw fail(
-      near
-        ? 'its issuer differs from the configured one by a slash at the end'
-        : 'its issuer is not the configured one',
-    );
-  }
-  if (typeof json.jwks_uri !== 'string' || !URL.canParse(json.jwks_uri)) throw fail('it names no jwks_uri');
-  const uri = new URL(json.jwks_uri);
-  if (uri.username !== '' || uri.password !== '') throw fail('its jwks_uri holds a password');
-  if (!isSafePlace(uri, options.insecure)) throw fail('its jwks_uri is not https');
+  const fail = (reason: string, hint: string) =>
+    new FetchFailure(`${describePlace(from)}: ${reason}`, 'wrong', hint);
+  if (json.issuer !== options.issuer) throw fail(...describeOtherIssuer(json.issuer, options.issuer));
+  const { jwks_uri: named } = json;
+  if (typeof named !== 'string' || !URL.canParse(named)) throw fail('it names no jwks_uri', 'give `jwksUri`');
+  const uri = new URL(named);
+  const hint = 'give the address of the keys as `jwksUri`';
+  if (uri.username !== '' || uri.password !== '') throw fail('its jwks_uri holds a password', hint);
+  if (!isSafePlace(uri, options.insecure)) throw fail('its jwks_uri is not https', hint);
   return uri;
+}
+
+function describeOtherIssuer(named: unknown, configured: string): [reason: string, hint: string] {
+  if (isAbsent(named)) return ['it names no issuer', 'give `jwksUri` if this is another kind of document'];
+  const spelled = 'write `issuer` as the tokens spell their `iss`';
+  if (typeof named === 'string' && trimSlash(named) === trimSlash(configured)) {
+    return ['its issuer differs from the configured one by a slash at the end', spelled];
+  }
+  return ['its issuer is not the configured one', `${spelled}; if it is right, give \`jwksUri\``];
 }

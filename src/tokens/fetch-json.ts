@@ -19,11 +19,28 @@ export class FetchFailure extends Error {
    * document. `wrong`: a document that must not be believed.
    */
   readonly kind: 'unreachable' | 'refused' | 'wrong';
+  /** What the operator can do about it, where that is known. */
+  readonly hint: string | undefined;
 
-  constructor(message: string, kind: FetchFailure['kind']) {
+  constructor(message: string, kind: FetchFailure['kind'], hint?: string) {
     super(message);
     this.kind = kind;
+    this.hint = hint;
   }
+}
+
+/** One fetch, for the log. */
+export interface FetchReport {
+  /** Without the query, which may hold a secret. */
+  readonly url: string;
+  /** Undefined when no response came. */
+  readonly status: number | undefined;
+  /** Of the body, as far as it was read. */
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly outcome: 'ok' | FetchFailure['kind'];
+  /** Why it failed. */
+  readonly reason: string | undefined;
 }
 
 export interface FetchOptions {
@@ -32,6 +49,7 @@ export interface FetchOptions {
   readonly maxBytes: number;
   /** Ends everything, reading included. */
   readonly signal: AbortSignal;
+  readonly onFetched?: ((report: FetchReport) => void) | undefined;
 }
 
 const HEADERS = {
@@ -46,39 +64,76 @@ const HEADERS = {
  * @throws FetchFailure
  */
 export async function fetchJson(url: URL, options: FetchOptions): Promise<FetchedJson> {
-  const place = `${url.origin}${url.pathname}`;
-  let response: Dispatcher.ResponseData;
-  try {
-    response = await request(url, {
-      dispatcher: options.dispatcher,
-      headers: { ...HEADERS, ...options.headers },
-      signal: options.signal,
-    });
-  } catch (error) {
-    throw new FetchFailure(`${place}: ${describeError(error, options.signal)}`, 'unreachable');
-  }
-  const { statusCode, headers, body } = response;
-  const fail = (reason: string): never => {
-    body.on('error', ignore).destroy();
-    throw new FetchFailure(`${place}: ${reason}`, 'refused');
+  const place = describePlace(url);
+  const startedMs = performance.now();
+  const seen: Seen = { status: undefined, bytes: 0 };
+  const report = (outcome: FetchReport['outcome'], reason?: string) => {
+    const durationMs = Math.round(performance.now() - startedMs);
+    options.onFetched?.({ url: place, ...seen, durationMs, outcome, reason });
   };
-  if (statusCode >= 300 && statusCode < 400) fail(`answered ${statusCode}; redirects are refused`);
-  if (statusCode !== 200) fail(`answered ${statusCode} instead of 200`);
-  const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') fail('answered compressed, which was not asked for');
-  if (Number(headers['content-length']) > options.maxBytes) {
-    fail(`the answer is longer than ${options.maxBytes} bytes`);
-  }
-  let text: string | undefined;
   try {
-    text = await readText(body, options.maxBytes);
+    const fetched = await readJson(url, options, seen);
+    report('ok');
+    return fetched;
   } catch (error) {
-    throw new FetchFailure(`${place}: ${describeError(error, options.signal)}`, 'unreachable');
+    const { kind, message, hint } = toFailure(error, options.signal);
+    report(kind, message);
+    throw new FetchFailure(`${place}: ${message}`, kind, hint);
   }
-  if (text === undefined) return fail(`the answer is longer than ${options.maxBytes} bytes`);
+}
+
+/** Without the query, which may hold a secret. */
+export function describePlace({ origin, pathname }: URL): string {
+  return origin + pathname;
+}
+
+/** How far a fetch came. */
+interface Seen {
+  status: number | undefined;
+  bytes: number;
+}
+
+async function readJson(url: URL, options: FetchOptions, seen: Seen): Promise<FetchedJson> {
+  const { dispatcher, signal, maxBytes } = options;
+  const sent = { ...HEADERS, ...options.headers };
+  const { statusCode, headers, body } = await request(url, { dispatcher, headers: sent, signal });
+  seen.status = statusCode;
+  const flaw = findFlaw(statusCode, headers, maxBytes);
+  if (flaw !== undefined) {
+    body.on('error', ignore).destroy();
+    throw flaw;
+  }
+  const text = await readText(body, maxBytes, seen);
+  if (text === undefined) throw tooLong(maxBytes);
   const json = parseObject(text);
-  if (json === undefined) return fail('the answer is not a JSON object');
+  if (json === undefined) throw new FetchFailure('the answer is not a JSON object', 'refused');
   return { json, ...readAge(headers) };
+}
+
+function findFlaw(
+  status: number,
+  headers: Dispatcher.ResponseData['headers'],
+  maxBytes: number,
+): FetchFailure | undefined {
+  if (status >= 300 && status < 400) {
+    const hint = 'give the address that it leads to as `jwksUri`, if that is where the keys are';
+    return new FetchFailure(`answered ${status}; redirects are refused`, 'refused', hint);
+  }
+  if (status === 401 || status === 403) {
+    const hint = 'send what the server asks for with `keys.headers`';
+    return new FetchFailure(`answered ${status} instead of 200`, 'refused', hint);
+  }
+  if (status !== 200) return new FetchFailure(`answered ${status} instead of 200`, 'refused');
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    return new FetchFailure('answered compressed, which was not asked for', 'refused');
+  }
+  return Number(headers['content-length']) > maxBytes ? tooLong(maxBytes) : undefined;
+}
+
+function tooLong(maxBytes: number): FetchFailure {
+  const hint = 'raise `keys.maxBytes` if it is a key set';
+  return new FetchFailure(`the answer is longer than ${maxBytes} bytes`, 'refused', hint);
 }
 
 function ignore(): void {}
@@ -86,12 +141,12 @@ function ignore(): void {}
 async function readText(
   body: Dispatcher.ResponseData['body'],
   maxBytes: number,
+  seen: Seen,
 ): Promise<string | undefined> {
   const chunks: Buffer[] = [];
-  let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return undefined;
+    seen.bytes += chunk.length;
+    if (seen.bytes > maxBytes) return undefined;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -125,11 +180,24 @@ function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-function describeError(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return 'no complete answer in time';
-  if (!(error instanceof Error)) return 'failed';
-  const { code } = error as { code?: unknown };
+/** What was thrown on the way, as a failure without the place. */
+function toFailure(error: unknown, signal: AbortSignal): FetchFailure {
+  if (signal.aborted) return new FetchFailure('no complete answer in time', 'unreachable');
+  if (error instanceof FetchFailure) return error;
+  if (!(error instanceof Error)) return new FetchFailure('failed', 'unreachable');
   const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : undefined;
   const message = error.message || (inner instanceof Error ? inner.message : 'failed');
-  return typeof code === 'string' && !message.includes(code) ? `${message} (${code})` : message;
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string') return new FetchFailure(message, 'unreachable');
+  const hint = UNTRUSTED_CODES.has(code) ? 'name the authority of its certificate in `keys.ca`' : undefined;
+  return new FetchFailure(message.includes(code) ? message : `${message} (${code})`, 'unreachable', hint);
 }
+
+/** A certificate whose authority is not among the trusted ones. */
+const UNTRUSTED_CODES: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);

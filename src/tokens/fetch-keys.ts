@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { CompiledIssuer, KeySource } from './compiled-issuer.ts';
 import { discoverJwksUri } from './discovery.ts';
-import { type FetchedJson, FetchFailure, fetchJson } from './fetch-json.ts';
+import { describePlace, type FetchedJson, FetchFailure, type FetchReport, fetchJson } from './fetch-json.ts';
 import { type JudgedSet, judgeKeys } from './key-set.ts';
 
 /** A published set, judged, with what came along with it. */
@@ -14,6 +14,8 @@ export interface FetchedKeys {
 export interface KeyFetcher {
   findPlace(signal: AbortSignal): Promise<URL>;
   fetchKeys(place: URL, signal: AbortSignal): Promise<FetchedKeys>;
+  /** Whether `keys.headers` are kept from this place. */
+  withholdsHeaders(place: URL): boolean;
 }
 
 export type RemoteSource = Exclude<KeySource, { kind: 'static' }>;
@@ -22,19 +24,37 @@ export interface KeyFetcherOptions {
   readonly issuer: CompiledIssuer;
   readonly source: RemoteSource;
   readonly dispatcher: Dispatcher;
+  readonly onFetched?: ((report: FetchReport) => void) | undefined;
 }
 
-/** Makes the fetcher of one issuer, within its limits and with its headers. */
-export function createKeyFetcher({ issuer, source, dispatcher }: KeyFetcherOptions): KeyFetcher {
-  const { headers, maxBytes, insecure } = issuer.keys;
+/**
+ * Makes the fetcher of one issuer, within its limits. `keys.headers` may hold a secret: they go to the origin of the issuer, or to
+ * that of the `jwksUri` of the file or preset, never to another one that metadata names.
+ */
+export function createKeyFetcher(options: KeyFetcherOptions): KeyFetcher {
+  const { issuer, source, dispatcher, onFetched } = options;
+  const { maxBytes, insecure } = issuer.keys;
+  const trustedOrigin = source.kind === 'url' ? source.url.origin : new URL(source.issuer).origin;
+  const hasHeaders = Object.keys(issuer.keys.headers).length > 0;
+  const withholdsHeaders = ({ origin }: URL) => hasHeaders && origin !== trustedOrigin;
+
+  function fetchDocument(url: URL, signal: AbortSignal): Promise<FetchedJson> {
+    const headers = withholdsHeaders(url) ? {} : issuer.keys.headers;
+    return fetchJson(url, { dispatcher, headers, maxBytes, signal, onFetched });
+  }
+
   return {
+    withholdsHeaders,
     async findPlace(signal) {
       if (source.kind === 'url') return source.url;
-      const fetchDocument = (url: URL) => fetchJson(url, { dispatcher, headers, maxBytes, signal });
-      return discoverJwksUri({ ...source, insecure, fetchDocument });
+      return discoverJwksUri({ ...source, insecure, fetchDocument: (url) => fetchDocument(url, signal) });
     },
     async fetchKeys(place, signal) {
-      const answer = await fetchJson(place, { dispatcher, headers, maxBytes, signal });
+      const answer = await fetchDocument(place, signal).catch((error: unknown) => {
+        const isRefused = error instanceof FetchFailure && error.kind === 'refused';
+        if (!isRefused || !withholdsHeaders(place)) throw error;
+        throw new FetchFailure(`${error.message}; ${describeWithheld(place)}`, error.kind, NAME_THE_PLACE);
+      });
       if (!Array.isArray(answer.json.keys)) {
         throw new FetchFailure(
           `${describePlace(place)}: the answer is not a key set: no \`keys\` list`,
@@ -46,7 +66,9 @@ export function createKeyFetcher({ issuer, source, dispatcher }: KeyFetcherOptio
   };
 }
 
-/** Without the query, which may hold a secret. */
-export function describePlace(place: URL): string {
-  return `${place.origin}${place.pathname}`;
+/** Why a place that only metadata names gets no `keys.headers`. */
+export function describeWithheld(place: URL): string {
+  return `\`keys.headers\` are not sent to ${place.origin}, which only the metadata names`;
 }
+
+export const NAME_THE_PLACE = 'give this address as `jwksUri` if it is to get the headers';

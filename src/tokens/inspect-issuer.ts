@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
-import { createKeyFetcher, describePlace } from './fetch-keys.ts';
+import { describePlace, FetchFailure } from './fetch-json.ts';
+import { createKeyFetcher, describeWithheld, NAME_THE_PLACE } from './fetch-keys.ts';
 import type { KeyReport } from './judge-key.ts';
 import { createKeyTransport } from './key-transport.ts';
 
@@ -55,7 +56,10 @@ export async function inspectIssuer(
     const { judged, answer } = await fetcher.fetchKeys(place, signal);
     const clockDifferenceMs = answer.serverTimeMs === undefined ? undefined : answer.serverTimeMs - clock();
     const keys = judged.reports;
-    const findings = [...judgeReports(keys), ...judgeClock(clockDifferenceMs, issuer)];
+    const withheld = fetcher.withholdsHeaders(place)
+      ? [{ severity: 'warning' as const, message: describeWithheld(place), hint: NAME_THE_PLACE }]
+      : [];
+    const findings = [...judgeReports(keys), ...withheld, ...judgeClock(clockDifferenceMs, issuer)];
     return {
       ...base,
       keysFrom,
@@ -67,7 +71,9 @@ export async function inspectIssuer(
     };
   } catch (error) {
     const message = error instanceof Error ? error.message : 'failed';
-    return { ...base, keysFrom, jwksUri, keys: [], findings: [{ severity: 'error', message }] };
+    const hint = error instanceof FetchFailure ? error.hint : undefined;
+    const finding: Finding = { severity: 'error', message, ...(hint !== undefined && { hint }) };
+    return { ...base, keysFrom, jwksUri, keys: [], findings: [finding] };
   } finally {
     await dispatcher?.destroy();
   }

@@ -100,6 +100,46 @@ t.test('keys of issuers that cannot be reached, or have none', async (t) => {
   t.match((await run(['keys', '-c', file, 'well'])).stdout, /its issuer is not the configured one/);
 });
 
+t.test('what keeps the keys from being found leads to what can be done about it', async (t) => {
+  const rows: readonly [prepare: (server: KeyServer) => void, message: RegExp, hint: RegExp][] = [
+    [
+      (server) => (server.metadataMode = 'missing'),
+      /no metadata: /,
+      /give `jwksUri` if its metadata is not below/,
+    ],
+    [(server) => (server.metadataMode = 'redirect'), /redirects are refused/, /as `jwksUri`/],
+    [
+      (server) => (server.metadataMode = 'wrong-issuer'),
+      /not the configured one/,
+      /write `issuer` as the tokens/,
+    ],
+    [(server) => (server.metadataMode = 'http-keys'), /jwks_uri is not https/, /as `jwksUri`/],
+    [(server) => (server.mode = 'forbidden'), /answered 403/, /with `keys.headers`/],
+  ];
+  for (const [prepare, message, hint] of rows) {
+    const server = await serverOf(t);
+    prepare(server);
+    const file = await fileOf(issuerLine('corp', server.issuer('/a')));
+    const { stdout } = await run(['keys', '-c', file]);
+    t.match(stdout, message);
+    t.match(stdout, new RegExp(`hint: .*${hint.source}`));
+    t.match((await run(['check', '--online', '-c', file])).stdout, new RegExp(`hint: .*${hint.source}`));
+  }
+});
+
+t.test('that keys.headers are kept from another host is said, also where the keys come', async (t) => {
+  const server = await serverOf(t);
+  server.keysUri = server.jwksUri.replace('127.0.0.1', 'localhost');
+  const file = await fileOf(issuerLine('corp', server.issuer(), ', keys: { headers: { x-secret: hush } }'));
+  const { code, stdout } = await run(['keys', '-c', file]);
+  t.equal(code, 0);
+  t.match(
+    stdout,
+    /warning: `keys.headers` are not sent to http:\/\/localhost:\d+, which only the metadata names/,
+  );
+  t.match(stdout, /hint: give this address as `jwksUri`/);
+});
+
 t.test('what a provider sends cannot move the cursor', async (t) => {
   const server = await serverOf(t);
   server.publish(signingKey('ES256', { kid: '\u001b[2Jevil' }));

@@ -7,6 +7,7 @@ export type Mode =
   | 'good'
   | 'reset'
   | 'error'
+  | 'forbidden'
   | 'redirect'
   | 'html'
   | 'empty'
@@ -39,6 +40,8 @@ export interface KeyServer {
   keys: readonly unknown[];
   /** Where metadata says the keys are. */
   keysPath: string;
+  /** In its place: the whole address. */
+  keysUri: string | undefined;
   headers: Record<string, string>;
   /** Paths asked for, in order. */
   readonly asked: string[];
@@ -75,6 +78,7 @@ export async function createKeyServer(): Promise<KeyServer> {
     metadataMode: 'good',
     keys: [],
     keysPath: '/keys',
+    keysUri: undefined,
     headers: {},
     asked: [],
     requests: [],
@@ -103,7 +107,8 @@ export async function createKeyServer(): Promise<KeyServer> {
 
   function answerMetadata(response: ServerResponse, path: string, isOidc: boolean): void {
     const { metadataMode } = keyServer;
-    const document = { issuer: origin + path, jwks_uri: origin + path + keyServer.keysPath };
+    const jwksUri = keyServer.keysUri ?? origin + path + keyServer.keysPath;
+    const document = { issuer: origin + path, jwks_uri: jwksUri };
     if (metadataMode === 'hang') return;
     if (metadataMode === 'missing' || (metadataMode === 'oauth-only' && isOidc)) {
       response.writeHead(404).end();
@@ -120,6 +125,7 @@ export async function createKeyServer(): Promise<KeyServer> {
     if (mode === 'good') json(response, { keys: keyServer.keys });
     else if (mode === 'reset') response.destroy();
     else if (mode === 'error') response.writeHead(500).end('{"keys":[]}');
+    else if (mode === 'forbidden') response.writeHead(403).end();
     else if (mode === 'redirect') response.writeHead(302, { location: '/elsewhere' }).end();
     else if (mode === 'html')
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>login</html>');

@@ -125,3 +125,46 @@ t.test('configured headers go with every request to the issuer', async (t) => {
   }
   t.equal(server.requests.length, 2);
 });
+
+t.test('configured headers, which may hold a secret, go to no host that only metadata names', async (t) => {
+  const headers = { authorization: 'Bearer secret', 'x-team': 'a' };
+  const other = await createKeyServer();
+  t.teardown(() => other.close());
+  other.publish(key);
+  const names = ['127.0.0.1', 'localhost'].map((host) => other.jwksUri.replace('127.0.0.1', host));
+  for (const uri of names) {
+    const { server, code } = await rigOf(t, (rig) => (rig.keysUri = uri), '/a', { keys: { headers } });
+    t.equal(code(), 'ok', uri);
+    t.match(server.requests[0]?.headers, headers, 'the issuer gets them');
+    const sent = other.requests.at(-1)?.headers;
+    t.same([sent?.authorization, sent?.['x-team']], [undefined, undefined], 'the other one does not');
+  }
+
+  const named = await rigOf(t, () => {}, '/a', { jwksUri: other.jwksUri, keys: { headers } });
+  t.equal(named.code(), 'ok');
+  t.match(other.requests.at(-1)?.headers, headers, 'a place that the file names gets them');
+
+  other.mode = 'forbidden';
+  const { status } = await rigOf(t, (rig) => (rig.keysUri = other.jwksUri), '/a', { keys: { headers } });
+  t.match(
+    status().lastError,
+    /\/keys: answered 403 .*`keys.headers` are not sent to http:\S+, which only the metadata names/,
+  );
+});
+
+t.test('what becomes of keys.headers does not change when metadata cannot be had any more', async (t) => {
+  const other = await createKeyServer();
+  t.teardown(() => other.close());
+  other.publish(key);
+  const headers = { authorization: 'Bearer secret' };
+  const { server, time } = await rigOf(t, (rig) => (rig.keysUri = other.jwksUri), '/a', {
+    keys: { headers },
+  });
+  server.metadataMode = 'error';
+  time.advance(540_000);
+  await until(() => other.fetches() === 2);
+  t.same(
+    other.requests.map((request) => request.headers.authorization),
+    [undefined, undefined],
+  );
+});

@@ -22,6 +22,7 @@ export const ALGORITHMS = [
   'ES384',
   'ES512',
   'EdDSA',
+  'Ed25519',
 ] as const;
 
 const keys = z
@@ -44,10 +45,10 @@ const keys = z
       description: 'File that keeps the last good public keys, so that a restart during an outage serves.',
       examples: ['corp.jwks.json'],
     }),
-    headers: z
-      .record(headerName, text)
-      .optional()
-      .meta({ description: 'Header fields sent when metadata and keys are fetched, such as Authorization.' }),
+    headers: z.record(headerName, text).optional().meta({
+      description:
+        'Header fields sent when metadata and keys are fetched, such as Authorization. They go to the origin of the issuer or of `jwksUri`, never to another host that metadata names.',
+    }),
     ca: text.optional().meta({
       description: 'PEM file of the certificate authorities to trust instead of the system ones.',
     }),
@@ -121,7 +122,8 @@ export const issuer = z
       .min(1)
       .optional()
       .meta({
-        description: 'Accepted signature algorithms. HS* and none are never accepted.',
+        description:
+          'Accepted signature algorithms. `EdDSA` includes `Ed25519`, its name in RFC 9864. HS* and none are never accepted.',
         default: [...ALGORITHMS],
       }),
     clockTolerance: duration.optional().meta({
