@@ -11,8 +11,8 @@ const INTRODUCTION = `<!-- Written by \`npm run generate\` from src/config/schem
 # The configuration file
 
 One YAML file says which issuers are trusted, which routes lead to which backend, and who may use them. Sealgate reads
-\`config/gateway.yaml\`, or the file that \`-c\` or \`SEALGATE_CONFIG\` names. \`sealgate check\` shows every problem of it at
-once, with line and column. \`sealgate schema >gateway.schema.json\` puts the JSON Schema beside it; a first line of
+the file that \`-c\` or \`SEALGATE_CONFIG\` names, else \`gateway.yaml\` or \`config/gateway.yaml\` in the current folder; where both
+are there, it asks for a name. \`sealgate check\` (or \`validate\`) shows every problem of it at once, with line and column. \`sealgate schema >gateway.schema.json\` puts the JSON Schema beside it; a first line of
 \`# yaml-language-server: $schema=./gateway.schema.json\` then gives completion and explanations while typing.
 
 ## How values are written
@@ -26,6 +26,10 @@ once, with line and column. \`sealgate schema >gateway.schema.json\` puts the JS
 | from the environment | \`\${NAME}\`, or \`\${NAME:-default}\` when it may be missing or empty; a missing variable is an error |
 | from a file | \`\${file:/run/secrets/name}\`; one final newline is dropped |
 | a literal \`\${\` | \`$\${\` |
+
+Every command that reads the file takes \`--env-file FILE\` with variables as \`NAME=value\` lines; they go before those of the
+environment. It is read once, at the start. Node looks at this option, too: where the file is missing it is Node that says
+\`FILE: not found\` and exits with 9.
 
 A substitution stands in values, never in keys, and never adds structure. A value that is one whole substitution is read
 as what is wanted in its place, such as a number for a port; where a text or a number would do, it is a text. Inside

@@ -1,9 +1,8 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { byPosition, isError, type PathProblem, type Problem } from '../config/problem.ts';
-import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/read-file.ts';
 import type { Config } from '../config/schema.ts';
 import { type CheckReport, type TestOutcome, writeJsonReport, writeTextReport } from './check-report.ts';
-import { parseEnvFile } from './env-file.ts';
+import { readEnvFile } from './env-file.ts';
 import type { CommandIo } from './io.ts';
 
 export interface CheckOptions {
@@ -28,8 +27,6 @@ export type ValidConfig = LoadedConfig & { readonly config: Config };
 
 /** Looks at a file that is valid in itself: compiles it, runs its tests, probes what it names. */
 export type ConfigCheck = (loaded: ValidConfig) => CheckFindings | Promise<CheckFindings>;
-
-const MAX_ENV_FILE_BYTES = 1024 ** 2;
 
 /** `sealgate check`: every problem of the file, then what `checks` find in a file without errors. Gives the exit code. */
 export async function runCheck(
@@ -70,21 +67,4 @@ async function examine(
 
 function isValid(loaded: LoadedConfig): loaded is ValidConfig {
   return loaded.config !== undefined;
-}
-
-function readEnvFile(
-  file: string | undefined,
-): { readonly variables: Readonly<Record<string, string>> } | { readonly problem: Problem } {
-  if (file === undefined) return { variables: {} };
-  const problem = (line: number, message: string) => ({
-    problem: { severity: 'error' as const, file, line, column: 1, path: '', message },
-  });
-  try {
-    const text = decodeUtf8(readFileBounded(file, MAX_ENV_FILE_BYTES));
-    if (text === undefined) return problem(1, 'the file is not valid UTF-8');
-    const parsed = parseEnvFile(text);
-    return 'badLine' in parsed ? problem(parsed.badLine, 'expected NAME=value') : parsed;
-  } catch (error) {
-    return problem(1, `cannot read the file: ${whyUnreadable(error)}`);
-  }
 }

@@ -25,8 +25,12 @@ export interface CommandInput {
 /** One command of `sealgate`. */
 export interface Command {
   readonly name: string;
+  /** Other names of it. */
+  readonly aliases?: readonly string[];
   readonly summary: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
+  /** Options of later versions: refused by name, since a typing error they are not. */
+  readonly laterOptions?: readonly string[];
   /** Names of the positional arguments; one in brackets may be left out. */
   readonly positionals: readonly string[];
   /** What is wrong with words that are known but do not fit; they are answered with the usage. */
@@ -35,22 +39,21 @@ export interface Command {
   run(input: CommandInput): Promise<number>;
 }
 
-/** `-c FILE`, which every command that reads the file has. */
-export const CONFIG_OPTION = {
+/** Where the file is when nothing names it, counted from the current folder. */
+export const DEFAULT_FILES = ['gateway.yaml', 'config/gateway.yaml'] as const;
+
+/** `-c FILE` and `--env-file FILE`, which every command that reads the file has. */
+export const CONFIG_OPTIONS = {
   config: {
     type: 'string',
     short: 'c',
     value: 'FILE',
-    description: 'the configuration file (default: $SEALGATE_CONFIG, else config/gateway.yaml)',
+    description: `the configuration file (default: $SEALGATE_CONFIG, else ${DEFAULT_FILES.join(' or ')})`,
   },
+  'env-file': { type: 'string', value: 'FILE', description: 'variables for ${NAME}, as NAME=value lines' },
 } as const satisfies Record<string, OptionSpec>;
 
 /** `--format text|json`. */
 export const FORMAT_OPTION = {
   format: { type: 'string', value: 'FORMAT', oneOf: ['text', 'json'], description: 'text (default) or json' },
 } as const satisfies Record<string, OptionSpec>;
-
-/** The file that `-c`, then `SEALGATE_CONFIG`, then the default names. */
-export function configFile({ options, io }: CommandInput): string {
-  return (options.config as string | undefined) ?? (io.env.SEALGATE_CONFIG || 'config/gateway.yaml');
-}

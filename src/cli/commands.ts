@@ -1,4 +1,5 @@
-import { CONFIG_OPTION, type Command, configFile, FORMAT_OPTION, type OptionValues } from './command.ts';
+import { CONFIG_OPTIONS, type Command, FORMAT_OPTION, type OptionValues } from './command.ts';
+import { withConfigFile, withFileName } from './config-file.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -10,7 +11,7 @@ const startCommand: Command = {
   name: 'start',
   summary: 'guard the APIs of the file until SIGTERM or SIGINT',
   options: {
-    ...CONFIG_OPTION,
+    ...CONFIG_OPTIONS,
     host: { type: 'string', value: 'HOST', description: 'listen here instead of listen.host' },
     port: { type: 'string', value: 'PORT', description: 'instead of listen.port; 0 takes a free one' },
     'admin-host': { type: 'string', value: 'HOST', description: 'instead of admin.host' },
@@ -29,21 +30,25 @@ const startCommand: Command = {
       ? undefined
       : `--${misfit} takes a port from 0 to 65535, not "${String(options[misfit])}"`;
   },
-  run: async (input) => (await import('./start.ts')).runStart(input),
+  run: (input) =>
+    withConfigFile(input, async (file, io) =>
+      (await import('./start.ts')).runStart({ file, options: input.options }, io),
+    ),
 };
 
 const checkCommand: Command = {
   name: 'check',
+  aliases: ['validate'],
   summary: 'name every problem of the file at once',
   options: {
-    ...CONFIG_OPTION,
+    ...CONFIG_OPTIONS,
     strict: { type: 'boolean', description: 'warnings are errors' },
-    'env-file': { type: 'string', value: 'FILE', description: 'variables for ${NAME}, as NAME=value lines' },
     online: { type: 'boolean', description: 'ask issuers for their keys, and try to reach backends' },
     'allow-missing-env': { type: 'boolean', description: 'a missing variable is only a warning' },
     ...FORMAT_OPTION,
   },
   positionals: [],
+  laterOptions: ['against'],
   run: async (input) => {
     const { options, io } = input;
     const [{ runCheck }, { compileCheck }, { fileTestsCheck }] = await Promise.all([
@@ -51,18 +56,20 @@ const checkCommand: Command = {
       import('./compile-check.ts'),
       import('./file-tests.ts'),
     ]);
-    return runCheck(
-      {
-        file: configFile(input),
-        format: options.format === 'json' ? 'json' : 'text',
-        strict: options.strict === true,
-        allowMissingEnv: options['allow-missing-env'] === true,
-        ...(options['env-file'] === undefined ? {} : { envFile: String(options['env-file']) }),
-      },
-      io,
-      options.online === true
-        ? [compileCheck, fileTestsCheck, ...(await import('./online-check.ts')).onlineChecks(io.env)]
-        : [compileCheck, fileTestsCheck],
+    const online = options.online === true ? (await import('./online-check.ts')).onlineChecks(io.env) : [];
+    const checks = [compileCheck, fileTestsCheck, ...online];
+    return withFileName(input, (file) =>
+      runCheck(
+        {
+          file,
+          format: options.format === 'json' ? 'json' : 'text',
+          strict: options.strict === true,
+          allowMissingEnv: options['allow-missing-env'] === true,
+          ...(options['env-file'] === undefined ? {} : { envFile: String(options['env-file']) }),
+        },
+        io,
+        checks,
+      ),
     );
   },
 };
@@ -70,13 +77,15 @@ const checkCommand: Command = {
 const keysCommand: Command = {
   name: 'keys',
   summary: 'fetch the keys of each issuer and say which are usable',
-  options: { ...CONFIG_OPTION, ...FORMAT_OPTION },
+  options: { ...CONFIG_OPTIONS, ...FORMAT_OPTION },
   positionals: ['[ISSUER]'],
   run: async (input) => {
     const [issuer] = input.positionals;
     const format = input.options.format === 'json' ? 'json' : 'text';
     const { runKeys } = await import('./keys.ts');
-    return runKeys({ file: configFile(input), format, ...(issuer !== undefined && { issuer }) }, input.io);
+    return withConfigFile(input, (file, io) =>
+      runKeys({ file, format, ...(issuer !== undefined && { issuer }) }, io),
+    );
   },
 };
 
@@ -84,7 +93,7 @@ const explainCommand: Command = {
   name: 'explain',
   summary: 'walk one request through the gate and say why it passes or not',
   options: {
-    ...CONFIG_OPTION,
+    ...CONFIG_OPTIONS,
     token: { type: 'string', value: 'TOKEN', description: 'the bearer token; - reads standard input' },
     'token-file': { type: 'string', value: 'FILE', description: 'where the token is' },
     method: { type: 'string', value: 'METHOD', description: 'default GET' },
@@ -105,6 +114,7 @@ const explainCommand: Command = {
     ...FORMAT_OPTION,
   },
   positionals: ['PATH'],
+  laterOptions: ['online', 'mcp', 'cert'],
   misfit: ({ options }) => {
     if (options.token !== undefined && options['token-file'] !== undefined) {
       return '--token and --token-file exclude each other';
@@ -116,29 +126,31 @@ const explainCommand: Command = {
       : `--at takes a time such as 2026-01-31T12:00:00Z, not "${String(options.at)}"`;
   },
   run: async (input) => {
-    const { options, positionals, io } = input;
+    const { options, positionals } = input;
     const { runExplain } = await import('./explain.ts');
     const text = (name: string) => (options[name] === undefined ? undefined : String(options[name]));
-    return runExplain(
-      {
-        file: configFile(input),
-        question: {
-          method: text('method') ?? 'GET',
-          target: positionals[0] as string,
-          host: text('host'),
-          headers: headersOf(options).map((field) => {
-            const colon = field.indexOf(':');
-            return [field.slice(0, colon), field.slice(colon + 1).trim()] as const;
-          }),
-          token: text('token'),
+    return withConfigFile(input, (file, io) =>
+      runExplain(
+        {
+          file,
+          question: {
+            method: text('method') ?? 'GET',
+            target: positionals[0] as string,
+            host: text('host'),
+            headers: headersOf(options).map((field) => {
+              const colon = field.indexOf(':');
+              return [field.slice(0, colon), field.slice(colon + 1).trim()] as const;
+            }),
+            token: text('token'),
+          },
+          tokenFile: text('token-file'),
+          jwksFile: text('jwks'),
+          atMs: options.at === undefined ? undefined : readTime(String(options.at)),
+          showClaims: options['show-claims'] === true,
+          format: options.format === 'json' ? 'json' : 'text',
         },
-        tokenFile: text('token-file'),
-        jwksFile: text('jwks'),
-        atMs: options.at === undefined ? undefined : readTime(String(options.at)),
-        showClaims: options['show-claims'] === true,
-        format: options.format === 'json' ? 'json' : 'text',
-      },
-      io,
+        io,
+      ),
     );
   },
 };
@@ -146,12 +158,12 @@ const explainCommand: Command = {
 const routesCommand: Command = {
   name: 'routes',
   summary: 'list the routes in the order in which they are tried',
-  options: { ...CONFIG_OPTION, ...FORMAT_OPTION },
+  options: { ...CONFIG_OPTIONS, ...FORMAT_OPTION },
   positionals: [],
   run: async (input) => {
     const { runRoutes } = await import('./routes.ts');
     const format = input.options.format === 'json' ? 'json' : 'text';
-    return runRoutes({ file: configFile(input), format }, input.io);
+    return withConfigFile(input, (file, io) => runRoutes({ file, format }, io));
   },
 };
 

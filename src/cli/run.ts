@@ -6,6 +6,9 @@ import { type CommandIo, escapeOutput } from './io.ts';
 
 const EXIT_USAGE = 2;
 
+/** Commands of later versions: refused by name, since a typing error they are not. */
+const LATER_COMMANDS: readonly string[] = ['init', 'token', 'revoke', 'import', 'diff', 'completion'];
+
 /** Runs `sealgate` with the words after its name and gives the exit code: 2 for words it does not know. */
 export async function runCli(
   words: readonly string[],
@@ -19,11 +22,15 @@ export async function runCli(
     return 0;
   }
   if (first === '--help' || first === '-h' || first === 'help') {
-    const asked = commands.find(({ name }) => name === rest[0]);
+    const [word] = rest;
+    const asked = word === undefined ? undefined : findCommand(word, commands);
+    if (word !== undefined && asked === undefined) {
+      return misuse(io, unknownWord(word, commands), overview(commands));
+    }
     io.stdout.write(asked === undefined ? overview(commands) : commandHelp(asked));
     return 0;
   }
-  const command = commands.find(({ name }) => name === first);
+  const command = first === undefined ? undefined : findCommand(first, commands);
   if (command === undefined) {
     const problem = first === undefined ? 'a command is missing' : unknownWord(first, commands);
     return misuse(io, problem, overview(commands));
@@ -32,7 +39,7 @@ export async function runCli(
   try {
     input = readWords(rest, command);
   } catch (error) {
-    return misuse(io, (error as Error).message, commandHelp(command));
+    return misuse(io, describeMisfit(error, command), commandHelp(command));
   }
   if (input.options.help === true) {
     io.stdout.write(commandHelp(command));
@@ -43,12 +50,33 @@ export async function runCli(
   return command.run({ ...input, io });
 }
 
+function findCommand(word: string, commands: readonly Command[]): Command | undefined {
+  return commands.find(({ name, aliases = [] }) => name === word || aliases.includes(word));
+}
+
 function unknownWord(word: string, commands: readonly Command[]): string {
-  const meant = didYouMean(
-    word,
-    commands.map(({ name }) => name),
-  );
+  if (LATER_COMMANDS.includes(word)) return `the command "${word}" is not supported by this version`;
+  const meant = word.startsWith('-')
+    ? 'options come after the command'
+    : didYouMean(
+        word,
+        commands.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+      );
   return `unknown command or option "${word}"${meant === undefined ? '' : `, ${meant}`}`;
+}
+
+/** What `parseArgs` says of words, and what was meant where an option is unknown. */
+function describeMisfit(error: unknown, { options, laterOptions = [] }: Command): string {
+  const { code, message } = error as Error & { readonly code?: string };
+  const option = /^Unknown option '(-+)([^']+)'/.exec(message);
+  if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION' || option === null) return message;
+  const [, dashes = '', name = ''] = option;
+  if (laterOptions.includes(name)) return `the option "${dashes}${name}" is not supported by this version`;
+  const meant = didYouMean(
+    `--${name}`,
+    [...Object.keys(options), 'help'].map((known) => `--${known}`),
+  );
+  return `unknown option "${dashes}${name}"${meant === undefined ? '' : `, ${meant}`}`;
 }
 
 function readWords(words: string[], command: Command): { options: OptionValues; positionals: string[] } {
@@ -91,7 +119,10 @@ function misuse(io: CommandIo, problem: string, usage: string): number {
 
 function overview(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
-  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const rows = commands.map(
+    ({ name, aliases = [], summary }) =>
+      `  ${name.padEnd(width)}  ${[summary, ...aliases.map((alias) => `also: ${alias}`)].join('; ')}`,
+  );
   return `Usage: sealgate COMMAND [OPTION ...]
 
 Guards HTTP APIs: verifies the bearer JWT of every request and forwards what the file allows.

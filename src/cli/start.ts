@@ -9,18 +9,23 @@ import { runWorker } from '../gateway/worker.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { forTerminal } from '../telemetry/terminal-log.ts';
-import { type CommandInput, configFile } from './command.ts';
+import type { OptionValues } from './command.ts';
 import type { CommandIo } from './io.ts';
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 
+export interface StartOptions {
+  readonly file: string;
+  /** Those that go before values of the file. */
+  readonly options: OptionValues;
+}
+
 /** `sealgate start`: serves until SIGTERM or SIGINT. Gives 0 after a clean drain, 1 when it could not start or had to cut. */
-export async function runStart(input: CommandInput): Promise<number> {
-  const { io } = input;
+export async function runStart({ file, options }: StartOptions, io: CommandIo): Promise<number> {
   const read = (): ReadFile => {
-    const loaded = loadConfig({ file: configFile(input), env: io.env });
-    return { loaded, config: loaded.config && override(loaded.config, input) };
+    const loaded = loadConfig({ file, env: io.env });
+    return { loaded, config: loaded.config && override(loaded.config, options) };
   };
   const { loaded, config } = read();
   if (config === undefined) return refuseToStart(loaded.problems, io);
@@ -45,12 +50,29 @@ export async function runStart(input: CommandInput): Promise<number> {
   try {
     await gateway.listen();
   } catch (error) {
-    io.stderr.write(`sealgate: cannot listen: ${(error as Error).message}\n`);
+    io.stderr.write(`sealgate: cannot listen: ${describeListenError(error, config)}\n`);
     return EXIT_FAILED;
   }
   log.info({ signal: await signal }, 'asked to end');
   return (await gateway.drain()) === 'clean' ? EXIT_OK : EXIT_FAILED;
 }
+
+/** Names the key of the file, where the error belongs to one of the two listeners. */
+function describeListenError(error: unknown, { listen, admin }: Config): string {
+  const { code, port, message } = error as NodeJS.ErrnoException & { readonly port?: number };
+  const why = code === undefined ? undefined : LISTEN_ERRORS[code];
+  if (why === undefined || port === undefined) return message;
+  const [key, { host }] = port === admin.port ? ['admin', admin] : ['listen', listen];
+  return why.startsWith('the address')
+    ? `${key}.host ${host}: ${why}`
+    : `${key}.port ${port} on ${host}: ${why}`;
+}
+
+const LISTEN_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there',
+  EACCES: 'this user may not listen there; ports below 1024 often need a privilege',
+  EADDRNOTAVAIL: 'the address is not one of this machine',
+};
 
 /** What the file's own tests find; most files have none, and pay nothing for them. */
 async function findFailures({ loaded, config }: ValidFile): Promise<readonly Problem[]> {
@@ -94,7 +116,7 @@ function dieOfWhatNobodyCaught(log: Logger): void {
 }
 
 /** Lays the options of the command line over the values of the file. */
-function override(config: Config, { options }: CommandInput): Config {
+function override(config: Config, options: OptionValues): Config {
   const text = (name: string): string | undefined => options[name] as string | undefined;
   const port = (name: string): number | undefined =>
     text(name) === undefined ? undefined : Number(text(name));

@@ -28,6 +28,8 @@ const echo: Command = {
     header: { type: 'string', multiple: true, value: 'H', description: 'again and again' },
     loud: { type: 'boolean', short: 'l', description: 'loudly' },
   },
+  aliases: ['repeat'],
+  laterOptions: ['dance'],
   positionals: ['PATH', '[EXTRA]'],
   misfit: ({ options }) =>
     options.loud === true && options.format === 'json' ? 'JSON is never loud' : undefined,
@@ -43,14 +45,29 @@ t.test('words that fit run the command, whose exit code is that of the process',
   t.match(seen.at(-1), { options: { format: 'json', header: ['a', 'b'] }, positionals: ['/x'] });
 });
 
+t.test('an alias is the command, in its help too', async (t) => {
+  const io = console();
+  t.equal(await runCli(['repeat', '/x'], [echo], io), 7);
+  t.equal(await runCli(['repeat', '--help'], [echo], io), 0);
+  t.match(io.out.join(''), 'Usage: sealgate echo');
+});
+
 const MISUSES: [words: string[], problem: RegExp][] = [
   [[], /a command is missing/],
   [['ecco'], /unknown command or option "ecco", did you mean `echo`\?/],
   [['start'], /unknown command or option "start"\n/],
-  [['--verbose'], /unknown command or option "--verbose"/],
+  [['--verbose'], /unknown command or option "--verbose", options come after the command/],
+  [['help', 'ecco'], /unknown command or option "ecco", did you mean `echo`\?/],
+  ...['init', 'token', 'revoke', 'import', 'diff', 'completion'].map((later): [string[], RegExp] => [
+    [later, 'x'],
+    new RegExp(`the command "${later}" is not supported by this version\n`),
+  ]),
   [['echo'], /PATH is missing/],
   [['echo', '/a', '/b', '/c'], /unexpected argument "\/c"/],
-  [['echo', '/a', '--nope'], /--nope/],
+  [['echo', '/a', '--nope'], /unknown option "--nope"\n/],
+  [['echo', '/a', '--formt', 'text'], /unknown option "--formt", did you mean `--format`\?/],
+  [['echo', '/a', '-x'], /unknown option "-x"\n/],
+  [['echo', '/a', '--dance'], /the option "--dance" is not supported by this version\n/],
   [['echo', '/a', '--format'], /--format/],
   [['echo', '/a', '--format', 'xml'], /--format takes text or json, not "xml"/],
   [['echo', '/a', '--loud=yes'], /--loud/],
