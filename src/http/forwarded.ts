@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
+import { isRefusal } from '../core/refusals.ts';
 import { type Peer, plainAddress } from './peer.ts';
+import { parseTarget } from './target.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** What backends are told of the way a request took before the gateway. */
@@ -12,6 +14,8 @@ export interface ForwardedFor {
   /** As the client named it, with its port if it named one. Undefined when HTTP/1.0 sent none. */
   readonly host: string | undefined;
   readonly port: string;
+  /** What trusted proxies took off the front of the path: a path without a slash at its end, or empty. */
+  readonly prefix: string;
 }
 
 /** How a request came in at the gateway's own socket. */
@@ -26,7 +30,8 @@ export interface Arrival {
 /**
  * Finds out who the client is. From an untrusted peer nothing counts but its own address. From a trusted one
  * X-Forwarded-For is read from the right: the first address that is not trusted is the client; entries left of
- * it are the client's own words, handed on but never believed. -Proto, -Host and -Port count if each came once and is sane.
+ * it are the client's own words, handed on but never believed. -Proto, -Host and -Port count if each came once and is sane, -Prefix if
+ * each of its paths is.
  */
 export function resolveForwarded(
   { peer, host, rawHeaders }: Arrival,
@@ -34,7 +39,7 @@ export function resolveForwarded(
 ): ForwardedFor {
   const { address, proto, port } = peer;
   if (trusted === undefined || !peer.isAmong(trusted)) {
-    return { client: address, chain: address, proto, host, port };
+    return { client: address, chain: address, proto, host, port, prefix: '' };
   }
   const reported = reportedFields(rawHeaders);
   const reportedProto = protoOf(reported.proto) ?? proto;
@@ -44,6 +49,7 @@ export function resolveForwarded(
     proto: reportedProto,
     host: HOST.test(reported.host) ? reported.host : host,
     port: portOf(reported) ?? (reportedProto === proto ? port : DEFAULT_PORTS[reportedProto]),
+    prefix: prefixOf(reported.prefix),
   };
 }
 
@@ -55,6 +61,7 @@ interface Reported {
   proto: string;
   host: string;
   port: string;
+  prefix: string;
 }
 
 const FIELDS: ReadonlyMap<string, keyof Reported> = new Map([
@@ -62,10 +69,11 @@ const FIELDS: ReadonlyMap<string, keyof Reported> = new Map([
   ['x-forwarded-proto', 'proto'],
   ['x-forwarded-host', 'host'],
   ['x-forwarded-port', 'port'],
+  ['x-forwarded-prefix', 'prefix'],
 ]);
 
 function reportedFields(rawHeaders: readonly string[]): Reported {
-  const reported: Reported = { for: '', proto: '', host: '', port: '' };
+  const reported: Reported = { for: '', proto: '', host: '', port: '', prefix: '' };
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const field = FIELDS.get((rawHeaders[i] as string).toLowerCase());
     if (field === undefined) continue;
@@ -103,4 +111,19 @@ function protoOf(value: string): 'http' | 'https' | undefined {
 function portOf({ port, host }: Reported): string | undefined {
   const text = port === '' ? /:(\d{1,5})$/.exec(host)?.[1] : port;
   return text !== undefined && /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535 ? text : undefined;
+}
+
+/**
+ * One path of all that proxies took off, the outermost first; each of them adds a line or an entry. Backends put it into links and
+ * redirects, where `//host` would lead elsewhere: unless every entry is a path with one reading, none counts.
+ */
+function prefixOf(value: string): string {
+  if (value === '') return '';
+  let prefix = '';
+  for (const entry of value.split(',')) {
+    const path = entry.trim();
+    if (path.includes('?') || isRefusal(parseTarget(path))) return '';
+    prefix += path.endsWith('/') ? path.slice(0, -1) : path;
+  }
+  return prefix;
 }

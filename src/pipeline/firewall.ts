@@ -1,6 +1,6 @@
 import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema.ts';
-import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS } from '../http/header-names.ts';
+import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../http/header-names.ts';
 
 /** What becomes of a header field; small integers, so that the memo stays a plain map of numbers. */
 const FATE = {
@@ -157,8 +157,9 @@ function fateOf(firewall: Firewall, name: string): Fate {
   const isAlias = folded !== name.toLowerCase();
   const fate = firewall.fates.get(folded);
   if (fate !== undefined) return isAlias ? FATE.dropped : fate;
-  if (folded.startsWith('x-sealgate') || folded.startsWith('x-forwarded-')) return FATE.dropped;
-  return FATE.passed;
+  const isOfFamily =
+    folded.startsWith('x-sealgate') || PROXY_PREFIXES.some((prefix) => folded.startsWith(prefix));
+  return isOfFamily ? FATE.dropped : FATE.passed;
 }
 
 /** Takes away the fields that the client's `Connection` names, but none that is meant for every recipient. */

@@ -37,6 +37,17 @@ export function replacedPrefix({ cut }: ForwardPath, rawPath: string): string {
   return rawPath.slice(0, endOfSegments(rawPath, cut));
 }
 
+/**
+ * What stands before the path that the backend sees to make the one that the client sees; `outside` and `inside` are the fronts of these. Empty where nothing
+ * does: `/orders` in place of `/v2/orders` takes nothing off.
+ */
+export function takenPrefix(outside: string, inside: string): string {
+  if (!outside.endsWith(inside)) return '';
+  const taken = outside.slice(0, outside.length - inside.length);
+  // Frameworks read a list of prefixes there.
+  return taken.includes(',') ? taken.replaceAll(',', '%2C') : taken;
+}
+
 /** The index where `count` segments of a raw path end: at the next slash, or at the end of the path. */
 function endOfSegments(path: string, count: number): number {
   let at = 0;

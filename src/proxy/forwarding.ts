@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Refusal } from '../core/refusals.ts';
 import type { AnswerNames } from './answer-names.ts';
 import type { HeaderPairs } from './headers.ts';
+import type { PrefixChange } from './rewrite-location.ts';
 import type { Upstream, UpstreamTimeouts } from './upstream.ts';
 
 /** What is to be sent to the backend, and what the answer may not say. Made from a Permit. */
@@ -21,7 +22,7 @@ export interface ForwardPlan {
   /** What the gateway adds to the answer; lower-case names. */
   readonly responseHeaders: HeaderPairs;
   /** Set where the prefix of the path was replaced: what clients write, and what stands for it below the upstream's own. */
-  readonly rewritten: { readonly outside: string; readonly inside: string } | undefined;
+  readonly rewritten: Pick<PrefixChange, 'outside' | 'inside' | 'before' | 'told'> | undefined;
   /** As the client named it. */
   readonly host: string | undefined;
   /** What a WebSocket agrees to where the backend names no protocol: browsers insist on one of those they offered. */

@@ -13,6 +13,8 @@ export interface UpstreamHeadersInput {
   /** The fields with the client's credential, where the route hands them on. */
   readonly credentials: HeaderPairs;
   readonly forwarded: ForwardedFor;
+  /** What was taken off the front of the path, here and before; empty where nothing was. */
+  readonly prefix: string;
   readonly requestId: string;
   /** The Host that the backend sees; undefined leaves it to the backend's own address. */
   readonly host: string | undefined;
@@ -24,12 +26,13 @@ export interface UpstreamHeadersInput {
  * requests that have one.
  */
 export function buildUpstreamHeaders(input: UpstreamHeadersInput): string[] {
-  const { forwarded, host } = input;
+  const { forwarded, prefix, host } = input;
   const headers = input.passed.slice();
   if (host !== undefined) headers.push('host', host);
   for (const part of input.credentials) headers.push(part);
   headers.push('x-forwarded-for', forwarded.chain, 'x-forwarded-proto', forwarded.proto);
   if (forwarded.host !== undefined) headers.push('x-forwarded-host', forwarded.host);
+  if (prefix !== '') headers.push('x-forwarded-prefix', prefix);
   headers.push('x-forwarded-port', forwarded.port, 'x-request-id', input.requestId);
   for (const part of input.identity) headers.push(part);
   return headers;

@@ -4,7 +4,13 @@ import type { ForwardedFor } from '../http/forwarded.ts';
 import type { Permit } from '../pipeline/permit.ts';
 import type { Route } from '../pipeline/route.ts';
 import { AnswerNames } from './answer-names.ts';
-import { compileForwardPath, type ForwardPath, forwardPath, replacedPrefix } from './forward-path.ts';
+import {
+  compileForwardPath,
+  type ForwardPath,
+  forwardPath,
+  replacedPrefix,
+  takenPrefix,
+} from './forward-path.ts';
 import type { ForwardPlan } from './forwarding.ts';
 import { buildUpstreamHeaders, type HeaderPairs } from './headers.ts';
 import type { Upstream } from './upstream.ts';
@@ -13,6 +19,8 @@ import type { Upstream } from './upstream.ts';
 export interface RouteForwarding {
   readonly upstream: Upstream;
   readonly path: ForwardPath;
+  /** The front of the path that the backend sees; undefined where its addresses differ in it. */
+  readonly inside: string | undefined;
   readonly timeouts: ForwardPlan['timeouts'];
   readonly bodyLimit: number | undefined;
   readonly bodyIdleMs: number;
@@ -31,9 +39,11 @@ export function compileForwardings(
   return routes.map((route) => {
     const upstream = upstreams.get(route.config.upstream);
     if (upstream === undefined) throw new Error(`route ${route.name} names no upstream that was compiled`);
+    const path = compileForwardPath(route.config.rewrite, route.depth);
     return {
       upstream,
-      path: compileForwardPath(route.config.rewrite, route.depth),
+      path,
+      inside: upstream.prefix === undefined ? undefined : upstream.prefix + path.front,
       timeouts: {
         responseMs: route.config.timeouts?.response ?? upstream.timeouts.responseMs,
         idleMs: route.config.timeouts?.idle ?? upstream.timeouts.idleMs,
@@ -71,6 +81,7 @@ export function planForward(
   { method, forwarded, requestId, responseHeaders }: RequestContext,
 ): ForwardPlan {
   const { headers, target, identity, credentials, socketProtocol } = permit;
+  const rewritten = rewrites(forwarding) ? describeRewrite(forwarding, target, forwarded.prefix) : undefined;
   return {
     method,
     target: forwardPath(forwarding.path, target.path) + target.query,
@@ -79,6 +90,7 @@ export function planForward(
       identity,
       credentials,
       forwarded,
+      prefix: rewritten?.told ?? forwarded.prefix,
       requestId,
       host: forwarding.upstream.clientHost ? headers.hosts[0] : undefined,
     }),
@@ -87,9 +99,7 @@ export function planForward(
     bodyIdleMs: forwarding.bodyIdleMs,
     answerNames: forwarding.answerNames,
     responseHeaders,
-    rewritten: rewrites(forwarding)
-      ? { outside: replacedPrefix(forwarding.path, target.path), inside: forwarding.path.front }
-      : undefined,
+    rewritten,
     host: forwarded.host,
     socketProtocol,
   };
@@ -97,7 +107,23 @@ export function planForward(
 
 /** Whether paths change on their way up, so that redirects must be led back. */
 function rewrites({ path, upstream }: RouteForwarding): boolean {
-  return path.cut > 0 || path.front !== '' || upstream.hasPrefix;
+  return path.cut > 0 || path.front !== '' || upstream.prefix !== '';
+}
+
+/** What the rewrite took off goes into links of the backend, where nothing checks it: a path with several readings gives nothing. */
+function describeRewrite(
+  { path, inside }: RouteForwarding,
+  target: Permit['target'],
+  before: string,
+): ForwardPlan['rewritten'] {
+  const outside = replacedPrefix(path, target.path);
+  const isPlain = inside !== undefined && target.ambiguity === undefined;
+  return {
+    outside,
+    inside: path.front,
+    before,
+    told: isPlain ? before + takenPrefix(outside, inside) : before,
+  };
 }
 
 /** A backend that echoes what it was told must not teach clients what others are told (threats H10). */

@@ -4,6 +4,10 @@ export interface PrefixChange {
   readonly outside: string;
   /** What the backend was asked for instead, its own prefix included; written likewise. */
   readonly inside: string;
+  /** What trusted proxies took off before; written likewise. */
+  readonly before: string;
+  /** What the backend was told in `X-Forwarded-Prefix`: `before`, then what was taken off here. */
+  readonly told: string;
   /** The backend's own origin, lower case. */
   readonly origin: string;
   /** The host that the client named, with its port if it named one. */
@@ -12,13 +16,18 @@ export interface PrefixChange {
 
 /**
  * Leads a `Location` of the backend back to where clients find it: only one on the backend's own origin or the
- * client's host, and only within the prefix that was rewritten on the way up. Everything else passes as it is.
+ * client's host, and only within the prefix that was rewritten on the way up. Everything else passes as it is. A backend that
+ * puts what it was told before its paths is taken at its word: that part is not put there again.
  */
-export function rewriteLocation(value: string, { outside, inside, origin, host }: PrefixChange): string {
+export function rewriteLocation(value: string, change: PrefixChange): string {
+  const { outside, inside, before, told, origin, host } = change;
   const { start, path } = splitOrigin(value);
-  if (!isWithin(path, inside)) return value;
-  const rest = path.slice(inside.length);
-  const led = rest.startsWith('/') || outside !== '' ? outside + rest : `/${rest}`;
+  const heeds = told !== '' && isWithin(path, told);
+  const own = heeds ? path.slice(told.length) : path;
+  if (!isWithin(own, inside)) return value;
+  const rest = own.slice(inside.length);
+  const front = heeds ? before + outside : outside;
+  const led = rest.startsWith('/') || front !== '' ? front + rest : `/${rest}`;
   // What would begin with two slashes to a browser names another host: a redirect that was safe must stay so.
   if (NETWORK_PATH.test(led)) return value;
   if (start === '') return led;

@@ -29,7 +29,7 @@ export function prefixesOf(
 ): PrefixChange | undefined {
   if (target === undefined || rewritten === undefined) return undefined;
   return {
-    outside: rewritten.outside,
+    ...rewritten,
     inside: target.prefix + rewritten.inside,
     origin: target.label,
     host,

@@ -37,8 +37,8 @@ export interface Upstream {
   readonly identity: string;
   /** True when the backend sees the client's Host instead of its own. */
   readonly clientHost: boolean;
-  /** True when an address has a path of its own, which is put before forwarded paths. */
-  readonly hasPrefix: boolean;
+  /** The path of its addresses, which is put before forwarded paths: empty, or without a slash at its end. Undefined where they differ. */
+  readonly prefix: string | undefined;
   readonly timeouts: UpstreamTimeouts;
   /** Further tries of a request that no answer came to. */
   readonly retries: number;
@@ -92,7 +92,7 @@ export function createUpstream(settings: UpstreamSettings, now: () => number = D
     name,
     identity,
     clientHost,
-    hasPrefix: targets.some(({ prefix }) => prefix !== ''),
+    prefix: targets.every(({ prefix }) => prefix === targets[0]?.prefix) ? targets[0]?.prefix : undefined,
     timeouts,
     retries,
     pick: targets.length === 1 ? createSingle(balance) : createBalance(balance),

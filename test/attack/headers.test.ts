@@ -253,6 +253,11 @@ t.test('H5: a client that is no trusted proxy cannot say where it comes from', a
     'True-Client-IP: 10.0.0.1',
     'CF-Connecting-IP: 10.0.0.1',
     'X-Client-IP: 10.0.0.1',
+    'Client-IP: 10.0.0.1',
+    'Proxy-Client-IP: 10.0.0.1',
+    'WL-Proxy-Client-IP: 10.0.0.1',
+    'X-Envoy-External-Address: 10.0.0.1',
+    'SCRIPT_NAME: /evil',
     'X-Request-Id: evil',
   ];
   await exchangeRaw(edge.port, `GET /public HTTP/1.1\r\nHost: a.example\r\n${spoofs.join('\r\n')}\r\n\r\n`);
@@ -265,6 +270,39 @@ t.test('H5: a client that is no trusted proxy cannot say where it comes from', a
   });
   t.notMatch(JSON.stringify(seen?.rawHeaders), /evil|10\.0\.0\.|https|"443"|"on"/);
   t.equal(edge.lines.at(-1)?.client, '127.0.0.1');
+});
+
+t.test('H5: what a trusted proxy took off the path goes up, with what the route takes off', async (t) => {
+  const routes = [
+    { name: 'plain', path: '/', upstream: 'backend', access: 'public' },
+    { name: 'cut', path: '/shop', rewrite: '/', upstream: 'backend', access: 'public' },
+    { name: 'socket', path: '/live', rewrite: '/', upstream: 'backend', access: 'public', websocket: true },
+  ];
+  const handshake = [
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  ];
+  for (const trustedProxies of [[], ['127.0.0.1']]) {
+    const edge = await startEdge(t, { routes, listen: { trustedProxies } });
+    const isTrusted = trustedProxies.length > 0;
+    const seen = async (path: string, ...lines: readonly string[]) => {
+      edge.upstream.reset();
+      const head = ['Host: a.example', ...lines, 'X_Forwarded_Prefix: /evil'].join('\r\n');
+      await exchangeRaw(edge.port, `GET ${path} HTTP/1.1\r\n${head}\r\n\r\n`);
+      const raw = edge.upstream.requests[0]?.rawHeaders ?? [];
+      return raw.filter((_, at) => /prefix/i.test(raw[at - 1] ?? '') && at % 2 === 1);
+    };
+    const told = 'X-Forwarded-Prefix: /app';
+    t.same(await seen('/x'), []);
+    t.same(await seen('/x', told), isTrusted ? ['/app'] : []);
+    t.same(await seen('/x', 'X-Forwarded-Prefix: //evil.example'), []);
+    t.same(await seen('/x', told, 'Connection: X-Forwarded-Prefix'), isTrusted ? ['/app'] : []);
+    t.same(await seen('/shop/x'), ['/shop']);
+    t.same(await seen('/shop/x', told), isTrusted ? ['/app/shop'] : ['/shop']);
+    t.same(await seen('/live/x', told, ...handshake), isTrusted ? ['/app/live'] : ['/live']);
+  }
 });
 
 t.test('H7: Authorization goes nowhere: not up, not into a body, not into a log', async (t) => {

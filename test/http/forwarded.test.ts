@@ -18,6 +18,8 @@ const CLAIMS = [
   'shop.example.com',
   'X-Forwarded-Port',
   '443',
+  'X-Forwarded-Prefix',
+  '/app',
 ];
 
 t.test('threat H5: nothing that an untrusted peer says of itself counts', async (t) => {
@@ -35,6 +37,7 @@ t.test('threat H5: nothing that an untrusted peer says of itself counts', async 
       proto: 'http',
       host: 'api.example.com:8080',
       port: '8080',
+      prefix: '',
     });
   }
 });
@@ -51,6 +54,7 @@ t.test('a trusted proxy speaks for the client and is added to the chain', async 
       proto: 'https',
       host: 'shop.example.com',
       port: '443',
+      prefix: '/app',
     });
   }
 });
@@ -111,3 +115,45 @@ t.test('no list of proxies trusts nobody', async (t) => {
   t.notOk(TRUSTED?.has('not an address'));
   t.notOk(TRUSTED?.has(''));
 });
+
+t.test(
+  'prefixes that trusted proxies took off are one path, and none unless each of them is a path',
+  async (t) => {
+    const cases: [readonly string[], string][] = [
+      [['/app'], '/app'],
+      [['/app/'], '/app'],
+      [['/'], ''],
+      [['/a/b-c_d.e~f'], '/a/b-c_d.e~f'],
+      [['/a%20b'], '/a%20b'],
+      [['/a', '/b'], '/a/b'],
+      [['/a, /b/ ,/c'], '/a/b/c'],
+      [[''], ''],
+      [['app'], ''],
+      [['/a, b'], ''],
+      [['/a,'], ''],
+      [['//evil.example'], ''],
+      [['/a//b'], ''],
+      [['/a', '//evil.example'], ''],
+      [['/\\evil.example'], ''],
+      [['/%2Fevil.example'], ''],
+      [['/%5cevil.example'], ''],
+      [['/..'], ''],
+      [['/a/../b'], ''],
+      [['/%2e%2e/b'], ''],
+      [['/a;b'], ''],
+      [['/a?b'], ''],
+      [['/a#b'], ''],
+      [['https://evil.example/a'], ''],
+      [['/a b'], ''],
+      [['/a\tb'], ''],
+      [['/"><script>'], ''],
+      [['/a\u00e9'], ''],
+      [['/%0d%0a'], ''],
+      [['/%'], ''],
+    ];
+    for (const [lines, prefix] of cases) {
+      const rawHeaders = lines.flatMap((line) => ['X-Forwarded-Prefix', line]);
+      t.equal(resolveForwarded({ ...DIRECT, rawHeaders }, TRUSTED).prefix, prefix, JSON.stringify(lines));
+    }
+  },
+);

@@ -17,7 +17,9 @@ const BASE: UpstreamHeadersInput = {
     proto: 'https',
     host: 'api.example.com',
     port: '443',
+    prefix: '',
   },
+  prefix: '',
   requestId: 'r-1',
   host: undefined,
 };
@@ -127,7 +129,14 @@ t.test('a length is dropped where there is never a body, and kept where it tells
 });
 
 t.test('only Location is led back, and cookies keep their paths', async (t) => {
-  const prefixes = { outside: '/orders', inside: '/v2', origin: 'http://b', host: undefined };
+  const prefixes = {
+    outside: '/orders',
+    inside: '/v2',
+    before: '',
+    told: '',
+    origin: 'http://b',
+    host: undefined,
+  };
   const raw = ['location', '/v2/7', 'Set-Cookie', 'a=1; Path=/v2', 'Content-Location', '/v2/7'];
   const head = { status: 201, names: new AnswerNames([]), added: [], prefixes };
   t.same(buildResponseHeaders({ ...head, raw }), ['location', '/orders/7', ...raw.slice(2)]);

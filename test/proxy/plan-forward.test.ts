@@ -14,12 +14,29 @@ import {
 } from '../support/gate.ts';
 
 const CONTEXT = {
-  forwarded: { client: '192.0.2.1', chain: '192.0.2.1', proto: 'https', host: 'gw.example', port: '443' },
+  forwarded: {
+    client: '192.0.2.1',
+    chain: '192.0.2.1',
+    proto: 'https',
+    host: 'gw.example',
+    port: '443',
+    prefix: '',
+  },
   requestId: 'r-1',
   responseHeaders: ['x-request-id', 'r-1'],
 } as const;
 
 async function plan(file: ConfigInput, line: string, ...headers: string[]): Promise<ForwardPlan> {
+  return planBehind('', file, line, ...headers);
+}
+
+/** The same with a prefix that proxies before took off. */
+async function planBehind(
+  prefix: string,
+  file: ConfigInput,
+  line: string,
+  ...headers: string[]
+): Promise<ForwardPlan> {
   const config = configSchema.parse(file);
   const gate = await gateOf(file, fakeVerifier({ good: tokenOf({ sub: 'alice', iss: 'i' }) }));
   const { upstreams } = compileUpstreams(config, { resolvePath: (path) => path });
@@ -27,7 +44,11 @@ async function plan(file: ConfigInput, line: string, ...headers: string[]): Prom
   const permit = permitOf(gate, requestOf(line, ...headers));
   const forwarding = forwardings[permit.route.index];
   if (forwarding === undefined) throw new Error('no forwarding');
-  return planForward(permit, forwarding, { ...CONTEXT, method: line.split(' ')[0] as string });
+  return planForward(permit, forwarding, {
+    ...CONTEXT,
+    forwarded: { ...CONTEXT.forwarded, prefix },
+    method: line.split(' ')[0] as string,
+  });
 }
 
 t.test('path and query go up byte for byte, the rewrite in front', async (t) => {
@@ -105,7 +126,73 @@ t.test('what redirects are led back by is there only where paths change', async 
   const rewritten = async (file: ConfigInput, line: string) => (await plan(file, line)).rewritten;
   t.equal(await rewritten(fileWith([{ path: '/orders' }]), 'GET /orders'), undefined);
   const file = fileWith([{ path: '/orders/:id', rewrite: '/v2' }]);
-  t.same(await rewritten(file, 'GET /orders/%61/x'), { outside: '/orders/%61', inside: '/v2' });
+  t.same(await rewritten(file, 'GET /orders/%61/x'), {
+    outside: '/orders/%61',
+    inside: '/v2',
+    before: '',
+    told: '',
+  });
   const prefixed = fileWith([{}], { upstreams: { app: { url: 'http://127.0.0.1:3000/base/' } } });
-  t.same(await rewritten(prefixed, 'GET /a'), { outside: '', inside: '' });
+  t.same(await rewritten(prefixed, 'GET /a'), { outside: '', inside: '', before: '', told: '' });
 });
+
+t.test(
+  'a backend is told what was taken off the front of the path, by proxies before and by the rewrite',
+  async (t) => {
+    const told = async (prefix: string, route: object, line: string, url = 'http://127.0.0.1:3000') => {
+      const upstreams = { app: { urls: url.split(' ') } };
+      const { headers } = await planBehind(prefix, fileWith([route], { upstreams }), line);
+      const values = headers.filter((_, at) => headers[at - 1] === 'x-forwarded-prefix');
+      return values.length > 1 ? values : values[0];
+    };
+    const shop = { path: '/shop', rewrite: '/' };
+    const tenant = { path: '/tenants/:t', rewrite: '/' };
+    const cases: [string, string | undefined, Promise<unknown>][] = [
+      ['nothing', undefined, told('', { path: '/shop' }, 'GET /shop/x')],
+      ['what proxies took off', '/app', told('/app', { path: '/shop' }, 'GET /shop/x')],
+      ['what the rewrite takes off', '/shop', told('', shop, 'GET /shop/x')],
+      ['the route itself', '/shop', told('', shop, 'GET /shop')],
+      ['the route with a slash', '/shop', told('', shop, 'GET /shop/')],
+      ['an exact route', '/shop', told('', { ...shop, exact: true }, 'GET /shop/?a=1')],
+      ['both, in the order of the way', '/app/shop', told('/app', shop, 'GET /shop/x')],
+      ['as this client wrote it', '/%73hop', told('', shop, 'GET /%73hop/x')],
+      ['a parameter', '/tenants/a%20b', told('', tenant, 'GET /tenants/a%20b/x')],
+      ['a comma, which would be a list', '/tenants/a%2Cb', told('', tenant, 'GET /tenants/a,b/x')],
+      ['a part of the path', '/api', told('', { path: '/api/v2', rewrite: '/v2' }, 'GET /api/v2/x')],
+      [
+        'no prefix makes it whole',
+        undefined,
+        told('', { path: '/orders', rewrite: '/v2/orders' }, 'GET /orders'),
+      ],
+      ['only that of the proxies', '/app', told('/app', { path: '/orders', rewrite: '/v2' }, 'GET /orders')],
+      ['put before', undefined, told('', { rewrite: '/v2' }, 'GET /orders')],
+      ['a path of the backend', undefined, told('', shop, 'GET /shop/x', 'http://127.0.0.1:1/base')],
+      [
+        'a path of the backend that clients see as well',
+        '/shop',
+        told('', { path: '/shop/base', rewrite: '/' }, 'GET /shop/base/x', 'http://127.0.0.1:1/base/'),
+      ],
+      [
+        'addresses with different paths',
+        undefined,
+        told('', shop, 'GET /shop/x', 'http://127.0.0.1:1/ http://127.0.0.1:2/base'),
+      ],
+      [
+        'a path with several readings',
+        undefined,
+        told('', { ...tenant, allow: ['encodedSlash'] }, 'GET /tenants/a%2Fb/x'),
+      ],
+      [
+        'a path with parameters',
+        undefined,
+        told('', { ...tenant, allow: ['semicolon'] }, 'GET /tenants/a;b/x'),
+      ],
+      [
+        'a plain path where others may pass',
+        '/tenants/a',
+        told('', { ...tenant, allow: ['encodedSlash'] }, 'GET /tenants/a/x'),
+      ],
+    ];
+    for (const [name, expected, value] of cases) t.equal(await value, expected, name);
+  },
+);

@@ -4,6 +4,8 @@ import { type PrefixChange, rewriteLocation } from '../../src/proxy/rewrite-loca
 const ORDERS: PrefixChange = {
   outside: '/orders',
   inside: '/v2/orders',
+  before: '',
+  told: '',
   origin: 'http://backend:3000',
   host: 'Api.example.com:8443',
 };
@@ -61,6 +63,43 @@ t.test('a redirect is led back only within the rewritten prefix', async (t) => {
   }
 });
 
+t.test('a backend that puts the prefix it was told before its paths is taken at its word', async (t) => {
+  const stripped: PrefixChange = { ...STRIPPED, told: '/orders' };
+  const behind: PrefixChange = { ...stripped, before: '/app', told: '/app/orders' };
+  const partly: PrefixChange = { ...ORDERS, outside: '/shop/api', inside: '/api', told: '/shop' };
+  const other: PrefixChange = { ...ORDERS, before: '/app', told: '/app' };
+  const cases: [string, PrefixChange, string, string][] = [
+    ['it was stripped here', stripped, '/orders/7', '/orders/7'],
+    ['the prefix alone', stripped, '/orders', '/orders'],
+    ['the prefix with a query', stripped, '/orders?a=1', '/orders?a=1'],
+    ['on its own origin', stripped, 'http://backend:3000/orders/7', '/orders/7'],
+    [
+      'on the client host',
+      stripped,
+      'https://api.example.com:8443/orders/7',
+      'https://api.example.com:8443/orders/7',
+    ],
+    ['a backend that does not heed it', stripped, '/7', '/orders/7'],
+    ['beyond a segment border', stripped, '/orders-old', '/orders/orders-old'],
+    ['it was stripped here and before', behind, '/app/orders/7', '/app/orders/7'],
+    ['one that does not heed either', behind, '/7', '/orders/7'],
+    ['a part was taken off', partly, '/shop/api/7', '/shop/api/7'],
+    ['a part was taken off, beyond the route', partly, '/shop/login', '/shop/login'],
+    ['a part was taken off, not heeded', partly, '/api/7', '/shop/api/7'],
+    ['the path was replaced', other, '/app/v2/orders/7', '/app/orders/7'],
+    ['the path was replaced, not heeded', other, '/v2/orders/7', '/orders/7'],
+    [
+      'an authority after it',
+      { ...stripped, outside: '', told: '/x', before: '' },
+      '/x//evil.example',
+      '/x//evil.example',
+    ],
+  ];
+  for (const [name, change, value, expected] of cases) {
+    t.equal(rewriteLocation(value, change), expected, name);
+  }
+});
+
 t.test('a client that named no host is led back by path and origin only', async (t) => {
   const change = { ...ORDERS, host: undefined };
   t.equal(rewriteLocation('https://x/v2/orders', change), 'https://x/v2/orders');
@@ -71,6 +110,8 @@ t.test('a redirect that stays on the host never comes to lead to another one', a
   const change: PrefixChange = {
     outside: '',
     inside: '/v2',
+    before: '',
+    told: '',
     origin: 'http://backend:3000',
     host: 'api.example',
   };

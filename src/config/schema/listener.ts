@@ -81,7 +81,8 @@ export const listen = z
       .array(text)
       .default([])
       .meta({
-        description: 'Addresses or CIDRs of proxies in front whose X-Forwarded-* headers count.',
+        description:
+          'Addresses or CIDRs of proxies in front whose X-Forwarded-For, -Proto, -Host, -Port, -Prefix and X-Request-Id count; they must replace what clients send of these.',
         examples: [['10.0.0.0/8']],
       }),
     tls: listenerTls.optional(),

@@ -159,7 +159,8 @@ export const route = z
       .meta({ description: 'Accepted methods; all when left out.', examples: [['GET', 'HEAD']] }),
     upstream: text.meta({ description: 'Name of an upstream, or a URL in place.' }),
     rewrite: text.optional().meta({
-      description: 'Replaces `path` at the front of the forwarded path.',
+      description:
+        'Replaces `path` at the front of the forwarded path. What it takes off is told to the backend as X-Forwarded-Prefix.',
       examples: ['/v2/orders'],
     }),
     access: access,
