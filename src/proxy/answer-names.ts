@@ -12,6 +12,8 @@ export interface AnswerName {
 
 /** Names that are remembered at most; backends use some dozens, and one that makes names up is read anew each time. */
 const MAX_KNOWN = 1024;
+/** Longer names are read anew each time, too: a thousand of them would be 64 MiB. */
+const MAX_KNOWN_LENGTH = 64;
 const SPECIAL: ReadonlySet<string> = new Set(['connection', 'content-length', 'location']);
 
 /**
@@ -31,10 +33,17 @@ export class AnswerNames {
   of(name: string): AnswerName {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    const lower = name.toLowerCase();
-    const read = { lower, fate: this.#fateOf(lower) };
-    if (this.#known.size < MAX_KNOWN) this.#known.set(name, read);
+    if (name.length > MAX_KNOWN_LENGTH || this.#known.size >= MAX_KNOWN) return this.#read(name);
+    // A piece of a text holds all of it, and this one would hold the whole head of a response.
+    const kept = Buffer.from(name, 'latin1').toString('latin1');
+    const read = this.#read(kept);
+    this.#known.set(kept, read);
     return read;
+  }
+
+  #read(name: string): AnswerName {
+    const lower = name.toLowerCase();
+    return { lower, fate: this.#fateOf(lower) };
   }
 
   #fateOf(lower: string): Fate {
