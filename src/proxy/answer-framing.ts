@@ -39,7 +39,7 @@ export class AnswerFraming {
   /** What ends the body. */
   get end(): AnswerEnd {
     if (this.#isChunked) {
-      if (this.#length !== undefined) throw new AnswerInvalid('a length and chunks at once');
+      if (this.#length !== undefined) throw new AnswerInvalid('length_and_chunked');
       return 'chunk';
     }
     return this.#length === undefined ? 'close' : 'length';
@@ -72,15 +72,15 @@ export class AnswerFraming {
   }
 
   #seeLength(value: string, isTabbed: boolean): void {
-    if (this.#length !== undefined) throw new AnswerInvalid('more than one length');
-    if (isTabbed || !/^\d{1,15}$/.test(value)) throw new AnswerInvalid('a length that is no number');
+    if (this.#length !== undefined) throw new AnswerInvalid('length_repeated');
+    if (isTabbed || !/^\d{1,15}$/.test(value)) throw new AnswerInvalid('length_malformed');
     this.#length = Number(value);
   }
 
   #seeCoding(value: string, isTabbed: boolean): void {
-    if (isTabbed || this.#isChunked || this.#isOldVersion || value.toLowerCase() !== 'chunked') {
-      throw new AnswerInvalid('a transfer coding other than chunked');
-    }
+    if (isTabbed || value.toLowerCase() !== 'chunked') throw new AnswerInvalid('coding_unknown');
+    if (this.#isChunked) throw new AnswerInvalid('chunked_repeated');
+    if (this.#isOldVersion) throw new AnswerInvalid('chunked_in_http10');
     this.#isChunked = true;
   }
 }

@@ -1,5 +1,6 @@
 import type { AnswerFraming } from './answer-framing.ts';
 import { AnswerInvalid } from './failure.ts';
+import { fieldFault, PROTOCOL, statusLineFault } from './response-faults.ts';
 
 /** What the first line of an answer says. */
 export interface StatusLine {
@@ -11,9 +12,6 @@ export interface StatusLine {
   /** Where the line after it begins. */
   readonly next: number;
 }
-
-/** What every answer of HTTP/1 begins with. */
-export const PROTOCOL = 'HTTP/1.';
 
 const ZERO = 48;
 const SPACE = 32;
@@ -43,7 +41,7 @@ export function readStatusLine(text: string): StatusLine {
     (after !== SPACE && (after !== CR || lineEnd !== 12)) ||
     !REASON.test(reason)
   ) {
-    throw new AnswerInvalid('a status line that is none');
+    throw new AnswerInvalid(statusLineFault(text));
   }
   const status = hundreds * 100 + tens * 10 + ones;
   return { status, reason, isOldVersion: minor === ZERO, next: lineEnd + 2 };
@@ -53,7 +51,7 @@ export function readStatusLine(text: string): StatusLine {
 export function readFields(text: string, start: number, into: string[], framing?: AnswerFraming): void {
   FIELD_LINES.lastIndex = start;
   if (!FIELD_LINES.test(text) || FIELD_LINES.lastIndex !== text.length) {
-    throw new AnswerInvalid('header fields that are none');
+    throw new AnswerInvalid(framing === undefined ? 'trailer_malformed' : fieldFault(text.slice(start)));
   }
   let at = start;
   while (at < text.length - 2) {

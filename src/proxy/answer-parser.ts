@@ -1,8 +1,10 @@
 import { AnswerFraming } from './answer-framing.ts';
-import { PROTOCOL, readFields, readStatusLine } from './answer-lines.ts';
+import { readFields, readStatusLine } from './answer-lines.ts';
+import { readChunkLine } from './chunk-line.ts';
 import { AnswerInvalid, AnswerTooLarge } from './failure.ts';
 import type { AnswerEnd } from './framing.ts';
 import type { HeaderPairs } from './headers.ts';
+import { PROTOCOL, PROTOCOL_BYTES, protocolFault } from './response-faults.ts';
 
 /** The head of an answer. */
 export interface AnswerHead {
@@ -25,12 +27,7 @@ export interface AnswerSink {
 
 /** Bytes that the header fields, the trailers, or the chunk extensions of one answer may have. */
 const MAX_FIELD_BYTES = 64 * 1024;
-/** A chunk size of more hexadecimal digits may be one that a number cannot hold exactly. */
-const MAX_SIZE_DIGITS = 13;
 
-/** RFC 9112 §7.1.1 without the blanks, which nobody is to send. No two ways to read anything, so linear time. */
-const EXTENSIONS =
-  /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
 /** What may not stand among trailers (RFC 9110 §6.5.1), where some take it for the framing of this answer or the next. */
 const FRAMING = /^(?:content-length|transfer-encoding):/i;
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -134,7 +131,7 @@ export class AnswerParser {
       case 'trailers':
         return this.#trailers(bytes, at);
       default:
-        throw new AnswerInvalid('bytes that belong to no answer');
+        throw new AnswerInvalid('bytes_unasked');
     }
   }
 
@@ -142,8 +139,9 @@ export class AnswerParser {
     const found = this.#take(bytes, at, HEAD_END);
     if (found === undefined) {
       // What speaks another protocol may wait for us to go on, and would have all the time of a slow answer.
-      const begun = this.#kept?.toString('latin1', 0, Math.min(this.#keptBytes, PROTOCOL.length)) ?? '';
-      if (!PROTOCOL.startsWith(begun)) throw new AnswerInvalid('not HTTP/1');
+      const begun = this.#kept?.toString('latin1', 0, Math.min(this.#keptBytes, PROTOCOL_BYTES)) ?? '';
+      if (!PROTOCOL.startsWith(begun.slice(0, PROTOCOL.length)))
+        throw new AnswerInvalid(protocolFault(begun));
       return bytes.length;
     }
     this.#readHead(found.text);
@@ -157,7 +155,7 @@ export class AnswerParser {
     readFields(text, next, headers, this.#framing);
     const { end, length } = this.#framing;
     if (status < 200) {
-      if (isOldVersion) throw new AnswerInvalid('an interim answer of HTTP/1.0, which has none');
+      if (isOldVersion) throw new AnswerInvalid('interim_http10');
       // Without a body in any case (RFC 9110 §15.2); the answer is still to come, but for 101 that ends HTTP/1.1.
       if (status === 101) this.#state = 'complete';
       this.#sink.head({ status, reason, headers, end: 'length' });
@@ -198,16 +196,10 @@ export class AnswerParser {
   #chunkSize(bytes: Buffer, at: number): number {
     const found = this.#take(bytes, at, LINE_END);
     if (found === undefined) return bytes.length;
-    const { text } = found;
-    const digits = /^[0-9A-Fa-f]+/.exec(text)?.[0] ?? '';
-    const extension = text.slice(digits.length, -2);
-    if (digits === '' || digits.length > MAX_SIZE_DIGITS) throw new AnswerInvalid('a chunk without a size');
-    if (extension !== '' && !EXTENSIONS.test(extension)) {
-      throw new AnswerInvalid('a chunk extension that is none');
-    }
-    this.#extensionBytes += extension.length;
-    if (this.#extensionBytes > MAX_FIELD_BYTES) throw new AnswerTooLarge('too many chunk extensions');
-    this.#remaining = Number.parseInt(digits, 16);
+    const { size, extensionBytes } = readChunkLine(found.text);
+    this.#extensionBytes += extensionBytes;
+    if (this.#extensionBytes > MAX_FIELD_BYTES) throw new AnswerTooLarge('chunk_extensions_too_large');
+    this.#remaining = size;
     this.#state = this.#remaining === 0 ? 'trailers' : 'chunk-data';
     return found.next;
   }
@@ -222,7 +214,7 @@ export class AnswerParser {
 
   /** One of the two bytes after a chunk. */
   #chunkEnd(bytes: Buffer, at: number, expected: number, next: State): number {
-    if (bytes[at] !== expected) throw new AnswerInvalid('a chunk that is longer than its size');
+    if (bytes[at] !== expected) throw new AnswerInvalid('chunk_overlong');
     this.#state = next;
     return at + 1;
   }
@@ -236,8 +228,8 @@ export class AnswerParser {
       return found.next;
     }
     this.#extensionBytes += found.text.length;
-    if (this.#extensionBytes > MAX_FIELD_BYTES) throw new AnswerTooLarge('too many trailers');
-    if (FRAMING.test(found.text)) throw new AnswerInvalid('a framing after the body');
+    if (this.#extensionBytes > MAX_FIELD_BYTES) throw new AnswerTooLarge('trailers_too_large');
+    if (FRAMING.test(found.text)) throw new AnswerInvalid('trailer_framing');
     readFields(`${found.text}\r\n`, 0, this.#trailersSoFar());
     return found.next;
   }
@@ -245,6 +237,11 @@ export class AnswerParser {
   #trailersSoFar(): string[] {
     if (this.#trailerList === undefined) this.trailers = this.#trailerList = [];
     return this.#trailerList;
+  }
+
+  get #overflow(): 'fields_too_large' | 'chunk_extensions_too_large' | 'trailers_too_large' {
+    if (this.#state === 'trailers') return 'trailers_too_large';
+    return this.#state === 'chunk-size' ? 'chunk_extensions_too_large' : 'fields_too_large';
   }
 
   /**
@@ -256,7 +253,7 @@ export class AnswerParser {
       const found = bytes.indexOf(mark, at);
       if (found !== -1) {
         const next = found + mark.length;
-        if (next - at > MAX_FIELD_BYTES) throw new AnswerTooLarge('the fields of the answer are too large');
+        if (next - at > MAX_FIELD_BYTES) throw new AnswerTooLarge(this.#overflow);
         return { text: bytes.toString('latin1', at, next), next };
       }
     }
@@ -264,7 +261,7 @@ export class AnswerParser {
     const kept = this.#keep(bytes, at);
     const found = kept.indexOf(mark, Math.max(0, before - mark.length + 1));
     const end = found === -1 ? kept.length : found + mark.length;
-    if (end > MAX_FIELD_BYTES) throw new AnswerTooLarge('the fields of the answer are too large');
+    if (end > MAX_FIELD_BYTES) throw new AnswerTooLarge(this.#overflow);
     if (found === -1) {
       refuseBareLineFeed(kept, before);
       return undefined;
@@ -291,6 +288,6 @@ export class AnswerParser {
 /** Whoever ends lines with LF alone has said all it has to say, and would be waited for in vain. */
 function refuseBareLineFeed(bytes: Buffer, start: number): void {
   for (let at = bytes.indexOf(LF, start); at !== -1; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at - 1] !== CR) throw new AnswerInvalid('a line that ends with LF alone');
+    if (bytes[at - 1] !== CR) throw new AnswerInvalid('line_ends_with_lf');
   }
 }

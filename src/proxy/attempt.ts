@@ -43,7 +43,7 @@ export class Attempt {
   interim(status: number): void {
     this.#interim++;
     if (status !== 101 && this.#interim <= MAX_INTERIM) return;
-    this.abort(new AnswerInvalid('an interim answer that was not asked for'));
+    this.abort(new AnswerInvalid(status === 101 ? 'switch_unasked' : 'interim_too_many'));
   }
 
   /** Whether the request ended without any byte of an answer, for want of a connection or with its loss. */

@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
+import { ConnectTimeout, lossOf } from './failure.ts';
 
 /** Where one backend listens and how a connection to it is made. Everything is settled at load. */
 export interface Endpoint {
@@ -20,11 +21,6 @@ export interface EndpointTls {
   readonly key: string | undefined;
   /** The name that the certificate must carry, and that is sent as SNI unless it is an address. */
   readonly serverName: string;
-}
-
-/** The connection was not up in time: neither refused nor answered. */
-class ConnectTimeout extends Error {
-  readonly code = 'SEALGATE_CONNECT_TIMEOUT';
 }
 
 /** Where the bytes that come are read to, and who takes them, in place of the socket's own stream. */
@@ -52,15 +48,12 @@ export function openConnection(endpoint: Endpoint, connected: Connected, reading
     if (error === null) once(null, socket);
     else once(error);
   };
-  const timer = setTimeout(
-    () => socket.destroy(new ConnectTimeout('the connection was not up in time')),
-    endpoint.connectTimeoutMs,
-  );
+  const timer = setTimeout(() => socket.destroy(new ConnectTimeout()), endpoint.connectTimeoutMs);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
   socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () => settle(null));
   socket.on('error', settle);
-  socket.once('close', () => settle(new Error('the connection was closed before it was up')));
+  socket.once('close', () => settle(lossOf({ withinAnswer: false })));
   return socket;
 }
 

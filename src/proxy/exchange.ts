@@ -118,7 +118,7 @@ export class Exchange implements AnswerHandler {
     try {
       sendHead(res, { status, reason: ownWords, headers: built });
     } catch {
-      this.#tries.attempt.abort(new AnswerInvalid('a head that cannot be sent to this client'));
+      this.#tries.attempt.abort(new AnswerInvalid('head_unsendable'));
       return;
     }
     this.#status = status;

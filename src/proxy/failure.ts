@@ -1,52 +1,64 @@
 import { type Refusal, type RefusalCode, refuse } from '../core/refusals.ts';
+import { type ResponseFault, UPSTREAM_FAULTS, type UpstreamFault } from './upstream-faults.ts';
 
-/** Reasons name the cause for the operator's log; they never name an address. */
-const FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
-  // Nothing listens, or no way leads there.
-  ECONNREFUSED: ['upstream_unreachable', 'the connection was refused'],
-  ENOTFOUND: ['upstream_unreachable', 'the name does not exist'],
-  EAI_AGAIN: ['upstream_unreachable', 'the name could not be looked up'],
-  EAI_FAIL: ['upstream_unreachable', 'the name could not be looked up'],
-  EHOSTUNREACH: ['upstream_unreachable', 'no route to the host'],
-  EHOSTDOWN: ['upstream_unreachable', 'the host is down'],
-  ENETUNREACH: ['upstream_unreachable', 'no route to the network'],
-  EADDRNOTAVAIL: ['upstream_unreachable', 'no local address is free'],
-  EMFILE: ['upstream_unreachable', 'too many open files'],
-  ENOENT: ['upstream_unreachable', 'the socket file does not exist'],
-  EACCES: ['upstream_unreachable', 'permission denied'],
+/** What Node, the system and OpenSSL call the faults. */
+const FAULT_OF_CODE: Readonly<Record<string, UpstreamFault>> = {
+  ECONNREFUSED: 'connection_refused',
+  ENOTFOUND: 'name_not_found',
+  EAI_AGAIN: 'name_lookup_failed',
+  EAI_FAIL: 'name_lookup_failed',
+  EHOSTUNREACH: 'host_unreachable',
+  EHOSTDOWN: 'host_down',
+  ENETUNREACH: 'network_unreachable',
+  EADDRNOTAVAIL: 'no_local_address',
+  EMFILE: 'too_many_files',
+  ENFILE: 'too_many_files',
+  ENOENT: 'no_socket_file',
+  EACCES: 'permission_denied',
+  EPERM: 'permission_denied',
+  ECONNRESET: 'reset_before_response',
+  EPIPE: 'closed_before_response',
+  ETIMEDOUT: 'connect_timeout',
+  SEALGATE_SENDER_CLOSED: 'upstream_removed',
 
-  // TLS: no byte of the request was sent.
-  CERT_HAS_EXPIRED: ['upstream_unreachable', 'TLS: the certificate has expired'],
-  CERT_NOT_YET_VALID: ['upstream_unreachable', 'TLS: the certificate is not valid yet'],
-  CERT_REVOKED: ['upstream_unreachable', 'TLS: the certificate is revoked'],
-  CERT_REJECTED: ['upstream_unreachable', 'TLS: the certificate was rejected'],
-  CERT_UNTRUSTED: ['upstream_unreachable', 'TLS: the certificate is not trusted'],
-  DEPTH_ZERO_SELF_SIGNED_CERT: ['upstream_unreachable', 'TLS: the certificate is self-signed'],
-  SELF_SIGNED_CERT_IN_CHAIN: ['upstream_unreachable', 'TLS: the authority is not trusted'],
-  UNABLE_TO_GET_ISSUER_CERT: ['upstream_unreachable', 'TLS: the authority is not trusted'],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['upstream_unreachable', 'TLS: the authority is not trusted'],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['upstream_unreachable', 'TLS: the authority is not trusted'],
-  INVALID_CA: ['upstream_unreachable', 'TLS: the authority is not trusted'],
-  INVALID_PURPOSE: ['upstream_unreachable', 'TLS: the certificate is not for servers'],
-  ERR_TLS_CERT_ALTNAME_INVALID: ['upstream_unreachable', 'TLS: the certificate is for another name'],
-  SEALGATE_NO_HTTP2: ['upstream_unreachable', 'TLS: the backend does not speak HTTP/2'],
-  EPROTO: ['upstream_unreachable', 'TLS: the handshake failed'],
+  CERT_HAS_EXPIRED: 'certificate_expired',
+  CERT_NOT_YET_VALID: 'certificate_not_yet_valid',
+  CERT_REVOKED: 'certificate_revoked',
+  CERT_REJECTED: 'certificate_rejected',
+  CERT_UNTRUSTED: 'certificate_rejected',
+  CERT_SIGNATURE_FAILURE: 'certificate_rejected',
+  CERT_CHAIN_TOO_LONG: 'certificate_rejected',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate_self_signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'certificate_authority_unknown',
+  UNABLE_TO_GET_ISSUER_CERT: 'certificate_authority_unknown',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate_authority_unknown',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate_authority_unknown',
+  INVALID_CA: 'certificate_authority_unknown',
+  INVALID_PURPOSE: 'certificate_wrong_purpose',
+  HOSTNAME_MISMATCH: 'certificate_wrong_name',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'certificate_wrong_name',
+  EE_KEY_TOO_SMALL: 'certificate_weak',
+  CA_KEY_TOO_SMALL: 'certificate_weak',
+  CA_MD_TOO_WEAK: 'certificate_weak',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'speaks_plain_http',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'speaks_plain_http',
+  ERR_SSL_HTTP_REQUEST: 'speaks_plain_http',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'client_certificate_required',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'client_certificate_refused',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'client_certificate_refused',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'client_certificate_refused',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'client_certificate_refused',
+  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: 'client_certificate_refused',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'tls_version',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls_version',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'tls_no_common_cipher',
+  ERR_SSL_TLSV1_UNRECOGNIZED_NAME: 'tls_name_unknown',
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'tls_no_common_protocol',
+  EPROTO: 'tls_failed',
+};
 
-  // Time.
-  SEALGATE_CONNECT_TIMEOUT: ['upstream_timeout', 'no connection in time'],
-  ETIMEDOUT: ['upstream_timeout', 'no connection in time'],
-  SEALGATE_NO_ANSWER: ['upstream_timeout', 'no answer in time'],
-  SEALGATE_ANSWER_STALLED: ['upstream_timeout', 'the answer stalled'],
-
-  // Something answered, but not HTTP as it should be.
-  ECONNRESET: ['upstream_invalid', 'the connection was reset before the answer'],
-  EPIPE: ['upstream_invalid', 'the connection was closed before the answer'],
-  SEALGATE_ANSWER_TOO_LARGE: ['upstream_invalid', 'the header fields of the answer are too large'],
-  SEALGATE_ANSWER_CUT: ['upstream_invalid', 'the body of the answer was cut short'],
-  SEALGATE_CONNECTION_LOST: ['upstream_invalid', 'the connection was closed before the answer'],
-  SEALGATE_STREAM_RESET: ['upstream_invalid', 'the stream was reset before the answer'],
-  SEALGATE_ANSWER_INVALID: ['upstream_invalid', 'the answer is not one to this request'],
-
+/** What is wrong with the request itself, and nothing of the backend's doing. */
+const REQUEST_FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
   // A request that the backend's version of HTTP cannot carry.
   SEALGATE_REQUEST_UNFIT: ['bad_request', 'the request cannot be written as HTTP/1.1'],
   ERR_HTTP2_HEADER_SINGLE_VALUE: ['bad_request', 'a field that may come once came twice'],
@@ -56,60 +68,98 @@ const FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
   SEALGATE_BODY_IDLE: ['request_timeout', 'the body stalled'],
 };
 
-const TLS_HANDSHAKE: readonly [RefusalCode, string] = ['upstream_unreachable', 'TLS: the handshake failed'];
-const CUT_WHILE_CONNECTING = 'the connection was closed while it was set up';
-const UNKNOWN: readonly [RefusalCode, string] = ['upstream_unreachable', 'the request failed'];
+/** An error of ours that names its fault. */
+class FaultError extends Error {
+  readonly fault: UpstreamFault;
+  constructor(fault: UpstreamFault) {
+    super(UPSTREAM_FAULTS[fault].reason);
+    this.fault = fault;
+  }
+}
 
-/** An answer that parses, but that no well-behaved backend gives, such as 101 to a request without upgrade. */
-export class AnswerInvalid extends Error {
+/** A response that no well-behaved backend gives to this request. */
+export class AnswerInvalid extends FaultError {
   readonly code = 'SEALGATE_ANSWER_INVALID';
+  constructor(fault: ResponseFault) {
+    super(fault);
+  }
 }
 
-/** More header fields, trailers or chunk extensions than an answer may have. */
-export class AnswerTooLarge extends Error {
+/** More header fields, trailers or chunk extensions than a response may have. */
+export class AnswerTooLarge extends FaultError {
   readonly code = 'SEALGATE_ANSWER_TOO_LARGE';
+  constructor(fault: 'fields_too_large' | 'chunk_extensions_too_large' | 'trailers_too_large') {
+    super(fault);
+  }
 }
 
-/** The connection ended in the midst of an answer. */
-class AnswerCut extends Error {
+/** The connection ended within a response. */
+class AnswerCut extends FaultError {
   readonly code = 'SEALGATE_ANSWER_CUT';
 }
 
-/** The connection or stream of a request ended before its answer was complete. */
-class ConnectionLost extends Error {
+/** The connection or stream of a request ended before its response. */
+class ConnectionLost extends FaultError {
   readonly code = 'SEALGATE_CONNECTION_LOST';
 }
 
-/** The backend ended a request over HTTP/2 without an answer, and kept the connection. */
-export class StreamReset extends Error {
+/** The backend ended a request over HTTP/2 without a response, and kept the connection. */
+export class StreamReset extends FaultError {
   readonly code = 'SEALGATE_STREAM_RESET';
+  constructor() {
+    super('stream_reset');
+  }
 }
 
 /** What the end of a connection is for the request on it. */
 export function lossOf({ withinAnswer }: { readonly withinAnswer: boolean }): Error {
-  return withinAnswer
-    ? new AnswerCut('the connection ended within an answer')
-    : new ConnectionLost('the connection ended before an answer');
+  return withinAnswer ? new AnswerCut('response_cut') : new ConnectionLost('closed_before_response');
 }
 
-/** The backend took too long: for the head of its answer, or between two pieces of its body. */
-export class NoAnswerInTime extends Error {
+/** The backend took too long: for the head of its response, or between two pieces of its body. */
+export class NoAnswerInTime extends FaultError {
   readonly code: string;
   constructor(inBody: boolean) {
-    super('the backend took too long');
+    super(inBody ? 'idle_timeout' : 'response_timeout');
     this.code = inBody ? 'SEALGATE_ANSWER_STALLED' : 'SEALGATE_NO_ANSWER';
   }
 }
 
+/** The connection was not up in time: neither refused nor accepted. */
+export class ConnectTimeout extends FaultError {
+  readonly code = 'SEALGATE_CONNECT_TIMEOUT';
+  constructor() {
+    super('connect_timeout');
+  }
+}
+
+/** The backend agreed to TLS but not to HTTP/2. */
+export class NoHttp2 extends FaultError {
+  readonly code = 'SEALGATE_NO_HTTP2';
+  constructor() {
+    super('tls_no_common_protocol');
+  }
+}
+
 /**
- * Turns what the network, TLS or the parser said into the refusal the client gets: nothing reached or not
+ * Turns what the network, TLS or the parser reported into the refusal the client gets: nothing reached or not
  * trusted is 502 `upstream_unreachable`, bad HTTP 502 `upstream_invalid`, too slow, connecting included,
  * 504 `upstream_timeout` (RFC 9110 §15.6.5). `connecting` says that no request had been sent yet.
  */
 export function failureOf(error: unknown, connecting = false): Refusal {
-  const [code, reason] = failureRow(error);
-  if (connecting && code === 'upstream_invalid') return refuse('upstream_unreachable', CUT_WHILE_CONNECTING);
+  const failure = REQUEST_FAILURES[codeOf(error)];
+  if (failure !== undefined) return refuse(...failure);
+  const { code, reason } = UPSTREAM_FAULTS[faultOf(error, connecting)];
   return refuse(code, reason);
+}
+
+/** Which fault of a backend an error stands for. */
+function faultOf(error: unknown, connecting = false): UpstreamFault {
+  const fault = namedFault(error);
+  // The system says the same of a connection that never was and of one that died.
+  if (fault === 'connect_timeout' && !connecting) return 'connection_dead';
+  const isBroken = UPSTREAM_FAULTS[fault].code === 'upstream_invalid';
+  return connecting && isBroken ? 'closed_while_connecting' : fault;
 }
 
 /** True for errors that say: the connection ended, and not by our doing or by bad bytes. */
@@ -119,12 +169,12 @@ export function isConnectionLoss(error: unknown): boolean {
 
 const LOSSES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'SEALGATE_CONNECTION_LOST']);
 
-function failureRow(error: unknown): readonly [RefusalCode, string] {
+function namedFault(error: unknown): UpstreamFault {
+  if (error instanceof FaultError) return error.fault;
   const code = codeOf(error);
-  const row = FAILURES[code];
-  if (row !== undefined) return row;
-  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return TLS_HANDSHAKE;
-  return UNKNOWN;
+  const fault = FAULT_OF_CODE[code];
+  if (fault !== undefined) return fault;
+  return code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') ? 'tls_failed' : 'failed';
 }
 
 /** Happy Eyeballs wraps the errors of all addresses in one; the last attempt speaks for all. */

@@ -1,19 +1,20 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { type AnswerHead, AnswerParser } from './answer-parser.ts';
 import { openConnection } from './connector.ts';
+import { outliveFailedWrites } from './failed-write.ts';
 import { AnswerInvalid, lossOf, NoAnswerInTime } from './failure.ts';
 import type { ConnectionPool, SenderSettings } from './h1-sender.ts';
+import { handOver } from './hand-over.ts';
 import { findReset } from './orderly-end.ts';
-import { ReadBuffer } from './read-buffer.ts';
 import { renderRequestHead } from './request-head.ts';
+import { ResponseReader } from './response-reader.ts';
 import { restTime } from './rest-time.ts';
 import { sendWithBody } from './send-body.ts';
 import type { Carrier, Sending, UpstreamRequest } from './sender.ts';
 import { TickedDeadline } from './ticked-deadline.ts';
 
-/** The end of a body up to this length goes on as text, which Node writes together with the head of its answer. */
-const TEXT_BYTES = 16 * 1024;
+/** Time for a response that may wait to be read after the connection broke under a write. */
+const LINGER_MS = 2_000;
 
 type Phase = 'connecting' | 'sending' | 'waiting' | 'reading' | 'resting' | 'over';
 
@@ -28,22 +29,16 @@ export class H1Connection implements Carrier {
   readonly #pool: ConnectionPool;
   readonly #socket: Socket;
   readonly #oldFromMs: number;
-  readonly #buffer = new ReadBuffer();
+  readonly #reader = new ResponseReader();
   readonly #deadline = new TickedDeadline(() => this.#expired());
-  readonly #parser = new AnswerParser({
-    head: (head) => this.#head(head),
-    data: (bytes, start, end, isLast) => this.#data(bytes, start, end, isLast),
-  });
   readonly #onBytes = (bytes: Buffer): void => this.#read(bytes);
   #phase: Phase = 'connecting';
   #sending: Sending | undefined;
   #isSent = false;
   #isLastRequest = false;
   #isPaused = false;
-  #isQuiet = false;
-  /** The end of a body, until its answer is told to be complete. */
-  #rest = '';
-  #agreed: AnswerHead | undefined;
+  /** Set once a write failed: nothing more goes up. */
+  #writeFault: Error | undefined;
 
   /** Opens a connection and sends a first request over it. */
   constructor(settings: SenderSettings, pool: ConnectionPool, sending: Sending) {
@@ -52,9 +47,7 @@ export class H1Connection implements Carrier {
     this.#sending = sending;
     this.#oldFromMs = performance.now() + settings.timeouts.ageMs;
     // What may become a tunnel is read as a stream.
-    const reading = sending.request.isHandshake
-      ? undefined
-      : this.#buffer.reading(() => this.#parser.expectedBytes, this.#onBytes);
+    const reading = sending.request.isHandshake ? undefined : this.#reader.reading(this.#onBytes);
     this.#socket = openConnection(settings.endpoint, (error) => this.#opened(error), reading);
   }
 
@@ -105,7 +98,7 @@ export class H1Connection implements Carrier {
     }
     this.#socket.on('error', (fault) => this.destroy(fault));
     this.#socket.on('end', () => this.#ended());
-    this.#socket.on('close', () => this.destroy(lossOf({ withinAnswer: this.#phase === 'reading' })));
+    this.#socket.on('close', () => this.destroy(this.#loss));
     this.#socket.on('drain', () => this.#sending?.request.body?.resume());
     if (this.#sending.request.isHandshake) this.#socket.on('data', this.#onBytes);
     this.#begin(this.#sending);
@@ -126,7 +119,7 @@ export class H1Connection implements Carrier {
     this.#phase = 'sending';
     this.#isSent = false;
     this.#isLastRequest = request.method === 'HEAD' || performance.now() > this.#oldFromMs;
-    this.#parser.begin(request.method);
+    this.#reader.begin(request.method);
     let head: string;
     try {
       head = renderRequestHead(request, this.#settings.host, this.#isLastRequest);
@@ -144,10 +137,10 @@ export class H1Connection implements Carrier {
 
   #sendBody(head: string, request: UpstreamRequest, body: Readable): void {
     this.#deadline.start(request.responseMs);
-    const { bodyLength } = request;
+    outliveFailedWrites(this.#socket, (error) => this.#writeFailed(error));
     sendWithBody(
       this.#socket,
-      { head, body, bodyLength },
+      { head, body, bodyLength: request.bodyLength },
       {
         isWanted: () => this.#sending?.request === request,
         wentOn: () => this.#deadline.refresh(),
@@ -155,6 +148,19 @@ export class H1Connection implements Carrier {
         failed: (error) => this.destroy(error),
       },
     );
+  }
+
+  /** The response may lie in the receive buffer already: it is waited for, for a moment. */
+  #writeFailed(error: Error): boolean {
+    const body = this.#sending?.request.body ?? null;
+    if (body === null) return false;
+    this.#writeFault = error;
+    body.destroy();
+    if (this.#phase !== 'reading') {
+      this.#phase = 'waiting';
+      this.#deadline.start(LINGER_MS);
+    }
+    return true;
   }
 
   #allSent({ responseMs }: UpstreamRequest): void {
@@ -168,47 +174,46 @@ export class H1Connection implements Carrier {
     const sending = this.#sending;
     // What comes while the request still lies here corked cannot be the answer to it.
     if (sending === undefined || this.#phase === 'over' || this.#socket.writableCorked > 0) {
-      this.destroy(new AnswerInvalid('bytes that nobody asked for'));
+      this.destroy(new AnswerInvalid('bytes_unasked'));
       return;
     }
     this.hasAnswered = true;
-    this.#isQuiet = false;
     if (this.#phase === 'reading') this.#deadline.refresh();
     let taken: number;
     try {
-      taken = this.#parser.read(bytes);
+      taken = this.#reader.parse(bytes);
+      this.#relay(sending, bytes);
     } catch (error) {
       this.destroy(error as Error);
       return;
     }
-    // A handler may have ended the request from within.
     if (this.#sending !== sending) return;
-    if (this.#agreed !== undefined) this.#handOver(sending, this.#agreed, bytes.subarray(taken));
-    else if (this.#parser.isComplete) this.#complete(sending, taken === bytes.length);
-    else if (this.#isQuiet) sending.handler.onQuiet?.();
+    const { head, isComplete, pieces } = this.#reader;
+    if (head?.status === 101) {
+      this.#leave();
+      this.#sending = undefined;
+      this.#socket.off('data', this.#onBytes);
+      handOver(this.#socket, { head, surplus: bytes.subarray(taken), handler: sending.handler });
+    } else if (isComplete) this.#complete(sending, taken === bytes.length);
+    else if (head !== undefined && pieces === 0) sending.handler.onQuiet?.();
   }
 
-  #head(head: AnswerHead): void {
-    if (this.#sending === undefined) return;
-    const { request, handler } = this.#sending;
-    if (head.status === 101) {
-      if (!request.isHandshake) throw new AnswerInvalid('a change of protocol that nobody asked for');
-      this.#agreed = head;
-      return;
-    }
-    if (head.status >= 200) {
+  /** Reports what was read, now that all of it has been parsed. Each call may end the request from within. */
+  #relay(sending: Sending, bytes: Buffer): void {
+    const { request, handler } = sending;
+    const { head, interim, pieces } = this.#reader;
+    for (const each of interim) if (this.#sending === sending) handler.onHead(each);
+    if (this.#sending !== sending) return;
+    if (head?.status === 101) {
+      if (!request.isHandshake) throw new AnswerInvalid('switch_unasked');
+    } else if (head !== undefined) {
       this.#phase = 'reading';
       this.#deadline.start(request.idleMs);
-      this.#isQuiet = true;
+      handler.onHead(head);
     }
-    handler.onHead(head);
-  }
-
-  #data(bytes: Buffer, start: number, end: number, isLast: boolean): void {
-    if (this.#sending === undefined) return;
-    this.#isQuiet = false;
-    if (isLast && end - start <= TEXT_BYTES) this.#rest = bytes.toString('latin1', start, end);
-    else if (!this.#buffer.handOn(bytes, start, end, this.#sending.handler)) this.#pause();
+    for (let i = 0; i < pieces && this.#sending === sending; i++) {
+      if (!this.#reader.relayPiece(i, bytes, handler)) this.#pause();
+    }
   }
 
   #pause(): void {
@@ -219,9 +224,8 @@ export class H1Connection implements Carrier {
 
   /** `isClean`: nothing came after the answer. */
   #complete({ request, handler }: Sending, isClean: boolean): void {
-    const rest = this.#rest;
-    const { keepAlive, trailers } = this.#parser;
-    this.#rest = '';
+    const rest = this.#reader.takeRest();
+    const { keepAlive, trailers } = this.#reader;
     this.#sending = undefined;
     if (isClean && this.#isAllOut && keepAlive && !this.#isLastRequest && !request.isHandshake) {
       this.#goToRest();
@@ -234,7 +238,7 @@ export class H1Connection implements Carrier {
   }
 
   #goToRest(): void {
-    const ms = restTime(this.#settings.timeouts.keepAliveMs, this.#parser.keepAliveMs);
+    const ms = restTime(this.#settings.timeouts.keepAliveMs, this.#reader.keepAliveMs);
     if (ms <= 0) {
       this.#leave();
       this.#socket.destroy();
@@ -247,21 +251,12 @@ export class H1Connection implements Carrier {
     this.#pool.rests(this);
   }
 
-  #handOver({ handler }: Sending, head: AnswerHead, surplus: Buffer): void {
-    this.#leave();
-    this.#sending = undefined;
-    this.#socket.off('data', this.#onBytes);
-    this.#socket.pause();
-    if (surplus.length > 0) this.#socket.unshift(surplus);
-    if (handler.onUpgrade === undefined) this.#socket.destroy();
-    else handler.onUpgrade(head, this.#socket);
-  }
-
   /** The backend ended the connection in an orderly way. */
   #ended(): void {
     const sending = this.#sending;
-    if (sending === undefined || !this.#parser.end())
-      this.destroy(lossOf({ withinAnswer: this.#phase === 'reading' }));
+    // Where a write failed, an end is no more than the end of what could still be read.
+    if (sending === undefined || this.#writeFault !== undefined || !this.#reader.end())
+      this.destroy(this.#loss);
     else if (this.#settings.endpoint.tls !== undefined || !this.#isAllOut) this.#complete(sending, false);
     else {
       findReset(this.#socket, (reset) => {
@@ -273,7 +268,13 @@ export class H1Connection implements Carrier {
   }
 
   get #isAllOut(): boolean {
-    return this.#isSent && this.#socket.writableLength === 0;
+    return this.#isSent && this.#writeFault === undefined && this.#socket.writableLength === 0;
+  }
+
+  /** What the end of the connection is for the request on it. */
+  get #loss(): Error {
+    const withinAnswer = this.#phase === 'reading';
+    return (withinAnswer ? undefined : this.#writeFault) ?? lossOf({ withinAnswer });
   }
 
   #expired(): void {
@@ -288,7 +289,7 @@ export class H1Connection implements Carrier {
         else this.destroy(new NoAnswerInTime(true));
         return;
       default:
-        this.destroy(new NoAnswerInTime(false));
+        this.destroy(this.#writeFault ?? new NoAnswerInTime(false));
     }
   }
 

@@ -2,14 +2,10 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { openConnection } from './connector.ts';
+import { NoHttp2 } from './failure.ts';
 import type { SenderSettings } from './h1-sender.ts';
 import { H2Stream } from './h2-stream.ts';
 import type { Sending } from './sender.ts';
-
-/** The backend agreed to TLS but not to HTTP/2. */
-class NoHttp2 extends Error {
-  readonly code = 'SEALGATE_NO_HTTP2';
-}
 
 /** What a backend may send before it hears how fast the client reads: for each answer, and for all of a session. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
@@ -44,7 +40,7 @@ export class H2Session {
       const { alpnProtocol } = socket as TLSSocket;
       if (settings.endpoint.tls !== undefined && alpnProtocol !== 'h2') {
         socket.destroy();
-        this.#failed(new NoHttp2('the backend does not speak HTTP/2'));
+        this.#failed(new NoHttp2());
         return;
       }
       this.#start(socket);

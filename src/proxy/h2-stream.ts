@@ -99,7 +99,7 @@ export class H2Stream implements Carrier {
     this.hasAnswered = true;
     // Node lets any three digits pass, and tells of those below 100 as of an answer.
     if (status < 200) {
-      this.destroy(new AnswerInvalid('a status that ends no request'));
+      this.destroy(new AnswerInvalid('status_below_200'));
       return;
     }
     this.#answered = true;
@@ -126,7 +126,7 @@ export class H2Stream implements Carrier {
   #ended(stream: ClientHttp2Stream): void {
     if (this.#done || !this.#answered) return;
     if (this.#bodyLength !== undefined && this.#bodyLength !== this.#bodyBytes) {
-      this.destroy(new AnswerInvalid('the body is not as long as stated'));
+      this.destroy(new AnswerInvalid('length_mismatch'));
       return;
     }
     this.#finish();
@@ -182,10 +182,10 @@ export class H2Stream implements Carrier {
 
   /** A stream that is reset by itself had reached the backend, unless that says otherwise (RFC 9113 §8.7): it is not sent again. */
   #faultOf({ rstCode }: ClientHttp2Stream, session: ClientHttp2Session): Error {
-    if (rstCode === constants.NGHTTP2_PROTOCOL_ERROR) return new AnswerInvalid('not valid HTTP/2');
+    if (rstCode === constants.NGHTTP2_PROTOCOL_ERROR) return new AnswerInvalid('http2_violated');
     const isLost = session.destroyed || rstCode === constants.NGHTTP2_REFUSED_STREAM;
     if (isLost || this.#answered) return lossOf({ withinAnswer: this.#answered });
-    return new StreamReset('the backend reset the stream before an answer');
+    return new StreamReset();
   }
 
   #fail(error: Error): void {

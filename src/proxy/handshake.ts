@@ -61,7 +61,7 @@ export class Handshake implements AnswerHandler {
     const { plan, req, socket, head, tunnels, expiresAtMs } = this.#upgrading;
     if (this.#done || !provesWebSocket(headers, req.headers['sec-websocket-key'] ?? '')) {
       upstream.destroy();
-      this.onError(new AnswerInvalid('the 101 is not an answer to this handshake'));
+      this.onError(new AnswerInvalid('handshake_unproven'));
       return;
     }
     this.#upstreamMs = performance.now() - this.#startedAt;
