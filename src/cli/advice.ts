@@ -33,6 +33,8 @@ export const ADVICE = {
   authorization_twice: 'send one Authorization field; see whether a proxy in front adds one of its own',
   tokens_in_one_field: 'send one token; see whether a proxy in front joins two Authorization fields into one',
   tokens_in_two_places: 'send the token in one place: Authorization, or one of those in `tokenFrom`',
+  token_hidden:
+    'send the name exactly as `tokenFrom` spells it, and no other cookie or parameter that a backend could take for it',
   token_missing:
     'send `Authorization: Bearer TOKEN`; if the client does, see whether a proxy in front drops the field',
   other_scheme:
@@ -44,7 +46,7 @@ export const ADVICE = {
   bearer_empty: 'see why the client has no token to put behind `Bearer`',
   bearer_repeated: 'let the client put `Bearer` before the token once: what it holds already begins with it',
   bearer_spacing: 'send `Bearer`, one space and the token without spaces, tabs or line breaks in it',
-  token_place: 'put the token alone into that place, without a scheme before it or anything beside it',
+  token_place: 'put the token alone into that place; only a header may have `Bearer` and one space before it',
 
   // The form of the token
   token_malformed: 'send the access token as the provider issued it',

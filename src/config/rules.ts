@@ -3,6 +3,7 @@ import type { Rule, RuleInput } from './rule.ts';
 import {
   accessNeedsAnIssuer,
   authorizationIsPassedToOpenRoutesOnly,
+  cookieSocketsNameTheirOrigins,
   issuersOfAccessExist,
   policiesOfAccessExist,
   policiesShareAnIssuer,
@@ -49,6 +50,7 @@ const RULES: readonly Rule[] = [
   accessNeedsAnIssuer,
   policiesShareAnIssuer,
   tokenSourcesAreLookedAt,
+  cookieSocketsNameTheirOrigins,
   authorizationIsPassedToOpenRoutesOnly,
   riskySettingsAreMeant,
   hostsHideNothing,

@@ -28,6 +28,7 @@ export const CAUSES = {
   authorization_twice: 'multiple_tokens',
   tokens_in_one_field: 'multiple_tokens',
   tokens_in_two_places: 'multiple_tokens',
+  token_hidden: 'multiple_tokens',
   token_missing: 'token_missing',
   other_scheme: 'token_missing',
   preflight_without_cors: 'token_missing',

@@ -10,14 +10,14 @@ import type { AssertionSigner } from './assertion.ts';
 import { loadConditionCompiler } from './condition.ts';
 import { compileCors } from './cors.ts';
 import type { Gate } from './decide.ts';
-import { type TokenSource, toTokenSource } from './extract-token.ts';
-import { compileFirewall } from './firewall.ts';
+import { compileFirewall, type Firewall, isLookedAt } from './firewall.ts';
 import { compileIdentity } from './identity-rules.ts';
 import { createMemoryLimitStore, type LimitStore } from './limit-store.ts';
 import { compileRouteTable, type RouteConflict } from './match-route.ts';
 import { type PathPattern, parsePathPattern } from './path-pattern.ts';
 import { compileRateLimits } from './rate-limit.ts';
 import type { Route, Ruling } from './route.ts';
+import { compileTokenSources } from './token-sources.ts';
 
 export interface CompiledGate {
   readonly gate: Gate;
@@ -53,10 +53,11 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   const routes = compiled.map(({ route }) => route);
   const ignoresCase = config.matching.case === 'insensitive';
   const { table, conflicts } = compileRouteTable(routes, { ignoresCase });
+  const firewall = compileFirewall(config, routes.flatMap(credentialHeaders));
   const gate: Gate = {
     table,
     routes,
-    firewall: compileFirewall(config, routes.flatMap(credentialHeaders)),
+    firewall,
     verifier,
     assertion: options.assertion,
     allowableSpellings: routes.reduce((bits, route) => bits | route.allowedSpellings, 0),
@@ -64,6 +65,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   const problems = [
     ...compiled.flatMap(({ problems }) => problems),
     ...conflicts.map((conflict) => describeConflict(config, conflict)),
+    ...config.routes.flatMap((route, at) => unseenTokenHeaders(firewall, route, ['routes', at, 'tokenFrom'])),
   ];
   return { gate, problems: withoutRepeats(problems) };
 }
@@ -116,7 +118,7 @@ function compileRoute(
     access,
     reportsOnly: (route.mode ?? config.mode) === 'report',
     tellsReports: config.reportHeader,
-    tokenSources: compileTokenSources(compiler, route, access),
+    tokenSources: compileTokenSources(route.tokenFrom ?? [], providerHeaders(compiler, access)),
     identity,
     cors: route.cors === undefined ? undefined : compileCors(route.cors, route.methods),
     limits:
@@ -147,23 +149,34 @@ function compileRuling(
   return { ruling, problems: [...identity.problems, ...problems] };
 }
 
-/** Those of the route, and the headers of the providers it accepts. */
-function compileTokenSources(
-  { issuers }: RouteCompiler,
-  route: RouteConfig,
-  { blocks }: AccessRules,
-): readonly TokenSource[] {
+/** The headers in which the providers of the accepted issuers send tokens. */
+function providerHeaders({ issuers }: RouteCompiler, { blocks }: AccessRules): readonly string[] {
   const accepted = new Set(blocks.flatMap((block) => [...block.issuers.keys()]));
-  const ofProviders = [...accepted].flatMap((name) => issuers.get(name)?.tokenHeaders ?? []);
-  const sources = [
-    ...(route.tokenFrom ?? []).map(toTokenSource),
-    ...ofProviders.map((name) => ({ kind: 'header', name }) as const),
-  ];
-  return withoutRepeats(sources);
+  return [...accepted].flatMap((name) => issuers.get(name)?.tokenHeaders ?? []);
 }
 
 function credentialHeaders({ tokenSources }: Route): readonly string[] {
-  return tokenSources.filter(({ kind }) => kind === 'header').map(({ name }) => name);
+  return tokenSources.places.filter(({ kind }) => kind === 'header').map(({ name }) => name);
+}
+
+/** A token in a header that the firewall removes is never found. */
+function unseenTokenHeaders(
+  firewall: Firewall,
+  { tokenFrom = [] }: RouteConfig,
+  place: PathProblem['path'],
+): readonly PathProblem[] {
+  return tokenFrom.flatMap((entry, at) =>
+    !('header' in entry) || isLookedAt(firewall, entry.header)
+      ? []
+      : [
+          {
+            severity: 'error',
+            path: [...place, at, 'header'],
+            message: `\`${entry.header}\` is removed from every request, so no token is ever found in it`,
+            hint: 'it is an identity header of the file, or one that the gateway sets or never passes on',
+          } as const,
+        ],
+  );
 }
 
 function hasConditions(config: Config): boolean {

@@ -195,7 +195,7 @@ function decideVerified(
 /** A route that takes tokens from cookies and the like sends them up only where it hands the token on. */
 function withoutToken(matched: Matched): Matched {
   const { route, headers, target } = matched;
-  if (route.tokenSources.length === 0 || route.identity.forwardsToken) return matched;
+  if (route.tokenSources.places.length === 0 || route.identity.forwardsToken) return matched;
   return { ...matched, ...withholdToken(route.tokenSources, headers, target) };
 }
 

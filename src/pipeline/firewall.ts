@@ -25,6 +25,7 @@ const SPECIAL: Readonly<Record<string, Fate>> = {
   'content-length': FATE.passed,
   'content-type': FATE.passed,
   'content-encoding': FATE.passed,
+  'sec-websocket-protocol': FATE.passed,
 };
 
 /** Connection options that are not names of fields to drop, or fields that are dropped anyway. */
@@ -44,6 +45,8 @@ const NONE: readonly string[] = Object.freeze([]);
 export interface Firewall {
   /** Folded names with a fate of their own; all others pass. */
   readonly fates: ReadonlyMap<string, Fate>;
+  /** The headers that carry tokens, in lower case as the file spells them; their other spellings are dropped. */
+  readonly credentialHeaders: ReadonlySet<string>;
   /** Names as sent → fate, so that a usual name costs one look-up. Bounded. */
   readonly memo: Map<string, Fate>;
 }
@@ -70,7 +73,8 @@ export function compileFirewall(
   credentialHeaders: Iterable<string> = [],
 ): Firewall {
   const fates = new Map<string, Fate>(Object.entries(SPECIAL));
-  for (const name of credentialHeaders) {
+  const spelled = new Set([...credentialHeaders].map((name) => name.toLowerCase()));
+  for (const name of spelled) {
     const folded = foldHeaderName(name);
     if (!fates.has(folded)) fates.set(folded, FATE.credential);
   }
@@ -90,7 +94,12 @@ export function compileFirewall(
     const folded = foldHeaderName(name);
     if (SPECIAL[folded] === undefined) fates.set(folded, FATE.dropped);
   }
-  return { fates, memo: new Map() };
+  return { fates, credentialHeaders: spelled, memo: new Map() };
+}
+
+/** Whether a header that a route names for its token is looked at; false where the file or the gateway removes it. */
+export function isLookedAt(firewall: Firewall, credentialHeader: string): boolean {
+  return fateOf(firewall, credentialHeader) === FATE.credential;
 }
 
 /** Sorts the header fields of one request in one pass. `rawHeaders` is Node's flat list. */
@@ -154,8 +163,10 @@ function learnFate(firewall: Firewall, name: string): Fate {
 function fateOf(firewall: Firewall, name: string): Fate {
   if (name.startsWith(':')) return name === ':authority' ? FATE.host : FATE.dropped;
   const folded = foldHeaderName(name);
-  const isAlias = folded !== name.toLowerCase();
+  const lower = name.toLowerCase();
+  const isAlias = folded !== lower;
   const fate = firewall.fates.get(folded);
+  if (fate === FATE.credential) return firewall.credentialHeaders.has(lower) ? fate : FATE.dropped;
   if (fate !== undefined) return isAlias ? FATE.dropped : fate;
   const isOfFamily =
     folded.startsWith('x-sealgate') || PROXY_PREFIXES.some((prefix) => folded.startsWith(prefix));

@@ -80,7 +80,7 @@ function passedAuthorization({ route, headers }: Matched): readonly string[] {
 /** Of the handshake as it came: what goes up no longer has it. */
 function announcedProtocol({ isUpgrade, route, headers }: Matched): string | undefined {
   if (!isUpgrade) return undefined;
-  return route.tokenSources.find(
+  return route.tokenSources.places.find(
     ({ kind, name }) => kind === 'webSocketProtocol' && offersProtocol(headers.passed, name),
   )?.name;
 }

@@ -2,10 +2,10 @@ import type { RouteConfig } from '../config/schema.ts';
 import type { Refusal } from '../core/refusals.ts';
 import type { AccessRules } from './access-rules.ts';
 import type { CorsRules } from './cors.ts';
-import type { TokenSource } from './extract-token.ts';
 import type { IdentityRules } from './identity-rules.ts';
 import type { PathPattern } from './path-pattern.ts';
 import type { RateLimits } from './rate-limit.ts';
+import type { TokenSources } from './token-sources.ts';
 
 /** One route of the file, compiled. Identity of the object is identity of the route. */
 export interface Route {
@@ -32,7 +32,7 @@ export interface Route {
   /** True where clients are told of it. */
   readonly tellsReports: boolean;
   /** Places for the token beside Authorization. */
-  readonly tokenSources: readonly TokenSource[];
+  readonly tokenSources: TokenSources;
   readonly identity: IdentityRules;
   readonly cors: CorsRules | undefined;
   readonly limits: RateLimits | undefined;

@@ -1,17 +1,17 @@
 import type { Target } from '../http/target.ts';
-import type { TokenSource } from './extract-token.ts';
 import type { ScreenedHeaders } from './firewall.ts';
 import { withoutCookie, withoutParameter, withoutProtocolToken } from './token-places.ts';
+import type { TokenSources } from './token-sources.ts';
 
 /** What of a request goes up, without the token where a route takes it from elsewhere than a header of its own. */
 export function withholdToken(
-  sources: readonly TokenSource[],
+  { places }: TokenSources,
   headers: ScreenedHeaders,
   target: Target,
 ): { readonly headers: ScreenedHeaders; readonly target: Target } {
   let { passed } = headers;
   let { query } = target;
-  for (const { kind, name } of sources) {
+  for (const { kind, name } of places) {
     if (kind === 'cookie') passed = withoutCookieIn(passed, name);
     if (kind === 'webSocketProtocol') passed = withoutProtocolToken(passed, name);
     if (kind === 'query') query = withoutParameter(query, name);

@@ -40,7 +40,7 @@ routes:
   - { name: any, path: /any, upstream: app, access: authenticated }
   - { name: get, path: /get, methods: [GET], upstream: app, access: authenticated }
   - { name: cors, path: /cors, methods: [POST], upstream: app, access: authenticated, cors: { origins: [https://app.example] } }
-  - { name: cookie, path: /cookie, upstream: app, access: authenticated, tokenFrom: [{ header: x-token }] }
+  - { name: cookie, path: /cookie, upstream: app, access: authenticated, tokenFrom: [{ header: x-token }, { cookie: session }] }
   - { name: corp, path: /corp, upstream: app, access: { issuers: [corp] } }
   - { name: scope, path: /scope, upstream: app, access: { scopes: [read] } }
   - { name: role, path: /role, upstream: app, access: { roles: [admin] } }
@@ -117,6 +117,11 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
     [...sending('Bearer a', '/cookie'), '--header', 'X-Token: b'],
     /more than one place/,
   ],
+  [
+    'token_hidden',
+    ['/cookie', '--header', 'Cookie: Session=x'],
+    /spells the cookie "session" in another way/,
+  ],
   ['token_missing', ['/any'], /no token/],
   ['other_scheme', sending('Basic YTpi'), /not of the Bearer scheme/],
   ['preflight_without_cors', ['/any', ...PREFLIGHT], /CORS preflight, which never carries a token/],
@@ -129,7 +134,7 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['bearer_repeated', sending(`Bearer Bearer ${good}`), /twice/],
   ['bearer_spacing', sending(`Bearer  ${good}`), /white space/],
   ['bearer_spacing', sending(`Bearer ${head}. ${body}.${signature}`), /white space/],
-  ['token_place', ['/cookie', '--header', `X-Token: Token ${good}`], /not one token/],
+  ['token_place', ['/cookie', '--header', `X-Token: Token ${good}`], /does not hold one token alone/],
 
   // The form of the token
   ['token_placeholder', sending('Bearer undefined'), /placeholder/],

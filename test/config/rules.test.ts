@@ -181,6 +181,13 @@ const ERRORS: Table = [
     ['10:16 WebSockets need an upstream of `protocol: h1`'],
   ],
   [
+    'WebSockets of a cookie without a list of origins',
+    route('websocket: true\n    tokenFrom: [{ query: t }, { cookie: session }]'),
+    [
+      "11:41 every site could open a WebSocket here with the cookie of its visitor — list in `cors.origins` the pages that may; `cors: { origins: '*' }` says that every site may",
+    ],
+  ],
+  [
     'a balance of one address',
     `${upstream('o')}upstreams: { o: { url: http://o, balance: roundRobin } }\n`,
     ['10:43 `balance` needs several `urls`'],
@@ -426,6 +433,19 @@ const FINE: readonly (readonly [string, string])[] = [
     'addresses and ranges',
     `${MINIMAL}listen: { trustedProxies: [10.0.0.0/8, 192.0.2.7, "fd00::/8", "::1"] }\n`,
   ],
+  [
+    'WebSockets of a cookie with a list of origins',
+    route('websocket: true\n    tokenFrom: [{ cookie: a }]\n    cors: { origins: [https://a.example] }'),
+  ],
+  [
+    'WebSockets of a cookie for every origin, said so',
+    route("websocket: true\n    tokenFrom: [{ cookie: a }]\n    cors: { origins: '*' }"),
+  ],
+  [
+    'WebSockets of a token in a protocol',
+    route('websocket: true\n    tokenFrom: [{ webSocketProtocol: a }]'),
+  ],
+  ['a token in a header where a proxy moved it', route('tokenFrom: [{ header: X-Forwarded-Access-Token }]')],
   ['free ports', `${MINIMAL}listen: { port: 0 }\nadmin: { port: 0 }\n`],
 ];
 

@@ -2,7 +2,16 @@ import t from 'tap';
 import { configSchema } from '../../src/config/schema.ts';
 import { compileGate } from '../../src/pipeline/compile-gate.ts';
 import { compileIssuers } from '../../src/tokens/compile-issuers.ts';
-import { fakeVerifier, fileWith, gateOf, permitOf, requestOf, tokenOf, verdictOf } from '../support/gate.ts';
+import {
+  compileFile,
+  fakeVerifier,
+  fileWith,
+  gateOf,
+  permitOf,
+  requestOf,
+  tokenOf,
+  verdictOf,
+} from '../support/gate.ts';
 
 const verifier = fakeVerifier({ good: tokenOf({ sub: 's' }), other: tokenOf({ sub: 'o' }) });
 
@@ -83,9 +92,17 @@ t.test('what is empty is no token, and what is not one token is refused', async 
     [['?access_token='], 'token_missing'],
     [['?access_token'], 'token_missing'],
     [['', 'x-api-token', ''], 'token_missing'],
-    [['', 'Cookie', 'session2=good; xsession=good; Session=good'], 'token_missing'],
+    [['', 'Cookie', 'session2=good; xsession=good; session-id=good'], 'token_missing'],
     [['', 'Cookie', 'session="good"'], 'allow'],
-    [['', 'x-api-token', 'Bearer good'], 'token_malformed'],
+    [['', 'x-api-token', 'Bearer good'], 'allow'],
+    [['', 'x-api-token', 'bEARER good'], 'allow'],
+    [['', 'x-api-token', 'Bearer  good'], 'token_malformed'],
+    [['', 'x-api-token', 'Bearer'], 'token_malformed'],
+    [['', 'x-api-token', 'Bearer good, Bearer other'], 'multiple_tokens'],
+    [['', 'x-api-token', 'Basic good'], 'token_malformed'],
+    [['', 'Cookie', 'session=Bearer good'], 'token_malformed'],
+    [['', 'Cookie', 'session= good'], 'token_malformed'],
+    [['', 'Cookie', 'session=good\u00a0; a=1'], 'token_malformed'],
     [['', 'x_api_token', 'good'], 'token_missing'],
     [['', 'x-api-token', 'good, other'], 'token_malformed'],
     [['', 'Sec-WebSocket-Protocol', 'bearer'], 'token_missing'],
@@ -168,4 +185,172 @@ t.test('the header of a provider counts on the routes that accept it', async (t)
   );
   t.equal(verdictOf(gate, requestOf('GET /corp', ...header)), 'token_missing');
   t.strictSame(permitOf(gate, requestOf('GET /edge', ...header)).headers.passed, []);
+});
+
+t.test(
+  'a name that only some backends read as the name of a source is refused, alone or beside a token',
+  async (t) => {
+    const SPELLINGS: readonly Sent[] = [
+      ...[
+        'session =X',
+        'session\t=X',
+        '\u00a0session=X',
+        'session\u00c2\u00a0=X',
+        'Session=X',
+        '"session"=X',
+        "'session'=X",
+        '$session=X',
+        '=session=X',
+        's%65ssion=X',
+        's%2565ssion=X',
+        'session%00=X',
+        'session%00x=X',
+        'session[]=X',
+        'session[a]=X',
+        'a=1,session=X',
+        'a=1, session = X',
+        'a=1 session=X',
+        '$Version=1, session=X; $Path=/',
+        'a="b" session=X',
+        'a="b\\" session=X',
+        'a=1\u00a0session=X',
+        'ses\u0001sion=X',
+        '\u00ef\u00bd\u0093ession=X',
+      ].map((cookie): Sent => ['', 'Cookie', cookie]),
+      ...[
+        'a=1;access_token=X',
+        'access_token=;access_token=X',
+        'access%5Ftoken=X',
+        'access%255Ftoken=X',
+        'access.token=X',
+        'access-token=X',
+        'access+token=X',
+        'access%20token=X',
+        '+access_token=X',
+        '%20access_token=X',
+        '%C2%A0access_token=X',
+        'ACCESS_TOKEN=X',
+        'access_token%20=X',
+        'access_token[]=X',
+        'access_token%5B0%5D=X',
+        '[access_token]=X',
+        'access_token:list=X',
+        'access_token%00=X',
+        'access_token%00x=X',
+        '%00access_token=X',
+        '%ffaccess_token=X',
+        'acce%ffss_token=X',
+        'access_token%zz=X',
+        'acce%ss_token=X',
+        '%u0061ccess_token=X',
+        '%EF%BD%81ccess_token=X',
+        'acce%C5%BFs_token=X',
+        '?access_token=X',
+        'a&amp;access_token=X',
+      ].map((query): Sent => [`?${query}`]),
+      ['', 'Sec-WebSocket-Protocol', 'Bearer, X'],
+      ['', 'Sec-WebSocket-Protocol', '"bearer", X'],
+    ];
+    for (const [spelled, ...rest] of SPELLINGS) {
+      const [query, ...headers] = [spelled, ...rest].map((text) => text.replace(/X/, 'forged'));
+      for (const path of ['/all', '/maybe', '/handing']) {
+        const label = `${path} ${query}${headers.join(': ')}`;
+        t.equal(verdictOf(gate, requestOf(`GET ${path}${query}`, ...headers)), 'multiple_tokens', label);
+        for (const [place, [otherQuery, ...others]] of Object.entries(PLACES)) {
+          const line = `GET ${path}${query || '?'}${otherQuery.replace('?', '&')}`;
+          const both = requestOf(line, ...headers, ...others);
+          t.equal(verdictOf(gate, both), 'multiple_tokens', `${label}, ${place}`);
+        }
+      }
+      t.equal(
+        verdictOf(gate, requestOf(`GET /plain${query}`, ...headers)),
+        'token_missing',
+        'not a source here',
+      );
+      t.equal(verdictOf(gate, requestOf(`GET /open${query}`, ...headers)), 'allow', 'not looked at');
+    }
+  },
+);
+
+t.test('names that are merely alike stay where they are', async (t) => {
+  const cookies =
+    'sessions=1; my_session=2; __Host-session=3; session-id=4; a=session; b=x=session=1; c="session"; d';
+  const query =
+    '?access_tokens=1&my_access_token=2&a=access_token&next=%2Fx%3Faccess_token%3D1&b=x=access_token=1';
+  const permit = permitOf(gate, requestOf(`GET /all${query}`, 'Cookie', `${cookies}; session=good`));
+  t.strictSame([permit.target.query, permit.headers.passed], [query, ['Cookie', cookies]]);
+});
+
+t.test('a route may name two spellings, and each is a place of its own', async (t) => {
+  const two = await gateOf(
+    fileWith([
+      {
+        access: 'authenticated',
+        tokenFrom: [{ cookie: 'session' }, { cookie: 'Session' }, { header: 'x_token' }],
+      },
+      { path: '/b', access: 'authenticated', tokenFrom: [{ header: 'x-token' }] },
+    ]),
+    verifier,
+  );
+  t.equal(verdictOf(two, requestOf('GET /', 'Cookie', 'session=good')), 'allow');
+  t.equal(verdictOf(two, requestOf('GET /', 'Cookie', 'Session=good')), 'allow');
+  t.equal(verdictOf(two, requestOf('GET /', 'Cookie', 'Session=good; session=good')), 'multiple_tokens');
+  t.equal(verdictOf(two, requestOf('GET /', 'Cookie', 'SESSION=good')), 'multiple_tokens');
+  t.equal(verdictOf(two, requestOf('GET /', 'x_token', 'good')), 'allow');
+  t.equal(verdictOf(two, requestOf('GET /b', 'X-Token', 'good')), 'allow');
+  t.strictSame(
+    permitOf(two, requestOf('GET /', 'x_token', 'good', 'x-token', 'other', 'X.Token', 'third')).headers
+      .passed,
+    [],
+  );
+});
+
+t.test('a token that a proxy in front moved is taken from where it put it, scheme and all', async (t) => {
+  const moved = await gateOf(
+    fileWith([
+      { path: '/named', access: 'authenticated', tokenFrom: [{ header: 'X-Forwarded-Authorization' }] },
+      {
+        path: '/handing',
+        access: 'authenticated',
+        tokenFrom: [{ header: 'x-forwarded-authorization' }],
+        identity: { forwardToken: true },
+      },
+    ]),
+    verifier,
+  );
+  const header = ['X-Forwarded-Authorization', 'Bearer good'];
+  t.equal(verdictOf(moved, requestOf('GET /named', ...header)), 'allow');
+  t.equal(verdictOf(moved, requestOf('GET /named', 'x-forwarded-authorization', 'good')), 'allow');
+  t.equal(
+    verdictOf(moved, requestOf('GET /named', ...header, 'Authorization', 'Bearer good')),
+    'multiple_tokens',
+  );
+  t.equal(
+    verdictOf(moved, requestOf('GET /named', 'x_forwarded_authorization', 'Bearer good')),
+    'token_missing',
+  );
+  t.strictSame(permitOf(moved, requestOf('GET /named', ...header)).credentials, []);
+  t.strictSame(permitOf(moved, requestOf('GET /handing', ...header)).credentials, [
+    'x-forwarded-authorization',
+    'Bearer good',
+  ]);
+  t.equal(verdictOf(gate, requestOf('GET /all', ...header)), 'token_missing', 'not named');
+  t.strictSame(permitOf(gate, requestOf('GET /open', ...header)).headers.passed, [], 'not named');
+});
+
+t.test('a header that is removed from every request cannot be a source', async (t) => {
+  const file = fileWith([
+    { access: 'authenticated', tokenFrom: [{ header: 'X-User-Id' }] },
+    { path: '/b', access: 'authenticated', tokenFrom: [{ header: 'x-original-url' }] },
+    {
+      path: '/c',
+      access: 'authenticated',
+      tokenFrom: [{ header: 'x-sealgate-token' }, { header: 'x-token' }],
+    },
+  ]);
+  const { problems } = await compileFile(file);
+  t.strictSame(
+    problems.map(({ severity, path }) => `${severity} ${path.join('.')}`),
+    ['error routes.0.tokenFrom.0.header', 'error routes.1.tokenFrom.0.header'],
+  );
 });

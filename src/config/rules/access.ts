@@ -86,6 +86,30 @@ export const authorizationIsPassedToOpenRoutesOnly: Rule = ({ config }) =>
       : [],
   );
 
+/**
+ * Browsers send cookies with a WebSocket handshake from any page and ask no preflight, so that without a list of origins every site
+ * could open the socket as its visitor.
+ */
+export const cookieSocketsNameTheirOrigins: Rule = ({ config }) =>
+  config.routes.flatMap(({ websocket, tokenFrom = [], cors }, index) => {
+    const at = tokenFrom.findIndex((entry) => 'cookie' in entry);
+    if (!websocket || at === -1) return [];
+    const path = ['routes', index, 'tokenFrom', at, 'cookie'];
+    if (cors === undefined) {
+      return [
+        error(path, 'every site could open a WebSocket here with the cookie of its visitor', {
+          hint: "list in `cors.origins` the pages that may; `cors: { origins: '*' }` says that every site may",
+        }),
+      ];
+    }
+    if (cors.origins !== '*') return [];
+    return [
+      warning(path, 'every site may open a WebSocket here with the cookie of its visitor', {
+        hint: 'list the origins, unless the cookie is `SameSite=Strict` or `Lax`',
+      }),
+    ];
+  });
+
 /** A key that does nothing is a misunderstanding. */
 export const tokenSourcesAreLookedAt: Rule = ({ config }) =>
   config.routes.flatMap(({ access, tokenFrom }, index) =>

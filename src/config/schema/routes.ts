@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { mayCarryIdentity } from '../identity-headers.ts';
+import { mayCarryToken } from '../identity-headers.ts';
 import { access, mode } from './access.ts';
 import { identity } from './identity.ts';
 import { claimName, duration, headerName, name, size, text } from './scalars.ts';
@@ -108,8 +108,11 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 export const tokenSource = z.union([
   z.strictObject({
     header: headerName
-      .refine(mayCarryIdentity, 'expected a header of its own; Authorization is looked at anyway')
-      .meta({ description: 'A header that holds the token and nothing else.', examples: ['x-api-token'] }),
+      .refine(mayCarryToken, 'expected a header of its own; Authorization is looked at anyway')
+      .meta({
+        description: 'A header that holds the token, alone or after `Bearer` and one space.',
+        examples: ['x-forwarded-authorization'],
+      }),
   }),
   z.strictObject({
     cookie: z
