@@ -6,8 +6,21 @@ import type { Cause } from '../core/causes.ts';
  */
 export const ADVICE = {
   // The request
-  ambiguous_path:
+  ambiguous_path: 'send the path in its plain form',
+  target_form: 'send the path alone in the request line, with a slash at its front, and the host in Host',
+  target_fragment:
+    'leave out what follows `#`, which is for browsers alone, or write it as %23 where it belongs to the name',
+  path_not_encoded:
+    'let the client percent-encode the character: browsers and HTTP libraries leave some as they are',
+  path_unsafe_character: 'leave the character out of the path: backends disagree about what it means',
+  path_broken_escape: 'write each `%` as an escape of UTF-8 text, and one that stands for itself as %25',
+  path_encoded_twice: 'encode the path once: a proxy in front may have done it again',
+  path_dot_segment: 'let the client take "." and ".." out of the path before it sends it',
+  query_not_encoded: 'let the client percent-encode the character in the query',
+  spelling_not_allowed:
     'send the path in its plain form, or let the route `allow` the spelling if its backend needs it',
+  readings_apart:
+    'let the route that is meant `allow` the spelling, and see that no other route takes the path as another backend would read it',
   bad_request: 'have the client, or the proxy in front, send valid HTTP',
   host_twice: 'send exactly one Host field',
   host_missing: 'send a Host field, as HTTP/1.1 requires',
@@ -159,7 +172,11 @@ export const ADVICE = {
   condition_not_evaluated:
     'see what the condition saw with --show-claims; ask with `has(claims.NAME)` for what may be missing before it is used',
   identity_incomplete: 'let the provider put the claim into the token, or take `required` away',
-  identity_too_large: 'send fewer values with `filter`, or raise `maxBytes`',
+  identity_filtered:
+    'let the `filter` of the header match what the claim holds (see it with --show-claims), or take `required` away',
+  identity_unfit: 'write the claim with another `format`, such as `json`, or take `required` away',
+  identity_too_large: 'send fewer values with `filter`, or raise `maxBytes` of the header',
+  identity_over_budget: 'send fewer values with `filter`, or raise `identity.maxBytes`',
   origin_not_allowed: 'add the origin to `cors.origins` of the route',
 
   // Backends
@@ -170,6 +187,9 @@ export const ADVICE = {
 
   // The gateway and what it depends on
   keys_unavailable: 'see why the keys cannot be had with `sealgate keys`, or give saved ones with --jwks',
+  event_loop_behind: 'add CPU or workers, or raise `listen.overload`',
+  limit_store_down:
+    'see why `rateLimitStore` does not respond: requests wait for it no longer than its time-out',
   overloaded: 'add capacity, or raise the limit that the reason names',
   shutting_down: 'send the request to another instance, or raise `shutdown.grace`',
   internal: 'find the request id in the log and report what stands there: it is a bug',

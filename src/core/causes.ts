@@ -6,6 +6,16 @@
 export const CAUSES = {
   // The request
   ambiguous_path: 'ambiguous_path',
+  target_form: 'ambiguous_path',
+  target_fragment: 'ambiguous_path',
+  path_not_encoded: 'ambiguous_path',
+  path_unsafe_character: 'ambiguous_path',
+  path_broken_escape: 'ambiguous_path',
+  path_encoded_twice: 'ambiguous_path',
+  path_dot_segment: 'ambiguous_path',
+  query_not_encoded: 'ambiguous_path',
+  spelling_not_allowed: 'ambiguous_path',
+  readings_apart: 'ambiguous_path',
   bad_request: 'bad_request',
   host_twice: 'bad_request',
   host_missing: 'bad_request',
@@ -112,7 +122,10 @@ export const CAUSES = {
   condition_failed: 'condition_failed',
   condition_not_evaluated: 'condition_failed',
   identity_incomplete: 'identity_incomplete',
+  identity_filtered: 'identity_incomplete',
+  identity_unfit: 'identity_incomplete',
   identity_too_large: 'identity_too_large',
+  identity_over_budget: 'identity_too_large',
   origin_not_allowed: 'origin_not_allowed',
 
   // Backends
@@ -124,6 +137,8 @@ export const CAUSES = {
   // The gateway and what it depends on
   keys_unavailable: 'keys_unavailable',
   overloaded: 'overloaded',
+  event_loop_behind: 'overloaded',
+  limit_store_down: 'overloaded',
   shutting_down: 'shutting_down',
   internal: 'internal',
 } as const;

@@ -21,9 +21,13 @@ const LOOK_MS = 500;
 const LOOKS_IN_A_ROW = 2;
 const RESOLUTION_MS = 20;
 
-const OVERLOADED = refuse('overloaded', 'the event loop is further behind than listen.overload allows', {
-  retryAfterSeconds: 1,
-});
+const OVERLOADED = refuse(
+  'event_loop_behind',
+  'the event loop is further behind than listen.overload allows',
+  {
+    retryAfterSeconds: 1,
+  },
+);
 
 /** Watches the delay of the event loop. `limitMs` is asked at every look, so a reload counts from the next one. */
 export function guardOverload({

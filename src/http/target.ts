@@ -1,3 +1,4 @@
+import type { Cause } from '../core/causes.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 
 /** A request target with exactly one reading (contract §3.1), or whose readings a route may accept together. */
@@ -29,14 +30,14 @@ const PLAIN = /^(?:\/(?!\.\.?(?:[/?]|$))[A-Za-z0-9\-._~!$&'()*+,=:@[\]]+)*\/?(?:
 const CLEAN_QUERY = /^(?:\?[!"$-~]*)?$/;
 
 /** What no path may hold, whatever the route allows, and how the log line calls it. */
-const NEVER: readonly (readonly [RegExp, string])[] = [
-  [/^(?!\/)/, 'is not in origin form'],
-  [/[^!-~]/, 'holds a space, a control or a non-ASCII character'],
-  [/["<>{}|^`]/, 'holds a character that must be percent-encoded'],
-  [/#/, 'holds a fragment'],
-  [/\\|%5c/i, 'holds a backslash'],
-  [/%(?![0-9a-f]{2})/i, 'holds a broken escape'],
-  [/%(?:[01][0-9a-f]|7f)/i, 'holds an encoded control character'],
+const NEVER: readonly (readonly [RegExp, Cause, string])[] = [
+  [/^(?!\/)/, 'target_form', 'is not in origin form'],
+  [/[^!-~]/, 'path_not_encoded', 'holds a space, a control or a non-ASCII character'],
+  [/["<>{}|^`]/, 'path_not_encoded', 'holds one of "<>{}|^` that is not percent-encoded'],
+  [/#/, 'target_fragment', 'holds a fragment'],
+  [/\\|%5c/i, 'path_unsafe_character', 'holds a backslash'],
+  [/%(?![0-9a-f]{2})/i, 'path_broken_escape', 'holds a broken escape'],
+  [/%(?:[01][0-9a-f]|7f)/i, 'path_unsafe_character', 'holds an encoded control character'],
 ];
 
 /**
@@ -62,26 +63,28 @@ function parseOddTarget(rawTarget: string, allowable: number): Target | Refusal 
   const queryAt = rawTarget.indexOf('?');
   const path = queryAt === -1 ? rawTarget : rawTarget.slice(0, queryAt);
   const query = queryAt === -1 ? '' : rawTarget.slice(queryAt);
-  for (const [pattern, fault] of NEVER) if (pattern.test(path)) return ambiguous(`the path ${fault}`);
+  for (const [pattern, cause, fault] of NEVER)
+    if (pattern.test(path)) return refuse(cause, `the path ${fault}`);
   if (!CLEAN_QUERY.test(query)) {
-    return ambiguous('the query holds "#", a space, a control or a non-ASCII character');
+    return refuse('query_not_encoded', 'the query holds "#", a space, a control or a non-ASCII character');
   }
   let spellings = 0;
   if (/%2f/i.test(path)) spellings |= SPELLINGS.encodedSlash;
   if (path.includes(';')) spellings |= SPELLINGS.semicolon;
 
   const readings = readInEveryWay(path, spellings);
-  if (readings === undefined) return ambiguous('the path is not valid UTF-8 once decoded');
+  if (readings === undefined) return refuse('path_broken_escape', 'the path is not valid UTF-8 once decoded');
   if (readings.some((segments) => segments.some((segment) => ENCODED_TWICE.test(segment)))) {
-    return ambiguous('the path is encoded twice');
+    return refuse('path_encoded_twice', 'the path is encoded twice');
   }
   if (readings.some((segments) => segments.some(isDotSegment))) {
-    return ambiguous('the path holds a "." or ".." segment');
+    return refuse('path_dot_segment', 'the path holds a "." or ".." segment');
   }
   if (readings.some(hasEmptySegment)) spellings |= SPELLINGS.doubleSlash;
   if ((spellings & ~allowable) !== 0) {
     const names = Object.entries(SPELLINGS).filter(([, bit]) => (spellings & ~allowable & bit) !== 0);
-    return ambiguous(`the path holds ${names.map(([name]) => name).join(' and ')}, which no route allows`);
+    const held = names.map(([name]) => name).join(' and ');
+    return refuse('spelling_not_allowed', `the path holds ${held}, which no route allows`);
   }
   const segments = readings[0] as readonly string[];
   if (spellings === 0) return { path, query, segments, ambiguity: undefined };
@@ -140,8 +143,4 @@ function hasEmptySegment(segments: readonly string[]): boolean {
 
 function mergeSlashes(segments: readonly string[]): readonly string[] {
   return segments.filter((segment, at) => segment !== '' || at === segments.length - 1);
-}
-
-function ambiguous(reason: string): Refusal {
-  return refuse('ambiguous_path', reason);
 }

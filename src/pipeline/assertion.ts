@@ -61,7 +61,7 @@ export function addAssertion(
   const { budgetBytes } = route.identity;
   if (assertion.length <= budgetBytes) return [...identity, signer.header, assertion];
   const reason = `the assertion in ${signer.header} needs more than ${budgetBytes} bytes`;
-  return refuse('identity_too_large', reason, { issuer: token.issuer });
+  return refuse('identity_over_budget', reason, { issuer: token.issuer });
 }
 
 /** Publishes the keys to whoever asks; backends may keep them for five minutes. */

@@ -21,7 +21,7 @@ export function composeIdentity(rules: IdentityRules, token: VerifiedToken): rea
     const lines = composeHeader(header, token);
     if (lines === undefined) {
       if (!header.isRequired) continue;
-      return refuse('identity_incomplete', `${header.origin} has no value for ${header.name}`);
+      return refuseIncomplete(header, token);
     }
     let headerBytes = 0;
     for (const line of lines) {
@@ -37,12 +37,24 @@ export function composeIdentity(rules: IdentityRules, token: VerifiedToken): rea
     }
     if (bytes > rules.budgetBytes) {
       return refuse(
-        'identity_too_large',
+        'identity_over_budget',
         `with ${header.name} from ${header.origin} the identity needs more than ${rules.budgetBytes} bytes`,
       );
     }
   }
   return pairs;
+}
+
+/** Says whether a required header lacks its claim, or has one that its filter or format leaves nothing of. */
+function refuseIncomplete(header: IdentityHeader, token: VerifiedToken): Refusal {
+  const { origin, name } = header;
+  const value = header.template === undefined ? header.read(token) : undefined;
+  if (value === undefined || value === null)
+    return refuse('identity_incomplete', `${origin} has no value for ${name}`);
+  const left = filterValue(header, value);
+  return left === undefined || (Array.isArray(left) && left.length === 0 && value !== left)
+    ? refuse('identity_filtered', `the filter leaves nothing of ${origin} for ${name}`)
+    : refuse('identity_unfit', `${origin} has no value that can be written into ${name}`);
 }
 
 /** One line per header; several only with `repeat`. Undefined when there is nothing to say. */

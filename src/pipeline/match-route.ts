@@ -88,7 +88,7 @@ export function matchRoute(
   const { method, host, target } = request;
   const endpoint = findEndpoint(table, host, target.segments);
   if (target.ambiguity !== undefined && !staysInOneRoute(table, endpoint, request)) {
-    return refuse('ambiguous_path', 'the path has readings that the route does not allow');
+    return refuse('readings_apart', 'the path has readings that the route does not allow');
   }
   if (endpoint === undefined) {
     if (NEVER_FORWARDED.has(method))

@@ -93,7 +93,7 @@ function spendFrom(
   return counted instanceof Promise ? counted.then(proceed) : proceed(counted);
 }
 
-const STORE_DOWN = refuse('overloaded', 'rateLimitStore does not answer', { retryAfterSeconds: 1 });
+const STORE_DOWN = refuse('limit_store_down', 'rateLimitStore does not answer', { retryAfterSeconds: 1 });
 
 /** A token without what is counted is counted by address: leaving a claim out is no way around a limit. */
 function keyOf(limit: RateLimit, { clientAddress, token }: Asker): string {

@@ -49,6 +49,9 @@ routes:
   - { name: org, path: /org, upstream: app, access: { claims: { org.id: x } } }
   - { name: when, path: /when, upstream: app, access: { when: 'claims.tenant == "acme"' } }
   - { name: needs, path: /needs, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, required: true } } } }
+  - { name: filtered, path: /filtered, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, required: true, filter: '^a$' } } } }
+  - { name: big, path: /big, upstream: app, access: authenticated, identity: { headers: { x-t: tenant } } }
+  - { name: slash, path: /slash, upstream: app, access: authenticated, allow: [encodedSlash] }
   - { name: small, path: /small, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, maxBytes: 4B } } } }
 `;
 
@@ -79,7 +82,19 @@ const [head = '', body = '', signature = ''] = good.split('.');
 /** One row for each cause that a question on the command line can lead to. */
 const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], reason: RegExp])[] = [
   // The request
-  ['ambiguous_path', ['/a/../any'], /segment/],
+  ['target_form', ['any'], /origin form/],
+  ['target_fragment', ['/any#top'], /fragment/],
+  ['path_not_encoded', ['/a b'], /space/],
+  ['path_not_encoded', ['/a|b'], /\|.*percent-encoded/],
+  ['path_unsafe_character', ['/a\\b'], /backslash/],
+  ['path_unsafe_character', ['/a%00'], /control/],
+  ['path_broken_escape', ['/100%'], /broken escape/],
+  ['path_broken_escape', ['/%ff'], /UTF-8/],
+  ['path_encoded_twice', ['/a%252fb'], /encoded twice/],
+  ['path_dot_segment', ['/a/../any'], /segment/],
+  ['query_not_encoded', ['/any?a b'], /query/],
+  ['spelling_not_allowed', ['/a;b'], /semicolon, which no route allows/],
+  ['readings_apart', ['/any%2Fslash'], /readings/],
   ['host_twice', ['/any', '--header', 'Host: a', '--header', 'Host: b'], /more than one Host/],
   ['host_invalid', ['/any', '--host', 'a@b'], /not a name or address/],
   ['upgrade_refused', ['/open', '--header', 'Upgrade: websocket'], /websocket: true/],
@@ -253,6 +268,11 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['condition_failed', having({ tenant: 'x' }, '/when'), /is false/],
   ['condition_not_evaluated', having({}, '/when'), /could not be evaluated/],
   ['identity_incomplete', having({}, '/needs'), /no value for x-t/],
+  ['identity_filtered', having({ tenant: SECRET }, '/filtered'), /filter leaves nothing/],
+  ['identity_unfit', having({ tenant: { a: SECRET } }, '/needs'), /can be written/],
+  ['identity_unfit', having({ tenant: [] }, '/needs'), /can be written/],
+  ['identity_filtered', having({ tenant: [SECRET] }, '/filtered'), /filter leaves nothing/],
+  ['identity_over_budget', having({ tenant: SECRET.repeat(2000) }, '/big'), /more than 8192 bytes/],
   ['identity_too_large', having({ tenant: SECRET }, '/small'), /more than 4 bytes/],
 ];
 
