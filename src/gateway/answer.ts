@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { REFUSALS, type Refusal } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
 import { isMultiplexed } from '../http/multiplexed.ts';
@@ -10,11 +9,10 @@ import {
   renderProblemMessage,
 } from '../http/problem.ts';
 import type { OwnAnswer } from '../pipeline/own-answer.ts';
+import type { ClientConnection } from './client-connection.ts';
 
 /** A refused body up to this size is read and dropped, so that the connection can go on. */
 const DROPPED_BODY_BYTES = 64 * 1024;
-/** Time a client has to read its answer before a bare socket is cut. */
-const LINGER_MS = 2000;
 
 /** Answers a request with a refusal. Once another answer has begun, only the connection can say that it failed. */
 export function answerRefusal(refusal: Refusal, context: ProblemContext, res: ServerResponse): void {
@@ -35,17 +33,18 @@ export function answerOwn(own: OwnAnswer, context: ProblemContext, res: ServerRe
 }
 
 /** Answers with a refusal on a socket that no parser owns: writes the whole message and closes. Gives the status sent. */
-export function answerSocket(refusal: Refusal, context: ProblemContext, socket: Duplex): number {
+export function answerSocket(
+  refusal: Refusal,
+  context: ProblemContext,
+  connection: ClientConnection,
+): number {
+  const { socket } = connection;
   if (!socket.writable) {
-    socket.destroy();
+    connection.destroy();
     return 0;
   }
-  socket.end(renderProblemMessage(refusal, context));
-  // What the client still sends is dropped for a moment: a reset would overtake our answer (RFC 9112 §9.6).
-  socket.resume();
-  const cut = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once('end', () => socket.destroy());
-  socket.once('close', () => clearTimeout(cut));
+  socket.write(renderProblemMessage(refusal, context), 'latin1');
+  connection.linger();
   return REFUSALS[refusal.code].status;
 }
 

@@ -27,10 +27,11 @@ export class ClientRequest extends IncomingMessage {
 
   /**
    * Only a WebSocket handshake is an upgrade to us; any other `Upgrade` (Java's default `h2c`, for one) is ignored
-   * and the request served as it is (RFC 9110 §7.8). Node's parser asks this property once the headers are in.
+   * and the request served as it is (RFC 9110 §7.8). CONNECT and a handshake with a body are refused like any other request, in
+   * their turn: Node takes its listeners off a socket that is upgraded. Node's parser asks this property once the headers are in.
    */
   get upgrade(): boolean {
-    return this.offersUpgrade === true && (this.method === 'CONNECT' || isWebSocketHandshake(this));
+    return this.offersUpgrade === true && isWebSocketHandshake(this) && !hasBody(this);
   }
 
   set upgrade(offered: boolean | null) {
@@ -38,10 +39,12 @@ export class ClientRequest extends IncomingMessage {
   }
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+/** Whether the head announces a body. */
+export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
-function isWebSocketHandshake(req: IncomingMessage): boolean {
+/** Whether the request offers to go on as a WebSocket (RFC 6455 §4.1). */
+export function isWebSocketHandshake(req: IncomingMessage): boolean {
   return req.headers.upgrade?.toLowerCase() === 'websocket';
 }

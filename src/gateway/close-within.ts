@@ -1,47 +1,45 @@
-import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import type { ClientConnections } from './client-connections.ts';
 
 /** How often connections are looked for that have become idle. */
 const IDLE_CHECK_MS = 50;
 /** Time that the refusals of what is broken off have to go out. */
 const LAST_WORD_MS = 100;
-/** Time for the first request of a connection that was accepted last of all. */
-const FIRST_WORD_MS = 500;
 
 /** What may still be going on when accepting has ended. */
 interface Running {
-  readonly connections: Iterable<Socket>;
+  readonly connections: ClientConnections;
+  readonly running: Iterable<unknown>;
   /** Tells the clients of what is broken off why, as far as their answers have not begun. */
   refuseRunning(): void;
 }
 
 /**
  * Stops accepting and waits for what runs; breaks it off after `graceMs`. A connection that was busy when accepting ended is closed
- * as soon as it is idle, since its client may keep it for as long as it likes.
+ * as soon as it is idle, since its client may keep it for as long as it likes. A client that does not close what was ended breaks
+ * nothing off.
  */
 export async function closeWithin(
   app: FastifyInstance,
   graceMs: number,
-  { connections, refuseRunning }: Running,
+  { connections, running, refuseRunning }: Running,
 ): Promise<'clean' | 'cut'> {
-  const { server } = app;
-  const startedAtMs = performance.now();
   let outcome: 'clean' | 'cut' = 'clean';
-  const closeIdle = (): void => {
-    server.closeIdleConnections();
-    // Node counts a connection that has never said a word as busy.
-    if (performance.now() - startedAtMs < FIRST_WORD_MS) return;
-    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  const destroyAll = (): void => {
+    for (const connection of connections) connection.destroy();
   };
   const cut = setTimeout(() => {
+    if ([...running].length === 0) {
+      destroyAll();
+      return;
+    }
     outcome = 'cut';
     refuseRunning();
-    setTimeout(() => {
-      for (const socket of connections) socket.destroy();
-    }, LAST_WORD_MS);
+    setTimeout(destroyAll, LAST_WORD_MS);
   }, graceMs);
-  const idle = setInterval(closeIdle, IDLE_CHECK_MS);
+  connections.drain();
+  const idle = setInterval(() => connections.closeIdle(), IDLE_CHECK_MS);
   await app.close();
   clearInterval(idle);
   clearTimeout(cut);

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { GatewayReport, IssuerReport } from '../admin/report.ts';
 import type { Problem } from '../config/problem.ts';
@@ -11,6 +10,8 @@ import type { Metric } from '../telemetry/metric.ts';
 import { findTracing } from '../telemetry/tracing.ts';
 import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/key-store-pool.ts';
 import { createApp } from './app.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { createClientConnections } from './client-connections.ts';
 import { closeWithin } from './close-within.ts';
 import type { Exchange } from './exchange.ts';
 import { describeGateway } from './gateway-metrics.ts';
@@ -53,6 +54,10 @@ export interface EngineOptions {
   readonly keys?: Pick<KeyStorePoolOptions, 'load' | 'onLoaded'>;
 }
 
+const STALLED = refuse(
+  'request_timeout',
+  'the client took nothing of its response for listen.limits.bodyIdle',
+);
 const SHUTTING_DOWN = refuse('shutting_down', 'shutdown.grace ended before the request did');
 
 /** How long exchanges of a replaced configuration may hold on to what only it has: backends and issuers that left the file. */
@@ -94,24 +99,47 @@ export async function createEngine({
     tunnels,
     tracing: await findTracing(),
     log,
-    began: (exchange) => exchanges.add(exchange),
+    began(exchange) {
+      exchanges.add(exchange);
+      exchange.connection.running += 1;
+    },
     finished(exchange, status) {
       if (!exchanges.remove(exchange)) return;
+      exchange.connection.running -= 1;
       const record = exchange.describe(status);
       observation.observe(record, exchange.verificationMs);
       exchange.spans?.end(record);
       exchange.generation.tenure.leave();
     },
   });
+  const connections = createClientConnections({
+    idleMs: () => current.config.listen.limits.bodyIdle,
+    stalled(connection) {
+      for (const exchange of runningOn(connection)) exchange.stalled(STALLED);
+    },
+    closed(connection) {
+      // An exchange ends with its connection, whatever else tells it so or does not.
+      if (connection.running > 0)
+        setImmediate(() => {
+          for (const exchange of runningOn(connection)) exchange.end();
+        });
+    },
+  });
   const app = await createApp(
-    (request) => createListener(current.config.listen.limits, { ...serving, request }, current.tls),
+    (request) =>
+      createListener(current.config.listen.limits, {
+        connections,
+        events: { ...serving, request },
+        tls: current.tls,
+      }),
     serving,
   );
-  const connections = new Set<Socket>();
-  app.server.on('connection', (socket: Socket) => {
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
-  });
+
+  /** Looked for among all: it is asked of connections that break. */
+  function runningOn(connection: ClientConnection): Exchange[] {
+    if (connection.running === 0) return [];
+    return [...exchanges].filter((exchange) => exchange.connection === connection);
+  }
 
   function watch({ upstreams }: Generation): void {
     for (const upstream of upstreams.values()) {
@@ -178,7 +206,9 @@ export async function createEngine({
         for (const exchange of exchanges) exchange.refused(SHUTTING_DOWN);
       };
       const outcome =
-        running === undefined ? 'clean' : await closeWithin(running, graceMs, { connections, refuseRunning });
+        running === undefined
+          ? 'clean'
+          : await closeWithin(running, graceMs, { connections, running: exchanges, refuseRunning });
       overload.stop();
       current.verifier.close();
       await lasting.limitStore.close();

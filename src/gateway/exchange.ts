@@ -11,6 +11,7 @@ import { loggedPath } from '../telemetry/access-log.ts';
 import type { RequestSpans } from '../telemetry/tracing.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { answerOwn, answerRefusal } from './answer.ts';
+import type { ClientConnection } from './client-connection.ts';
 import type { Generation } from './generation.ts';
 import { loggedSubject } from './logged-subject.ts';
 import { type Member, NO_SLOT } from './roster.ts';
@@ -22,6 +23,7 @@ interface ExchangeStart {
   readonly generation: Generation;
   /** The id that a trusted proxy gave the request; a fresh one when undefined. */
   readonly requestId: string | undefined;
+  readonly connection: ClientConnection;
   /** Undefined where only a bare socket is left. */
   readonly res: ServerResponse | undefined;
   /** Told of the end, once or more; status 0 stands for an answer that never began. */
@@ -40,6 +42,7 @@ export class Exchange implements ProblemContext, ForwardObserver, Member {
   /** The configuration the exchange began with; a reload does not change it. */
   readonly generation: Generation;
   readonly requestId: string;
+  readonly connection: ClientConnection;
   /** Set by the gate, once, when it lets the request pass. */
   permit: Permit | undefined = undefined;
   answerHeaders: readonly string[];
@@ -54,6 +57,8 @@ export class Exchange implements ProblemContext, ForwardObserver, Member {
   readonly #res: ServerResponse | undefined;
   readonly #ended: ExchangeStart['ended'];
   #isWatching = false;
+  /** The gateway itself responded: no second response may follow, whatever is decided later. */
+  #isAnswered = false;
   readonly #startedAtMs = performance.now();
   #refusal: Refusal | undefined = undefined;
   #upstreamMs: number | undefined = undefined;
@@ -65,6 +70,7 @@ export class Exchange implements ProblemContext, ForwardObserver, Member {
     this.generation = start.generation;
     this.answerHeaders = start.generation.responseHeaders;
     this.requestId = start.requestId ?? randomUUID();
+    this.connection = start.connection;
     this.#res = start.res;
     this.#ended = start.ended;
   }
@@ -89,17 +95,42 @@ export class Exchange implements ProblemContext, ForwardObserver, Member {
   }
 
   refused(refusal: Refusal, upstreamMs?: number): void {
+    if (this.#isAnswered) return;
     this.note(refusal);
     this.#upstreamMs = upstreamMs;
     if (this.#res === undefined) return;
+    this.#isAnswered = true;
     this.watchClient();
     answerRefusal(refusal, this, this.#res);
   }
 
   /** Answers in place of a backend. */
   answered(answer: OwnAnswer): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
     this.watchClient();
     answerOwn(answer, this, this.#res as ServerResponse);
+  }
+
+  /** The body of the request broke: no response but this refusal may follow what has been sent, and nothing more is read. */
+  bodyBroke(refusal: Refusal): void {
+    const res = this.#res as ServerResponse;
+    if (!res.headersSent) {
+      res.shouldKeepAlive = false;
+      this.refused(refusal);
+    } else if (res.writableFinished) {
+      this.connection.linger();
+    } else if (res.writableEnded) {
+      res.once('finish', () => this.connection.linger());
+    } else {
+      this.note(refusal);
+      this.connection.reset();
+    }
+  }
+
+  /** The client took nothing of what waits for it. What was refused stays so in the access line. */
+  stalled(refusal: Refusal): void {
+    if (this.#refusal === undefined && this.#res?.headersSent !== false) this.note(refusal);
   }
 
   finished({ upstreamMs, failure, status }: ForwardResult): void {

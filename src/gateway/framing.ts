@@ -2,6 +2,7 @@ import { type IncomingMessage, METHODS } from 'node:http';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import { isMultiplexed } from '../http/multiplexed.ts';
+import { hasBody, isWebSocketHandshake } from './client-request.ts';
 
 /**
  * What Node's strict parser lets through and we do not, because a backend may read it otherwise:
@@ -13,10 +14,14 @@ export function framingFault(req: IncomingMessage, limits: Config['listen']['lim
     return refuse('headers_too_large', 'more header fields than listen.limits.headers allows');
   }
   if (isMultiplexed(req)) return multiplexedFault(req, limits);
+  if (req.method === 'CONNECT')
+    return refuse('method_never_forwarded', 'CONNECT is not a method of this gateway', { allow: [] });
   // The parser takes HTTP/0.9 and HTTP/2.0 by name too.
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
     return refuse('bad_request', 'a version other than HTTP/1.0 and HTTP/1.1');
   }
+  if (isWebSocketHandshake(req) && hasBody(req))
+    return refuse('bad_request', 'a WebSocket handshake has no body');
   const transferEncoding = req.headers['transfer-encoding'];
   if (transferEncoding === undefined) return undefined;
   if (transferEncoding.toLowerCase() !== 'chunked') {

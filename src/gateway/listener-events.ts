@@ -1,6 +1,5 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Refusal } from '../core/refusals.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -8,11 +7,11 @@ import type { Exchange } from './exchange.ts';
 export interface ListenerEvents {
   /** A request, also one that asked for an upgrade we ignore or waits for `100 Continue`. */
   readonly request: (req: IncomingMessage, res: GatewayResponse) => void;
-  /** A WebSocket handshake; no parser owns the socket any more. */
-  readonly upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void;
-  /** What could not be parsed as a request, or was CONNECT: to be answered on the bare socket. */
-  readonly unparsed: (refusal: Refusal, socket: Duplex, req: IncomingMessage | undefined) => void;
-  /** The body of a request broke while its answer had not begun. */
+  /** A WebSocket handshake; no parser owns the socket any more, and the connection keeps what comes behind it. */
+  readonly upgrade: (req: IncomingMessage, socket: Socket) => void;
+  /** What could not be parsed as a request: to be refused on the bare socket. */
+  readonly unparsed: (refusal: Refusal, socket: Socket) => void;
+  /** The body of a request broke before its response was whole. */
   readonly brokenBody: (refusal: Refusal, res: GatewayResponse) => void;
 }
 

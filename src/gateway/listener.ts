@@ -1,28 +1,31 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
+import { type ClientConnection, connectionOf } from './client-connection.ts';
+import type { ClientConnections } from './client-connections.ts';
 import { ClientRequest } from './client-request.ts';
 import { createHttp2Listener } from './http2-listener.ts';
 import { GatewayResponse, type ListenerEvents } from './listener-events.ts';
 import { applyLimits, KEEP_ALIVE_MS } from './listener-limits.ts';
 import { type ListenerTls, showsBadCertificate } from './listener-tls.ts';
 
-/** The latest response on a connection, and how many there were; on the socket itself, since a look-up for each request shows. */
-const LATEST = Symbol('latest response');
-const CARRIED = Symbol('requests carried');
-type ClientSocket = Duplex & { [LATEST]?: GatewayResponse; [CARRIED]?: number };
-
 type Limits = Config['listen']['limits'];
+
+interface ListenerParts {
+  /** Told of every connection that is accepted. */
+  readonly connections: ClientConnections;
+  readonly events: ListenerEvents;
+  readonly tls: ListenerTls | undefined;
+}
 
 /**
  * Makes the client-facing server: strict parsing, every limit of the file, and our own answers to parser errors. With TLS, clients
  * that agree to it are served over HTTP/2.
  */
-export function createListener(limits: Limits, events: ListenerEvents, tls?: ListenerTls): Server {
+export function createListener(limits: Limits, { connections, events, tls }: ListenerParts): Server {
   const options = {
     IncomingMessage: ClientRequest as typeof IncomingMessage,
     ServerResponse: GatewayResponse,
@@ -42,47 +45,38 @@ export function createListener(limits: Limits, events: ListenerEvents, tls?: Lis
   applyLimits(server, limits);
 
   const onRequest = (req: IncomingMessage, res: GatewayResponse): void => {
-    const socket = req.socket as ClientSocket;
-    socket[LATEST] = res;
-    if (limits.requests !== undefined) {
-      const served = (socket[CARRIED] ?? 0) + 1;
-      socket[CARRIED] = served;
-      // Node's own limit announces the close, and then leaves the connection open.
-      if (served >= limits.requests) res.shouldKeepAlive = false;
+    const connection = connectionOf(req.socket);
+    const { latest } = connection;
+    // Behind a response that closes the connection nothing is processed (RFC 9112 §9.6).
+    if (latest !== undefined && (!latest.shouldKeepAlive || connection.isEnding)) {
+      process.nextTick(discardInput, connection);
+      return;
     }
+    connection.latest = res;
+    connection.served += 1;
+    // Node's own limit announces the close, and then leaves the connection open.
+    if (connection.served === limits.requests || req.method === 'CONNECT') res.shouldKeepAlive = false;
     events.request(req, res);
   };
 
+  server.prependListener('connection', (socket: Socket) => connections.take(socket));
+  if (tls === undefined) server.on('connection', (socket: Socket) => connectionOf(socket).parsed());
   server.on('request', onRequest);
   server.on('checkContinue', onRequest);
   server.on('checkExpectation', onRequest);
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
-    // A parser that hands a socket over leaves it without an error listener.
-    socket.on('error', () => socket.destroy());
-    afterResponse((socket as ClientSocket)[LATEST], () => events.upgrade(req, socket, head));
+    const connection = connectionOf(socket);
+    connection.handedOver(head);
+    if (connection.latest?.shouldKeepAlive === false) connection.discardInput();
+    else afterResponse(connection, () => events.upgrade(req, socket));
   });
-  server.on('connect', (req: IncomingMessage, socket: Duplex) => {
-    socket.on('error', () => socket.destroy());
-    const refusal = refuse('method_never_forwarded', 'CONNECT is not a method of this gateway', {
-      allow: [],
-    });
-    afterResponse((socket as ClientSocket)[LATEST], () => events.unparsed(refusal, socket, req));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const connection = connectionOf(socket);
+    if (connection.isEnding) return;
+    if (error.code === 'ECONNRESET' || !socket.writable) connection.destroy();
+    else parserFailed(connection, parserRefusal(error), events);
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    const res = (socket as ClientSocket)[LATEST];
-    if (error.code === 'ECONNRESET' || !socket.writable) {
-      socket.destroy();
-      return;
-    }
-    // What broke is the body of the latest request: once its answer has begun, only the connection can say so.
-    if (res !== undefined && !res.req.complete && res.headersSent && !res.writableFinished) {
-      socket.destroy();
-      return;
-    }
-    const refusal = parserRefusal(error);
-    if (res !== undefined && !res.req.complete && !res.headersSent) events.brokenBody(refusal, res);
-    else afterResponse(res, () => events.unparsed(refusal, socket, undefined));
-  });
+  server.closeIdleConnections = () => connections.closeIdle();
   if (tls !== undefined) serveOverTls(server as unknown as Server, tls, limits, events);
   return server as unknown as Server;
 }
@@ -103,19 +97,52 @@ function serveOverTls(server: Server, tls: ListenerTls, limits: Limits, events: 
   const http2 = tls.http2 ? createHttp2Listener(server, limits, events) : undefined;
   server.removeAllListeners('secureConnection');
   server.on('secureConnection', (socket: TLSSocket) => {
+    const connection = connectionOf(underneath(socket));
+    connection.secured(socket);
     if (tls.clientCert === 'optional' && showsBadCertificate(socket)) socket.destroy();
-    else if (socket.alpnProtocol === 'h2' && http2 !== undefined) http2.serve(socket);
-    else for (const serve of serveHttp1) serve.call(server, socket);
+    else if (socket.alpnProtocol === 'h2' && http2 !== undefined) {
+      connection.isMultiplexed = true;
+      http2.serve(socket);
+    } else {
+      for (const serve of serveHttp1) serve.call(server, socket);
+      connection.parsed();
+    }
   });
   // A failed handshake is no request: there is nobody to answer in a language both speak.
   server.removeAllListeners('tlsClientError');
   server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
 }
 
-/** Runs `then` once the response before it on the connection is out, so that pipelined answers keep their order. */
-function afterResponse(res: GatewayResponse | undefined, then: () => void): void {
-  if (res === undefined || res.writableFinished || res.destroyed) then();
-  else res.once('finish', then);
+/** The TCP socket below a TLS socket. */
+function underneath(socket: TLSSocket & { readonly _parent?: Socket }): Socket {
+  return socket._parent ?? socket;
+}
+
+/** Runs `then` once the responses before it on the connection are out, unless the last of them closes it. */
+function afterResponse(connection: ClientConnection, then: () => void): void {
+  const { latest } = connection;
+  const unlessEnding = (): void => {
+    if (!connection.isEnding) then();
+  };
+  if (latest === undefined) then();
+  else if (latest.writableFinished) unlessEnding();
+  else if (latest.shouldKeepAlive) latest.once('finish', unlessEnding);
+}
+
+/** What the client sent is no HTTP/1.1. One response tells it so, in its turn, and nothing more is read. */
+function parserFailed(connection: ClientConnection, refusal: Refusal, events: ListenerEvents): void {
+  const { latest } = connection;
+  connection.discardInput();
+  if (latest === undefined || latest.req.complete) {
+    afterResponse(connection, () => events.unparsed(refusal, connection.socket));
+    return;
+  }
+  // What broke is the body of the latest request.
+  events.brokenBody(refusal, latest);
+}
+
+function discardInput(connection: ClientConnection): void {
+  connection.discardInput();
 }
 
 /** Which refusal an error of Node's HTTP parser or its timers is. Its own text may quote the request, so only its code is told. */

@@ -15,6 +15,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { type Tracing, withTraceFields } from '../telemetry/tracing.ts';
 import { answerSocket } from './answer.ts';
 import type { AppHandlers } from './app.ts';
+import { connectionOf } from './client-connection.ts';
 import { Exchange } from './exchange.ts';
 import { framingFault } from './framing.ts';
 import type { Generation } from './generation.ts';
@@ -75,37 +76,33 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       }
     },
 
-    upgrade(req, socket, head) {
+    upgrade(req, socket) {
       const exchange = begin({ req, socket, rawTarget: req.url ?? '' });
       const fault = framingFault(req, exchange.generation.config.listen.limits) ?? context.overload.refusal();
       if (fault !== undefined) {
-        refuseOn(socket, fault, exchange);
+        refuseOn(exchange, fault);
         return;
       }
       judge({ req, exchange, isUpgrade: true }, (outcome) => {
-        if (isRefusal(outcome)) refuseOn(socket, outcome, exchange);
+        if (isRefusal(outcome)) refuseOn(exchange, outcome);
         else {
           try {
             const { permit } = exchange;
             if (permit === undefined) throw new Error('a handshake passed without a permit');
-            tunnel({ req, socket, head, exchange, permit });
+            tunnel({ req, socket, exchange, permit });
           } catch (error) {
-            refuseOn(socket, failed(exchange, error, 'the forwarding failed'), exchange);
+            refuseOn(exchange, failed(exchange, error, 'the forwarding failed'));
           }
         }
       });
     },
 
-    unparsed(refusal, socket, req) {
-      refuseOn(
-        socket as Socket,
-        refusal,
-        begin({ req, socket: socket as Socket, rawTarget: req?.url ?? '' }),
-      );
+    unparsed(refusal, socket) {
+      refuseOn(begin({ req: undefined, socket, rawTarget: '' }), refusal);
     },
 
     brokenBody(refusal, res) {
-      res.exchange?.refused(refusal);
+      res.exchange?.bodyBroke(refusal);
     },
   };
 
@@ -126,6 +123,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       forwarded,
       generation,
       requestId,
+      connection: connectionOf(socket),
       res,
       ended: context.finished,
     });
@@ -189,12 +187,12 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
   }
 
   /** The access line of a tunnel is written when it is over. */
-  function tunnel({ req, socket, head, exchange, permit }: Tunnelling): void {
+  function tunnel({ req, socket, exchange, permit }: Tunnelling): void {
     const forwarding = exchange.generation.forwarding[permit.route.index] as RouteForwarding;
     openTunnel({
       req,
       socket,
-      head,
+      takeHead: () => exchange.connection.takeAhead(),
       plan: planFor(exchange, permit, forwarding),
       upstream: forwarding.upstream,
       tunnels: context.tunnels,
@@ -202,7 +200,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       observer: {
         refused: (refusal, upstreamMs) => {
           exchange.refused(refusal, upstreamMs);
-          refuseOn(socket, refusal, exchange);
+          refuseOn(exchange, refusal);
         },
         finished: (result) => exchange.finished(result),
         abandoned: (upstreamMs) => exchange.abandoned(upstreamMs),
@@ -210,16 +208,15 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     });
   }
 
-  function refuseOn(socket: Socket, refusal: Refusal, exchange: Exchange): void {
+  function refuseOn(exchange: Exchange, refusal: Refusal): void {
     exchange.note(refusal);
-    context.finished(exchange, answerSocket(refusal, exchange, socket));
+    context.finished(exchange, answerSocket(refusal, exchange, exchange.connection));
   }
 }
 
 interface Tunnelling {
   readonly req: IncomingMessage;
   readonly socket: Socket;
-  readonly head: Buffer;
   readonly exchange: Exchange;
   readonly permit: Permit;
 }

@@ -145,8 +145,8 @@ export class Exchange implements AnswerHandler {
     this.#tries.attempt.complete();
     this.#tries.settle('answered');
     const { req, res, plan } = this.#forwarding;
-    // Over HTTP/2 the response is not over before the request is: its rest must be turned away now.
-    if (this.#body !== null && !req.complete && isMultiplexed(req)) {
+    // Some clients take nothing before they have sent everything, and over HTTP/2 the response is not over before the request is.
+    if (this.#body !== null && !req.complete) {
       // It would go on to hold back what nobody wants any more.
       this.#body.destroy();
       discardBody(req);
@@ -186,8 +186,10 @@ export class Exchange implements AnswerHandler {
     this.#tries.attempt.resume();
   }
 
+  /** Over HTTP/1.1 the owner of the connection sees when its client takes nothing. */
   #waitForClient(): void {
-    const { res, plan } = this.#forwarding;
+    const { req, res, plan } = this.#forwarding;
+    if (!isMultiplexed(req)) return;
     this.#slowClient ??= new SlowClient(res, plan.bodyIdleMs, () => {
       if (this.#done) return;
       this.#failure = refuse(

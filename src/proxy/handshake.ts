@@ -58,7 +58,7 @@ export class Handshake implements AnswerHandler {
   }
 
   onUpgrade({ headers }: AnswerHead, upstream: Socket): void {
-    const { plan, req, socket, head, tunnels, expiresAtMs } = this.#upgrading;
+    const { plan, req, socket, takeHead, tunnels, expiresAtMs } = this.#upgrading;
     if (this.#done || !provesWebSocket(headers, req.headers['sec-websocket-key'] ?? '')) {
       upstream.destroy();
       this.onError(new AnswerInvalid('handshake_unproven'));
@@ -68,6 +68,7 @@ export class Handshake implements AnswerHandler {
     this.#status = 101;
     this.#tunnelled = true;
     socket.write(this.#head(101, headers, 'connection: Upgrade\r\nupgrade: websocket'), 'latin1');
+    const head = takeHead();
     if (head.length > 0) socket.unshift(head);
     tunnels.open({
       client: socket,
@@ -97,9 +98,8 @@ export class Handshake implements AnswerHandler {
   onComplete(_trailers: HeaderPairs, rest: string): void {
     const { socket } = this.#upgrading;
     this.#tries.attempt.complete();
-    socket.end(rest, 'latin1');
-    // What the client still sends goes nowhere; only its end is waited for.
-    socket.resume();
+    if (rest !== '') socket.write(rest, 'latin1');
+    socket.destroySoon();
   }
 
   onError(error: Error): void {

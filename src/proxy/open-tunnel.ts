@@ -12,8 +12,8 @@ export interface Upgrading {
   readonly req: IncomingMessage;
   /** The client's socket, which no parser owns any more; its errors are listened to. */
   readonly socket: Socket;
-  /** What the client sent beyond its handshake. */
-  readonly head: Buffer;
+  /** Gives what the client sent beyond its handshake, and stops reading from the socket. */
+  readonly takeHead: () => Buffer;
   readonly upstream: Upstream;
   readonly tunnels: Tunnels;
   /** The moment from which the token is no longer accepted, in milliseconds since the epoch; undefined is never. */

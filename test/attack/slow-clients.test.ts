@@ -52,19 +52,22 @@ t.test('O9: a refused body is not waited for much longer than any other', async 
   const connection = await connectRaw(edge.port);
   connection.send(rawRequest('POST /protected HTTP/1.1', ['Content-Length: 1000'], 'some'));
   t.equal((await connection.read())?.code, 'token_missing');
-  t.equal(await connection.closed(7000), true);
+  t.equal(await connection.closed(20_000), true);
   t.equal(edge.upstream.bytes(), 0);
 });
 
+/** Longer where something must not be taken for stalled: the machine may be busy with others. */
+const PATIENT = { limits: { bodyIdle: '1500ms' } };
+
 t.test('O9: a body that keeps coming may take as long as it likes', async (t) => {
-  const edge = await startEdge(t, { listen: FAST });
+  const edge = await startEdge(t, { listen: PATIENT });
   const connection = await connectRaw(edge.port);
   connection.send(rawRequest('POST /public HTTP/1.1', ['Content-Length: 16']));
   await connection.sendSlowly(
     Array.from({ length: 16 }, () => 'x'),
-    120,
+    300,
   );
-  t.equal((await connection.read())?.status, 200, 'after some two seconds, four times the idle limit');
+  t.equal((await connection.read())?.status, 200, 'after some five seconds, three times the idle limit');
   t.equal(edge.upstream.requests[0]?.body.length, 16);
   connection.destroy();
 });
@@ -89,7 +92,11 @@ t.test('O9: a client that never reads its answer is cut off and lets go of its b
   const connection = await connectRaw(edge.port);
   connection.socket.pause();
   connection.send(rawRequest(`GET /public/${50 * MIB} HTTP/1.1`));
-  t.match(await lineOf(edge), { status: 200, code: 'request_timeout', reason: /took nothing of its answer/ });
+  t.match(await lineOf(edge), {
+    status: 200,
+    code: 'request_timeout',
+    reason: /took nothing of its response/,
+  });
   connection.socket.resume();
   t.equal(await connection.closed(), true);
   t.ok(connection.rest().length < 50 * MIB, 'the answer is cut');
@@ -112,7 +119,7 @@ t.test('O9: a client that never reads is cut off wherever its answer stands by t
 });
 
 t.test('O9: a client that takes little by little may take as long as it likes', async (t) => {
-  const { edge } = await startLarge(t);
+  const { edge } = await startLarge(t, PATIENT);
   const connection = await connectRaw(edge.port);
   const { socket } = connection;
   let taken = 0;
@@ -120,10 +127,10 @@ t.test('O9: a client that takes little by little may take as long as it likes', 
   socket.on('data', (piece: Buffer) => {
     taken += piece.length;
     socket.pause();
-    // The first two seconds in sips, then in one draught.
+    // The first four seconds in sips, then in one draught.
     setTimeout(() => socket.resume(), performance.now() < sipUntil ? 20 : 0);
   });
-  const sipUntil = performance.now() + 2_000;
+  const sipUntil = performance.now() + 4_000;
   connection.send(rawRequest(`GET /public/${40 * MIB} HTTP/1.1`, ['Connection: close']));
   await once(socket, 'end');
   t.ok(taken > 40 * MIB);
@@ -134,10 +141,10 @@ t.test(
   'O9: what a slow client was given to take its answer does not bound the answer behind it',
   async (t) => {
     const upstream = await startCountingUpstream((req, res) => {
-      if (req.url === '/public/late') setTimeout(() => res.end('late'), 1_200);
+      if (req.url === '/public/late') setTimeout(() => res.end('late'), 4_000);
       else res.end(Buffer.alloc(16 * MIB, 'x'));
     });
-    const edge = await startEdge(t, { upstream, listen: FAST });
+    const edge = await startEdge(t, { upstream, listen: PATIENT });
     const connection = await connectRaw(edge.port);
     const { socket } = connection;
     let text = '';

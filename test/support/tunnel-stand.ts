@@ -51,7 +51,7 @@ export async function startTunnelStand(
     openTunnel({
       req,
       socket,
-      head,
+      takeHead: () => head,
       upstream,
       tunnels,
       expiresAtMs: expiresAtMs(),

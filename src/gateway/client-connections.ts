@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net';
+import { ClientConnection, type ConnectionEvents } from './client-connection.ts';
+
+/** How often deadlines are looked at: one look over all connections, so that a request pays for none. */
+const TICK_MS = 250;
+/** Time for the first request of a connection that was accepted last of all. */
+const FIRST_WORD_MS = 500;
+
+/** All client connections of a gateway. */
+export interface ClientConnections extends Iterable<ClientConnection> {
+  readonly size: number;
+  /** Takes a socket that was accepted; it is let go when it has closed. */
+  take(socket: Socket): void;
+  /** From now on clients have little time to close what was ended. */
+  drain(): void;
+  /** Closes what waits for nothing but a further request. Over HTTP/2, sessions do that. */
+  closeIdle(): void;
+}
+
+export interface ClientConnectionsOptions extends ConnectionEvents {
+  /** Longest time in which a client takes nothing of what waits for it, in milliseconds; asked at every look. */
+  readonly idleMs: () => number;
+  /** The connection has closed. */
+  readonly closed: (connection: ClientConnection) => void;
+}
+
+/** Makes the register of a gateway's client connections. */
+export function createClientConnections({
+  idleMs,
+  stalled,
+  closed,
+}: ClientConnectionsOptions): ClientConnections {
+  const connections = new Set<ClientConnection>();
+  let drainingSinceMs: number | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  function look(): void {
+    const nowMs = performance.now();
+    const options = { idleMs: idleMs(), isDraining: drainingSinceMs !== undefined, stalled };
+    for (const connection of connections) connection.tick(nowMs, options);
+  }
+
+  return {
+    get size() {
+      return connections.size;
+    },
+    take(socket) {
+      const connection = new ClientConnection(socket);
+      connections.add(connection);
+      timer ??= setInterval(look, TICK_MS).unref();
+      socket.once('close', () => {
+        connections.delete(connection);
+        if (connections.size === 0) {
+          clearInterval(timer);
+          timer = undefined;
+        }
+        closed(connection);
+      });
+    },
+    drain() {
+      drainingSinceMs ??= performance.now();
+    },
+    closeIdle() {
+      const isLate = performance.now() - (drainingSinceMs ?? 0) >= FIRST_WORD_MS;
+      for (const connection of connections) if (connection.isIdle(isLate)) connection.destroy();
+    },
+    [Symbol.iterator]: () => [...connections][Symbol.iterator](),
+  };
+}
