@@ -15,6 +15,20 @@ the file that \`-c\` or \`SEALGATE_CONFIG\` names, else \`gateway.yaml\` or \`co
 are there, it asks for a name. \`sealgate check\` (or \`validate\`) shows every problem of it at once, with line and column. \`sealgate schema >gateway.schema.json\` puts the JSON Schema beside it; a first line of
 \`# yaml-language-server: $schema=./gateway.schema.json\` then gives completion and explanations while typing.
 
+## What \`check\` reports
+
+Each problem is one line, \`file:line:column: error: KEY.PATH: message\`, and mostly a hint below it:
+
+| severity | means |
+|---|---|
+| \`error\` | the file does not serve: a value is invalid, or nothing can ever match it |
+| \`warning\` | most likely a mistake, or a setting that opens something; \`--strict\` makes it an error |
+| \`note\` | worth seeing in one list, such as every public route; never an error |
+
+Values that mean something to another tool and nothing here are found too: \`{id}\` in a path (write \`:id\`), \`ANY\` as a method
+(leave \`methods\` out), \`realm_access.roles\` as a claim (write \`[realm_access, roles]\`), \`$NAME\` (write \`\${NAME}\`), and quotes,
+blanks or carriage returns that came in with a variable.
+
 ## How values are written
 
 | value | written |

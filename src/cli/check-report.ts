@@ -1,4 +1,4 @@
-import { isError, type Problem } from '../config/problem.ts';
+import { type Problem, problemText, type Severity } from '../config/problem.ts';
 import { escapeText } from '../core/escape.ts';
 import type { CommandIo } from './io.ts';
 import { type Paint, painter } from './paint.ts';
@@ -50,13 +50,16 @@ export function writeTextReport(report: CheckReport, io: CommandIo): void {
   io.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function problemLines(
-  { file, line, column, severity, message, hint }: Problem,
-  paint: Paint,
-): readonly string[] {
-  const label = severity === 'error' ? paint.red('error:') : paint.yellow('warning:');
+const COLORS = { error: 'red', warning: 'yellow', note: 'dim' } as const satisfies Record<
+  Severity,
+  keyof Paint
+>;
+
+function problemLines(problem: Problem, paint: Paint): readonly string[] {
+  const { file, line, column, severity, hint } = problem;
+  const label = paint[COLORS[severity]](`${severity}:`);
   return [
-    `${file}:${line}:${column}: ${label} ${message}`,
+    `${file}:${line}:${column}: ${label} ${problemText(problem)}`,
     ...(hint === undefined ? [] : [paint.dim(`    hint: ${hint}`)]),
   ];
 }
@@ -70,11 +73,12 @@ function failedTestLines(test: TestOutcome, file: string, paint: Paint): readonl
 }
 
 function summary({ file, valid, problems, tests }: CheckReport, paint: Paint): string {
-  const errors = problems.filter(isError).length;
+  const found = (wanted: Severity): number => problems.filter(({ severity }) => severity === wanted).length;
   const failed = tests.filter(({ ok }) => !ok).length;
   const parts = [
-    ...(errors > 0 ? [count(errors, 'error')] : []),
-    ...(problems.length > errors ? [count(problems.length - errors, 'warning')] : []),
+    ...(['error', 'warning', 'note'] as const).flatMap((severity) =>
+      found(severity) > 0 ? [count(found(severity), severity)] : [],
+    ),
     ...(failed > 0 ? [`${failed} of ${count(tests.length, 'test')} failed`] : []),
     ...(failed === 0 && tests.length > 0 ? [`${count(tests.length, 'test')} passed`] : []),
   ];

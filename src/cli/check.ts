@@ -9,7 +9,7 @@ export interface CheckOptions {
   readonly file: string;
   /** Default `text`. */
   readonly format?: 'text' | 'json';
-  /** Warnings are errors. */
+  /** Warnings are errors; notes stay notes. */
   readonly strict?: boolean;
   /** A file of `KEY=VALUE` lines; they win over the environment, because it describes where the file will run. */
   readonly envFile?: string;
@@ -39,9 +39,7 @@ export async function runCheck(
     'problem' in env
       ? { problems: [env.problem], tests: [] }
       : await examine(options, { ...io.env, ...env.variables }, checks);
-  const problems = options.strict
-    ? report.problems.map((problem): Problem => ({ ...problem, severity: 'error' }))
-    : report.problems;
+  const problems = options.strict ? report.problems.map(withoutLeniency) : report.problems;
   const valid = !problems.some(isError) && report.tests.every(({ ok }) => ok);
   const final: CheckReport = { file: options.file, valid, problems, tests: report.tests };
   if (options.format === 'json') writeJsonReport(final, io);
@@ -63,6 +61,10 @@ async function examine(
     problems: [...loaded.problems, ...later].sort(byPosition),
     tests: findings.flatMap(({ tests = [] }) => tests),
   };
+}
+
+function withoutLeniency(problem: Problem): Problem {
+  return problem.severity === 'warning' ? { ...problem, severity: 'error' } : problem;
 }
 
 function isValid(loaded: LoadedConfig): loaded is ValidConfig {

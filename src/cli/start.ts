@@ -82,7 +82,9 @@ async function findFailures({ loaded, config }: ValidFile): Promise<readonly Pro
 }
 
 function refuseToStart(problems: readonly Problem[], io: CommandIo): number {
-  for (const problem of problems) io.stderr.write(`${formatProblem(problem)}\n`);
+  for (const problem of problems) {
+    if (problem.severity !== 'note') io.stderr.write(`${formatProblem(problem)}\n`);
+  }
   const errors = problems.filter(isError).length;
   io.stderr.write(
     `sealgate: not started: ${errors} ${errors === 1 ? 'error' : 'errors'} in the configuration\n`,

@@ -8,21 +8,51 @@ export const DEFAULT_IDENTITY_HEADERS: Readonly<Record<string, string>> = {
 /** Sources that are not claims. */
 export const SPECIAL_SOURCES = ['$scopes', '$roles', '$client', '$issuerName'] as const;
 
-/** Names that carry framing, the connection, routing or credentials, in the spelling of `foldHeaderName`. */
-const TAKEN = new Set([
-  ...[
-    'connection',
-    'keep-alive',
-    'te',
-    'trailer',
-    'transfer-encoding',
-    'upgrade',
-    'expect',
-    'http2-settings',
-  ],
-  ...['host', 'authorization', 'cookie', 'forwarded', 'x-request-id'],
-]);
-const TAKEN_FAMILIES = ['content-', 'proxy-', 'x-forwarded-'];
+/** Why a name, or a family of names, cannot carry identity, and what to do instead. */
+interface Taken {
+  /** In the spelling of `foldHeaderName`; a family ends with `-`. */
+  readonly names: readonly string[];
+  readonly reason: string;
+  readonly hint: string;
+}
+
+const ANOTHER_NAME = 'name another, such as x-auth-request-user or remote-user';
+
+const TAKEN: readonly Taken[] = [
+  {
+    names: ['x-forwarded-'],
+    reason: 'x-forwarded-* describe the way of a request, not its caller, and proxies on the way write them',
+    hint: ANOTHER_NAME,
+  },
+  {
+    names: ['forwarded', 'x-request-id', 'host'],
+    reason: 'it describes the request, and proxies on the way write it',
+    hint: ANOTHER_NAME,
+  },
+  {
+    names: [
+      ...[
+        'connection',
+        'keep-alive',
+        'te',
+        'trailer',
+        'transfer-encoding',
+        'upgrade',
+        'expect',
+        'http2-settings',
+      ],
+      ...['content-', 'proxy-'],
+    ],
+    reason: 'it belongs to the connection or the body, and proxies drop or rewrite it',
+    hint: ANOTHER_NAME,
+  },
+  {
+    names: ['authorization'],
+    reason: 'it carries the credentials of the client',
+    hint: 'to pass the token on, set `identity.forwardToken: true`; else name another header',
+  },
+  { names: ['cookie'], reason: 'it carries the cookies of the client', hint: ANOTHER_NAME },
+];
 
 /**
  * One spelling for all that a backend may take for the same header: CGI and its heirs make `x_user.id`, `X-User-Id`
@@ -42,6 +72,13 @@ export function mayCarryToken(name: string): boolean {
 
 /** Whether a header may carry identity; the rest means something to HTTP itself. */
 export function mayCarryIdentity(name: string): boolean {
+  return whyTaken(name) === undefined;
+}
+
+/** Why a header may not carry identity; undefined when it may. */
+export function whyTaken(name: string): Pick<Taken, 'reason' | 'hint'> | undefined {
   const folded = foldHeaderName(name);
-  return !TAKEN.has(folded) && !TAKEN_FAMILIES.some((family) => folded.startsWith(family));
+  return TAKEN.find(({ names }) =>
+    names.some((taken) => (taken.endsWith('-') ? folded.startsWith(taken) : folded === taken)),
+  );
 }

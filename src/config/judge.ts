@@ -1,15 +1,18 @@
 import { type IssueContext, problemsOf, withoutEchoes } from './issue-words.ts';
-import { type ConfigPath, type PathProblem, pathKey } from './problem.ts';
+import { type ConfigPath, isError, type PathProblem, pathKey } from './problem.ts';
 import { applyRules, applyRulesToPart } from './rules.ts';
-import { salvage } from './salvage.ts';
+import { type Salvage, salvage, wholeFile } from './salvage.ts';
 import { type Config, configSchema } from './schema.ts';
 import type { Substitution } from './substitution.ts';
+import { applyTextRules } from './text-rules.ts';
 import { validate, valueAt } from './validate.ts';
 import type { SourceProblem, YamlSource } from './yaml-source.ts';
 
 export interface Judgement {
   readonly config: Config | undefined;
   readonly problems: readonly PathProblem[];
+  /** What of the file has no error, for looking further; undefined when that is nothing. */
+  readonly sound: () => Salvage | undefined;
 }
 
 /** What was read, before anyone looked at what it means. */
@@ -21,7 +24,10 @@ export interface PlainConfig {
 }
 
 /** Schema first, then rules over what is valid. Something wrong in itself is not also blamed for what follows from it. */
-export function judge({ value, source, substitutions, early }: PlainConfig): Judgement {
+export function judge(plain: PlainConfig): Judgement {
+  const { value, source, substitutions, early } = plain;
+  const known = new Set(early.map(({ path }) => pathKey(path)));
+  const textProblems = applyTextRules(value, substitutions).filter(({ path }) => !known.has(pathKey(path)));
   const { config, leaves } = validate(value, substitutions);
   const inFile = {
     issuerNames: Object.keys(Object(valueAt(value, ['issuers']))),
@@ -29,19 +35,25 @@ export function judge({ value, source, substitutions, early }: PlainConfig): Jud
     policyNames: Object.keys(Object(valueAt(value, ['policies']))),
   };
   const lineOf = (path: ConfigPath): number => source.locate(path).line;
-  if (config !== undefined) return { config, problems: applyRules({ config, ...inFile, lineOf }) };
+  const conclude = (found: readonly PathProblem[]): Judgement => {
+    const problems = explainedByText(found, textProblems);
+    const places = [...early, ...problems].filter(isWrong).map(({ path }) => path);
+    const sound = (): Salvage | undefined =>
+      config !== undefined && places.length === 0 ? wholeFile(config) : salvage(value, { leaves, places });
+    return { config, problems, sound };
+  };
+  if (config !== undefined) return conclude(applyRules({ config, ...inFile, lineOf }));
 
   const context: IssueContext = {
     schema: configSchema,
     valueAt: (path) => valueAt(value, path),
     writtenAt: (path) => substitutions.get(pathKey(path))?.written,
   };
-  const known = new Set(early.map(({ path }) => pathKey(path)));
   const schemaProblems = withoutEchoes(leaves.flatMap((leaf) => problemsOf(leaf, context))).filter(
     ({ path }) => !known.has(pathKey(path)),
   );
-  const rest = salvage(value, leaves);
-  if (rest === undefined) return { config, problems: schemaProblems };
+  const rest = salvage(value, { leaves, places: [] });
+  if (rest === undefined) return conclude(schemaProblems);
   const ruleProblems = applyRulesToPart({
     config: rest.config,
     ...inFile,
@@ -49,5 +61,27 @@ export function judge({ value, source, substitutions, early }: PlainConfig): Jud
   })
     .map((problem) => ({ ...problem, path: rest.toFilePath(problem.path) }))
     .filter(({ path }) => !rest.isTouched(path));
-  return { config, problems: [...schemaProblems, ...ruleProblems] };
+  return conclude([...schemaProblems, ...ruleProblems]);
+}
+
+/** The severity of early problems is `error` unless they say otherwise. */
+function isWrong({ severity = 'error' }: { readonly severity?: PathProblem['severity'] }): boolean {
+  return isError({ severity });
+}
+
+/** Where a character is the cause, the value is not also said to be no URL or no number. */
+function explainedByText(
+  found: readonly PathProblem[],
+  textProblems: readonly PathProblem[],
+): readonly PathProblem[] {
+  const placeOf = ({ path, at }: PathProblem): string => `${at ?? 'value'} ${pathKey(path)}`;
+  const ofText = new Set(textProblems.map(placeOf));
+  const isExplained = (problem: PathProblem): boolean => isError(problem) && ofText.has(placeOf(problem));
+  const raised = new Set(found.filter(isExplained).map(placeOf));
+  return [
+    ...textProblems.map((problem) =>
+      raised.has(placeOf(problem)) ? { ...problem, severity: 'error' as const } : problem,
+    ),
+    ...found.filter((problem) => !isExplained(problem)),
+  ];
 }

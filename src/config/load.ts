@@ -13,6 +13,7 @@ import {
   pathKey,
 } from './problem.ts';
 import { decodeUtf8, digestOf, type ReadFile, readFileBounded, whyUnreadable } from './read-file.ts';
+import type { Salvage } from './salvage.ts';
 import type { Config } from './schema.ts';
 import { hasSubstitution, type Substitution, type SubstitutionSources, substitute } from './substitution.ts';
 import { brokenSource, parseYaml, type YamlSource } from './yaml-source.ts';
@@ -32,6 +33,8 @@ export interface LoadedConfig {
   readonly locate: (path: ConfigPath, at?: 'key') => Position;
   /** Places what later phases find. What a placeholder causes is left out. */
   readonly report: (problems: readonly PathProblem[]) => readonly Problem[];
+  /** What of the file has no error, so that `check` finds what is wrong with the rest, too. Never served. */
+  readonly sound: () => Salvage | undefined;
   /** The absolute path of a file named in the configuration: relative ones count from the file's folder. */
   readonly resolvePath: (path: string) => string;
 }
@@ -107,12 +110,13 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     digests,
     locate: source.locate,
     report,
+    sound: judged.sound,
     resolvePath,
   };
 }
 
 const NO_VALUES = { value: undefined, problems: [] };
-const NOTHING: Judgement = { config: undefined, problems: [] };
+const NOTHING: Judgement = { config: undefined, problems: [], sound: () => undefined };
 
 interface Place {
   readonly file: string;

@@ -7,9 +7,9 @@ export interface Position {
   readonly column: number;
 }
 
-export type Severity = 'error' | 'warning';
+export type Severity = 'error' | 'warning' | 'note';
 
-/** A file with an error does not serve; warnings are for reading. */
+/** A file with an error does not serve. A warning is likely a mistake; a note is only worth knowing. */
 export function isError({ severity }: { readonly severity: Severity }): boolean {
   return severity === 'error';
 }
@@ -54,11 +54,16 @@ export function isWithin(path: ConfigPath, start: ConfigPath): boolean {
   return start.length <= path.length && start.every((step, index) => step === path[index]);
 }
 
-/** Writes a problem as editors and terminals can jump to it: `file:line:column: error: message`. */
+/** Writes a problem as editors and terminals can jump to it: `file:line:column: error: KEY.PATH: message`. */
 export function formatProblem(problem: Problem): string {
-  const { file, line, column, severity, message, hint } = problem;
-  const head = `${file}:${line}:${column}: ${severity}: ${message}`;
+  const { file, line, column, severity, hint } = problem;
+  const head = `${file}:${line}:${column}: ${severity}: ${problemText(problem)}`;
   return hint === undefined ? head : `${head}\n    hint: ${hint}`;
+}
+
+/** `KEY.PATH: message`; the message alone where the file as a whole is meant. */
+export function problemText({ path, message }: Pick<Problem, 'path' | 'message'>): string {
+  return path === '' ? message : `${path}: ${message}`;
 }
 
 /** Orders problems as a reader meets them. */

@@ -1,3 +1,5 @@
+import { findForeignParameter } from './foreign-parameter.ts';
+
 /** One segment of a route's path: text to be equal to, or a parameter that takes any one segment. */
 export type RouteSegment =
   | { readonly kind: 'static'; readonly text: string }
@@ -40,6 +42,9 @@ const REFUSED: readonly { readonly pattern: RegExp; readonly message: string; re
 
 /** Reads the path of a route; `/` has no segments. Compared segment by segment, once decoded. */
 export function parseRoutePath(path: string): readonly RouteSegment[] | RoutePathProblem {
+  const segmentTexts = path === '/' ? [] : path.slice(1).split('/');
+  const foreign = segmentTexts.flatMap((text) => findForeignParameter(text) ?? [])[0];
+  if (foreign !== undefined) return foreign;
   const refused = REFUSED.find(({ pattern }) => pattern.test(path));
   if (refused !== undefined) {
     const { message, hint } = refused;
@@ -47,7 +52,7 @@ export function parseRoutePath(path: string): readonly RouteSegment[] | RoutePat
   }
   const names = new Set<string>();
   const segments: RouteSegment[] = [];
-  for (const text of path === '/' ? [] : path.slice(1).split('/')) {
+  for (const text of segmentTexts) {
     if (!text.startsWith(':')) {
       segments.push({ kind: 'static', text });
       continue;

@@ -29,6 +29,11 @@ export function warning(path: ConfigPath, message: string, details: Details = {}
   return { severity: 'warning', path, message, ...known(details) };
 }
 
+/** For what is as it was meant to be, and still worth seeing in one list. */
+export function note(path: ConfigPath, message: string, details: Details = {}): PathProblem {
+  return { severity: 'note', path, message, ...known(details) };
+}
+
 function known({ hint, at }: Details): { readonly hint?: string; readonly at?: 'key' } {
   return { ...(hint !== undefined && { hint }), ...(at !== undefined && { at }) };
 }

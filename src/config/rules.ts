@@ -11,6 +11,7 @@ import {
 } from './rules/access.ts';
 import { assertionsCanBeVerified } from './rules/assertion.ts';
 import { caseVariantsStayGuarded } from './rules/case-variants.ts';
+import { claimNamesAreNoPaths } from './rules/claim-names.ts';
 import { hostsHideNothing } from './rules/hidden-routes.ts';
 import {
   identityHeadersAreFree,
@@ -19,6 +20,7 @@ import {
 } from './rules/identity.ts';
 import { intervalsAreSane, issuersAreReachable, issuersAreUnique } from './rules/issuers.ts';
 import { listenersAreApart, responseHeadersDiffer, trustedProxiesAreAddresses } from './rules/listeners.ts';
+import { methodsCanBeSent } from './rules/methods.ts';
 import { identityHeadersAreSent, issuerClaimsCanHold, limitsFindWhomTheyCount } from './rules/pointless.ts';
 import { requiredIssuersExist } from './rules/readiness.ts';
 import { riskySettingsAreMeant } from './rules/risky-settings.ts';
@@ -44,6 +46,7 @@ const RULES: readonly Rule[] = [
   subjectsNeedTheirIssuer,
   assertionsCanBeVerified,
   routesAreWellFormed,
+  methodsCanBeSent,
   routesDoNotConflict,
   issuersOfAccessExist,
   policiesOfAccessExist,
@@ -56,6 +59,7 @@ const RULES: readonly Rule[] = [
   hostsHideNothing,
   caseVariantsStayGuarded,
   scopesAreSpeltAlike,
+  claimNamesAreNoPaths,
   testsNameTheirIssuer,
   everythingIsUsed,
   identityHeadersAreSent,

@@ -38,10 +38,24 @@ function standInFor([section, name, key, ...below]: ConfigPath): unknown {
   return name === undefined || below.length > 0 ? undefined : STAND_INS[`${section}.${key}`]?.(name);
 }
 
+/** A file without errors, whole. */
+export function wholeFile(config: Config): Salvage {
+  return { config, toFilePath: (path) => path, isTouched: () => false };
+}
+
+/** What is wrong: issues of the schema, and the places of other errors. */
+export interface Wrongs {
+  readonly leaves: readonly LeafIssue[];
+  readonly places: readonly ConfigPath[];
+}
+
 /** Leaves out what is wrong, and what cannot be without it, until the rest is valid. */
-export function salvage(value: unknown, leaves: readonly LeafIssue[]): Salvage | undefined {
+export function salvage(value: unknown, { leaves, places }: Wrongs): Salvage | undefined {
   const removed: ConfigPath[] = [];
-  let wrong: readonly ConfigPath[] = leaves.flatMap((leaf) => removals(leaf, value));
+  let wrong: readonly ConfigPath[] = [
+    ...leaves.flatMap((leaf) => removals(leaf, value)),
+    ...places.map((path) => removalOf(path, value)),
+  ];
   for (;;) {
     const fresh = wrong.filter((path) => !removed.some((known) => pathKey(known) === pathKey(path)));
     if (fresh.length === 0 || fresh.some((path) => path.length === 0)) return undefined;
@@ -63,8 +77,12 @@ function removals({ issue, path }: LeafIssue, value: unknown): readonly ConfigPa
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => wholeRoute([...path, nearest(key, MATCHING_KEYS) ?? key], [...path, key]));
   }
+  return [removalOf(path, value)];
+}
+
+function removalOf(path: ConfigPath, value: unknown): ConfigPath {
   const isMissing = valueAt(value, path) === undefined && standInFor(path) === undefined;
-  return [isMissing ? path.slice(0, -1) : wholeRoute(path, path)];
+  return isMissing ? path.slice(0, -1) : wholeRoute(path, path);
 }
 
 function wholeRoute(meant: ConfigPath, path: ConfigPath): ConfigPath {

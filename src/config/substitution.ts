@@ -7,6 +7,14 @@ export interface Substitution {
   readonly whole: boolean;
   /** A variable or file was missing, and the value only holds its place. */
   readonly placeholder: boolean;
+  /** What came in, part by part: a value that does not work is named by where it came from. */
+  readonly parts: readonly SubstitutedPart[];
+}
+
+export interface SubstitutedPart {
+  /** In words: the variable \`NAME\`, the file \`/path\`. */
+  readonly origin: string;
+  readonly text: string;
 }
 
 export interface SubstitutionSources {
@@ -41,15 +49,19 @@ export function substitute(
   sources: SubstitutionSources,
 ): { readonly result: Substitution; readonly problems: readonly SubstitutionProblem[] } {
   const problems: SubstitutionProblem[] = [];
+  const parts: SubstitutedPart[] = [];
   const text = written.replace(PART, (part: string, inner: string | undefined) => {
     if (part === '$${') return '${';
     const outcome = inner === undefined ? unclosed : resolve(inner, sources);
-    if ('text' in outcome) return outcome.text;
+    if ('text' in outcome) {
+      if (outcome.origin !== undefined) parts.push({ origin: outcome.origin, text: outcome.text });
+      return outcome.text;
+    }
     problems.push(outcome);
     return placeholderFor(outcome.missing ?? '');
   });
   const whole = /^\$\{[^}]*\}$/.test(written);
-  return { result: { written, text, whole, placeholder: problems.length > 0 }, problems };
+  return { result: { written, text, whole, placeholder: problems.length > 0, parts }, problems };
 }
 
 const unclosed: SubstitutionProblem = { message: 'a `${` is never closed', hint: FORMS };
@@ -57,18 +69,20 @@ const unclosed: SubstitutionProblem = { message: 'a `${` is never closed', hint:
 function resolve(
   inner: string,
   sources: SubstitutionSources,
-): { readonly text: string } | SubstitutionProblem {
+): { readonly text: string; readonly origin?: string } | SubstitutionProblem {
   if (inner.startsWith('file:')) {
     const path = inner.slice('file:'.length);
     if (path === '') return { message: '`${file:}` names no file', hint: FORMS };
     const outcome = sources.file(path);
-    return 'text' in outcome ? outcome : { message: `cannot read \`${path}\`: ${outcome.problem}` };
+    return 'text' in outcome
+      ? { ...outcome, origin: `the file \`${path}\`` }
+      : { message: `cannot read \`${path}\`: ${outcome.problem}` };
   }
   const [, name, fallback] = VARIABLE.exec(inner) ?? [];
   if (name === undefined) return { message: `\`\${${inner}}\` is not a substitution`, hint: FORMS };
   const value = sources.variable(name);
-  if (fallback !== undefined) return { text: value === undefined || value === '' ? fallback : value };
-  if (value !== undefined) return { text: value };
+  if (fallback !== undefined && (value === undefined || value === '')) return { text: fallback };
+  if (value !== undefined) return { text: value, origin: `the variable \`${name}\`` };
   return {
     message: `the variable \`${name}\` is not set`,
     hint: `set it, or give a default: \${${name}:-value}`,

@@ -50,6 +50,7 @@ async function check(
 }
 
 const PUBLIC = `${MINIMAL}  - { name: open, path: /open, upstream: http://u, access: public }\n`;
+const WARNED = `${MINIMAL}    cors: { origins: '*' }\n`;
 const WITH_PORT = `${MINIMAL}listen: { port: "\${PORT}" }\n`;
 
 t.test('a good file is valid, in one line, with exit code 0', async (t) => {
@@ -62,26 +63,35 @@ t.test('problems are lines an editor can jump to, with hints, and exit code 1', 
   t.equal(err, '');
   t.equal(
     out,
-    `gateway.yaml:10:1: error: unknown key \`lisen\`
+    `gateway.yaml:10:1: error: lisen: unknown key \`lisen\`
     hint: did you mean \`listen\`?
 gateway.yaml: not valid, 1 error
 `,
   );
 });
 
-t.test('warnings leave a file valid', async (t) => {
-  const { code, out } = await check(t, PUBLIC);
-  t.equal(code, 0);
+t.test('warnings leave a file valid, and so do notes', async (t) => {
+  const warned = await check(t, WARNED);
+  t.equal(warned.code, 0);
   t.match(
-    out,
-    /^gateway\.yaml:10:60: warning: route `open` is public: it needs no token\n.*valid, 1 warning\n$/,
+    warned.out,
+    /^gateway\.yaml:10:22: warning: routes\[0\]\.cors\.origins: scripts of every site .*\n.*\n.*valid, 1 warning\n$/,
+  );
+  const noted = await check(t, PUBLIC);
+  t.equal(noted.code, 0);
+  t.match(
+    noted.out,
+    /^gateway\.yaml:10:60: note: routes\[1\]\.access: route `open` is public: it needs no token\n.*valid, 1 note\n$/,
   );
 });
 
-t.test('with --strict warnings are errors', async (t) => {
-  const { code, out } = await check(t, PUBLIC, { options: { strict: true } });
+t.test('with --strict warnings are errors, and notes are not', async (t) => {
+  const { code, out } = await check(t, WARNED, { options: { strict: true } });
   t.equal(code, 1);
-  t.match(out, /:10:60: error: route `open`.*\n.*not valid, 1 error\n$/);
+  t.match(out, /:10:22: error: routes\[0\]\.cors\.origins: .*\n.*\n.*not valid, 1 error\n$/);
+  const noted = await check(t, PUBLIC, { options: { strict: true } });
+  t.equal(noted.code, 0);
+  t.match(noted.out, /: note: .*\n.*: valid, 1 note\n$/);
   t.equal((await check(t, MINIMAL, { options: { strict: true } })).code, 0);
 });
 
@@ -112,23 +122,23 @@ t.test('JSON has every key of the contract, always', async (t) => {
     ],
     tests: [],
   });
-  const warned = JSON.parse((await check(t, PUBLIC, { options: { format: 'json' } })).out);
-  t.match(warned, {
+  const noted = JSON.parse((await check(t, PUBLIC, { options: { format: 'json', strict: true } })).out);
+  t.match(noted, {
     valid: true,
-    problems: [{ severity: 'warning', path: 'routes[1].access', hint: null }],
+    problems: [{ severity: 'note', path: 'routes[1].access', hint: null }],
     tests: [],
   });
-  const strict = JSON.parse((await check(t, PUBLIC, { options: { format: 'json', strict: true } })).out);
+  const strict = JSON.parse((await check(t, WARNED, { options: { format: 'json', strict: true } })).out);
   t.match(strict, { valid: false, problems: [{ severity: 'error' }] });
 });
 
 t.test('a missing variable is an error, or a warning where that is asked for', async (t) => {
   const strict = await check(t, WITH_PORT);
   t.equal(strict.code, 1);
-  t.match(strict.out, /:10:17: error: the variable `PORT` is not set/);
+  t.match(strict.out, /:10:17: error: listen\.port: the variable `PORT` is not set/);
   const lenient = await check(t, WITH_PORT, { options: { allowMissingEnv: true } });
   t.equal(lenient.code, 0);
-  t.match(lenient.out, /:10:17: warning: the variable `PORT` is not set/);
+  t.match(lenient.out, /:10:17: warning: listen\.port: the variable `PORT` is not set/);
 });
 
 t.test('variables come from a file, which wins over the environment', async (t) => {
@@ -161,7 +171,7 @@ t.test('what later checks find is placed, sorted in, and decides', async (t) => 
   });
   const { code, out } = await check(t, PUBLIC, { checks: [later] });
   t.equal(code, 1);
-  t.match(out, /^gateway\.yaml:3:13: error: no answer\ngateway\.yaml:10:60: warning:/);
+  t.match(out, /^gateway\.yaml:3:13: error: issuers\.corp\.issuer: no answer\ngateway\.yaml:10:60: note:/);
 });
 
 t.test('later checks do not see a file with errors', async (t) => {
@@ -212,7 +222,7 @@ gateway.yaml: not valid, 1 of 2 tests failed
 
 t.test('colour is for terminals alone, and for none with NO_COLOR', async (t) => {
   const coloured = (terminal: Terminal) =>
-    check(t, PUBLIC, { terminal }).then(({ out }) => out.includes('\u001b['));
+    check(t, WARNED, { terminal }).then(({ out }) => out.includes('\u001b['));
   t.equal(await coloured({ isTTY: true }), true);
   t.equal(await coloured({ isTTY: false }), false);
   t.equal(await coloured({ isTTY: true, env: { NO_COLOR: '1' } }), false);

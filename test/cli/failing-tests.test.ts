@@ -27,7 +27,7 @@ t.test('a gateway does not start with a file that fails its own tests', async (t
     t.match(`${stdout}${stderr}`, 'a reader reads');
     t.notMatch(`${stdout}${stderr}`, 'nobody else" fails');
     if (command === 'start') {
-      t.match(stderr, /gateway\.yaml:10:5: error: the file's own test "a reader reads" fails/);
+      t.match(stderr, /gateway\.yaml:10:5: error: tests\[0\]: the file's own test "a reader reads" fails/);
       t.match(stderr, 'not started: 1 error in the configuration');
     }
   }
@@ -41,7 +41,7 @@ for (const workers of [1, 2]) {
     writeFileSync(gateway.file, text("['orders:write']", workers));
     gateway.child.kill('SIGHUP');
     const refused = await gateway.line('configuration refused; the one before stays in force');
-    t.match(refused, { problems: [/:10:5: error: the file's own test "a reader reads" fails/] });
+    t.match(refused, { problems: [/:10:5: error: tests\[0\]: the file's own test "a reader reads" fails/] });
     t.equal(await statusOfHead(), 405, 'nothing of it is in force');
     t.match(await (await fetch(`${gateway.adminUrl}/status`)).json(), { config: { current: false } });
 

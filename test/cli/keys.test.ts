@@ -167,7 +167,10 @@ t.test('check --online asks issuers and backends', async (t) => {
   const { code, stdout } = await run(['check', '--online', '-c', sick]);
   t.equal(code, 1);
   t.match(stdout, /gateway\.yaml:2:\d+: error: .*\/keys: the answer is not a JSON object/);
-  t.match(stdout, /gateway\.yaml:3:\d+: error: the backend cannot be reached: .*ECONNREFUSED/);
+  t.match(
+    stdout,
+    /gateway\.yaml:3:\d+: error: routes\[0\]\.upstream: the backend cannot be reached: .*ECONNREFUSED/,
+  );
   t.equal((await run(['check', '-c', sick])).code, 0, 'without it nothing is asked');
 });
 

@@ -24,9 +24,10 @@ function fileOf(routes: readonly Sketch[], more = ''): string {
   return `issuers:\n  corp: { issuer: https://id.example, audiences: [x] }\nroutes:\n${lines.join(' }\n')} }\n${more}`;
 }
 
+/** Errors, or what is less than that: warnings and notes. */
 function found(text: string, severity: 'error' | 'warning'): readonly string[] {
   return loadText(text)
-    .problems.filter((problem) => problem.severity === severity)
+    .problems.filter((problem) => (problem.severity === 'error') === (severity === 'error'))
     .map(({ line, message }) => `${line} ${message}`);
 }
 

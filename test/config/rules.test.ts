@@ -24,6 +24,25 @@ const HTTPS =
   'expected an https: URL, because the keys are found through it — give `jwksUri` if the issuer is not a URL';
 const SECURE = 'use https:, or accept the risk with `insecure: true`';
 
+const ANOTHER = 'name another, such as x-auth-request-user or remote-user';
+const REASONS: readonly (readonly [names: RegExp, words: string])[] = [
+  [
+    /^x.forwarded/i,
+    `x-forwarded-* describe the way of a request, not its caller, and proxies on the way write them — ${ANOTHER}`,
+  ],
+  [
+    /^(?:host|forwarded|x.request.id)$/i,
+    `it describes the request, and proxies on the way write it — ${ANOTHER}`,
+  ],
+  [
+    /^authorization$/,
+    'it carries the credentials of the client — to pass the token on, set `identity.forwardToken: true`; else name another header',
+  ],
+  [/^cookie$/i, `it carries the cookies of the client — ${ANOTHER}`],
+  [/^/, `it belongs to the connection or the body, and proxies drop or rewrite it — ${ANOTHER}`],
+];
+const reasonAndHint = (name: string): string => REASONS.find(([names]) => names.test(name))?.[1] ?? '';
+
 const ERRORS: Table = [
   ['a path without a slash', path('orders'), ['7:11 expected a path that starts with `/`']],
   [
@@ -58,7 +77,7 @@ const ERRORS: Table = [
   ],
   ['a backslash', path('/a\\b'), ['7:11 a path has no `\\`, no `;` and no control characters']],
   ['a semicolon', path('/a;b'), ['7:11 a path has no `\\`, no `;` and no control characters']],
-  ['a control character', path('/a\u0001'), ['7:11 a path has no `\\`, no `;` and no control characters']],
+  ['a control character', path('/a\u0001'), ['7:11 the value ends with a control character — remove it']],
   [
     'a slash at the end',
     path('/orders/'),
@@ -77,7 +96,7 @@ const ERRORS: Table = [
   [
     'a parameter with a pattern',
     path('/a/:id(\\d+)'),
-    ['7:11 a path has no `\\`, no `;` and no control characters'],
+    ['7:11 `:id(\\d+)` is no parameter here — a parameter is a whole segment: write `:id`'],
   ],
   ['a parameter twice', path('/a/:id/b/:id'), ['7:11 the parameter `:id` stands in the path twice']],
 
@@ -106,7 +125,7 @@ const ERRORS: Table = [
   ['a broken IPv6 address', route('host: "[::g]"'), [`10:11 \`[::g]\` is not a host name — ${HOST}`]],
 
   ['a method in lower case', route('methods: [get]'), ['10:15 methods are upper case — write GET']],
-  ['a method with a space', route('methods: ["GET "]'), ['10:15 `GET ` is not a method']],
+  ['a method with a space', route('methods: ["GET "]'), ['10:15 the value ends with a blank — remove it']],
   ['CONNECT', route('methods: [CONNECT]'), ['10:15 CONNECT is never forwarded']],
   ['TRACE', route('methods: [GET, TRACE]'), ['10:20 TRACE is never forwarded']],
   ['a method twice', route('methods: [GET, GET]'), ['10:20 GET is listed twice']],
@@ -330,18 +349,22 @@ const ERRORS: Table = [
   ].map((name): Table[number] => [
     `${name} as identity header`,
     header(`${name}: sub`),
-    [`10:24 \`${name}\` cannot be an identity header`],
+    [`10:24 \`${name}\` cannot be an identity header: ${reasonAndHint(name)}`],
   ]),
-  ['a taken header unset', header('host: ~'), ['10:24 `host` cannot be an identity header']],
+  [
+    'a taken header unset',
+    header('host: ~'),
+    [`10:24 \`host\` cannot be an identity header: ${reasonAndHint('host')}`],
+  ],
   [
     'a taken header reserved',
     `${MINIMAL}identity: { reserved: [a, Host] }\n`,
-    ['10:27 `Host` cannot be reserved'],
+    ['10:27 `Host` cannot be reserved: it describes the request, and proxies on the way write it'],
   ],
   [
     'a taken header in a route',
     route('identity: { headers: { host: sub } }'),
-    ['10:28 `host` cannot be an identity header'],
+    [`10:28 \`host\` cannot be an identity header: ${reasonAndHint('host')}`],
   ],
   [
     'two headers that fold to one',

@@ -6,7 +6,7 @@ type Row = readonly [name: string, written: string, options: TextOptions, expect
 
 const file = (path: string, text: string): TextOptions => ({ files: { [path]: text } });
 
-const HOSTS: readonly Row[] = [
+const TEXTS: readonly Row[] = [
   ['a variable', '${NAME}', { env: { NAME: 'a.example' } }, 'a.example'],
   ['a variable within a text', 'x-${A}.${B}.example', { env: { A: '1', B: '2' } }, 'x-1.2.example'],
   ['a quoted variable', '"${NAME}"', { env: { NAME: 'a.example' } }, 'a.example'],
@@ -26,14 +26,16 @@ const HOSTS: readonly Row[] = [
   ['what looks like YAML', '${A}', { env: { A: '{ a: [1] }' } }, '{ a: [1] }'],
   ['a number where a text is wanted', '${A}', { env: { A: '8080' } }, '8080'],
   ['true where a text is wanted', '${A}', { env: { A: 'true' } }, 'true'],
-  ['a folded text', '>-\n    ${A}\n    b', { env: { A: 'x' } }, 'x b'],
+  ['a folded text', '>-\n      ${A}\n      b', { env: { A: 'x' } }, 'x b'],
 ];
 
-for (const [name, written, options, expected] of HOSTS) {
+for (const [name, written, options, expected] of TEXTS) {
   t.test(`${name} is read as a text`, async (t) => {
-    const { config, problems } = loadText(`${MINIMAL}listen:\n  host: ${written}\n`, options);
+    // The name of a test may be any text.
+    const test = `tests:\n  - request: GET /\n    expect: allow\n    name: ${written}\n`;
+    const { config, problems } = loadText(`${MINIMAL}${test}`, options);
     t.same(problems, []);
-    t.equal(config?.listen.host, expected);
+    t.equal(config?.tests[0]?.name, expected);
   });
 }
 
@@ -125,7 +127,7 @@ const REFUSED: readonly Row[] = [
     'a port with a space',
     'listen: { port: "${P}" }',
     { env: { P: '80 ' } },
-    '10:17 expected a number, got the value of `${P}`',
+    '10:17 the value of the variable `P` ends with a blank — remove it',
   ],
   [
     'a hexadecimal port',
@@ -190,7 +192,9 @@ for (const [name, written, options, expected] of REFUSED) {
 }
 
 t.test('keys are never substituted', async (t) => {
-  t.match(problemLines(`${MINIMAL}"\${A}": 1\n`, { env: { A: 'log' } }), [/^10:1 unknown key `\$\{A\}`/]);
+  t.match(problemLines(`${MINIMAL}"\${A}": 1\n`, { env: { A: 'log' } }), [
+    '10:1 nothing is substituted in a name — write the name out',
+  ]);
 });
 
 t.test('a secret in the wrong place is not shown by a rule either', async (t) => {

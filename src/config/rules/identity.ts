@@ -1,9 +1,4 @@
-import {
-  DEFAULT_IDENTITY_HEADERS,
-  foldHeaderName,
-  mayCarryIdentity,
-  SPECIAL_SOURCES,
-} from '../identity-headers.ts';
+import { DEFAULT_IDENTITY_HEADERS, foldHeaderName, SPECIAL_SOURCES, whyTaken } from '../identity-headers.ts';
 import { didYouMean } from '../nearest.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
 import { acceptedIssuers, accessAlternatives } from '../route-access.ts';
@@ -35,13 +30,22 @@ export const identityHeadersAreFree: Rule = ({ config }) =>
       if (twin !== undefined) {
         return [error(place, `\`${name}\` and \`${twin}\` are one header to many backends`, { at: 'key' })];
       }
-      return mayCarryIdentity(name)
+      const taken = whyTaken(name);
+      return taken === undefined
         ? []
-        : [error(place, `\`${name}\` cannot be an identity header`, { at: 'key' })];
+        : [
+            error(place, `\`${name}\` cannot be an identity header: ${taken.reason}`, {
+              at: 'key',
+              hint: taken.hint,
+            }),
+          ];
     });
-    const reserved = (identity.reserved ?? []).flatMap((name, index) =>
-      mayCarryIdentity(name) ? [] : [error([...path, 'reserved', index], `\`${name}\` cannot be reserved`)],
-    );
+    const reserved = (identity.reserved ?? []).flatMap((name, index) => {
+      const taken = whyTaken(name);
+      return taken === undefined
+        ? []
+        : [error([...path, 'reserved', index], `\`${name}\` cannot be reserved: ${taken.reason}`)];
+    });
     return [...headers, ...reserved];
   });
 

@@ -1,6 +1,6 @@
 import type { ConfigPath, PathProblem } from '../problem.ts';
 import { allRules } from '../route-access.ts';
-import { type Rule, warning } from '../rule.ts';
+import { note, type Rule, warning } from '../rule.ts';
 import type { CorsConfig } from '../schema.ts';
 
 const REPORT_HINT = { hint: 'set `mode: enforce` once the records show nobody who should pass' };
@@ -50,7 +50,7 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
         ]
       : []),
     ...(access === 'public'
-      ? [warning(['routes', index, 'access'], `route \`${name}\` is public: it needs no token`)]
+      ? [note(['routes', index, 'access'], `route \`${name}\` is public: it needs no token`)]
       : []),
     ...(passAuthorization && (access === 'public' || access === 'optional')
       ? [

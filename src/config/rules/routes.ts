@@ -1,3 +1,4 @@
+import { findForeignParameter } from '../foreign-parameter.ts';
 import { parseRouteHost } from '../host.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
 import { isRoutePath, parseRoutePath } from '../route-path.ts';
@@ -23,13 +24,7 @@ export const routesAreWellFormed: Rule = ({ config, lineOf }) => {
               },
             ),
           ];
-    return [
-      ...twin,
-      ...host(route, path),
-      ...ownPath(route, path),
-      ...methods(route, path),
-      ...rewrite(route, path),
-    ];
+    return [...twin, ...host(route, path), ...ownPath(route, path), ...rewrite(route, path)];
   });
 };
 
@@ -47,19 +42,7 @@ function ownPath({ path: text }: RouteConfig, path: ConfigPath): readonly PathPr
   return isRoutePath(outcome) ? [] : [error([...path, 'path'], outcome.message, { hint: outcome.hint })];
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-
-function methods({ methods: list = [] }: RouteConfig, path: ConfigPath): readonly PathProblem[] {
-  return list.flatMap((method, index) => {
-    const place = [...path, 'methods', index];
-    if (!TOKEN.test(method)) return [error(place, `\`${method}\` is not a method`)];
-    if (method === 'CONNECT' || method === 'TRACE') return [error(place, `${method} is never forwarded`)];
-    if (method !== method.toUpperCase()) {
-      return [error(place, 'methods are upper case', { hint: `write ${method.toUpperCase()}` })];
-    }
-    return list.indexOf(method) < index ? [error(place, `${method} is listed twice`)] : [];
-  });
-}
+const NO_PARAMETERS = 'it only replaces `path` at the front';
 
 /** Sent to the backend as it is written. A parameter would put decoded input of a client into an upstream path. */
 function rewrite({ rewrite: text }: RouteConfig, path: ConfigPath): readonly PathProblem[] {
@@ -68,12 +51,15 @@ function rewrite({ rewrite: text }: RouteConfig, path: ConfigPath): readonly Pat
   if (/%(?:2[ef5]|5c|[01]\p{Hex_Digit}|7f)/iu.test(text)) {
     return [error(place, 'a rewrite has no escaped `.`, `/`, `\\`, `%` or control character')];
   }
+  if (text.split('/').some((segment) => findForeignParameter(segment) !== undefined)) {
+    return [error(place, 'a rewrite has no parameters', { hint: NO_PARAMETERS })];
+  }
   const outcome = parseRoutePath(text.replace(/%\p{Hex_Digit}{2}/gu, 'x'));
   if (!isRoutePath(outcome)) {
     return [error(place, outcome.message.replace(/^a path/, 'a rewrite'), { hint: outcome.hint })];
   }
   if (outcome.some(({ kind }) => kind === 'parameter')) {
-    return [error(place, 'a rewrite has no parameters', { hint: 'it only replaces `path` at the front' })];
+    return [error(place, 'a rewrite has no parameters', { hint: NO_PARAMETERS })];
   }
   return /^[\x21\x24-\x3b\x3d\x40-\x5b\x5d\x5f\x61-\x7a\x7e]*$/.test(text)
     ? []
