@@ -10,6 +10,9 @@ const KEY = signingKey('ES256');
 /** What a token, a provider or a file may hold; YAML takes it in quotes. */
 const HOSTILE = `a\u001b[2J\r${HOSTILE_TEXT}`;
 const quoted = JSON.stringify(HOSTILE);
+/** Control characters in a claim are an error of the file; format characters are not. */
+const FORMAT = HOSTILE.replace(/\p{Cc}/gu, '');
+const formatted = JSON.stringify(FORMAT);
 
 const path = await folderWith(
   {
@@ -18,7 +21,7 @@ const path = await folderWith(
 issuers:
   corp: { issuer: https://corp.example, audiences: [api], jwks: { file: keys.json } }
 routes:
-  - { name: a, path: /a, upstream: http://127.0.0.1:1, access: { claims: { ${quoted}: ${quoted} } } }
+  - { name: a, path: /a, upstream: http://127.0.0.1:1, access: { claims: { ${formatted}: ${formatted} } } }
 tests:
   - { name: ${quoted}, token: { issuer: corp }, request: GET /a, expect: allow }
 `,
@@ -33,7 +36,7 @@ routes:
   t,
 );
 
-const claims = { iss: 'https://corp.example', aud: 'api', exp: 9_999_999_999, [HOSTILE]: `${HOSTILE}!` };
+const claims = { iss: 'https://corp.example', aud: 'api', exp: 9_999_999_999, [FORMAT]: `${HOSTILE}!` };
 const token = mint(KEY, claims, { kid: HOSTILE });
 const foreign = mint(KEY, { ...claims, iss: `${HOSTILE}\n  ok    forged` });
 
