@@ -22,6 +22,8 @@ export const ADVICE = {
   readings_apart:
     'let the route that is meant `allow` the spelling, and see that no other route takes the path as another backend would read it',
   bad_request: 'have the client, or the proxy in front, send valid HTTP',
+  request_unfit: 'leave out of the header what HTTP/1.1 cannot carry to the backend',
+  field_twice: 'send each field once that HTTP allows once',
   host_twice: 'send exactly one Host field',
   host_missing: 'send a Host field, as HTTP/1.1 requires',
   host_invalid: 'send a name or address with an optional port as Host, and nothing else',
@@ -36,7 +38,9 @@ export const ADVICE = {
     'set `cors` with the origin of the page on the route of the method that the browser asks for; the gateway then answers preflights itself',
   preflight_method:
     'call the path with a method that it has, or add the method to `methods` of the route that has `cors`',
-  request_timeout: 'see that the client sends without pauses, or raise the limit that the reason names',
+  request_timeout:
+    'see that the client sends its header without pauses, or raise `listen.limits.headerTimeout`',
+  body_stalled: 'see that the client sends its body without pauses, or raise `listen.limits.bodyIdle`',
   body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
   expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
   rate_limited: 'wait as long as `Retry-After` says, or raise `rateLimit` of the route',
@@ -180,17 +184,53 @@ export const ADVICE = {
   origin_not_allowed: 'add the origin to `cors.origins` of the route',
 
   // Backends
-  upstream_unreachable: 'see that the backend runs where `url` says, and that its certificate holds',
-  upstream_invalid: 'look at the response of the backend, or at what stands between it and the gateway',
-  upstream_timeout: 'see why the backend is slow, or raise the `timeouts` of the route or upstream',
+  upstream_not_listening: 'start the backend, or write in `url` where it listens',
+  upstream_name_unknown:
+    'see that the name in `url` is right, and that the machine of the gateway can look it up',
+  upstream_no_route: 'see that the network and its firewalls let the gateway reach the address in `url`',
+  upstream_sockets_exhausted:
+    'raise the limit of open files (`ulimit -n`), or let fewer connections be opened with `connections` of the upstream',
+  upstream_closed_early:
+    'see in the log of the backend, or of a proxy before it, why it closes connections at once',
+  upstream_removed: 'send the request again: a reload took the upstream out of the file as it arrived',
+  upstream_failed: 'see that the backend runs where `url` says, and what its log says of the request',
+  upstream_certificate_invalid:
+    'give the backend a certificate that is valid now and for servers; verification is always on',
+  upstream_authority_unknown:
+    'name the certificate of its authority in `tls.ca` of the upstream; verification is always on',
+  upstream_certificate_name:
+    'write the name of its certificate in `url`, or in `tls.serverName` of the upstream; verification is always on',
+  upstream_client_certificate:
+    'set `tls.cert` and `tls.key` of the upstream to a certificate that the backend accepts',
+  upstream_no_tls: 'write http: in `url` of the upstream, or let the backend speak TLS at that port',
+  upstream_no_http2: 'leave out `protocol: h2` of the upstream, or let the backend offer HTTP/2 in its TLS',
+  upstream_tls_failed: 'let the backend speak TLS 1.2 or 1.3 with ciphers of today for the name in `url`',
+  upstream_other_protocol:
+    'change `url` or `protocol` of the upstream as the reason says, or look at what listens at its port',
+  upstream_malformed:
+    'let the backend, or the proxy before it, send what HTTP allows: the reason names the part',
+  upstream_head_too_large: 'let the backend send fewer or shorter header fields: cookies above all',
+  upstream_unasked:
+    'let the backend respond to the request it got, once; see whether something before it mixes connections up',
+  upstream_lost:
+    "look for a crash or restart in the log of the backend, and keep `timeouts.keepAlive` below the backend's own",
+  upstream_cut:
+    'look in the log of the backend, or of a proxy before it, for why it ended the response early',
+  upstream_connect_timeout:
+    'see that the backend and the firewalls before it accept connections, or raise `timeouts.connect`',
+  upstream_dead: 'see why the host of the backend no longer responds: it, or the network, went away',
+  upstream_timeout: 'see why the backend is slow, or raise `timeouts.response` of the route or upstream',
+  upstream_idle: 'see why the backend pauses within the response, or raise `timeouts.idle`',
+  upstream_full: 'add backends, or raise `connections` of the upstream',
   upstream_unhealthy: 'see why no backend passes its health check',
 
   // The gateway and what it depends on
   keys_unavailable: 'see why the keys cannot be had with `sealgate keys`, or give saved ones with --jwks',
+  pipelined_too_many:
+    'let the client wait for responses, or open more connections, instead of sending all its requests on one',
   event_loop_behind: 'add CPU or workers, or raise `listen.overload`',
   limit_store_down:
     'see why `rateLimitStore` does not respond: requests wait for it no longer than its time-out',
-  overloaded: 'add capacity, or raise the limit that the reason names',
   shutting_down: 'send the request to another instance, or raise `shutdown.grace`',
   internal: 'find the request id in the log and report what stands there: it is a bug',
 } as const satisfies Record<Cause, string>;

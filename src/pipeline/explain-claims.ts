@@ -46,7 +46,7 @@ export function refuseLack(kind: 'scope' | 'role', lack: string, { claims, paths
   const present = forms.find(({ form }) => form !== 'absent' && form !== 'nested' && form !== 'overage');
   const decisive = present ?? forms.find(({ form }) => form !== 'absent') ?? forms[0];
   const shown = present === undefined ? forms : [present];
-  const words = shown.map(({ path, text }) => `${nameClaim(path)} ${text}`).join(', ');
+  const words = shown.map(({ path, text }) => `claim ${nameClaim(path)} ${text}`).join(', ');
   const cause = LACKS[kind][decisive?.form ?? 'absent'];
   return refuse(
     cause,

@@ -14,7 +14,7 @@ export interface BalanceOptions {
 export type Pick = (tried?: readonly Target[]) => Target | Refusal;
 
 const UNHEALTHY = refuse('upstream_unhealthy', 'no address passes its health check');
-const FULL = refuse('overloaded', 'every address has as many requests as it may have', {
+const FULL = refuse('upstream_full', 'every address has as many requests as it may have', {
   retryAfterSeconds: 1,
 });
 

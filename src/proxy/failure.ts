@@ -1,4 +1,5 @@
-import { type Refusal, type RefusalCode, refuse } from '../core/refusals.ts';
+import { CAUSES, type Cause } from '../core/causes.ts';
+import { type Refusal, refuse } from '../core/refusals.ts';
 import { type ResponseFault, UPSTREAM_FAULTS, type UpstreamFault } from './upstream-faults.ts';
 
 /** What Node, the system and OpenSSL call the faults. */
@@ -58,14 +59,14 @@ const FAULT_OF_CODE: Readonly<Record<string, UpstreamFault>> = {
 };
 
 /** What is wrong with the request itself, and nothing of the backend's doing. */
-const REQUEST_FAILURES: Readonly<Record<string, readonly [RefusalCode, string]>> = {
+const REQUEST_FAILURES: Readonly<Record<string, readonly [Cause, string]>> = {
   // A request that the backend's version of HTTP cannot carry.
-  SEALGATE_REQUEST_UNFIT: ['bad_request', 'the request cannot be written as HTTP/1.1'],
-  ERR_HTTP2_HEADER_SINGLE_VALUE: ['bad_request', 'a field that may come once came twice'],
+  SEALGATE_REQUEST_UNFIT: ['request_unfit', 'the request cannot be written as HTTP/1.1'],
+  ERR_HTTP2_HEADER_SINGLE_VALUE: ['field_twice', 'a field that may come once came twice'],
 
   // The client's own body.
   SEALGATE_BODY_TOO_LARGE: ['body_too_large', 'the body is larger than the route allows'],
-  SEALGATE_BODY_IDLE: ['request_timeout', 'the body stalled'],
+  SEALGATE_BODY_IDLE: ['body_stalled', 'the body stalled'],
 };
 
 /** An error of ours that names its fault. */
@@ -149,8 +150,8 @@ export class NoHttp2 extends FaultError {
 export function failureOf(error: unknown, connecting = false): Refusal {
   const failure = REQUEST_FAILURES[codeOf(error)];
   if (failure !== undefined) return refuse(...failure);
-  const { code, reason } = UPSTREAM_FAULTS[faultOf(error, connecting)];
-  return refuse(code, reason);
+  const { cause, reason } = UPSTREAM_FAULTS[faultOf(error, connecting)];
+  return refuse(cause, reason);
 }
 
 /** Which fault of a backend an error stands for. */
@@ -158,7 +159,7 @@ function faultOf(error: unknown, connecting = false): UpstreamFault {
   const fault = namedFault(error);
   // The system says the same of a connection that never was and of one that died.
   if (fault === 'connect_timeout' && !connecting) return 'connection_dead';
-  const isBroken = UPSTREAM_FAULTS[fault].code === 'upstream_invalid';
+  const isBroken = CAUSES[UPSTREAM_FAULTS[fault].cause] === 'upstream_invalid';
   return connecting && isBroken ? 'closed_while_connecting' : fault;
 }
 

@@ -8,7 +8,7 @@ const MAX_WAITING = 1_024;
 const WAITING = Symbol('requests that wait for their turn');
 type ClientSocket = Socket & { [WAITING]?: number };
 
-const TOO_MANY = refuse('overloaded', 'too many requests wait for their turn on one connection', {
+const TOO_MANY = refuse('pipelined_too_many', 'too many requests wait for their turn on one connection', {
   retryAfterSeconds: 1,
 });
 

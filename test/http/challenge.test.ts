@@ -1,5 +1,6 @@
 import t from 'tap';
-import { REFUSALS, type RefusalCode, refuse } from '../../src/core/refusals.ts';
+import { CAUSES, type Cause } from '../../src/core/causes.ts';
+import { REFUSALS, refuse } from '../../src/core/refusals.ts';
 import { challengeFor } from '../../src/http/challenge.ts';
 
 t.test('without a token the challenge has no error (RFC 6750 §3)', async (t) => {
@@ -32,8 +33,8 @@ t.test('nothing breaks out of a quoted string', async (t) => {
 });
 
 t.test('every 401 and 403 has a challenge, and nothing else has', async (t) => {
-  for (const code of Object.keys(REFUSALS) as RefusalCode[]) {
-    const { status } = REFUSALS[code];
-    t.equal(challengeFor(refuse(code, 'x'), 'r') !== undefined, status === 401 || status === 403, code);
+  for (const cause of Object.keys(CAUSES) as Cause[]) {
+    const { status } = REFUSALS[CAUSES[cause]];
+    t.equal(challengeFor(refuse(cause, 'x'), 'r') !== undefined, status === 401 || status === 403, cause);
   }
 });
