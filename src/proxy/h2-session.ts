@@ -26,6 +26,7 @@ export class H2Session {
   #streams = 0;
   #served = 0;
   #leaving = false;
+  #isEstablished = false;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(settings: SenderSettings, ended: () => void) {
@@ -88,6 +89,9 @@ export class H2Session {
       },
     });
     this.#session = session;
+    session.once('remoteSettings', () => {
+      this.#isEstablished = true;
+    });
     session.once('connect', () => session.setLocalWindowSize(SESSION_WINDOW_BYTES));
     // Each request hears of it through its own stream.
     session.on('error', () => {});
@@ -114,6 +118,7 @@ export class H2Session {
       handler,
       served: this.#served++,
       timedOut: () => this.#probe(session),
+      isEstablished: () => this.#isEstablished,
       ended: () => this.#streamEnded(session),
     });
     stream.open(session, this.#settings);

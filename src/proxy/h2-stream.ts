@@ -7,10 +7,14 @@ import type { SenderSettings } from './h1-sender.ts';
 import { toH2Headers } from './h2-headers.ts';
 import type { Carrier, Sending } from './sender.ts';
 
+const NOTHING: Buffer[] = [];
+
 export interface H2StreamOptions extends Sending {
   /** Requests that the session carried before. */
   readonly served: number;
   readonly timedOut: () => void;
+  /** Whether the backend has shown that it speaks HTTP/2. */
+  readonly isEstablished: () => boolean;
   readonly ended: () => void;
 }
 
@@ -22,6 +26,9 @@ export class H2Stream implements Carrier {
   #stream: ClientHttp2Stream | undefined;
   #timer: NodeJS.Timeout | undefined;
   #answered = false;
+  /** The head, until all that came with it has been read. */
+  #head: AnswerHead | undefined;
+  #held: Buffer[] = NOTHING;
   #bodyBytes = 0;
   #bodyLength: number | undefined;
   #trailers: string[] = [];
@@ -86,7 +93,11 @@ export class H2Stream implements Carrier {
     stream.on('end', () => {
       if (this.#isWhole && stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#ended(stream);
     });
-    stream.on('error', () => this.#fail(this.#faultOf(stream, session)));
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+      // What nghttp2 says of a session whose bytes are not HTTP/2, from the first on or later.
+      if (code !== 'ERR_HTTP2_ERROR') this.#fail(this.#faultOf(stream, session));
+      else this.#fail(new AnswerInvalid(this.#options.isEstablished() ? 'http2_violated' : 'not_http2'));
+    });
     stream.on('close', () => {
       this.#fail(this.#faultOf(stream, session));
       this.#options.request.body?.destroy();
@@ -107,20 +118,37 @@ export class H2Stream implements Carrier {
     if (at !== -1 && this.#options.request.method !== 'HEAD' && status !== 304) {
       this.#bodyLength = Number(raw[at + 1]);
     }
-    const { request, handler } = this.#options;
-    this.#restartTimer(request.idleMs);
-    handler.onHead(headOf(status, raw));
-    // The data of the same packet comes in this turn.
-    process.nextTick(() => {
-      if (!this.#done && this.#bodyBytes === 0) handler.onQuiet?.();
-    });
+    this.#restartTimer(this.#options.request.idleMs);
+    this.#head = headOf(status, raw);
+    // Right after what was read with it; ticks run between the frames of one packet.
+    setImmediate(() => this.#relayHead());
+  }
+
+  /** A fault right behind the head still becomes a response of the gateway: then nothing was relayed yet. */
+  #relayHead(): void {
+    const { handler } = this.#options;
+    const head = this.#head;
+    if (head === undefined || this.#done || (this.#stream?.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR)
+      return;
+    this.#head = undefined;
+    const held = this.#held;
+    this.#held = NOTHING;
+    handler.onHead(head);
+    if (held.length === 0 && !this.#done) handler.onQuiet?.();
+    for (const chunk of held) this.#relay(chunk);
   }
 
   #data(chunk: Buffer): void {
     if (this.#done) return;
     this.#bodyBytes += chunk.length;
     this.#timer?.refresh();
-    if (!this.#options.handler.onData(chunk)) this.#pause();
+    if (this.#head === undefined) this.#relay(chunk);
+    else if (this.#held === NOTHING) this.#held = [chunk];
+    else this.#held.push(chunk);
+  }
+
+  #relay(chunk: Buffer): void {
+    if (!this.#done && !this.#options.handler.onData(chunk)) this.#pause();
   }
 
   #ended(stream: ClientHttp2Stream): void {
@@ -129,6 +157,8 @@ export class H2Stream implements Carrier {
       this.destroy(new AnswerInvalid('length_mismatch'));
       return;
     }
+    this.#relayHead();
+    if (this.#done) return;
     this.#finish();
     this.#options.handler.onComplete(this.#trailers, '');
     // Nobody reads the rest of a body whose answer is complete (RFC 9113 §8.1).

@@ -570,3 +570,107 @@ t.test('an answer whose status is none is no answer', async (t) => {
     server.close();
   }
 });
+
+const frames = { data: 0, headers: 1, reset: 3, settings: 4, goAway: 7 } as const;
+const settled = frame({ type: frames.settings, flags: 1, stream: 0, body: Buffer.alloc(0) });
+const END = 1;
+const bytesOf = (...list: Buffer[]): Buffer => Buffer.concat(list);
+/** `:status: 200` of the static table, and a literal `content-length: 9` (RFC 7541 §6.1 and §6.2.2). */
+const head = (flags = 0): Buffer =>
+  frame({
+    type: frames.headers,
+    flags: 4 | flags,
+    stream: 1,
+    body: Buffer.from('\x88\x0f\x0d\x019', 'latin1'),
+  });
+const data = (text: string, flags = 0): Buffer =>
+  frame({ type: frames.data, flags, stream: 1, body: Buffer.from(text) });
+const reset = (code: number): Buffer =>
+  frame({ type: frames.reset, stream: 1, body: Buffer.from([0, 0, 0, code]) });
+
+/** What a backend writes in one piece once it has the request, and what the client and the log get of it. */
+const AT_ONCE: Readonly<
+  Record<string, readonly [bytes: Buffer, status: number, body: RegExp, reason: RegExp]>
+> = {
+  'a whole response': [bytesOf(head(), data('123456789', END)), 200, /123456789/, /^$/],
+  'a whole response and a reset without error': [
+    bytesOf(head(), data('123456789', END), reset(0)),
+    200,
+    /123456789/,
+    /^$/,
+  ],
+  'a body that is too short': [
+    bytesOf(head(), data('evil', END)),
+    502,
+    /upstream_invalid/,
+    /violates HTTP\/2/,
+  ],
+  'no body where one is stated': [head(END), 502, /upstream_invalid/, /violates HTTP\/2|Content-Length/],
+  'a body that is too long': [
+    bytesOf(head(), data('evil-evil-evil')),
+    502,
+    /upstream_invalid/,
+    /violates HTTP\/2/,
+  ],
+  'a reset within the body': [
+    bytesOf(head(), data('evil'), reset(2)),
+    502,
+    /upstream_invalid/,
+    /within the response/,
+  ],
+  'a reset right behind the head': [
+    bytesOf(head(), reset(0)),
+    502,
+    /upstream_invalid/,
+    /within the response/,
+  ],
+  'a reset before the head': [reset(2), 502, /upstream_invalid/, /reset before the response/],
+  'a second head': [bytesOf(head(), head(), data('evil')), 502, /upstream_invalid/, /violates HTTP\/2/],
+  'HTTP/1.1': [
+    Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    502,
+    /upstream_invalid/,
+    /does not speak HTTP\/2/,
+  ],
+};
+
+t.test('over HTTP/2, too, a head and a fault in one packet are a 502', async (t) => {
+  for (const [name, [bytes, status, body, reason]] of Object.entries(AT_ONCE)) {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      const isHttp2 = name !== 'HTTP/1.1';
+      if (isHttp2) socket.write(frame({ type: frames.settings, stream: 0, body: Buffer.alloc(0) }));
+      let seen = Buffer.alloc(0);
+      const whenAsked = (piece: Buffer): void => {
+        seen = Buffer.concat([seen, piece]);
+        // The path is in the HEADERS frame, in the clear.
+        if (!isHttp2 || seen.includes('te\x86') || seen.length > 60) {
+          socket.off('data', whenAsked);
+          socket.write(isHttp2 ? bytesOf(settled, bytes) : bytes);
+        }
+      };
+      socket.on('data', whenAsked);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const gateway = await startForwarder(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+      protocol: 'h2',
+    });
+    const client = new RawClient(gateway.port);
+    client.write(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    const { text } = await client.end();
+    const outcome = await gateway.nextOutcome();
+    const failure =
+      outcome.kind === 'refused'
+        ? outcome.refusal
+        : outcome.kind === 'finished'
+          ? outcome.failure
+          : undefined;
+    t.ok(text.startsWith(`HTTP/1.1 ${status} `), `${name}: ${text}`);
+    t.match(text, body, name);
+    t.notMatch(text, /evil/, name);
+    t.match(failure?.reason ?? '', reason, name);
+    await gateway.close();
+    server.close();
+  }
+});

@@ -5,6 +5,7 @@ import type { Test } from 'tap';
 import type { AnswerHead } from '../../src/proxy/answer-parser.ts';
 import type { EndpointTls } from '../../src/proxy/connector.ts';
 import { createH1Sender } from '../../src/proxy/h1-sender.ts';
+import { createH2Sender } from '../../src/proxy/h2-sender.ts';
 import type { HeaderPairs } from '../../src/proxy/headers.ts';
 import type { AnswerHandler, Carrier, Sender, UpstreamRequest } from '../../src/proxy/sender.ts';
 import type { UpstreamTimeouts } from '../../src/proxy/upstream.ts';
@@ -13,11 +14,12 @@ export interface SenderOptions extends Partial<UpstreamTimeouts> {
   readonly host?: string;
   readonly socketPath?: string;
   readonly tls?: EndpointTls;
+  readonly protocol?: 'h1' | 'h2';
 }
 
 /** A sender to a port of this machine, broken off when the test ends. */
 export function openSender(t: Test, port: number, options: SenderOptions = {}): Sender {
-  const { host = '127.0.0.1', socketPath, tls, ...timeouts } = options;
+  const { host = '127.0.0.1', socketPath, tls, protocol = 'h1', ...timeouts } = options;
   const all = {
     connectMs: 2_000,
     responseMs: 9_000,
@@ -26,10 +28,11 @@ export function openSender(t: Test, port: number, options: SenderOptions = {}): 
     ageMs: 300_000,
     ...timeouts,
   };
-  const sender = createH1Sender({
+  const create = protocol === 'h1' ? createH1Sender : createH2Sender;
+  const sender = create({
     origin: `http://${host}:${port}`,
     host: 'backend.example',
-    endpoint: { host, port, socketPath, protocol: 'h1', tls, connectTimeoutMs: all.connectMs },
+    endpoint: { host, port, socketPath, protocol, tls, connectTimeoutMs: all.connectMs },
     timeouts: all,
   });
   t.teardown(() => sender.destroy());
