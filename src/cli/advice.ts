@@ -123,7 +123,14 @@ export const ADVICE = {
     "send the access token of the provider's response, not the ID token or another of its tokens",
   key_unknown:
     "look at the provider's keys with `sealgate keys`: the token is signed with one that is not published",
+  key_without_id: 'let the provider publish its keys with the key ids (`kid`) that it writes into tokens',
+  key_unusable:
+    'let the provider sign with a key that is safe and meant for signatures; `sealgate keys` lists what is wrong with each',
+  key_for_other_algorithm: 'let the provider sign with the algorithm that it publishes the key for',
+  key_for_other_issuer: 'get the token from the tenant that the key belongs to; see who signed it',
   signature_invalid: 'send the token unchanged; if it is, somebody else signed it',
+  signature_removed:
+    'let the client put its token for Cloud Run into `X-Serverless-Authorization`; the one in `Authorization` then comes whole',
   exp_missing: 'let the provider write `exp` into the token: one that never ends is not accepted',
   iat_missing: 'let the provider write `iat` into the token, or take `maxTokenAge` off the issuer',
   audience_missing:
@@ -138,6 +145,7 @@ export const ADVICE = {
   token_too_old: 'get a fresh token, or raise `maxTokenAge` of the issuer',
   audience_mismatch:
     'see its audience with --show-claims; ask the provider for a token for this API, or add the audience to `audiences`',
+  audience_unreadable: 'let the provider write `aud` as a text or a list of texts',
   token_bound: 'ask the provider for a token that is not bound to a key',
   token_revoked: 'log in again for a new token',
 
@@ -231,6 +239,8 @@ export const ADVICE = {
   event_loop_behind: 'add CPU or workers, or raise `listen.overload`',
   limit_store_down:
     'see why `rateLimitStore` does not respond: requests wait for it no longer than its time-out',
+  keys_unusable:
+    'let the provider publish a key for signatures by an accepted algorithm; see `sealgate keys`',
   shutting_down: 'send the request to another instance, or raise `shutdown.grace`',
   internal: 'find the request id in the log and report what stands there: it is a bug',
 } as const satisfies Record<Cause, string>;

@@ -90,7 +90,12 @@ export const CAUSES = {
   id_token: 'type_not_allowed',
   not_access_token: 'type_not_allowed',
   key_unknown: 'key_unknown',
+  key_without_id: 'key_unknown',
+  key_unusable: 'key_unknown',
+  key_for_other_algorithm: 'key_unknown',
+  key_for_other_issuer: 'key_unknown',
   signature_invalid: 'signature_invalid',
+  signature_removed: 'signature_invalid',
   exp_missing: 'claim_missing',
   iat_missing: 'claim_missing',
   audience_missing: 'claim_missing',
@@ -101,6 +106,7 @@ export const CAUSES = {
   token_not_yet_valid: 'token_not_yet_valid',
   token_too_old: 'token_too_old',
   audience_mismatch: 'audience_mismatch',
+  audience_unreadable: 'audience_mismatch',
   token_bound: 'token_bound',
   token_revoked: 'token_revoked',
 
@@ -162,6 +168,7 @@ export const CAUSES = {
   // The gateway and what it depends on
   keys_unavailable: 'keys_unavailable',
   pipelined_too_many: 'overloaded',
+  keys_unusable: 'keys_unavailable',
   event_loop_behind: 'overloaded',
   limit_store_down: 'overloaded',
   shutting_down: 'shutting_down',

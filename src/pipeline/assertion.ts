@@ -111,10 +111,10 @@ function createSigner(
       const issuedAt = Math.floor(nowMs / 1000);
       const { claims } = token;
       const payload = {
-        ...Object.fromEntries(chosen.map((name) => [name, claims[name]])),
+        ...Object.fromEntries(chosen.map((name) => [name, claims[name] ?? undefined])),
         iss: issuer,
         aud: audience,
-        sub: claims.sub,
+        sub: claims.sub ?? undefined,
         iat: issuedAt,
         exp: issuedAt + lifetimeSeconds,
         jti: randomUUID(),

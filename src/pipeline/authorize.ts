@@ -1,6 +1,7 @@
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import { readClaim } from '../tokens/claim-path.ts';
+import { judgeBinding } from '../tokens/judge-claims.ts';
 import { quoteForLog } from '../tokens/quote.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { AcceptedIssuer, AccessBlock, AccessRules, ClaimRule, Wanted } from './access-rules.ts';
@@ -41,6 +42,12 @@ const CHECKS: readonly Check[] = [
     },
     got: (_, { token }) => token.audiences,
     judge: judgeAudience,
+  },
+  {
+    step: 'binding',
+    expected: () => 'a token that is bound to no key',
+    got: (_, { token }) => token.claims.cnf ?? null,
+    judge: (_, { token }) => judgeBinding(token.claims),
   },
   {
     step: 'scopes',
@@ -96,12 +103,15 @@ export function describeAccess({ token, blocks }: AccessRules): string {
   const alternatives = blocks.map((block) => {
     const wants = CHECKS.flatMap(({ step, expected }) => {
       const wanted = expected(block);
-      return wanted === undefined || step === 'audiences' ? [] : `${step} ${wanted}`;
+      return wanted === undefined || ALWAYS_THERE.has(step) ? [] : `${step} ${wanted}`;
     });
     return wants.join(', ');
   });
   return `${token === 'optional' ? 'optional: ' : ''}${alternatives.join('; or ')}`;
 }
+
+/** Steps that no block has to ask for. */
+const ALWAYS_THERE: ReadonlySet<string> = new Set(['audiences', 'binding']);
 
 function judgeBlock(
   block: AccessBlock,
@@ -150,6 +160,10 @@ function judgeAudience({ issuers }: AccessBlock, { token }: Asker, trace?: Trace
   const wanted = `${describeAudiences(accepted)}${hint === undefined ? '' : `; ${hint}`}`;
   if (audiences === undefined)
     return refuse('audience_missing', `the token names no audience, expected ${wanted}`);
+  if (audiences.length === 0) {
+    const reason = `its audience is neither a text nor a list of texts, expected ${wanted}`;
+    return refuse('audience_unreadable', reason);
+  }
   const named = trace?.showClaims === false ? 'another audience' : quoteForLog(audiences.join(' '));
   return refuse('audience_mismatch', `the token is for ${named}, expected ${wanted}`);
 }

@@ -1,5 +1,6 @@
 import type { Cause } from '../core/causes.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
+import { isAbsent } from '../tokens/absent.ts';
 import { readClaim } from '../tokens/claim-path.ts';
 import { isInexactNumber } from '../tokens/inexact-number.ts';
 import type { Claims } from '../tokens/verified-token.ts';
@@ -93,7 +94,7 @@ function describeForm(
   separators: RegExp,
 ): { readonly form: Form; readonly text: string } {
   const value = readClaim(claims, path);
-  if (value === undefined || value === null) {
+  if (isAbsent(value)) {
     if (isOverage(claims, path)) {
       return {
         form: 'overage',
@@ -101,7 +102,8 @@ function describeForm(
       };
     }
     const nested = nestedPath(claims, path);
-    if (nested === undefined) return { form: 'absent', text: 'is absent' };
+    if (nested === undefined)
+      return { form: 'absent', text: value === undefined || value === null ? 'is absent' : 'is empty' };
     return { form: 'nested', text: `is absent, but ${writePath(nested)} is there` };
   }
   if (typeof value === 'string') {
@@ -135,7 +137,7 @@ function nestedPath(claims: Claims, path: readonly string[]): readonly string[] 
   const other = path.length > 1 ? [path.join('.')] : name.includes('.') ? name.split('.') : undefined;
   if (other === undefined) return undefined;
   const value = readClaim(claims, other);
-  return value === undefined || value === null ? undefined : other;
+  return isAbsent(value) ? undefined : other;
 }
 
 /** As the file writes it. */

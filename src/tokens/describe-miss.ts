@@ -1,16 +1,22 @@
+import { type Refusal, refuse } from '../core/refusals.ts';
 import type { KeyReport } from './judge-key.ts';
 import type { KeySet } from './key-set.ts';
 import { quoteForLog } from './quote.ts';
 
 const MAX_NAMED_KEYS = 8;
 
-/** Says in one log line what key was looked for and which there were. */
-export function describeMiss(set: KeySet, alg: string, kid: string | undefined): string {
+/** Refuses a token whose key a set does not have: names the key that was looked for, and those that there are. */
+export function refuseMissingKey(set: KeySet, alg: string, kid: string | undefined): Refusal {
   const published = kid === undefined ? undefined : set.describe(kid);
-  if (published?.reason !== undefined)
-    return `${describeKid(kid)} is published but not used: ${published.reason}`;
-  if (published !== undefined) return `${describeKid(kid)} is published but not for ${alg}`;
-  return `no ${alg} key for ${describeKid(kid)}; published: ${describePublished(set)}`;
+  if (published?.reason !== undefined) {
+    return refuse('key_unusable', `${describeKid(kid)} is published but not used: ${published.reason}`);
+  }
+  if (published !== undefined) {
+    return refuse('key_for_other_algorithm', `${describeKid(kid)} is published but not for ${alg}`);
+  }
+  const hasIds = set.reports.some((report) => report.state === 'usable' && report.kid !== undefined);
+  const cause = kid === undefined || hasIds ? 'key_unknown' : 'key_without_id';
+  return refuse(cause, `no ${alg} key for ${describeKid(kid)}; published: ${describePublished(set)}`);
 }
 
 function describePublished(set: KeySet): string {

@@ -1,4 +1,5 @@
 import { type Refusal, refuse } from '../core/refusals.ts';
+import { isAbsent } from './absent.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import type { Claims } from './verified-token.ts';
 
@@ -19,12 +20,11 @@ export function normaliseType(typ: string): string {
   return lower.startsWith('application/') ? lower.slice('application/'.length) : lower;
 }
 
-/** Judges what a verified payload says of its own kind, and which claims it has; times and audience come later. */
+/** Validates what a verified payload says of its own kind, then which claims it has; times, audience and binding come later. */
 export function judgeClaims(claims: Claims, issuer: CompiledIssuer): Refusal | undefined {
   return (
     judgeKind(claims, issuer.idTokens) ??
     issuer.rules.judgeKind?.(claims, issuer.idTokens) ??
-    judgeBinding(claims) ??
     judgePresence(claims, issuer.requiredClaims)
   );
 }
@@ -37,14 +37,15 @@ const ID_TOKEN_CLAIMS = ['at_hash', 'c_hash'] as const;
  * other security events (RFC 8417 §2.2) and refresh tokens are never credentials for an API.
  */
 function judgeKind(claims: Claims, idTokens: boolean): Refusal | undefined {
-  if ('events' in claims) return refuse('foreign_token', 'it has `events`: a logout token or security event');
+  if (isStated(claims.events))
+    return refuse('foreign_token', 'it has `events`: a logout token or security event');
   const typ = typeof claims.typ === 'string' ? claims.typ.toLowerCase() : undefined;
   if (typ === 'refresh' || typ === 'logout') {
     return refuse('foreign_token', 'its payload `typ` is that of a refresh or logout token');
   }
   if (idTokens) return undefined;
   for (const mark of ID_TOKEN_CLAIMS) {
-    if (mark in claims) return refuse('id_token', `it has \`${mark}\`: an ID token`);
+    if (!isAbsent(claims[mark])) return refuse('id_token', `it has \`${mark}\`: an ID token`);
   }
   if (typ === 'id') return refuse('id_token', 'its payload `typ` is that of an ID token');
   if (claims.token_use === 'id') return refuse('id_token', 'its `token_use` is that of an ID token');
@@ -52,8 +53,13 @@ function judgeKind(claims: Claims, idTokens: boolean): Refusal | undefined {
 }
 
 /** A token bound to a key (RFC 7800, RFC 8705 §3.1, RFC 9449 §6.1) is worth nothing as a plain bearer token. */
-function judgeBinding(claims: Claims): Refusal | undefined {
-  return 'cnf' in claims ? refuse('token_bound', 'it has `cnf` and came as a plain bearer token') : undefined;
+export function judgeBinding({ cnf }: Claims): Refusal | undefined {
+  return isStated(cnf) ? refuse('token_bound', 'it has `cnf` and came as a plain bearer token') : undefined;
+}
+
+/** Empty ones count here, unlike those of optional claims: what is unclear about a mark of another kind is refused. */
+function isStated(mark: unknown): boolean {
+  return mark !== undefined && mark !== null;
 }
 
 /** Null and the empty string say nothing, so they count as missing. */

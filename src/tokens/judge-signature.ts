@@ -80,12 +80,20 @@ function conclude(trial: Trial, inquiry: Inquiry): VerificationKey | Refusal {
   const verified = typeof trial === 'object';
   trace?.add({ step: 'signature', ok: verified });
   if (verified) return trial;
+  if (token.signature.equals(REMOVED_BY_GOOGLE)) {
+    const reason =
+      'the signature was removed by Google: the token was already checked by Cloud Run or another of its services';
+    return refuse('signature_removed', reason, { issuer: issuer.name });
+  }
   return refuse('signature_invalid', 'the signature does not verify', { issuer: issuer.name });
 }
 
+/** What Google's services put in the place of a signature that they have checked. */
+const REMOVED_BY_GOOGLE = Buffer.from('SIGNATURE_REMOVED_BY_GOOGLE', 'base64url');
+
 function describeMissing({ token, issuer, store }: Inquiry): Refusal {
   if (issuer.rules.acceptsKey !== undefined && store.find(token.header.alg, token.header.kid).length > 0) {
-    return refuse('key_unknown', 'the key is not one that may sign for the issuer of the token');
+    return refuse('key_for_other_issuer', 'the key is not one that may sign for the issuer of the token');
   }
   return store.refuseMiss(token.header.alg, token.header.kid);
 }

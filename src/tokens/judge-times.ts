@@ -76,7 +76,7 @@ const LAST_SECOND = 253_402_300_799;
 type DateFlaw = keyof typeof DATE_FLAWS;
 
 function readDate(value: unknown): number | undefined | DateFlaw {
-  if (value === undefined) return undefined;
+  if (value === undefined || value === null) return undefined;
   const seconds = isInexactNumber(value) ? value.value : value;
   if (typeof seconds !== 'number') return 'date_not_number';
   if (seconds > LAST_SECOND || seconds < -LAST_SECOND) return 'date_out_of_range';

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { KeySettings } from './compiled-issuer.ts';
-import { describeKid, describeMiss } from './describe-miss.ts';
+import { describeKid, refuseMissingKey } from './describe-miss.ts';
 import type { KeySet } from './key-set.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { VerificationKey } from './verify-signature.ts';
@@ -278,7 +278,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
           retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
         });
       }
-      return refuse('key_unknown', describeMiss(set, alg, kid));
+      return refuseMissingKey(set, alg, kid);
     },
     refresh: attempt,
     status,

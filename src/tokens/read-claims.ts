@@ -1,3 +1,4 @@
+import { isAbsent } from './absent.ts';
 import { readClaim } from './claim-path.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import type { Claims } from './verified-token.ts';
@@ -22,12 +23,12 @@ export function readRoles(claims: Claims, issuer: CompiledIssuer): readonly stri
 }
 
 /**
- * The audiences of a token (RFC 7519 §4.1.3): undefined when it names none. A list with anything but strings in it has
- * no stated meaning, so it names audiences of which none ever matches.
+ * The audiences of a token (RFC 7519 §4.1.3): undefined when it names none, as Ory Hydra says it with an empty list. A list with
+ * anything but strings in it has no stated meaning, so it names audiences of which none ever matches.
  */
 export function readAudiences(claims: Claims, issuer: CompiledIssuer): readonly string[] | undefined {
   const value = claims[issuer.rules.audienceClaim?.(claims) ?? 'aud'];
-  if (value === undefined) return undefined;
+  if (isAbsent(value)) return undefined;
   if (typeof value === 'string') return [value];
   return isTextList(value) ? value : NONE;
 }
@@ -35,7 +36,7 @@ export function readAudiences(claims: Claims, issuer: CompiledIssuer): readonly 
 function firstPresent(claims: Claims, paths: readonly (readonly string[])[]): unknown {
   for (const path of paths) {
     const value = readClaim(claims, path);
-    if (value !== undefined && value !== null) return value;
+    if (!isAbsent(value)) return value;
   }
   return undefined;
 }

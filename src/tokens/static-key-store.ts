@@ -1,5 +1,5 @@
 import { refuse } from '../core/refusals.ts';
-import { describeMiss, describeUseless } from './describe-miss.ts';
+import { describeUseless, refuseMissingKey } from './describe-miss.ts';
 import { type JudgedSet, type KeySet, loadLocalKeySet } from './key-set.ts';
 import type { KeyStatus, KeyStore, KeyTerm } from './key-store.ts';
 
@@ -32,8 +32,8 @@ export function createStaticKeyStore(judged: JudgedSet): KeyStore {
         return refuse('keys_unavailable', 'the keys are being loaded', { retryAfterSeconds: 1 });
       }
       // A set without a usable key decides about no token.
-      if (set.jwks.length === 0) return refuse('keys_unavailable', describeUseless(judged.reports));
-      return refuse('key_unknown', describeMiss(set, alg, kid));
+      if (set.jwks.length === 0) return refuse('keys_unusable', describeUseless(judged.reports));
+      return refuseMissingKey(set, alg, kid);
     },
     refresh: load,
     status: (): KeyStatus => ({

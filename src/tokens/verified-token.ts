@@ -14,7 +14,7 @@ export interface TokenHeader {
 
 /**
  * A token whose form, issuer, algorithm, type, key, signature, claims and times held when it was handed out.
- * Its audience is *not* judged yet: that is the route's business (`pipeline/authorize.ts`).
+ * Its audience is *not* validated yet, nor whether it is bound to a key: that comes with the route (`pipeline/authorize.ts`).
  * Never mutated and shared between requests through the cache.
  */
 export interface VerifiedToken {

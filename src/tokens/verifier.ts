@@ -20,8 +20,8 @@ export type TokenOutcome = VerifiedToken | Refusal;
 /** Judges raw tokens; the only maker of a `VerifiedToken`. */
 export interface TokenVerifier {
   /**
-   * Judges form, issuer, algorithm, type, key, signature, claims and times, in this order (contract §3.5). `accepts` holds the
-   * configured names of the issuers that count here; undefined means all of the file. Answers at once unless keys must be waited for.
+   * Validates form, issuer, algorithm, type, key, signature, claims and times, in this order; audience and binding are the route's
+   * business and come after. `accepts` holds the configured names of the issuers that count here; undefined means all of the file. Answers at once unless keys must be waited for.
    */
   verify(
     rawToken: string,

@@ -29,8 +29,9 @@ issuers:
     tokenTypes: [at+jwt]
     maxTokenAge: 1h
   realm: { preset: keycloak, issuer: https://kc.example/realms/a, audiences: [api], jwks: { file: keys.json } }
+  nameless: { issuer: https://nameless.example, audiences: [api], jwks: { file: nameless.json } }
   gone: { issuer: https://gone.example, audiences: [api], jwksUri: http://127.0.0.1:1/keys }
-defaults: { issuers: [corp, strict, realm, gone] }
+defaults: { issuers: [corp, strict, realm, nameless, gone] }
 identity:
   assertion: { header: x-sealgate-assertion }
 listen: { publicUrl: https://api.example.com }
@@ -57,7 +58,17 @@ routes:
 
 const claims = { iss: 'https://corp.example', aud: 'api', sub: SECRET, iat: NOW - 60, exp: NOW + 300 };
 const good = mint(KEY, claims);
-const path = await folderWith({ 'gw.yaml': FILE, 'keys.json': JSON.stringify(inPlace(KEY)) }, t);
+const NAMELESS = signingKey('ES256', { kid: undefined });
+const RSA = signingKey('RS256', { kid: 'rsa' });
+const ENC = signingKey('RS256', { kid: 'enc', members: { use: 'enc' } });
+const path = await folderWith(
+  {
+    'gw.yaml': FILE,
+    'keys.json': JSON.stringify(inPlace(KEY, RSA, ENC)),
+    'nameless.json': JSON.stringify(inPlace(NAMELESS)),
+  },
+  t,
+);
 
 /** Words of the command line that ask with a token of these claims. */
 function having(
@@ -192,6 +203,14 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['typ_missing', having({ iss: 'https://strict.example' }, '/any', { typ: undefined }), /no `typ`/],
   ['typ_not_listed', having({}, '/any', { typ: 'dpop+jwt' }), /`typ` is not accepted/],
   ['key_unknown', having({}, '/any', { kid: 'other' }), /no ES256 key/],
+  ['key_without_id', having({ iss: 'https://nameless.example' }), /published: a key without key id/],
+  ['key_unusable', having({}, '/any', { kid: 'enc' }), /published but not used: not for signatures/],
+  [
+    'key_for_other_algorithm',
+    having({ iss: 'https://strict.example' }, '/any', { typ: 'at+jwt', kid: 'rsa' }),
+    /published but not for ES256/,
+  ],
+  ['signature_removed', sending(`Bearer ${head}.${body}.SIGNATURE_REMOVED_BY_GOOGLE`), /removed by Google/],
   [
     'signature_invalid',
     ['/any', '--token', mint(signingKey('ES256', {}, 'other'), claims, { kid: KEY.kid })],
@@ -222,7 +241,9 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
     /older/,
   ],
   ['audience_missing', having({ aud: undefined }), /names no audience/],
+  ['audience_missing', having({ aud: [] }), /names no audience/],
   ['audience_mismatch', having({ aud: 'other' }), /another audience/],
+  ['audience_unreadable', having({ aud: { a: 'api' } }), /neither a text nor a list/],
   ['keys_unavailable', having({ iss: 'https://gone.example' }), /no keys/],
 
   // The rules

@@ -204,6 +204,7 @@ t.test('the trace of a refused request ends with the step that refused', async (
       ['token', true],
       ['issuers', true],
       ['audiences', true],
+      ['binding', true],
       ['scopes', false],
     ],
   );
