@@ -183,6 +183,8 @@ export const ADVICE = {
     'see what the condition saw with --show-claims, and change the token, the request or `when`',
   condition_not_evaluated:
     'see what the condition saw with --show-claims; ask with `has(claims.NAME)` for what may be missing before it is used',
+  condition_exceeded:
+    'let the condition visit fewer entries: ask with `in` rather than with a macro in a macro, and limit what a request may list',
   identity_incomplete: 'let the provider put the claim into the token, or take `required` away',
   identity_filtered:
     'let the `filter` of the header match what the claim holds (see it with --show-claims), or take `required` away',

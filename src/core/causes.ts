@@ -130,6 +130,7 @@ export const CAUSES = {
   claim_joined: 'claim_mismatch',
   condition_failed: 'condition_failed',
   condition_not_evaluated: 'condition_failed',
+  condition_exceeded: 'condition_failed',
   identity_incomplete: 'identity_incomplete',
   identity_filtered: 'identity_incomplete',
   identity_unfit: 'identity_incomplete',

@@ -6,6 +6,7 @@ import { quoteForLog } from '../tokens/quote.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { AcceptedIssuer, AccessBlock, AccessRules, ClaimRule, Wanted } from './access-rules.ts';
 import { claimHas } from './claim-values.ts';
+import { STEP_BUDGET } from './condition-meter.ts';
 import { refuseClaim, refuseLack } from './explain-claims.ts';
 import type { ScreenedRequest } from './request.ts';
 
@@ -207,6 +208,12 @@ function judgeConditions({ conditions }: AccessBlock, { token, request }: Asker)
   for (const { evaluate } of conditions) {
     const answer = evaluate(token, request);
     if (answer.kind === 'true') continue;
+    if (answer.kind === 'exceeded') {
+      return refuse(
+        'condition_exceeded',
+        `the condition of the route takes more than its ${STEP_BUDGET} steps`,
+      );
+    }
     return answer.kind === 'false'
       ? refuse('condition_failed', 'the condition of the route is false')
       : refuse(

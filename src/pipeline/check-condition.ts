@@ -1,5 +1,4 @@
 import type { CelEnv, parse } from '@bufbuild/cel';
-import { RE2JS } from '@bufbuild/re2';
 import { didYouMean } from '../config/nearest.ts';
 import {
   BOOL,
@@ -31,6 +30,8 @@ export interface CheckedCondition {
   readonly speaksOf: ReadonlySet<string>;
   /** The fields of variables that it looks at, such as `claims` and `sub`. */
   readonly fields: readonly VariableField[];
+  /** The variables that it uses as a whole, by any of their fields. */
+  readonly wholes: ReadonlySet<string>;
 }
 
 export interface VariableField {
@@ -61,6 +62,9 @@ interface Checker {
   readonly env: CelEnv;
   readonly speaksOf: Set<string>;
   readonly fields: VariableField[];
+  readonly wholes: Set<string>;
+  /** Throws where a pattern that is written out is none. */
+  readonly keepPattern: (pattern: string) => void;
 }
 
 class Fault extends Error {
@@ -76,14 +80,14 @@ class Fault extends Error {
  * are RE2, and the whole is true or false. Claims have any type, so what is done with them can still fail on a request.
  */
 export function checkCondition(
-  env: CelEnv,
+  { env, keepPattern }: Pick<Checker, 'env' | 'keepPattern'>,
   expression: Expression,
   parameters: readonly string[],
 ): CheckedCondition | ConditionFault {
-  const checker: Checker = { env, speaksOf: new Set(), fields: [] };
+  const checker: Checker = { env, keepPattern, speaksOf: new Set(), fields: [], wholes: new Set() };
   try {
     const type = typeOf(checker, expression, conditionVariables(parameters), 0);
-    if (canBeEqual(type, BOOL)) return { speaksOf: checker.speaksOf, fields: checker.fields };
+    if (canBeEqual(type, BOOL)) return checker;
     return { fault: `a condition is true or false; this is a ${nameType(type)}`, at: expression.id };
   } catch (error) {
     if (error instanceof Fault) return error.found;
@@ -99,13 +103,17 @@ function typeOf(checker: Checker, expression: Expression, scope: Scope, depth: n
     case 'constExpr':
       return LITERALS[exprKind.value.constantKind.case ?? ''] ?? DYN;
     case 'identExpr':
+      checker.wholes.add(exprKind.value.name);
       return typeOfName(checker, exprKind.value.name, scope, id);
     case 'selectExpr': {
       const { operand, field, testOnly } = exprKind.value;
-      if (operand?.exprKind.case === 'identExpr') {
-        checker.fields.push({ variable: operand.exprKind.value.name, field });
-      }
-      const type = fieldOf(of(operand), field, id);
+      const variable = operand?.exprKind.case === 'identExpr' ? operand.exprKind.value.name : undefined;
+      if (variable !== undefined) checker.fields.push({ variable, field });
+      const type = fieldOf(
+        variable === undefined ? of(operand) : typeOfName(checker, variable, scope, operand?.id ?? id),
+        field,
+        id,
+      );
       return testOnly ? BOOL : type;
     }
     case 'listExpr':
@@ -124,7 +132,7 @@ function typeOf(checker: Checker, expression: Expression, scope: Scope, depth: n
       const { function: name, target, args } = exprKind.value;
       const operands = [...(target === undefined ? [] : [target]), ...args];
       const types = operands.map((operand) => of(operand));
-      checkPattern(name, args);
+      checkPattern(checker, name, args);
       return typeOfCall(checker, { name, hasTarget: target !== undefined, types, args: operands, id });
     }
     case 'comprehensionExpr': {
@@ -256,13 +264,13 @@ function comparison({ types: [a = DYN, b = DYN], id }: Call): ConditionType {
 }
 
 /** A pattern that is written out is tried at once. */
-function checkPattern(name: string, args: readonly Expression[]): void {
+function checkPattern({ keepPattern }: Checker, name: string, args: readonly Expression[]): void {
   const pattern = args[0]?.exprKind;
   if (name !== 'matches' || pattern?.case !== 'constExpr') return;
   const { constantKind } = pattern.value;
   if (constantKind.case !== 'stringValue') return;
   try {
-    new RE2JS(constantKind.value);
+    keepPattern(constantKind.value);
   } catch {
     throw new Fault({ fault: 'this is not a regular expression in RE2 syntax', at: args[0]?.id ?? 0n });
   }

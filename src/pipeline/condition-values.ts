@@ -2,10 +2,11 @@ import { isInexactNumber } from '../tokens/inexact-number.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { isDistinctScalar } from './claim-values.ts';
 import { readClient } from './identity-rules.ts';
+import { holdsInexact, INEXACT } from './inexact-value.ts';
 import type { ScreenedRequest } from './request.ts';
 
 /** Values as the CEL engine takes them: integers as bigint, objects as maps. */
-type CelValue = string | bigint | number | boolean | null | CelValue[] | Map<string, CelValue>;
+type CelValue = string | bigint | number | boolean | null | Uint8Array | CelValue[] | Map<string, CelValue>;
 
 /** The variables of a condition for one request. */
 export interface ConditionBindings {
@@ -15,29 +16,44 @@ export interface ConditionBindings {
   readonly params: Map<string, CelValue>;
 }
 
+/** Of the token alone, and whether a number in it stands for several values. */
+interface TokenFacts {
+  readonly bindings: Pick<ConditionBindings, 'claims' | 'token'>;
+  readonly holdsInexact: boolean;
+}
+
 const NOTHING: Map<string, CelValue> = new Map();
-const tokenFacts = new WeakMap<VerifiedToken, Pick<ConditionBindings, 'claims' | 'token'>>();
+const factsOfTokens = new WeakMap<VerifiedToken, TokenFacts>();
+
+/** Which variables a condition speaks of, and which fields of `request`: each costs time to make. */
+export interface Needed {
+  readonly speaksOf: ReadonlySet<string>;
+  readonly requestFields: ReadonlySet<string> | 'all';
+}
 
 /** Binds what the condition speaks of; the rest stays empty. */
 export function bindCondition(
-  speaksOf: ReadonlySet<string>,
+  { speaksOf, requestFields }: Needed,
   token: VerifiedToken,
   request: ScreenedRequest,
-): ConditionBindings {
-  let facts = tokenFacts.get(token);
+): { readonly bindings: ConditionBindings; readonly holdsInexact: boolean } {
+  let facts = factsOfTokens.get(token);
   if (facts === undefined) {
-    facts = { claims: toMap(token.claims), token: describeToken(token) };
+    const claims = toMap(token.claims);
+    facts = { bindings: { claims, token: describeToken(token) }, holdsInexact: holdsInexact(claims) };
     // What is not remembered is asked about once or twice: the garbage collector's work would be dearer than making it again.
-    if (token.notes !== undefined) tokenFacts.set(token, facts);
+    if (token.notes !== undefined) factsOfTokens.set(token, facts);
   }
   return {
-    ...facts,
-    request: speaksOf.has('request') ? describeRequest(request) : NOTHING,
-    params: speaksOf.has('params') ? new Map(Object.entries(request.parameters)) : NOTHING,
+    bindings: {
+      ...facts.bindings,
+      request: speaksOf.has('request') ? describeRequest(request, requestFields) : NOTHING,
+      params: speaksOf.has('params') ? new Map(Object.entries(request.parameters)) : NOTHING,
+    },
+    holdsInexact: facts.holdsInexact,
   };
 }
 
-/** A number that stands for several values is left out of maps, so that its use is an error, and is NaN in lists, equal to nothing. */
 function toMap(object: Readonly<Record<string, unknown>>): Map<string, CelValue> {
   const map = new Map<string, CelValue>();
   for (const [name, value] of Object.entries(object)) {
@@ -50,11 +66,12 @@ function toMap(object: Readonly<Record<string, unknown>>): Map<string, CelValue>
 function toCel(value: unknown): CelValue | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') {
-    if (!isDistinctScalar(value)) return undefined;
+    if (!isDistinctScalar(value)) return INEXACT;
     return Number.isInteger(value) ? BigInt(value) : value;
   }
-  if (Array.isArray(value)) return value.map((member) => toCel(member) ?? Number.NaN);
-  if (typeof value !== 'object' || isInexactNumber(value)) return undefined;
+  if (Array.isArray(value)) return value.map((member) => toCel(member) ?? null);
+  if (typeof value !== 'object') return undefined;
+  if (isInexactNumber(value)) return INEXACT;
   return toMap(value as Record<string, unknown>);
 }
 
@@ -69,17 +86,23 @@ function describeToken(token: VerifiedToken): Map<string, CelValue> {
   });
 }
 
-/** The path decoded once; left out where it has several readings. Headers as they go up, so without the token. */
-function describeRequest(request: ScreenedRequest): Map<string, CelValue> {
-  const { target, host } = request;
-  return toMap({
-    method: request.method,
-    host,
-    path: target.ambiguity === undefined ? `/${target.segments.join('/')}` : undefined,
-    client: request.clientAddress,
-    query: gather(new URLSearchParams(target.query)),
-    headers: joinValues(request.headers.passed),
-  });
+const REQUEST_FIELDS: Readonly<Record<string, (request: ScreenedRequest) => unknown>> = {
+  method: ({ method }) => method,
+  host: ({ host }) => host,
+  /** Decoded once; left out where it has several readings. */
+  path: ({ target }) => (target.ambiguity === undefined ? `/${target.segments.join('/')}` : undefined),
+  client: ({ clientAddress }) => clientAddress,
+  query: ({ target }) => gather(new URLSearchParams(target.query)),
+  /** As they go up, so without the token. */
+  headers: ({ headers }) => joinValues(headers.passed),
+};
+
+function describeRequest(request: ScreenedRequest, fields: Needed['requestFields']): Map<string, CelValue> {
+  const described: Record<string, unknown> = {};
+  for (const field of fields === 'all' ? Object.keys(REQUEST_FIELDS) : fields) {
+    described[field] = REQUEST_FIELDS[field]?.(request);
+  }
+  return toMap(described);
 }
 
 /** A name may be there several times and backends differ in which they take, so each has the list of its values. */

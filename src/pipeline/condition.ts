@@ -1,7 +1,10 @@
-import { RE2JS } from '@bufbuild/re2';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { checkCondition, type VariableField } from './check-condition.ts';
-import { bindCondition, type ConditionBindings } from './condition-values.ts';
+import { meterMacros } from './condition-macros.ts';
+import { type Meter, meterFunctions, STEP_BUDGET } from './condition-meter.ts';
+import { keepPatterns } from './condition-patterns.ts';
+import { bindCondition, type ConditionBindings, type Needed } from './condition-values.ts';
+import { INEXACT } from './inexact-value.ts';
 import type { ScreenedRequest } from './request.ts';
 
 /** A `when` of the file, ready to be asked. */
@@ -19,7 +22,9 @@ export type ConditionAnswer =
   | { readonly kind: 'true' }
   | { readonly kind: 'false' }
   /** `near` is a piece of the condition's own text; `detail` may hold claim values. */
-  | { readonly kind: 'broken'; readonly near: string; readonly detail: string };
+  | { readonly kind: 'broken'; readonly near: string; readonly detail: string }
+  /** It would have taken more steps than its budget has; what it would have said is not known. */
+  | { readonly kind: 'exceeded' };
 
 /** A condition that cannot serve. */
 export interface ConditionProblem {
@@ -37,8 +42,8 @@ export interface ConditionCompiler {
 
 const TRUE: ConditionAnswer = { kind: 'true' };
 const FALSE: ConditionAnswer = { kind: 'false' };
+const EXCEEDED: ConditionAnswer = { kind: 'exceeded' };
 
-const MATCHERS = 256;
 const NEAR_LENGTH = 32;
 
 /** Functions of the string extension that a condition may use; the others format text, which nothing needs here. */
@@ -49,27 +54,33 @@ const STRING_FUNCTIONS: ReadonlySet<string> = new Set(
 /** Loads the CEL engine (https://cel.dev). Only files with a `when` wait for it. */
 export async function loadConditionCompiler(): Promise<ConditionCompiler> {
   const [cel, { strings }] = await Promise.all([import('@bufbuild/cel'), import('@bufbuild/cel/ext')]);
+  const patterns = keepPatterns();
   const env = cel.celEnv({
     funcs: strings.filter(({ name }) => STRING_FUNCTIONS.has(name)),
-    re2: { compile: makeMatcherMemo() },
+    re2: patterns,
   });
+  const meter: Meter = { stepsLeft: 0, holdsInexact: false };
+  const metered = meterFunctions(cel, env, { meter, patterns });
   const compiled = new Map<string, ReturnType<ConditionCompiler['compile']>>();
 
   const compileAfresh = (source: string, parameters: readonly string[]) => {
     const parsed = attempt(() => cel.parse(source));
     if (parsed instanceof Error) return { problem: describeSyntaxError(parsed, source) };
     const place = (id: bigint) => describePlace(source, parsed.sourceInfo?.positions[String(id)]);
-    const checked = checkCondition(env, parsed.expr, parameters);
+    const checked = checkCondition({ env, keepPattern: patterns.keep }, parsed.expr, parameters);
     if ('fault' in checked) {
       const { fault, hint, at } = checked;
       const message = `${place(at)}: ${fault}`;
       return { problem: { severity: 'error', message, ...(hint === undefined ? {} : { hint }) } as const };
     }
-    const run = attempt(() => cel.plan(env, parsed));
+    const run = attempt(() => cel.plan(metered, meterMacros(parsed.expr)));
     if (run instanceof Error) return { problem: { severity: 'error', message: run.message } as const };
 
-    const answer = (bindings: Parameters<typeof run>[0]): ConditionAnswer => {
-      const value = attempt(() => run(bindings));
+    const answer = (bindings: Parameters<typeof run>[0], holdsInexact: boolean): ConditionAnswer => {
+      meter.stepsLeft = STEP_BUDGET;
+      meter.holdsInexact = holdsInexact;
+      const value = withoutStackTraces(() => run(bindings));
+      if (meter.stepsLeft < 0) return EXCEEDED;
       if (value === true) return TRUE;
       if (value === false) return FALSE;
       const near =
@@ -80,14 +91,23 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
         detail: value instanceof Error ? value.message : 'it is neither true nor false',
       };
     };
-    const { speaksOf, fields } = checked;
+    const { speaksOf, fields, wholes } = checked;
+    const needed: Needed = {
+      speaksOf,
+      requestFields: wholes.has('request')
+        ? 'all'
+        : new Set(fields.filter(({ variable }) => variable === 'request').map(({ field }) => field)),
+    };
     const condition: Condition = {
       source,
       asksRequest: speaksOf.has('request') || speaksOf.has('params'),
-      evaluate: (token, request) => answer({ ...bindCondition(speaksOf, token, request) }),
-      show: (token, request) => showFields(fields, bindCondition(speaksOf, token, request)),
+      evaluate: (token, request) => {
+        const { bindings, holdsInexact } = bindCondition(needed, token, request);
+        return answer({ ...bindings }, holdsInexact);
+      },
+      show: (token, request) => showFields(fields, bindCondition(needed, token, request).bindings),
     };
-    return speaksOf.size > 0 ? { condition } : { condition, problem: describeConstant(answer({})) };
+    return speaksOf.size > 0 ? { condition } : { condition, problem: describeConstant(answer({}, false)) };
   };
 
   return {
@@ -114,22 +134,21 @@ function showFields(
 
 function toPlain(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value);
+  if (value === INEXACT) return 'a number that stands for several values';
   if (Array.isArray(value)) return value.map(toPlain);
   if (!(value instanceof Map)) return value;
   return Object.fromEntries([...value].map(([name, member]) => [name, toPlain(member)]));
 }
 
-/** Patterns are mostly written out, so a few are kept; RE2 takes linear time whatever they are. */
-function makeMatcherMemo(): (pattern: string) => RE2JS {
-  const matchers = new Map<string, RE2JS>();
-  return (pattern) => {
-    const known = matchers.get(pattern);
-    if (known !== undefined) return known;
-    const matcher = new RE2JS(pattern);
-    if (matchers.size >= MATCHERS) matchers.clear();
-    matchers.set(pattern, matcher);
-    return matcher;
-  };
+/** Errors are values to the engine, made by the thousand where a macro meets them; a stack for each would take most of the time. */
+function withoutStackTraces<T>(work: () => T): T | Error {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return attempt(work);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 function attempt<T>(work: () => T): T | Error {

@@ -49,6 +49,7 @@ routes:
   - { name: plan, path: /plan, upstream: app, access: { claims: { plan: 5 } } }
   - { name: org, path: /org, upstream: app, access: { claims: { org.id: x } } }
   - { name: when, path: /when, upstream: app, access: { when: 'claims.tenant == "acme"' } }
+  - { name: macros, path: /macros, upstream: app, access: { when: 'claims.list.all(a, claims.list.all(b, a == b))' } }
   - { name: needs, path: /needs, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, required: true } } } }
   - { name: filtered, path: /filtered, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, required: true, filter: '^a$' } } } }
   - { name: big, path: /big, upstream: app, access: authenticated, identity: { headers: { x-t: tenant } } }
@@ -288,6 +289,7 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['claim_nested', having({ org: { id: 'x' } }, '/org'), /"org.id" is absent, but \[org, id\] is there/],
   ['condition_failed', having({ tenant: 'x' }, '/when'), /is false/],
   ['condition_not_evaluated', having({}, '/when'), /could not be evaluated/],
+  ['condition_exceeded', having({ list: Array(1500).fill('a') }, '/macros'), /more than its 10000 steps/],
   ['identity_incomplete', having({}, '/needs'), /no value for x-t/],
   ['identity_filtered', having({ tenant: SECRET }, '/filtered'), /filter leaves nothing/],
   ['identity_unfit', having({ tenant: { a: SECRET } }, '/needs'), /can be written/],
