@@ -33,11 +33,16 @@ export function createClientConnections({
   const connections = new Set<ClientConnection>();
   let drainingSinceMs: number | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let lookedAtMs = 0;
+  /** Time as deadlines count it: while the process itself stood still, no client could show that it moves. */
+  let countedMs = 0;
 
   function look(): void {
     const nowMs = performance.now();
+    countedMs += Math.min(nowMs - lookedAtMs, 2 * TICK_MS);
+    lookedAtMs = nowMs;
     const options = { idleMs: idleMs(), isDraining: drainingSinceMs !== undefined, stalled };
-    for (const connection of connections) connection.tick(nowMs, options);
+    for (const connection of connections) connection.tick(countedMs, options);
   }
 
   return {

@@ -39,6 +39,8 @@ export class RequestBody extends Readable {
   readonly #idle: NodeJS.Timeout;
   #bytes = 0;
   #waiting = false;
+  /** The client ended its body, or nobody wants the rest. */
+  #isOver = false;
 
   constructor(source: IncomingMessage, options: BodyOptions) {
     super();
@@ -66,8 +68,13 @@ export class RequestBody extends Readable {
 
   /** While the backend does not take what is there, silence is not the client's fault. */
   idleExpired(): void {
-    if (this.#waiting) this.#break(new BodyIdle('the body stalled'));
-    else this.#idle.refresh();
+    this.#idle.refresh();
+    if (!this.#waiting) return;
+    const bytes = this.#bytes;
+    // A process that stood still has yet to read what came meanwhile.
+    setImmediate(() => {
+      if (this.#bytes === bytes && !this.#isOver) this.#break(new BodyIdle('the body stalled'));
+    });
   }
 
   #onData = (chunk: Buffer): void => {
@@ -83,6 +90,7 @@ export class RequestBody extends Readable {
   };
 
   #onEnd = (): void => {
+    this.#isOver = true;
     clearTimeout(this.#idle);
     this.push(null);
   };
@@ -98,6 +106,7 @@ export class RequestBody extends Readable {
 
   /** Errors stay listened to: nobody else does. */
   #letGo(): void {
+    this.#isOver = true;
     clearTimeout(this.#idle);
     const source = this.#source;
     source.off('data', this.#onData);
