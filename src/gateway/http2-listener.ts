@@ -1,10 +1,11 @@
 import type { Server } from 'node:http';
-import { createServer, type Http2Session } from 'node:http2';
+import { createServer } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../config/schema.ts';
+import { keepConnections } from './http2-connections.ts';
 import { Http2Request, Http2Response } from './http2-messages.ts';
 import type { ListenerEvents } from './listener-events.ts';
-import { KEEP_ALIVE_MS } from './listener-limits.ts';
+import { limitsOf } from './listener-limits.ts';
 
 type Limits = Config['listen']['limits'];
 
@@ -15,8 +16,6 @@ const SPARE_FIELDS = 64;
 /** What a client may send ahead, of one body and of all bodies of a connection. Back-pressure holds it there. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const SESSION_WINDOW_BYTES = 1024 * 1024;
-/** Time a client has to end a connection that we ended. Node would wait for it for ever. */
-const LINGER_MS = 2_000;
 
 /** Serves connections on which HTTP/2 was agreed. It never listens itself: the TLS server hands them over. */
 export interface Http2Listener {
@@ -44,28 +43,15 @@ export function createHttp2Listener(server: Server, limits: Limits, events: List
   // CONNECT is refused by the gate like any other method that no route has.
   for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect']) http2.on(event, request);
 
-  const sessions = new Set<Http2Session>();
-  http2.on('session', (session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-    session.setLocalWindowSize(SESSION_WINDOW_BYTES);
-    // Closing lets streams that are open finish, so a quiet event stream lives on.
-    session.setTimeout(limits.headerTimeout, () => session.close());
-    session.once('stream', () => session.setTimeout(KEEP_ALIVE_MS));
-  });
   http2.on('sessionError', () => undefined);
-
-  endWith(server, {
-    whenIdle: () => {
-      for (const session of sessions) session.close();
-    },
-    atOnce: () => {
-      for (const session of sessions) session.destroy();
-    },
-  });
+  const connections = keepConnections(() => limitsOf(server) ?? limits);
+  endWith(server, { whenIdle: connections.close, atOnce: connections.destroy });
   return {
     serve(socket) {
-      socket.once('finish', () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+      http2.once('session', (session) => {
+        session.setLocalWindowSize(SESSION_WINDOW_BYTES);
+        connections.add(socket, session);
+      });
       http2.emit('connection', socket);
     },
   };

@@ -7,6 +7,7 @@ import {
 } from 'node:http2';
 import type { ReadableOptions } from 'node:stream';
 import type { Exchange } from './exchange.ts';
+import { ownerOf } from './http2-connection.ts';
 
 /**
  * A request of HTTP/2 in the shape of an HTTP/1.1 one: `:authority` is its Host, split cookies are one field again
@@ -40,11 +41,34 @@ export class Http2Request extends Http2ServerRequest {
   }
 }
 
+/** Time a client has to stop sending a body after it was given the whole response. */
+const SURPLUS_MS = 5_000;
+/** Time that Node has to take down a stream that is closed, which it may never do. */
+const LINGER_MS = 2_000;
+
+/**
+ * `waiting`: some of the response waits for the client to take it. `surplus`: the response is out and the client still sends.
+ * `closed`: reset by either side, but not taken down yet.
+ */
+type StreamState = 'open' | 'waiting' | 'surplus' | 'closed';
+
 /** An answer over HTTP/2 that can be written as one over HTTP/1.1: the fields of a connection are left out (RFC 9113 §8.2.2). */
 export class Http2Response extends Http2ServerResponse<Http2Request> {
   exchange: Exchange | undefined = undefined;
   /** Every body says itself where it ends, as chunks do; so breaking one off needs no reset of the connection. */
   readonly chunkedEncoding = true;
+  #written = 0;
+  #idleMs = 0;
+  #onIdle: (() => void) | undefined;
+  #state: StreamState = 'open';
+  #taken = 0;
+  /** Since when the stream has been in its state without any bytes having been taken. */
+  #sinceMs = 0;
+
+  constructor(stream: ServerHttp2Stream) {
+    super(stream);
+    ownerOf(stream.session)?.add(this);
+  }
 
   get shouldKeepAlive(): boolean {
     return this.stream.session?.closed === false;
@@ -71,10 +95,61 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
     }
   }
 
+  override write(chunk: string | Uint8Array, ...rest: unknown[]): boolean {
+    this.#written +=
+      typeof chunk === 'string' ? Buffer.byteLength(chunk, rest[0] as BufferEncoding) : chunk.length;
+    return super.write(chunk as string, ...(rest as []));
+  }
+
   override end(...last: unknown[]): this {
     super.end(...(last as []));
-    if (!this.req.endedByClient) endSurplus(this.stream);
+    // Until the client stops to send, the exchange is not over.
+    if (!this.req.endedByClient) this.req.resume();
     return this;
+  }
+
+  /**
+   * Calls back when bytes wait and the client has taken none of them for so long; 0 stops that. Node's own time-out of a stream is
+   * put off by whatever moves on the connection. Node hands over what waits in pieces, and says when a whole one was taken.
+   */
+  override setTimeout(idleMs: number, callback?: () => void): void {
+    this.#idleMs = idleMs;
+    if (callback !== undefined) this.#onIdle = callback;
+  }
+
+  /** Enforces the deadlines of the stream but for its request's body, whose reader has its own. */
+  look(nowMs: number, bodyIdleMs: number): void {
+    const state = this.#currentState();
+    const taken = this.#written - this.writableLength;
+    if (state !== this.#state || taken !== this.#taken) {
+      this.#state = state;
+      this.#taken = taken;
+      this.#sinceMs = nowMs;
+      return;
+    }
+    const forMs = nowMs - this.#sinceMs;
+    if (state === 'waiting') {
+      if (forMs >= (this.#idleMs || bodyIdleMs)) this.#breakOffIdle();
+    } else if (state === 'surplus') {
+      if (forMs >= SURPLUS_MS) endBody(this.stream);
+    } else if (state === 'closed' && forMs >= LINGER_MS) {
+      this.stream.destroy();
+    }
+  }
+
+  #currentState(): StreamState {
+    const { stream } = this;
+    if (stream.closed) return 'closed';
+    if (this.writableLength > 0) return 'waiting';
+    // Node ends the stream of a HEAD request at once, before there is a response.
+    if (!this.writableEnded || !stream.writableFinished) return 'open';
+    // The end alone waits, too: nghttp2 sends it in an empty DATA frame, which it holds back as it does full ones.
+    return this.req.endedByClient ? 'waiting' : 'surplus';
+  }
+
+  #breakOffIdle(): void {
+    this.#onIdle?.();
+    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL);
   }
 
   /** An answer that is broken off must not look like a short one: only an error code tells them apart. */
@@ -82,26 +157,6 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
     if (!this.stream.closed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     return this;
   }
-}
-
-/** What a client may go on sending after its answer was given, in bytes and milliseconds. */
-const SURPLUS_BYTES = 1024 * 1024;
-const SURPLUS_MS = 5_000;
-
-/** Asks a client that does not end its body to stop (RFC 9113 §8.1). Until it does, the exchange is not over. */
-function endSurplus(stream: ServerHttp2Stream): void {
-  let bytes = 0;
-  const stop = (): void => {
-    stream.close(constants.NGHTTP2_NO_ERROR);
-    dropUnread(stream);
-  };
-  const timer = setTimeout(stop, SURPLUS_MS);
-  timer.unref();
-  stream.once('close', () => clearTimeout(timer));
-  stream.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > SURPLUS_BYTES) stop();
-  });
 }
 
 /**
@@ -114,6 +169,12 @@ function endWithReset(stream: ServerHttp2Stream): void {
     if (chunk === null && stream.closed) setImmediate(() => stream.destroy());
     return push.call(stream, chunk, encoding);
   };
+}
+
+/** Asks a client that does not end its body to stop (RFC 9113 §8.1). Its response is out, so nothing of that is lost. */
+function endBody(stream: ServerHttp2Stream): void {
+  stream.close(constants.NGHTTP2_NO_ERROR);
+  dropUnread(stream);
 }
 
 /** Node keeps a stream that closed without an error, and its session, until somebody has read all that came. */

@@ -8,8 +8,17 @@ export const KEEP_ALIVE_MS = 75_000;
 
 type Tunable = Pick<Server, 'maxHeadersCount' | 'maxConnections' | 'headersTimeout'>;
 
+const applied = new WeakMap<object, Limits>();
+
+/** The limits that were applied to a server last. */
+export function limitsOf(server: object): Limits | undefined {
+  return applied.get(server);
+}
+
 /** Puts the limits in force that a listener can change while it runs. `headerBytes` is not among them. */
-export function applyLimits(server: Tunable, { headers, connections, headerTimeout }: Limits): void {
+export function applyLimits(server: Tunable, limits: Limits): void {
+  const { headers, connections, headerTimeout } = limits;
+  applied.set(server, limits);
   // Node drops what exceeds this without a word, so one more than the limit must get through to be refused.
   server.maxHeadersCount = headers + 1;
   server.maxConnections = connections;

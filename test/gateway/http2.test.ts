@@ -16,6 +16,7 @@ import { HOP_BY_HOP } from '../../src/http/header-names.ts';
 import { hasOpenssl, makeAuthority } from '../support/authority.ts';
 import { startCountingUpstream } from '../support/counting-upstream.ts';
 import { type EdgeOptions, startEdge } from '../support/edge.ts';
+import { literal } from '../support/http2-client.ts';
 import { frame } from '../support/http2-frame.ts';
 import { connectRaw, rawRequest } from '../support/raw.ts';
 
@@ -133,12 +134,6 @@ t.test('a hundred requests at once on one connection are each judged alone', { s
   }
   t.equal(edge.upstream.requests.length, 33);
 });
-
-/** Fields without compression (RFC 7541 §6.2.2): names and values in turn, each shorter than 127 bytes. */
-function literal(pairs: readonly string[]): Buffer {
-  const parts = pairs.map((text) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text, 'latin1')]));
-  return Buffer.concat(parts.flatMap((part, at) => (at % 2 === 0 ? [Buffer.from([0]), part] : [part])));
-}
 
 function post(length?: string): Buffer {
   const fields = [':method', 'POST', ':scheme', 'https', ':authority', 'localhost', ':path', '/public'];
