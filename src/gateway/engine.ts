@@ -143,8 +143,9 @@ export async function createEngine({
 
   function watch({ upstreams }: Generation): void {
     for (const upstream of upstreams.values()) {
-      upstream.watch((change) =>
-        log[change.healthy ? 'info' : 'warn'](change, 'the health of a backend changed'),
+      upstream.watch(
+        (change) => log[change.healthy ? 'info' : 'warn'](change, 'the health of a backend changed'),
+        (failure) => log.debug(failure, 'a connection to a backend failed'),
       );
     }
   }

@@ -6,6 +6,7 @@ import type { ProblemContext } from '../http/problem.ts';
 import type { OwnAnswer } from '../pipeline/own-answer.ts';
 import type { Permit } from '../pipeline/permit.ts';
 import type { ForwardObserver, ForwardResult } from '../proxy/forwarding.ts';
+import type { Upstream } from '../proxy/upstream.ts';
 import type { AccessRecord } from '../telemetry/access-line.ts';
 import { loggedPath } from '../telemetry/access-log.ts';
 import type { RequestSpans } from '../telemetry/tracing.ts';
@@ -62,6 +63,8 @@ export class Exchange implements ProblemContext, ForwardObserver, Member {
   readonly #startedAtMs = performance.now();
   #refusal: Refusal | undefined = undefined;
   #upstreamMs: number | undefined = undefined;
+  #upstream: Upstream | undefined = undefined;
+  #upstreamAddress: string | undefined = undefined;
 
   constructor(start: ExchangeStart) {
     this.method = start.method;
@@ -133,6 +136,11 @@ export class Exchange implements ProblemContext, ForwardObserver, Member {
     if (this.#refusal === undefined && this.#res?.headersSent !== false) this.note(refusal);
   }
 
+  asked(upstream: Upstream, address: string): void {
+    this.#upstream = upstream;
+    this.#upstreamAddress = address;
+  }
+
   finished({ upstreamMs, failure, status }: ForwardResult): void {
     this.#upstreamMs = upstreamMs;
     if (failure !== undefined) this.note(failure);
@@ -178,6 +186,8 @@ export class Exchange implements ProblemContext, ForwardObserver, Member {
       issuer: this.issuer,
       client: this.forwarded.client,
       durationMs: roundMs(performance.now() - this.#startedAtMs),
+      upstream: this.#upstream?.name,
+      upstreamAddress: this.#upstreamAddress,
       upstreamMs: this.#upstreamMs === undefined ? undefined : roundMs(this.#upstreamMs),
       subject: loggedSubject(this.token, this.generation.config.log.subject),
     };

@@ -198,6 +198,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       tunnels: context.tunnels,
       expiresAtMs: permit.token?.rejectedFromMs,
       observer: {
+        asked: (upstream, address) => exchange.asked(upstream, address),
         refused: (refusal, upstreamMs) => {
           exchange.refused(refusal, upstreamMs);
           refuseOn(exchange, refusal);

@@ -41,10 +41,10 @@ export class Exchange implements AnswerHandler {
   #slowClient: SlowClient | undefined;
 
   constructor(forwarding: Forwarding) {
-    const { req, plan, upstream } = forwarding;
+    const { req, plan } = forwarding;
     this.#forwarding = forwarding;
     this.#framing = framingOf(req);
-    this.#tries = new Tries(upstream, this.#framing.kind === 'none' && IDEMPOTENT.has(plan.method));
+    this.#tries = new Tries(forwarding, this.#framing.kind === 'none' && IDEMPOTENT.has(plan.method));
   }
 
   start(): void {

@@ -150,12 +150,14 @@ export class NoHttp2 extends FaultError {
 export function failureOf(error: unknown, connecting = false): Refusal {
   const failure = REQUEST_FAILURES[codeOf(error)];
   if (failure !== undefined) return refuse(...failure);
-  const { cause, reason } = UPSTREAM_FAULTS[faultOf(error, connecting)];
+  const { cause, reason } = UPSTREAM_FAULTS[faultOf(error, connecting) ?? 'failed'];
   return refuse(cause, reason);
 }
 
-/** Which fault of a backend an error stands for. */
-function faultOf(error: unknown, connecting = false): UpstreamFault {
+/** Which fault of a backend an error stands for; undefined for what is the client's or the gateway's own doing. */
+export function faultOf(error: unknown, connecting: boolean): UpstreamFault | undefined {
+  const code = codeOf(error);
+  if (REQUEST_FAILURES[code] !== undefined || code === 'SEALGATE_CLIENT_GONE') return undefined;
   const fault = namedFault(error);
   // The system says the same of a connection that never was and of one that died.
   if (fault === 'connect_timeout' && !connecting) return 'connection_dead';

@@ -40,8 +40,10 @@ export interface ForwardResult {
   readonly clientGone: boolean;
 }
 
-/** Learns how an exchange ended. Exactly one of the methods is called, once. */
+/** Learns which backend was asked, and how the exchange ended: exactly one of the other methods is called, once. */
 export interface ForwardObserver {
+  /** The request is about to be sent to this address; again for each further try. */
+  asked(upstream: Upstream, address: string): void;
   /** Nothing was sent to the client yet: this refusal is to be written, and the rest of the body discarded. */
   refused(refusal: Refusal, upstreamMs: number): void;
   /** The answer went out, whole or broken off. */

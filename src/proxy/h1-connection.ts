@@ -85,9 +85,13 @@ export class H1Connection implements Carrier {
     this.#socket.destroy();
     const sending = this.#sending;
     this.#sending = undefined;
+    if (sending === undefined) return;
+    const { failed, timeouts } = this.#settings;
+    const during = phase === 'connecting' ? 'connect' : 'request';
+    failed?.({ error, during, durationMs: performance.now() - this.#oldFromMs + timeouts.ageMs });
     // Of what was not begun the body is still whole, for another try.
-    if (phase !== 'connecting') sending?.request.body?.destroy();
-    sending?.handler.onError(error);
+    if (phase !== 'connecting') sending.request.body?.destroy();
+    sending.handler.onError(error);
   }
 
   #opened(error: Error | null): void {

@@ -10,6 +10,16 @@ export interface SenderSettings {
   readonly host: string;
   readonly endpoint: Endpoint;
   readonly timeouts: UpstreamTimeouts;
+  /** Called for every connection that was not opened, or that broke under a request. */
+  readonly failed?: ((failure: BrokenConnection) => void) | undefined;
+}
+
+/** What a connection failed of. */
+export interface BrokenConnection {
+  readonly error: Error;
+  readonly during: 'connect' | 'request';
+  /** How long the connection, or the attempt to open it, had lasted. */
+  readonly durationMs: number;
 }
 
 /** What a connection tells its pool. */

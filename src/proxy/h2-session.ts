@@ -94,7 +94,7 @@ export class H2Session {
     });
     session.once('connect', () => session.setLocalWindowSize(SESSION_WINDOW_BYTES));
     // Each request hears of it through its own stream.
-    session.on('error', () => {});
+    session.on('error', (error: Error) => this.#report(error, 'request'));
     session.on('goaway', () => {
       this.#leaving = true;
     });
@@ -124,6 +124,11 @@ export class H2Session {
     stream.open(session, this.#settings);
   }
 
+  #report(error: Error, during: 'connect' | 'request'): void {
+    const { failed, timeouts } = this.#settings;
+    failed?.({ error, during, durationMs: performance.now() - this.#oldFromMs + timeouts.ageMs });
+  }
+
   #streamEnded(session: ClientHttp2Session): void {
     this.#streams--;
     if (this.#streams > 0) return;
@@ -150,6 +155,7 @@ export class H2Session {
   #failed(error: Error): void {
     this.#leaving = true;
     this.#ended();
+    this.#report(error, 'connect');
     for (const { handler } of this.#waiting.splice(0)) handler.onError(error);
   }
 }

@@ -33,7 +33,7 @@ export class Handshake implements AnswerHandler {
 
   constructor(upgrading: Upgrading) {
     this.#upgrading = upgrading;
-    this.#tries = new Tries(upgrading.upstream, true);
+    this.#tries = new Tries(upgrading, true);
   }
 
   start(): void {

@@ -1,6 +1,6 @@
 import { isRefusal, type Refusal } from '../core/refusals.ts';
 import { Attempt } from './attempt.ts';
-import type { ForwardPlan } from './forwarding.ts';
+import type { Forwarding, ForwardObserver, ForwardPlan } from './forwarding.ts';
 import { ClientFault } from './request-body.ts';
 import type { AnswerHandler, UpstreamRequest } from './sender.ts';
 import type { Target, TargetOutcome } from './target.ts';
@@ -13,13 +13,15 @@ export type Sent = Pick<UpstreamRequest, 'body' | 'bodyLength' | 'isHandshake'>;
 export class Tries {
   readonly attempt = new Attempt();
   readonly #upstream: Upstream;
+  readonly #observer: Pick<ForwardObserver, 'asked'>;
   /** Whether the request may reach backends more than once: idempotent and without body. */
   readonly #repeatable: boolean;
   #target: Target | undefined;
   #tried: Target[] | undefined;
 
-  constructor(upstream: Upstream, repeatable: boolean) {
+  constructor({ upstream, observer }: Pick<Forwarding, 'upstream' | 'observer'>, repeatable: boolean) {
     this.#upstream = upstream;
+    this.#observer = observer;
     this.#repeatable = repeatable;
   }
 
@@ -32,6 +34,7 @@ export class Tries {
     const target = this.#upstream.pick(this.#tried);
     if (isRefusal(target)) return target;
     this.#target = target;
+    this.#observer.asked(this.#upstream, target.label);
     const { method, headers, timeouts } = plan;
     const { responseMs, idleMs } = timeouts;
     const path = target.prefix + plan.target;

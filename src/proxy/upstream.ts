@@ -1,11 +1,13 @@
 import { type BalanceName, createBalance, createSingle, type Pick } from './balance.ts';
 import type { Endpoint } from './connector.ts';
 import { Ejection, type EjectionPolicy } from './ejection.ts';
+import { faultOf } from './failure.ts';
 import { pathPrefix } from './forward-path.ts';
-import { createH1Sender } from './h1-sender.ts';
+import { type BrokenConnection, createH1Sender } from './h1-sender.ts';
 import { createH2Sender } from './h2-sender.ts';
 import { type HealthPolicy, type HealthWatch, watchHealth } from './health-check.ts';
 import { Target } from './target.ts';
+import { UPSTREAM_FAULTS, type UpstreamFault } from './upstream-faults.ts';
 
 /** How it stands with one address of a backend. */
 export interface TargetStatus {
@@ -44,8 +46,8 @@ export interface Upstream {
   readonly retries: number;
   readonly pick: Pick;
   status(): readonly TargetStatus[];
-  /** Starts the health checks, if there are any; once. */
-  watch(changed: (change: UpstreamChange) => void): void;
+  /** Starts the health checks, if there are any; once. `failed` is called for every connection that fails. */
+  watch(changed: (change: UpstreamChange) => void, failed?: (failure: ConnectionFailure) => void): void;
   /** Lets running exchanges finish, then closes every connection. */
   close(): Promise<void>;
   /** Breaks running exchanges off. */
@@ -57,6 +59,17 @@ export interface UpstreamChange {
   readonly upstream: string;
   readonly url: string;
   readonly healthy: boolean;
+}
+
+/** A connection to a backend that was not opened, or that broke while it carried a request. */
+export interface ConnectionFailure {
+  readonly upstream: string;
+  readonly upstreamAddress: string;
+  readonly during: BrokenConnection['during'];
+  readonly cause: UpstreamFault;
+  /** What the access line would say of it. */
+  readonly reason: string;
+  readonly durationMs: number;
 }
 
 /** One place where a backend listens. */
@@ -81,7 +94,14 @@ export interface UpstreamSettings {
 /** Makes the upstream of one backend; connections are opened when requests come. */
 export function createUpstream(settings: UpstreamSettings, now: () => number = Date.now): Upstream {
   const { name, identity, clientHost, timeouts, retries, health, addresses } = settings;
-  const targets = addresses.map((address) => createTarget(address, { ...settings, now }));
+  let report: ((failure: ConnectionFailure) => void) | undefined;
+  const failed = (upstreamAddress: string, { error, during, durationMs }: BrokenConnection): void => {
+    const cause = report && faultOf(error, during === 'connect');
+    if (cause === undefined) return;
+    const { reason } = UPSTREAM_FAULTS[cause];
+    report?.({ upstream: name, upstreamAddress, during, cause, reason, durationMs: Math.round(durationMs) });
+  };
+  const targets = addresses.map((address) => createTarget(address, { ...settings, now, failed }));
   const balance = { ...settings, targets };
   let watches: readonly HealthWatch[] | undefined;
   const end = async (how: 'close' | 'destroy'): Promise<void> => {
@@ -103,7 +123,8 @@ export function createUpstream(settings: UpstreamSettings, now: () => number = D
         running,
         connections: sender.connections,
       })),
-    watch(changed) {
+    watch(changed, connectionFailed) {
+      report = connectionFailed;
       if (health === undefined || watches !== undefined) return;
       watches = targets.map((target) =>
         watchHealth(target, health, ({ label, healthy }) =>
@@ -116,15 +137,26 @@ export function createUpstream(settings: UpstreamSettings, now: () => number = D
   };
 }
 
+interface TargetContext {
+  readonly now: () => number;
+  readonly failed: (upstreamAddress: string, broken: BrokenConnection) => void;
+}
+
 const SENDERS = { h1: createH1Sender, h2: createH2Sender } as const;
 
 function createTarget(
   { url, endpoint }: UpstreamAddress,
-  { timeouts, ejection, now }: UpstreamSettings & { readonly now: () => number },
+  { timeouts, ejection, now, failed }: UpstreamSettings & TargetContext,
 ): Target {
   return new Target({
     label: url.origin,
-    sender: SENDERS[endpoint.protocol]({ origin: url.origin, host: url.host, endpoint, timeouts }),
+    sender: SENDERS[endpoint.protocol]({
+      origin: url.origin,
+      host: url.host,
+      endpoint,
+      timeouts,
+      failed: (broken) => failed(url.origin, broken),
+    }),
     prefix: pathPrefix(url.pathname),
     ejection: ejection && new Ejection(ejection),
     now,

@@ -17,6 +17,9 @@ export interface AccessRecord {
   readonly issuer: string | undefined;
   readonly client: string;
   readonly durationMs: number;
+  /** The name of the backend that was asked, and the origin of the address that was asked last. */
+  readonly upstream?: string | undefined;
+  readonly upstreamAddress?: string | undefined;
   readonly upstreamMs: number | undefined;
   readonly subject: string | undefined;
   /** The code with which access rules that only report would have refused; `reason` says why. */
@@ -32,7 +35,7 @@ const NEEDS_ESCAPES = /[^ !#-[\]-~]/;
  * The line is put together of as few pieces as can be, because each is a node of a tree that has yet to be flattened.
  */
 export function renderAccessLine(level: 'info' | 'error', record: AccessRecord): string {
-  const { route, reason, issuer, upstreamMs, subject, wouldRefuse } = record;
+  const { route, reason, issuer, upstream, upstreamAddress, upstreamMs, subject, wouldRefuse } = record;
   return (
     beginning(level) +
     plain(record.requestId) +
@@ -49,6 +52,8 @@ export function renderAccessLine(level: 'info' | 'error', record: AccessRecord):
     plain(record.client) +
     '","durationMs":' +
     millisText(record.durationMs) +
+    (upstream === undefined ? '' : textField('upstream', upstream)) +
+    (upstreamAddress === undefined ? '' : textField('upstreamAddress', upstreamAddress)) +
     (upstreamMs === undefined ? '' : `,"upstreamMs":${millisText(upstreamMs)}`) +
     (subject === undefined ? '' : textField('subject', subject)) +
     (wouldRefuse === undefined ? '' : textField('wouldRefuse', wouldRefuse)) +

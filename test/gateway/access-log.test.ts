@@ -17,6 +17,8 @@ const CONTRACT_FIELDS = [
   'issuer',
   'client',
   'durationMs',
+  'upstream',
+  'upstreamAddress',
   'upstreamMs',
 ];
 

@@ -320,6 +320,7 @@ t.test('a client that leaves after the backend was done disturbs nobody on the c
     plan: { ...PLAN, method: 'GET', target: '/stuck' },
     observer: {
       refused: () => t.fail(),
+      asked() {},
       abandoned: () => t.fail(),
       finished: ({ clientGone }) => t.ok(clientGone),
     },

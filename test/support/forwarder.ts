@@ -93,6 +93,7 @@ export async function startForwarder(
         ...plan,
       },
       observer: {
+        asked() {},
         refused(refusal, upstreamMs) {
           discardBody(req);
           writeRefusal(res, refusal);

@@ -68,6 +68,7 @@ export async function startTunnelStand(
         host: undefined,
       },
       observer: {
+        asked() {},
         refused(refusal, upstreamMs) {
           socket.end(
             `HTTP/1.1 ${REFUSALS[refusal.code].status} \r\nconnection: close\r\n\r\n{"code":"${refusal.code}"}`,
