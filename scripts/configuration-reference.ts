@@ -25,6 +25,9 @@ Each problem is one line, \`file:line:column: error: KEY.PATH: message\`, and mo
 | \`warning\` | most likely a mistake, or a setting that opens something; \`--strict\` makes it an error |
 | \`note\` | worth seeing in one list, such as every public route; never an error |
 
+Everything is reported at once: errors of single values, of rules over several keys, of conditions and presets, and the
+\`tests\` of the file, except those whose outcome the errors leave open; they are counted as not run.
+
 Values that mean something to another tool and nothing here are found too: \`{id}\` in a path (write \`:id\`), \`ANY\` as a method
 (leave \`methods\` out), \`realm_access.roles\` as a claim (write \`[realm_access, roles]\`), \`$NAME\` (write \`\${NAME}\`), and quotes,
 blanks or carriage returns that came in with a variable.

@@ -19,6 +19,8 @@ export interface CheckReport {
   readonly valid: boolean;
   readonly problems: readonly Problem[];
   readonly tests: readonly TestOutcome[];
+  /** Because errors of the file leave their outcome open. */
+  readonly testsNotRun: number;
 }
 
 /** One JSON object; every key is always there, `hint` is null when there is none. */
@@ -72,7 +74,7 @@ function failedTestLines(test: TestOutcome, file: string, paint: Paint): readonl
   ];
 }
 
-function summary({ file, valid, problems, tests }: CheckReport, paint: Paint): string {
+function summary({ file, valid, problems, tests, testsNotRun }: CheckReport, paint: Paint): string {
   const found = (wanted: Severity): number => problems.filter(({ severity }) => severity === wanted).length;
   const failed = tests.filter(({ ok }) => !ok).length;
   const parts = [
@@ -81,6 +83,7 @@ function summary({ file, valid, problems, tests }: CheckReport, paint: Paint): s
     ),
     ...(failed > 0 ? [`${failed} of ${count(tests.length, 'test')} failed`] : []),
     ...(failed === 0 && tests.length > 0 ? [`${count(tests.length, 'test')} passed`] : []),
+    ...(testsNotRun > 0 ? [`${count(testsNotRun, 'test')} not run`] : []),
   ];
   const verdict = valid ? paint.green('valid') : paint.red('not valid');
   return [`${file}: ${verdict}`, ...parts].join(', ');

@@ -1,5 +1,12 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import { byPosition, isError, type PathProblem, type Problem } from '../config/problem.ts';
+import {
+  byPosition,
+  type ConfigPath,
+  isError,
+  isWithin,
+  type PathProblem,
+  type Problem,
+} from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type CheckReport, type TestOutcome, writeJsonReport, writeTextReport } from './check-report.ts';
 import { readEnvFile } from './env-file.ts';
@@ -20,15 +27,32 @@ export interface CheckOptions {
 export interface CheckFindings {
   readonly problems?: readonly PathProblem[];
   readonly tests?: readonly TestOutcome[];
+  /** Tests whose outcome errors of the file leave open. */
+  readonly testsNotRun?: number;
 }
 
 /** A configuration without errors. */
 export type ValidConfig = LoadedConfig & { readonly config: Config };
 
-/** Looks at a file that is valid in itself: compiles it, runs its tests, probes what it names. */
-export type ConfigCheck = (loaded: ValidConfig) => CheckFindings | Promise<CheckFindings>;
+/** What can be relied on in a configuration from which errors were left out. */
+export interface Certainty {
+  readonly hasAllRoutes: boolean;
+  /** The path in the file of a path in `config`. */
+  readonly toFilePath: (path: ConfigPath) => ConfigPath;
+  /** Whether an error stands at, above or below this place of the file, so that what follows from it may be another. */
+  readonly isUncertain: (path: ConfigPath) => boolean;
+}
 
-/** `sealgate check`: every problem of the file, then what `checks` find in a file without errors. Gives the exit code. */
+/** A configuration, or what of it has no error. */
+export interface SoundConfig extends ValidConfig, Certainty {
+  /** False where `config` is only a part of the file. */
+  readonly isWhole: boolean;
+}
+
+/** Looks at what is valid in itself: compiles it, runs its tests, probes what it names. Paths are those of `config`. */
+export type ConfigCheck = (sound: SoundConfig) => CheckFindings | Promise<CheckFindings>;
+
+/** `sealgate check`: every problem of the file, and what `checks` find in all that has none. Gives the exit code. */
 export async function runCheck(
   options: CheckOptions,
   io: CommandIo,
@@ -37,36 +61,49 @@ export async function runCheck(
   const env = readEnvFile(options.envFile);
   const report =
     'problem' in env
-      ? { problems: [env.problem], tests: [] }
+      ? { problems: [env.problem], tests: [], testsNotRun: 0 }
       : await examine(options, { ...io.env, ...env.variables }, checks);
   const problems = options.strict ? report.problems.map(withoutLeniency) : report.problems;
   const valid = !problems.some(isError) && report.tests.every(({ ok }) => ok);
-  const final: CheckReport = { file: options.file, valid, problems, tests: report.tests };
+  const final: CheckReport = { ...report, file: options.file, valid, problems };
   if (options.format === 'json') writeJsonReport(final, io);
   else writeTextReport(final, io);
   return valid ? 0 : 1;
 }
 
+type Examined = Pick<CheckReport, 'problems' | 'tests' | 'testsNotRun'>;
+
+/** One check after another, so that each knows at which places the ones before found errors. */
 async function examine(
   { file, allowMissingEnv }: CheckOptions,
   env: CommandIo['env'],
   checks: readonly ConfigCheck[],
-): Promise<{ readonly problems: readonly Problem[]; readonly tests: readonly TestOutcome[] }> {
+): Promise<Examined> {
   const loaded = loadConfig({ file, env, missingVariables: allowMissingEnv ? 'placeholder' : 'error' });
-  if (!isValid(loaded)) return { problems: loaded.problems, tests: [] };
-  const findings: CheckFindings[] = [];
-  for (const check of checks) findings.push(await check(loaded));
-  const later = loaded.report(findings.flatMap(({ problems = [] }) => problems));
-  return {
-    problems: [...loaded.problems, ...later].sort(byPosition),
-    tests: findings.flatMap(({ tests = [] }) => tests),
-  };
+  const sound = loaded.sound();
+  if (sound === undefined) return { problems: loaded.problems, tests: [], testsNotRun: 0 };
+  const later: PathProblem[] = [];
+  const isUncertain = (path: ConfigPath): boolean =>
+    sound.isTouched(path) ||
+    later.some(
+      (problem) => isError(problem) && (isWithin(problem.path, path) || isWithin(path, problem.path)),
+    );
+  const checked = { ...loaded, ...sound, isWhole: loaded.config !== undefined, isUncertain };
+  const tests: TestOutcome[] = [];
+  let testsNotRun = 0;
+  for (const check of checks) {
+    const found = await check(checked);
+    const problems = (found.problems ?? []).map((problem) => ({
+      ...problem,
+      path: sound.toFilePath(problem.path),
+    }));
+    later.push(...problems.filter(({ path }) => !sound.isTouched(path)));
+    tests.push(...(found.tests ?? []));
+    testsNotRun += found.testsNotRun ?? 0;
+  }
+  return { problems: [...loaded.problems, ...loaded.report(later)].sort(byPosition), tests, testsNotRun };
 }
 
 function withoutLeniency(problem: Problem): Problem {
   return problem.severity === 'warning' ? { ...problem, severity: 'error' } : problem;
-}
-
-function isValid(loaded: LoadedConfig): loaded is ValidConfig {
-  return loaded.config !== undefined;
 }

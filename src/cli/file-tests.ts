@@ -4,15 +4,25 @@ import { isRefusal } from '../core/refusals.ts';
 import { isOwnAnswer } from '../pipeline/own-answer.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import { describeAnswer } from './answer-text.ts';
-import type { ConfigCheck, ValidConfig } from './check.ts';
+import type { Certainty, ConfigCheck, ValidConfig } from './check.ts';
 import type { TestOutcome } from './check-report.ts';
 import { makeTestIssuer, mintTestToken, type TestIssuer } from './mint-test-token.ts';
 import { compileOfflineGate, type OfflineGate } from './offline-gate.ts';
 import { painter } from './paint.ts';
 import { type Answer, askGate } from './question.ts';
+import { isRouteOpen, isTestOpen } from './test-certainty.ts';
 
-/** Runs the file's own `tests`, with tokens made for them, through the pipeline that serves. Nothing is fetched. */
-export async function runFileTests(loaded: ValidConfig): Promise<readonly TestOutcome[]> {
+/** Of a file without errors. */
+const CERTAIN: Certainty = { hasAllRoutes: true, toFilePath: (path) => path, isUncertain: () => false };
+
+/**
+ * Runs the file's own `tests`, with tokens made for them, through the pipeline that serves. Nothing is fetched. A test whose outcome
+ * errors of the file leave open has none.
+ */
+export async function runFileTests(
+  loaded: ValidConfig,
+  certainty: Certainty = CERTAIN,
+): Promise<readonly TestOutcome[]> {
   const { config } = loaded;
   if (config.tests.length === 0) return [];
   const compiled = compileIssuers(config, { resolvePath: loaded.resolvePath });
@@ -32,8 +42,11 @@ export async function runFileTests(loaded: ValidConfig): Promise<readonly TestOu
   try {
     const outcomes: TestOutcome[] = [];
     for (const [index, test] of config.tests.entries()) {
-      const outcome = await runTest(test, { loaded, issuers, offline });
-      outcomes.push({ ...outcome, line: loaded.locate(['tests', index]).line });
+      if (isTestOpen(index, config, certainty)) continue;
+      const { answer, outcome } = await runTest(test, { loaded, issuers, offline });
+      const { route } = answer.decision;
+      if (route !== undefined && isRouteOpen(route.index, config, certainty)) continue;
+      outcomes.push({ ...outcome, line: loaded.locate(certainty.toFilePath(['tests', index])).line });
     }
     return outcomes;
   } finally {
@@ -42,7 +55,10 @@ export async function runFileTests(loaded: ValidConfig): Promise<readonly TestOu
 }
 
 /** The file's own tests as a part of `check`. */
-export const fileTestsCheck: ConfigCheck = async (loaded) => ({ tests: await runFileTests(loaded) });
+export const fileTestsCheck: ConfigCheck = async (sound) => {
+  const tests = await runFileTests(sound, sound);
+  return { tests, testsNotRun: sound.config.tests.length - tests.length };
+};
 
 interface TestStand {
   readonly loaded: ValidConfig;
@@ -50,7 +66,10 @@ interface TestStand {
   readonly offline: OfflineGate;
 }
 
-async function runTest(test: FileTestConfig, { loaded, issuers, offline }: TestStand): Promise<TestOutcome> {
+async function runTest(
+  test: FileTestConfig,
+  { loaded, issuers, offline }: TestStand,
+): Promise<{ readonly answer: Answer; readonly outcome: TestOutcome }> {
   const { config } = loaded;
   const [method = '', target = ''] = test.request.split(' ');
   const issuer = issuers.get(test.token?.issuer ?? [...issuers.keys()][0] ?? '');
@@ -66,12 +85,13 @@ async function runTest(test: FileTestConfig, { loaded, issuers, offline }: TestS
   );
   const wrong = answer.code === test.expect ? compareIdentity(test, answer) : undefined;
   const ok = answer.code === test.expect && wrong === undefined;
+  const explanation = ok
+    ? {}
+    : { explanation: describeAnswer(answer, painter({ env: {}, isTTY: false })).join('\n') };
+  const expected = wrong?.expected ?? test.expect;
   return {
-    name: test.name,
-    ok,
-    expected: wrong?.expected ?? test.expect,
-    got: wrong?.got ?? answer.code,
-    ...(ok ? {} : { explanation: describeAnswer(answer, painter({ env: {}, isTTY: false })).join('\n') }),
+    answer,
+    outcome: { name: test.name, ok, expected, got: wrong?.got ?? answer.code, ...explanation },
   };
 }
 

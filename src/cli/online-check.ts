@@ -7,9 +7,13 @@ import { inspectIssuer } from '../tokens/inspect-issuer.ts';
 import type { ConfigCheck } from './check.ts';
 import type { CommandIo } from './io.ts';
 
-/** For `check --online`: asks every issuer for its metadata and keys, and opens a connection to every backend. */
+/** For `check --online`: asks every issuer for its metadata and keys, and opens a connection to every backend. A file with errors asks nobody. */
 export function onlineChecks(env: CommandIo['env']): readonly ConfigCheck[] {
-  return [checkIssuers(env), checkUpstreams];
+  return [checkIssuers(env), checkUpstreams].map(
+    (check): ConfigCheck =>
+      (sound) =>
+        sound.isWhole ? check(sound) : {},
+  );
 }
 
 function checkIssuers(env: CommandIo['env']): ConfigCheck {

@@ -1,7 +1,7 @@
 import { type IssueContext, problemsOf, withoutEchoes } from './issue-words.ts';
 import { type ConfigPath, isError, type PathProblem, pathKey } from './problem.ts';
 import { applyRules, applyRulesToPart } from './rules.ts';
-import { type Salvage, salvage, wholeFile } from './salvage.ts';
+import { type Salvage, salvage, type Wrongs, wholeFile } from './salvage.ts';
 import { type Config, configSchema } from './schema.ts';
 import type { Substitution } from './substitution.ts';
 import { applyTextRules } from './text-rules.ts';
@@ -39,7 +39,7 @@ export function judge(plain: PlainConfig): Judgement {
     const problems = explainedByText(found, textProblems);
     const places = [...early, ...problems].filter(isWrong).map(({ path }) => path);
     const sound = (): Salvage | undefined =>
-      config !== undefined && places.length === 0 ? wholeFile(config) : salvage(value, { leaves, places });
+      config !== undefined && places.length === 0 ? wholeFile(config) : findSound(value, { leaves, places });
     return { config, problems, sound };
   };
   if (config !== undefined) return conclude(applyRules({ config, ...inFile, lineOf }));
@@ -62,6 +62,24 @@ export function judge(plain: PlainConfig): Judgement {
     .map((problem) => ({ ...problem, path: rest.toFilePath(problem.path) }))
     .filter(({ path }) => !rest.isTouched(path));
   return conclude([...schemaProblems, ...ruleProblems]);
+}
+
+/** Leaves out what is wrong, and then what lacks what was left out, such as a route its upstream. */
+function findSound(value: unknown, { leaves, places }: Wrongs): Salvage | undefined {
+  const rest = salvage(value, { leaves, places });
+  if (rest === undefined) return undefined;
+  const { issuers, upstreams, policies } = rest.config;
+  const lacking = applyRulesToPart({
+    config: rest.config,
+    issuerNames: Object.keys(issuers),
+    upstreamNames: Object.keys(upstreams),
+    policyNames: Object.keys(policies),
+    lineOf: () => 0,
+  })
+    .filter(isError)
+    .map(({ path }) => rest.toFilePath(path))
+    .filter((path) => !places.some((known) => pathKey(known) === pathKey(path)));
+  return lacking.length === 0 ? rest : findSound(value, { leaves, places: [...places, ...lacking] });
 }
 
 /** The severity of early problems is `error` unless they say otherwise. */

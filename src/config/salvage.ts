@@ -12,6 +12,8 @@ export interface Salvage {
   readonly toFilePath: (path: ConfigPath) => ConfigPath;
   /** Whether something at, above or below this place of the file was left out. */
   readonly isTouched: (path: ConfigPath) => boolean;
+  /** Whether every route is there, whatever else of them is left out. */
+  readonly hasAllRoutes: boolean;
 }
 
 const lenientSchema = configSchema.extend({
@@ -40,7 +42,7 @@ function standInFor([section, name, key, ...below]: ConfigPath): unknown {
 
 /** A file without errors, whole. */
 export function wholeFile(config: Config): Salvage {
-  return { config, toFilePath: (path) => path, isTouched: () => false };
+  return { config, toFilePath: (path) => path, isTouched: () => false, hasAllRoutes: true };
 }
 
 /** What is wrong: issues of the schema, and the places of other errors. */
@@ -65,7 +67,10 @@ export function salvage(value: unknown, { leaves, places }: Wrongs): Salvage | u
     if (parsed.success) {
       const isTouched = (path: ConfigPath): boolean =>
         removed.some((place) => isWithin(path, place) || isWithin(place, path));
-      return { config: parsed.data, toFilePath, isTouched };
+      const hasAllRoutes = !removed.some(
+        ([section, , ...below]) => section === 'routes' && below.length === 0,
+      );
+      return { config: parsed.data, toFilePath, isTouched, hasAllRoutes };
     }
     wrong = leafIssues(parsed.error.issues)
       .flatMap((leaf) => removals(leaf, rest))

@@ -174,15 +174,23 @@ t.test('what later checks find is placed, sorted in, and decides', async (t) => 
   t.match(out, /^gateway\.yaml:3:13: error: issuers\.corp\.issuer: no answer\ngateway\.yaml:10:60: note:/);
 });
 
-t.test('later checks do not see a file with errors', async (t) => {
-  await check(t, `${MINIMAL}lisen: {}\n`, {
-    checks: [
-      () => {
-        t.fail('was called');
-        return {};
-      },
-    ],
-  });
+t.test('later checks see what of a file has no error, and do not repeat what is known', async (t) => {
+  const seen: unknown[] = [];
+  const spy: ConfigCheck = ({ config, isWhole, isUncertain }) => {
+    seen.push([isWhole, config.log.level, isUncertain(['log', 'level']), isUncertain(['routes', 0])]);
+    const problem = (path: readonly string[], message: string) => ({
+      severity: 'error' as const,
+      path,
+      message,
+    });
+    return { problems: [problem(['log', 'level'], 'again'), problem(['routes'], 'further')] };
+  };
+  const { out } = await check(t, `${MINIMAL}log: { level: loud }\n`, { checks: [spy] });
+  t.same(seen, [[false, 'info', true, false]]);
+  t.match(
+    out,
+    /^gateway\.yaml:6:3: error: routes: further\n.*error: log\.level: expected .*\n.*, 2 errors\n$/s,
+  );
 });
 
 t.test('a failed test of the file makes it invalid and is explained', async (t) => {
