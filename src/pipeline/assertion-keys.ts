@@ -1,4 +1,5 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readTrustedFile } from '../config/trusted-file.ts';
 import {
   type AssertionAlgorithm,
   type AssertionKey,
@@ -35,6 +36,7 @@ interface KeptKey {
 const OVERLAP_MS = 24 * 3_600_000;
 /** How long a key of another algorithm is published before it signs; backends remember the set for less. */
 const NOTICE_MS = 600_000;
+const MAX_BYTES = 1024 ** 2;
 /** How often the file is looked at for what other processes wrote. */
 const REREAD_MS = 3_600_000;
 
@@ -77,7 +79,7 @@ export function createKeptKeys({
   }
 
   function refresh(now: number): void {
-    const written = readKept(path);
+    const written = readKept(path, mayWrite);
     const found = written.length === 0 ? kept : written;
     kept = complete(found, now);
     if (mayWrite && kept.some((key) => !found.includes(key))) {
@@ -117,11 +119,11 @@ function renderKeySet(keys: readonly AssertionKey[]): string {
   return JSON.stringify({ keys: keys.map(({ publicJwk }) => publicJwk) });
 }
 
-/** In the order in which they sign; none when there is no file yet. */
-function readKept(path: string): readonly KeptKey[] {
+/** In the order in which they sign; none when there is no file yet. Whoever signs with them must trust the file: others may only look. */
+function readKept(path: string, signs: boolean): readonly KeptKey[] {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = signs ? readTrustedFile(path, MAX_BYTES) : readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
@@ -152,7 +154,7 @@ function writeKept(path: string, keys: readonly KeptKey[], isNew: boolean): read
     return keys;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return readKept(path);
+    return readKept(path, true);
   } finally {
     rmSync(temporary, { force: true });
   }

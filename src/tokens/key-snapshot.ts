@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { whyUnreadable } from '../config/read-file.ts';
+import { readTrustedFile } from '../config/trusted-file.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import type { KeyRecord } from './key-store.ts';
 
@@ -20,7 +21,6 @@ export interface KeySnapshotOptions {
 }
 
 const MAX_BYTES = 16 * 1024 ** 2;
-const WORLD_WRITABLE = 0o002;
 
 /** Keeps a snapshot that is bound to the issuer and to where its keys come from: another configuration ignores it. */
 export function createKeySnapshot({ path, issuer, onIgnored }: KeySnapshotOptions): KeySnapshot {
@@ -51,10 +51,7 @@ export function createKeySnapshot({ path, issuer, onIgnored }: KeySnapshotOption
     async read() {
       let text: string;
       try {
-        const { mode, size } = await stat(path);
-        if ((mode & WORLD_WRITABLE) !== 0) return ignore('anybody may write it');
-        if (size > MAX_BYTES) return ignore('it is too large');
-        text = await readFile(path, 'utf8');
+        text = readTrustedFile(path, MAX_BYTES);
       } catch (error) {
         return (error as { code?: unknown }).code === 'ENOENT' ? undefined : ignore(whyUnreadable(error));
       }

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { createVerifier } from 'fast-jwt';
 import jsonwebtoken from 'jsonwebtoken';
 import t from 'tap';
@@ -254,6 +254,17 @@ t.test('whoever only asks writes nothing', async (t) => {
   const later = signerAt({ now: START + 90 * 24 * HOUR }, { keys: path('keys.json') }, false).signer;
   t.ok(pemFor(later, later.sign(TOKEN, 'a')));
   t.equal(await readFile(path('keys.json'), 'utf8'), before);
+});
+
+t.test('a file of keys that others may write signs nothing, and may still be looked at', async (t) => {
+  const path = await folderWith({}, t);
+  const settings = { keys: path('keys.json') };
+  signerAt({ now: START }, settings);
+  await chmod(path('keys.json'), 0o666);
+  const { problems, signer } = signerAt({ now: START }, settings);
+  t.match(problems, [{ message: /cannot use the keys: others may write it: chmod 600/ }]);
+  t.equal(signer, undefined);
+  t.same(signerAt({ now: START }, settings, false).problems, [], 'as by `check`, which another user may run');
 });
 
 t.test('a file that is lost while the gateway runs does not stop it', async (t) => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -559,12 +559,16 @@ t.test('a restart during an outage serves from the snapshot at once', async (t) 
   });
   const restart = async (uri: string, time: FrozenTime) => {
     const lines: string[] = [];
-    const add = (_: object, message: string) => void lines.push(message);
+    const reasons: unknown[] = [];
+    const add = (details: object, message: string) => {
+      lines.push(message);
+      reasons.push((details as { reason?: unknown }).reason);
+    };
     const verifier = verifierOf(config(uri), { time, folder, log: { info: add, warn: add } });
     t.teardown(() => verifier.close());
     await verifier.start();
     const outcome = await verifier.verify(first.token(one), undefined);
-    return { outcome: codeOf(outcome), verifier, lines };
+    return { outcome: codeOf(outcome), verifier, lines, reasons };
   };
   await first.server.down();
   const uri = first.server.jwksUri;
@@ -591,6 +595,19 @@ t.test('a restart during an outage serves from the snapshot at once', async (t) 
   );
   const future = freezeTime(Date.parse('2025-01-01'));
   t.equal((await restart(uri, future)).outcome, 'keys_unavailable', 'from the future');
+  for (const [place, mode] of [
+    [file, 0o666],
+    [folder, 0o777],
+  ] as const) {
+    const before = (await stat(place)).mode & 0o777;
+    await chmod(place, mode);
+    const exposed = await restart(uri, freezeTime());
+    t.equal(exposed.outcome, 'keys_unavailable', `${mode.toString(8)}: others may have written it`);
+    t.match(exposed.lines, ['the snapshot of the keys is not used']);
+    t.match(exposed.reasons, [/others may write .*: chmod/]);
+    await chmod(place, before);
+  }
+  t.equal((await restart(uri, freezeTime())).outcome, 'ok');
   for (const damaged of ['', '{', text.slice(0, -20), '[]', '{"keys":[]}', text.replace('corp', 'evil')]) {
     await writeFile(file, damaged);
     t.equal(
