@@ -232,6 +232,7 @@ const TRIGGERS = {
   signal: 'on SIGHUP',
   file: 'because a file changed',
   request: 'on request',
+  retry: 'tried again',
 } as const satisfies Record<ReloadReport['trigger'], string>;
 
 function titleOf(code: string): string {

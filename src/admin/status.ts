@@ -24,7 +24,7 @@ export interface RouteFacts {
 export interface ReloadReport {
   /** ISO 8601, UTC. */
   readonly time: string;
-  readonly trigger: 'start' | 'signal' | 'file' | 'request';
+  readonly trigger: 'start' | 'signal' | 'file' | 'request' | 'retry';
   readonly result: 'applied' | 'unchanged' | 'refused';
   /** Why it was refused, as `sealgate check` says it. Holds no value that came in by substitution. */
   readonly problems: readonly string[];

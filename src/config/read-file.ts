@@ -6,6 +6,45 @@ export type ReadFile = (path: string, maxBytes: number) => Uint8Array;
 
 /** Reads by counting bytes, not by trusting the size the file system tells: devices and pipes have none. */
 export const readFileBounded: ReadFile = (path, maxBytes) => {
+  try {
+    return readBounded(path, maxBytes);
+  } catch (error) {
+    noteFailedRead(path, error);
+    throw error;
+  }
+};
+
+/** Errors that say nothing of the file: the process or the machine is short of something, or the storage does not respond. */
+const TRANSIENT: ReadonlySet<string> = new Set([
+  'EAGAIN',
+  'EBUSY',
+  'EINTR',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENOBUFS',
+  'ENOMEM',
+  'ESTALE',
+  'ETIMEDOUT',
+]);
+
+/** Path → code of the error. */
+const failedReads = new Map<string, string>();
+
+/** Remembers that a file could not be read, for `takeFailedReads`; `readFileBounded` does so by itself. */
+export function noteFailedRead(path: string, error: unknown): void {
+  failedReads.set(path, codeOf(error) ?? '');
+}
+
+/** What could not be read since the last call, and whether any of it may be there all the same. */
+export function takeFailedReads(): { readonly paths: readonly string[]; readonly isTransient: boolean } {
+  const paths = [...failedReads.keys()];
+  const isTransient = [...failedReads.values()].some((code) => TRANSIENT.has(code));
+  failedReads.clear();
+  return { paths, isTransient };
+}
+
+function readBounded(path: string, maxBytes: number): Uint8Array {
   const buffer = Buffer.allocUnsafe(maxBytes + 1);
   const descriptor = openSync(path, 'r');
   try {
@@ -19,7 +58,7 @@ export const readFileBounded: ReadFile = (path, maxBytes) => {
   } finally {
     closeSync(descriptor);
   }
-};
+}
 
 /** Equal for equal contents, and short. */
 export function digestOf(bytes: Uint8Array): string {
@@ -33,14 +72,21 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOTDIR: 'part of its path is not a folder',
   ELOOP: 'its symbolic links go in a circle',
+  EMFILE: 'this process may not open any more files',
+  ENFILE: 'this machine may not open any more files',
   ENXIO: 'it cannot be opened for reading',
 };
 
 /** Why reading failed, in words, without the path that Node puts into its messages. */
 export function whyUnreadable(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === 'string') return REASONS[code] ?? code;
+  const code = codeOf(error);
+  if (code !== undefined) return REASONS[code] ?? code;
   return error instanceof Error ? error.message : 'it cannot be read';
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : undefined;
 }
 
 /** Decodes UTF-8 strictly; undefined when it is not valid. A byte order mark is dropped. */

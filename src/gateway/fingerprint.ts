@@ -11,8 +11,16 @@ async function digest(path: string): Promise<string> {
   try {
     return digestOf(await readFile(path));
   } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
+    return UNREADABLE + (error as NodeJS.ErrnoException).code;
   }
+}
+
+/** How the entry of a file begins that could not be read. */
+export const UNREADABLE = 'unreadable: ';
+
+/** Whether every file could be read. */
+export function isReadable(fingerprint: ReadonlyMap<string, string>): boolean {
+  return [...fingerprint.values()].every((digest) => !digest.startsWith(UNREADABLE));
 }
 
 /** Changes whenever a file is written or replaced, without reading it. */

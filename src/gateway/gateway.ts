@@ -117,6 +117,7 @@ function controlFleet({ fleet, path, digests, log, clock, read, examine }: Contr
 
   async function drain(): Promise<'clean' | 'cut'> {
     watching?.close();
+    reloader.close();
     readiness.drain();
     fleet.beginDrain();
     const { delay: delayMs, grace } = fleet.current().config.shutdown;

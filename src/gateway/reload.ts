@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ReloadReport } from '../admin/status.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { formatProblem, isError, type Problem } from '../config/problem.ts';
+import { takeFailedReads } from '../config/read-file.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { fingerprint } from './fingerprint.ts';
+import { fingerprint, isReadable, UNREADABLE } from './fingerprint.ts';
 import { findFixedChanges } from './fixed-keys.ts';
 import type { ValidFile } from './valid-file.ts';
 
@@ -29,6 +30,8 @@ export interface ReloaderOptions {
   readonly clock: Clock;
   /** After each attempt: these files decide what the next one finds. */
   readonly onFiles: (paths: readonly string[]) => void;
+  /** The first pause before a file that could not be read is tried again; it doubles from there. Default: 1 s. */
+  readonly retryMs?: number;
 }
 
 export interface Reloader {
@@ -44,13 +47,17 @@ export interface Reloader {
   appliedAtMs(): number;
   /** False while the file on disk was refused. */
   isCurrent(): boolean;
+  /** Tries nothing again from now on. */
+  close(): void;
 }
 
 const REPORTS_KEPT = 20;
+const RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
 
 /** Puts new versions of the file in force. A bad one changes nothing and says so in log, metric and status. */
 export function createReloader(options: ReloaderOptions): Reloader {
-  const { path, clock, log } = options;
+  const { path, clock, log, retryMs = RETRY_MS } = options;
   const counts = { applied: 0, unchanged: 0, refused: 0 };
   const reports: ReloadReport[] = [
     { time: isoTime(clock()), trigger: 'start', result: 'applied', problems: [] },
@@ -58,22 +65,36 @@ export function createReloader(options: ReloaderOptions): Reloader {
   let appliedAtMs = clock();
   /** What the files held at the last attempt; undefined before the first. */
   let judged: ReadonlyMap<string, string> | undefined;
+  /** Why the last attempt may end otherwise although nothing changes; undefined when that is no reason. */
+  let obstacle: 'transient' | 'unreadable' | undefined;
+  let retryTimer: NodeJS.Timeout | undefined;
+  let nextRetryMs = retryMs;
+  let closed = false;
   let latest: Promise<unknown> = Promise.resolve();
   let queued: Promise<ReloadReport> | undefined;
+  let queuedTrigger: ReloadReport['trigger'] = 'file';
 
   async function attempt(trigger: ReloadReport['trigger']): Promise<ReloadReport> {
-    if (judged !== undefined && isDeepStrictEqual(await fingerprint(judged.keys()), judged)) {
+    // Who asks is told what stands in the way, as often as they ask.
+    const mustRead = obstacle === 'transient' || (isAskedFor(trigger) && isRefused());
+    if (judged !== undefined && !mustRead && isDeepStrictEqual(await fingerprint(judged.keys()), judged)) {
       return note(trigger, 'unchanged');
     }
     // Before they are read: what changes while they are read differs from this, and is found by the next attempt.
     const before = await fingerprint([path, ...options.filesInForce(), ...(judged?.keys() ?? [])]);
+    takeFailedReads();
     const { loaded, config } = options.read();
     const problems = await judge(loaded, config);
-    const files = new Set([path, ...loaded.files, ...options.filesInForce()]);
-    const further = await fingerprint([...files].filter((file) => !before.has(file)));
-    judged = new Map([...before, ...further].filter(([file]) => files.has(file)));
-    options.onFiles([...files]);
+    const failed = takeFailedReads();
     const errors = problems.filter(isError);
+    // What could not be read may be a file that only the new configuration names: it is waited for as well.
+    const missed = new Map(errors.length === 0 ? [] : failed.paths.map((file) => [file, UNREADABLE]));
+    const files = new Set([path, ...loaded.files, ...options.filesInForce(), ...missed.keys()]);
+    const further = await fingerprint([...files].filter((file) => !before.has(file)));
+    const held = [...further, ...loaded.digests, ...before, ...missed];
+    judged = new Map(held.filter(([file]) => files.has(file)));
+    options.onFiles([...files]);
+    obstacle = failed.isTransient ? 'transient' : isReadable(judged) ? undefined : 'unreadable';
     return errors.length === 0
       ? note(trigger, 'applied')
       : note(trigger, 'refused', errors.map(formatProblem));
@@ -107,16 +128,33 @@ export function createReloader(options: ReloaderOptions): Reloader {
       return await attempt(trigger);
     } catch (error) {
       log.error({ err: error }, 'the reload failed');
+      obstacle = 'transient';
       return note(trigger, 'refused', ['the reload failed; see the log']);
     }
   }
 
+  function isRefused(): boolean {
+    return reports[0]?.result === 'refused';
+  }
+
+  /** No event may come when a descriptor is free again, or when a file is there whose folder was not. */
+  function retryLater(): void {
+    if (closed || obstacle === undefined || !isRefused()) {
+      nextRetryMs = retryMs;
+      return;
+    }
+    retryTimer = setTimeout(() => void reload('retry'), nextRetryMs).unref();
+    nextRetryMs = Math.min(nextRetryMs * 2, LONGEST_RETRY_MS);
+  }
+
   function reload(trigger: ReloadReport['trigger']): Promise<ReloadReport> {
     // Whoever asks while another waits for its turn gets the same answer: it will read what is there then.
+    if (queued === undefined || isAskedFor(trigger)) queuedTrigger = trigger;
     queued ??= latest.then(() => {
       queued = undefined;
-      const running = attemptSafely(trigger);
-      latest = running;
+      clearTimeout(retryTimer);
+      const running = attemptSafely(queuedTrigger);
+      latest = running.then(retryLater);
       return running;
     });
     return queued;
@@ -134,14 +172,22 @@ export function createReloader(options: ReloaderOptions): Reloader {
     reports: () => reports,
     counts: () => counts,
     appliedAtMs: () => appliedAtMs,
-    isCurrent: () => reports[0]?.result !== 'refused',
+    isCurrent: () => !isRefused(),
+    close() {
+      closed = true;
+      clearTimeout(retryTimer);
+    },
   };
+}
+
+function isAskedFor(trigger: ReloadReport['trigger']): boolean {
+  return trigger === 'signal' || trigger === 'request';
 }
 
 const LOG = {
   applied: (log, { trigger }) => log.info({ trigger }, 'configuration applied'),
   unchanged: (log, { trigger }) =>
-    log[trigger === 'file' ? 'debug' : 'info']({ trigger }, 'configuration unchanged'),
+    log[isAskedFor(trigger) ? 'info' : 'debug']({ trigger }, 'configuration unchanged'),
   refused: (log, { trigger, problems }) =>
     log.error({ trigger, problems }, 'configuration refused; the one before stays in force'),
 } as const satisfies Record<ReloadReport['result'], (log: Logger, report: ReloadReport) => void>;

@@ -37,7 +37,8 @@ export function watchFiles({
   let names: ReadonlyMap<string, ReadonlySet<string>> = new Map();
   let burstStartedAt: number | undefined;
   let settle: NodeJS.Timeout | undefined;
-  let lastStamp: Promise<string> = Promise.resolve('');
+  let lastStamp = '';
+  let hasUnwatched = false;
   let closed = false;
 
   function noticed(): void {
@@ -63,14 +64,17 @@ export function watchFiles({
       watchers.delete(folder);
     }
     names = wanted;
+    hasUnwatched = false;
     for (const folder of wanted.keys()) {
       if (watchers.has(folder)) continue;
       const watcher = tryWatch(folder, (name) => {
         if (name === null || names.get(folder)?.has(name)) noticed();
       });
-      if (watcher === undefined) continue;
+      if (watcher === undefined) {
+        hasUnwatched = true;
+        continue;
+      }
       watchers.set(folder, watcher);
-      // A folder that vanished is watched again when it is back, at the latest by the poll.
       watcher.on('error', () => {
         watcher.close();
         watchers.delete(folder);
@@ -80,16 +84,18 @@ export function watchFiles({
   }
 
   const poll = setInterval(async () => {
-    const before = await lastStamp;
-    lastStamp = stamp(paths);
-    if ((await lastStamp) !== before) noticed();
+    // A folder that vanished, or that there was no descriptor for.
+    if (hasUnwatched) watchFolders();
+    const before = lastStamp;
+    lastStamp = await stamp(paths);
+    if (lastStamp !== before) noticed();
   }, pollMs);
   poll.unref();
 
   return {
     follow(next) {
+      // Not stamped anew: what changed while these files were read shall be found by the next poll.
       paths = next;
-      lastStamp = stamp(paths);
       watchFolders();
     },
     close() {

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isError, type Problem } from '../config/problem.ts';
+import { takeFailedReads } from '../config/read-file.ts';
 import { systemClock } from '../core/clock.ts';
 import { collectProcessMetrics } from '../telemetry/exposition.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -17,6 +19,9 @@ export interface WorkerOptions {
   readonly read: () => ReadFile;
   readonly log: Logger;
 }
+
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 2_000;
 
 /** Serves as one of several processes, as the primary says, and gives how it ended. Signals are the primary's business. */
 export async function runWorker({ file, read, log }: WorkerOptions): Promise<'clean' | 'cut'> {
@@ -60,12 +65,21 @@ export async function runWorker({ file, read, log }: WorkerOptions): Promise<'cl
     }
   }
 
+  /** A worker that refuses is replaced, with all its connections; and those are why it may be short of descriptors. */
   async function reload(running: Engine): Promise<readonly string[]> {
-    const { loaded, config } = read();
-    const problems: readonly Problem[] =
-      config === undefined ? loaded.problems : await running.apply(shareOf({ loaded, config }));
-    if (config !== undefined) log.level = config.log.level;
-    return problems.filter(isError).map(({ message }) => message);
+    for (let pauseMs = FIRST_RETRY_MS; ; pauseMs *= 2) {
+      takeFailedReads();
+      const { loaded, config } = read();
+      const problems: readonly Problem[] =
+        config === undefined ? loaded.problems : await running.apply(shareOf({ loaded, config }));
+      const errors = problems.filter(isError);
+      if (errors.length > 0 && takeFailedReads().isTransient && pauseMs <= LONGEST_RETRY_MS) {
+        await delay(pauseMs);
+        continue;
+      }
+      if (config !== undefined) log.level = config.log.level;
+      return errors.map(({ message }) => message);
+    }
   }
 
   async function load(issuer: CompiledIssuer): Promise<LoadedKeys> {

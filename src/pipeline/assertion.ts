@@ -1,7 +1,7 @@
 import { randomUUID, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { PathProblem } from '../config/problem.ts';
-import { whyUnreadable } from '../config/read-file.ts';
+import { noteFailedRead, whyUnreadable } from '../config/read-file.ts';
 import type { AssertionConfig, Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
@@ -43,6 +43,7 @@ export function compileAssertion(
     const keys = openKeys(assertion, options);
     return { signer: createSigner(assertion, { keys, issuer, clock: options.clock }), problems: [] };
   } catch (error) {
+    noteFailedRead(options.resolvePath(assertion.keys), error);
     const message = `cannot use the keys: ${whyUnreadable(error)}`;
     const hint =
       'a PEM file with EC P-256 or Ed25519 private keys, or a place where the gateway may keep its own';

@@ -6,6 +6,7 @@ import type { ReloadReport } from '../../src/admin/status.ts';
 import { type LiveGateway, liveText, startLiveGateway } from '../support/live-gateway.ts';
 
 const WITH_B = liveText('  - { name: b, path: /b, upstream: backend, access: authenticated }');
+const REFUSED = 'configuration refused; the one before stays in force';
 const BROKEN = liveText('  - { name: b, path: /b, upstream: nowhere, access: authenticated }');
 
 t.test('a new file is in force from the next request on', async (t) => {
@@ -28,7 +29,7 @@ t.test('a bad file changes nothing, and log, metric, status and readiness say so
     t.match(report.problems[0], /gateway\.yaml:\d+:\d+: error: /);
     t.equal((await live.get('/b')).status, 200);
     const told = live.lines.findLast(({ msg }) => /^configuration (?!unchanged)/.test(msg));
-    t.match(told, { msg: 'configuration refused; the one before stays in force' });
+    t.match(told, { msg: REFUSED });
     t.match(await (await live.admin('/status')).json(), {
       config: { current: false },
       reloads: [{ result: 'refused', problems: report.problems }],
@@ -40,7 +41,8 @@ t.test('a bad file changes nothing, and log, metric, status and readiness say so
   t.equal((await reloadOutcome(live)).result, 'applied');
   const metrics = await (await live.admin('/metrics')).text();
   t.match(metrics, 'sealgate_config_last_reload_successful 1');
-  t.match(metrics, 'sealgate_config_reloads_total{result="refused"} 4');
+  const counted = Number(/sealgate_config_reloads_total\{result="refused"\} (\d+)/.exec(metrics)?.[1]);
+  t.equal(counted, live.lines.filter(({ msg }) => msg === REFUSED).length);
   t.match(await (await live.admin('/status')).json(), { config: { current: true } });
 });
 
@@ -138,12 +140,31 @@ t.test('a file that did not change is not applied again', async (t) => {
   t.equal((await live.gateway.reload('signal')).result, 'unchanged');
   live.write(BROKEN);
   t.equal((await reloadOutcome(live)).result, 'refused');
-  t.equal((await live.gateway.reload('file')).result, 'unchanged', 'nor refused again');
+  t.equal((await live.gateway.reload('file')).result, 'unchanged', 'nor refused again for an event');
   t.match(
     await (await live.admin('/status')).json(),
     { config: { current: false } },
     'but it is still refused',
   );
+});
+
+t.test('a reload that is asked for again tells the refusal again', async (t) => {
+  const live = await startLiveGateway(t, liveText());
+  live.write(BROKEN);
+  const first = await live.gateway.reload('signal');
+  t.equal(first.result, 'refused');
+  for (const problems of [first.problems, first.problems]) {
+    const told = live.nextLine(REFUSED);
+    t.match(await live.gateway.reload('signal'), { result: 'refused', trigger: 'signal', problems });
+    t.match(await told, { trigger: 'signal', problems });
+  }
+  const reports = await Promise.all([live.gateway.reload('file'), live.gateway.reload('signal')]);
+  for (const { result } of reports) t.equal(result, 'refused', 'also where an event came first');
+  live.write(liveText());
+  await reloadOutcome(live);
+  const told = live.nextLine('configuration unchanged');
+  t.equal((await live.gateway.reload('signal')).result, 'unchanged', 'a good file that did not change');
+  t.match(await told, { level: 'info', trigger: 'signal' });
 });
 
 t.test('many at once are one attempt after the other, and read what is there then', async (t) => {

@@ -26,6 +26,8 @@ export interface GatewayProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Further words of Node, such as a module to preload. */
   readonly nodeArgs?: readonly string[];
+  /** How many files it may have open. */
+  readonly openFiles?: number;
 }
 
 /** Starts it and waits until it listens; kills it with the test. */
@@ -37,7 +39,9 @@ export async function startGatewayProcess(
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-process-'));
   const file = join(folder, 'gateway.yaml');
   writeFileSync(file, text);
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), builtGateway(), 'start', '-c', file], {
+  const words = [process.execPath, ...(options.nodeArgs ?? []), builtGateway(), 'start', '-c', file];
+  const limit = options.openFiles === undefined ? '' : `ulimit -n ${options.openFiles}; `;
+  const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...words], {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
