@@ -6,7 +6,7 @@ import type { Cause } from '../core/causes.ts';
  */
 export const ADVICE = {
   // The request
-  ambiguous_path: 'send the path in its plain form',
+  target_unreadable: 'let the client percent-encode what no target may hold',
   target_form: 'send the path alone in the request line, with a slash at its front, and the host in Host',
   target_fragment:
     'leave out what follows `#`, which is for browsers alone, or write it as %23 where it belongs to the name',
@@ -21,13 +21,19 @@ export const ADVICE = {
     'send the path in its plain form, or let the route `allow` the spelling if its backend needs it',
   readings_apart:
     'let the route that is meant `allow` the spelling, and see that no other route takes the path as another backend would read it',
-  bad_request: 'have the client, or the proxy in front, send valid HTTP',
+  request_syntax:
+    'let the client, or the proxy in front, send valid HTTP/1.1; TLS sent to a plain port looks like this, too',
+  request_framing:
+    'let the client, or the proxy in front, say once where the body ends: by Content-Length, or by `Transfer-Encoding: chunked` alone',
+  http_version: 'speak HTTP/1.1, or HTTP/2 over TLS',
+  method_unknown: 'use a method that HTTP registers',
+  handshake_malformed:
+    'let the client, or the proxy in front, send the handshake as RFC 6455 wants it: GET over HTTP/1.1, with `Connection: Upgrade` and a key',
   request_unfit: 'leave out of the header what HTTP/1.1 cannot carry to the backend',
   field_twice: 'send each field once that HTTP allows once',
   host_twice: 'send exactly one Host field',
   host_missing: 'send a Host field, as HTTP/1.1 requires',
   host_invalid: 'send a name or address with an optional port as Host, and nothing else',
-  multiple_tokens: 'send the token once, in one place',
   upgrade_refused: 'set `websocket: true` on the route, or send the request without `Upgrade: websocket`',
   route_unknown: 'compare host and path with `sealgate routes`; a prefix ends at a slash, and case counts',
   method_not_allowed:
@@ -38,13 +44,16 @@ export const ADVICE = {
     'set `cors` with the origin of the page on the route of the method that the browser asks for; the gateway then answers preflights itself',
   preflight_method:
     'call the path with a method that it has, or add the method to `methods` of the route that has `cors`',
-  request_timeout:
+  header_timeout:
     'see that the client sends its header without pauses, or raise `listen.limits.headerTimeout`',
+  response_stalled: 'see why the client stopped reading, or raise `listen.limits.bodyIdle` for slow ones',
   body_stalled: 'see that the client sends its body without pauses, or raise `listen.limits.bodyIdle`',
   body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
   expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
   rate_limited: 'wait as long as `Retry-After` says, or raise `rateLimit` of the route',
-  headers_too_large: 'send fewer or shorter header fields, or raise the limit that the reason names',
+  header_count: 'send fewer header fields, or raise `listen.limits.headers`',
+  header_bytes:
+    'send shorter header fields (cookies and tokens above all), or raise `listen.limits.headerBytes`',
 
   // The place of the token
   authorization_twice: 'send one Authorization field; see whether a proxy in front adds one of its own',
@@ -66,7 +75,6 @@ export const ADVICE = {
   token_place: 'put the token alone into that place; only a header may have `Bearer` and one space before it',
 
   // The form of the token
-  token_malformed: 'send the access token as the provider issued it',
   token_placeholder: 'see why the client has no token: a variable or a field of its code was empty',
   token_quoted: 'send the token without quotes: they often stay when it is read out of JSON',
   token_json: 'ask the provider for the compact form of the token, which is one text with two dots',
@@ -94,8 +102,6 @@ export const ADVICE = {
     'let the provider sign without extensions (`crit`, `b64`): none is supported, and such a token may not be read without them',
 
   // What the token says of itself
-  issuer_unknown:
-    'add the issuer to `issuers` exactly as the token spells its `iss`, or get a token from one that is there',
   iss_missing:
     'let the provider write its `iss` into the token as a text, or send the access token of one that does',
   iss_unknown:
@@ -103,7 +109,6 @@ export const ADVICE = {
   iss_nearly_known:
     'spell `issuer` in the file exactly as the token spells its `iss`: case and a slash at the end count',
   issuer_not_allowed: 'name the issuer in the `issuers` of the route, or get a token from one that is named',
-  algorithm_not_allowed: 'let the provider sign with an accepted algorithm',
   algorithm_none: 'send a signed token: unsigned ones are never accepted, since anybody can write them',
   algorithm_symmetric:
     'let the provider sign with an asymmetric key, such as RS256 or ES256; symmetric ones are never accepted, since all who check such a token can make one (Auth0: the signing algorithm of the API; Supabase: asymmetric signing keys)',
@@ -111,7 +116,6 @@ export const ADVICE = {
     'let the provider sign with RS256, ES256, EdDSA or another algorithm that `sealgate schema` lists under `algorithms`',
   algorithm_not_listed:
     'let the provider sign with an accepted algorithm, or add this one to `algorithms` of the issuer',
-  type_not_allowed: 'send an access token',
   typ_missing:
     'let the provider write `typ` into the header of the token, or take `tokenTypes` off the issuer',
   typ_not_listed: 'send an access token; if it is one, add its `typ` to `tokenTypes` of the issuer',
@@ -147,7 +151,6 @@ export const ADVICE = {
     'see its audience with --show-claims; ask the provider for a token for this API, or add the audience to `audiences`',
   audience_unreadable: 'let the provider write `aud` as a text or a list of texts',
   token_bound: 'ask the provider for a token that is not bound to a key',
-  token_revoked: 'log in again for a new token',
 
   // The rules
   insufficient_scope: 'ask the provider for a token with the scope, and see that the client may have it',

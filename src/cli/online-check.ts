@@ -1,13 +1,16 @@
-import type { PathProblem } from '../config/problem.ts';
-import { error } from '../config/rule.ts';
-import { upstreamSchema } from '../config/schema.ts';
+import { isError, type PathProblem } from '../config/problem.ts';
+import { error, note } from '../config/rule.ts';
+import { type UpstreamConfig, upstreamSchema } from '../config/schema.ts';
 import { probeUpstream } from '../proxy/probe-upstream.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
-import { inspectIssuer } from '../tokens/inspect-issuer.ts';
+import { type IssuerInspection, inspectIssuer } from '../tokens/inspect-issuer.ts';
 import type { ConfigCheck } from './check.ts';
 import type { CommandIo } from './io.ts';
 
-/** For `check --online`: asks every issuer for its metadata and keys, and opens a connection to every backend. A file with errors asks nobody. */
+/**
+ * For `check --online`: asks every issuer for its metadata and keys, and opens a connection to every backend. What is as it should be
+ * is a note, so that silence is never taken for success. A file with errors asks nobody.
+ */
 export function onlineChecks(env: CommandIo['env']): readonly ConfigCheck[] {
   return [checkIssuers(env), checkUpstreams].map(
     (check): ConfigCheck =>
@@ -20,14 +23,23 @@ function checkIssuers(env: CommandIo['env']): ConfigCheck {
   return async ({ config, resolvePath }) => {
     const { issuers } = compileIssuers(config, { resolvePath });
     const inspections = await Promise.all(issuers.map((issuer) => inspectIssuer(issuer, { env })));
-    const problems = inspections.flatMap(({ name, keysFrom, findings }): readonly PathProblem[] => {
+    const problems = inspections.flatMap((inspection): readonly PathProblem[] => {
+      const { name, keysFrom, findings } = inspection;
       // What is in the file was judged when it was read.
       if (keysFrom === 'file') return [];
       const key = config.issuers[name]?.jwksUri === undefined ? 'issuer' : 'jwksUri';
-      return findings.map((finding) => ({ ...finding, path: ['issuers', name, key] }));
+      const path = ['issuers', name, key];
+      const found = findings.map((finding) => ({ ...finding, path }));
+      return findings.some(isError) ? found : [...found, note(path, describeSuccess(inspection))];
     });
     return { problems };
   };
+}
+
+function describeSuccess({ keysFrom, keys, jwksUri }: IssuerInspection): string {
+  const usable = keys.filter(({ state }) => state === 'usable').length;
+  const which = keysFrom === 'metadata' ? 'the metadata is good, and the keys are' : 'the keys are';
+  return `${which} at ${jwksUri ?? 'their place'}: ${usable} usable`;
 }
 
 const checkUpstreams: ConfigCheck = async ({ config, resolvePath }) => {
@@ -43,8 +55,13 @@ const checkUpstreams: ConfigCheck = async ({ config, resolvePath }) => {
   const probed = await Promise.all(
     [...named, ...inPlace].map(async ({ upstream, path }) => {
       const failure = await probeUpstream(upstream, resolvePath);
-      return failure === undefined ? [] : [error(path, `the backend cannot be reached: ${failure}`)];
+      if (failure !== undefined) return [error(path, `the backend cannot be reached: ${failure}`)];
+      return [note(path, `the backend accepts connections${describeEach(upstream)}`)];
     }),
   );
   return { problems: probed.flat() };
 };
+
+function describeEach({ urls }: UpstreamConfig): string {
+  return urls === undefined || urls.length === 1 ? '' : ` at all ${urls.length} addresses`;
+}

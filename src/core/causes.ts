@@ -5,7 +5,7 @@
  */
 export const CAUSES = {
   // The request
-  ambiguous_path: 'ambiguous_path',
+  target_unreadable: 'ambiguous_path',
   target_form: 'ambiguous_path',
   target_fragment: 'ambiguous_path',
   path_not_encoded: 'ambiguous_path',
@@ -16,13 +16,16 @@ export const CAUSES = {
   query_not_encoded: 'ambiguous_path',
   spelling_not_allowed: 'ambiguous_path',
   readings_apart: 'ambiguous_path',
-  bad_request: 'bad_request',
+  request_syntax: 'bad_request',
+  request_framing: 'bad_request',
+  http_version: 'bad_request',
+  method_unknown: 'bad_request',
+  handshake_malformed: 'bad_request',
   request_unfit: 'bad_request',
   field_twice: 'bad_request',
   host_twice: 'bad_request',
   host_missing: 'bad_request',
   host_invalid: 'bad_request',
-  multiple_tokens: 'multiple_tokens',
   upgrade_refused: 'upgrade_refused',
   route_unknown: 'route_unknown',
   method_not_allowed: 'method_not_allowed',
@@ -30,12 +33,14 @@ export const CAUSES = {
   keys_read_only: 'method_not_allowed',
   preflight_not_routed: 'method_not_allowed',
   preflight_method: 'method_not_allowed',
-  request_timeout: 'request_timeout',
+  header_timeout: 'request_timeout',
+  response_stalled: 'request_timeout',
   body_stalled: 'request_timeout',
   body_too_large: 'body_too_large',
   expectation_failed: 'expectation_failed',
   rate_limited: 'rate_limited',
-  headers_too_large: 'headers_too_large',
+  header_count: 'headers_too_large',
+  header_bytes: 'headers_too_large',
 
   // The place of the token
   authorization_twice: 'multiple_tokens',
@@ -52,7 +57,6 @@ export const CAUSES = {
   token_place: 'token_malformed',
 
   // The form of the token
-  token_malformed: 'token_malformed',
   token_placeholder: 'token_malformed',
   token_quoted: 'token_malformed',
   token_json: 'token_malformed',
@@ -73,9 +77,6 @@ export const CAUSES = {
   token_extension: 'token_malformed',
 
   // What the token says of itself
-  issuer_unknown: 'issuer_unknown',
-  algorithm_not_allowed: 'algorithm_not_allowed',
-  type_not_allowed: 'type_not_allowed',
   iss_missing: 'issuer_unknown',
   iss_unknown: 'issuer_unknown',
   iss_nearly_known: 'issuer_unknown',
@@ -108,7 +109,6 @@ export const CAUSES = {
   audience_mismatch: 'audience_mismatch',
   audience_unreadable: 'audience_mismatch',
   token_bound: 'token_bound',
-  token_revoked: 'token_revoked',
 
   // The rules
   insufficient_scope: 'insufficient_scope',

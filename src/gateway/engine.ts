@@ -55,7 +55,7 @@ export interface EngineOptions {
 }
 
 const STALLED = refuse(
-  'request_timeout',
+  'response_stalled',
   'the client took nothing of its response for listen.limits.bodyIdle',
 );
 const SHUTTING_DOWN = refuse('shutting_down', 'shutdown.grace ended before the request did');

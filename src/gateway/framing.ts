@@ -11,27 +11,27 @@ import { hasBody, isWebSocketHandshake } from './client-request.ts';
  */
 export function framingFault(req: IncomingMessage, limits: Config['listen']['limits']): Refusal | undefined {
   if (req.rawHeaders.length > limits.headers * 2) {
-    return refuse('headers_too_large', 'more header fields than listen.limits.headers allows');
+    return refuse('header_count', 'more header fields than listen.limits.headers allows');
   }
   if (isMultiplexed(req)) return multiplexedFault(req, limits);
   if (req.method === 'CONNECT')
     return refuse('method_never_forwarded', 'CONNECT is not a method of this gateway', { allow: [] });
   // The parser takes HTTP/0.9 and HTTP/2.0 by name too.
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
-    return refuse('bad_request', 'a version other than HTTP/1.0 and HTTP/1.1');
+    return refuse('http_version', 'a version other than HTTP/1.0 and HTTP/1.1');
   }
   if (isWebSocketHandshake(req) && hasBody(req))
-    return refuse('bad_request', 'a WebSocket handshake has no body');
+    return refuse('handshake_malformed', 'a WebSocket handshake has no body');
   const transferEncoding = req.headers['transfer-encoding'];
   if (transferEncoding === undefined) return undefined;
   if (transferEncoding.toLowerCase() !== 'chunked') {
-    return refuse('bad_request', 'Transfer-Encoding is not exactly chunked');
+    return refuse('request_framing', 'Transfer-Encoding is not exactly chunked');
   }
   if (req.httpVersionMinor === 0 && req.httpVersionMajor === 1) {
-    return refuse('bad_request', 'Transfer-Encoding in an HTTP/1.0 request');
+    return refuse('request_framing', 'Transfer-Encoding in an HTTP/1.0 request');
   }
   if (req.headers['content-length'] !== undefined) {
-    return refuse('bad_request', 'both Content-Length and Transfer-Encoding');
+    return refuse('request_framing', 'both Content-Length and Transfer-Encoding');
   }
   return undefined;
 }
@@ -41,11 +41,11 @@ export function framingFault(req: IncomingMessage, limits: Config['listen']['lim
  * than they were on the wire (RFC 9113 §6.5.2).
  */
 function multiplexedFault(req: IncomingMessage, limits: Config['listen']['limits']): Refusal | undefined {
-  if (!KNOWN_METHODS.has(req.method as string)) return refuse('bad_request', 'a method that is not known');
+  if (!KNOWN_METHODS.has(req.method as string)) return refuse('method_unknown', 'a method that is not known');
   let bytes = req.url?.length ?? 0;
   for (const text of req.rawHeaders) bytes += text.length;
   if (bytes <= limits.headerBytes) return undefined;
-  return refuse('headers_too_large', 'the header fields exceed listen.limits.headerBytes');
+  return refuse('header_bytes', 'the header fields exceed listen.limits.headerBytes');
 }
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);

@@ -149,16 +149,16 @@ function discardInput(connection: ClientConnection): void {
 function parserRefusal(error: NodeJS.ErrnoException): Refusal {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return refuse('headers_too_large', 'the header fields exceed listen.limits.headerBytes');
+      return refuse('header_bytes', 'the header fields exceed listen.limits.headerBytes');
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return refuse('bad_request', 'the chunk extensions of the body are too large');
+      return refuse('request_syntax', 'the chunk extensions of the body are too large');
     case 'HPE_INVALID_URL':
-      return refuse('ambiguous_path', 'the target holds what no target may hold');
+      return refuse('target_unreadable', 'the target holds what no target may hold');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return refuse('request_timeout', 'the header fields took longer than listen.limits.headerTimeout');
+      return refuse('header_timeout', 'the header fields took longer than listen.limits.headerTimeout');
     default:
       return refuse(
-        'bad_request',
+        'request_syntax',
         `not HTTP/1.1 as this gateway reads it (${error.code ?? 'unknown error'})`,
       );
   }

@@ -193,7 +193,7 @@ export class Exchange implements AnswerHandler {
     this.#slowClient ??= new SlowClient(res, plan.bodyIdleMs, () => {
       if (this.#done) return;
       this.#failure = refuse(
-        'request_timeout',
+        'response_stalled',
         'the client took nothing of its answer for listen.limits.bodyIdle',
       );
       breakOff(res, this.#end === 'length');
@@ -232,7 +232,7 @@ export class Exchange implements AnswerHandler {
 }
 
 function framingRefusal(framing: Framing, limit: number | undefined): Refusal | undefined {
-  if (framing.kind === 'unknown') return refuse('bad_request', 'a transfer coding other than chunked');
+  if (framing.kind === 'unknown') return refuse('request_framing', 'a transfer coding other than chunked');
   if (framing.kind !== 'length' || limit === undefined || framing.bytes <= limit) return undefined;
   return refuse('body_too_large', 'the body is larger than the route allows');
 }

@@ -34,7 +34,7 @@ export function openTunnel(upgrading: Upgrading): void {
   const { req, observer } = upgrading;
   const fault = handshakeFault(req);
   if (fault === undefined) new Handshake(upgrading).start();
-  else observer.refused(refuse('bad_request', fault), 0);
+  else observer.refused(refuse('handshake_malformed', fault), 0);
 }
 
 function handshakeFault(req: IncomingMessage): string | undefined {

@@ -160,12 +160,19 @@ t.test('a bad file leads to no request', async (t) => {
 t.test('check --online asks issuers and backends', async (t) => {
   const server = await serverOf(t);
   const well = await fileOf(issuerLine('corp', server.issuer()), server.origin);
-  t.equal((await run(['check', '--online', '-c', well])).code, 0);
+  const found = await run(['check', '--online', '-c', well]);
+  t.equal(found.code, 0);
+  t.match(
+    found.stdout,
+    /gateway\.yaml:2:\d+: note: issuers\.corp\.issuer: the metadata is good, and the keys are at http:\S+\/keys: 1 usable/,
+  );
+  t.match(found.stdout, /gateway\.yaml:3:\d+: note: routes\[0\]\.upstream: the backend accepts connections/);
   t.same(server.asked, ['/.well-known/openid-configuration', '/keys'], 'backends are sent nothing');
   server.mode = 'html';
   const sick = await fileOf(issuerLine('corp', server.issuer()));
   const { code, stdout } = await run(['check', '--online', '-c', sick]);
   t.equal(code, 1);
+  t.notMatch(stdout, /the keys are at|accepts connections/);
   t.match(stdout, /gateway\.yaml:2:\d+: error: .*\/keys: the answer is not a JSON object/);
   t.match(
     stdout,

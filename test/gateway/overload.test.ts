@@ -14,9 +14,16 @@ t.test(
     t.teardown(() => guard.stop());
     const codes = medians.slice().map(() => {
       guard.look();
-      return guard.refusal()?.code;
+      return guard.refusal()?.cause;
     });
-    t.strictSame(codes, [undefined, undefined, undefined, 'overloaded', 'overloaded', undefined]);
+    t.strictSame(codes, [
+      undefined,
+      undefined,
+      undefined,
+      'event_loop_behind',
+      'event_loop_behind',
+      undefined,
+    ]);
   },
 );
 

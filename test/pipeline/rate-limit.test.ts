@@ -187,7 +187,7 @@ t.test('two limits that count the same askers count each for itself', async (t) 
 t.test('a store that cannot tell refuses with 503, and one that answers later is waited for', async (t) => {
   const down: LimitStore = { take: async () => undefined, close: async () => {} };
   const spent = await limiter('ip', 1, down)('192.0.2.1');
-  t.equal(spent.refusal?.code, 'overloaded');
+  t.match(spent.refusal, { code: 'overloaded', cause: 'limit_store_down' });
   t.equal(spent.refusal?.retryAfterSeconds, 1);
 });
 

@@ -374,7 +374,10 @@ t.test(
     while (backend.requests.length === 0) await new Promise(setImmediate);
     c.write(get('/next').repeat(1_024 + 3));
     for (const _ of [1, 2, 3]) {
-      t.match(await gateway.nextOutcome(), { kind: 'refused', refusal: { code: 'overloaded' } });
+      t.match(await gateway.nextOutcome(), {
+        kind: 'refused',
+        refusal: { code: 'overloaded', cause: 'pipelined_too_many' },
+      });
     }
     t.equal(backend.requests.length, 1);
     backend.requests[0]?.socket.write(answer('200 OK', [], 'slow'));

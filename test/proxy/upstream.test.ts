@@ -132,7 +132,9 @@ t.test('an address at its limit gets no more, and others are refused as overload
   holder.write(GET);
   while (fleet.backends[0]?.requests.length === 0) await new Promise(setImmediate);
   t.equal(await fleet.get(), 503);
-  t.match(await fleet.gateway.nextOutcome(), { refusal: { code: 'overloaded', retryAfterSeconds: 1 } });
+  t.match(await fleet.gateway.nextOutcome(), {
+    refusal: { code: 'overloaded', cause: 'upstream_full', retryAfterSeconds: 1 },
+  });
   holder.destroy();
   await fleet.gateway.nextOutcome();
   t.equal(fleet.gateway.upstream.status()[0]?.running, 0, 'who leaves frees the place');
