@@ -1,7 +1,7 @@
 import { isRefusal, type Refusal } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
-import { judgeClaims } from './judge-claims.ts';
+import { judgeKind, judgePresence } from './judge-claims.ts';
 import { type Lifetime, readLifetime } from './judge-times.ts';
 import type { UnverifiedToken } from './parse-token.ts';
 import { readAudiences, readRoles, readScopes } from './read-claims.ts';
@@ -19,8 +19,15 @@ export function judgeBody(
   issuer: CompiledIssuer,
   { trace, isKept }: { readonly trace: Trace | undefined; readonly isKept: boolean },
 ): Holding | Refusal {
-  const flaw = judgeClaims(claims, issuer);
-  const lifetime = flaw ?? readLifetime(claims, issuer);
+  const foreign = judgeKind(claims, issuer);
+  trace?.add({
+    step: 'kind',
+    ok: foreign === undefined,
+    expected: issuer.idTokens ? 'an access token or an ID token' : 'an access token',
+    ...(foreign && { got: foreign.reason }),
+  });
+  if (foreign !== undefined) return { ...foreign, issuer: issuer.name };
+  const lifetime = judgePresence(claims, issuer.requiredClaims) ?? readLifetime(claims, issuer);
   const refusal = isRefusal(lifetime) ? lifetime : undefined;
   trace?.add({
     step: 'claims',

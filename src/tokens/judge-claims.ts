@@ -20,13 +20,9 @@ export function normaliseType(typ: string): string {
   return lower.startsWith('application/') ? lower.slice('application/'.length) : lower;
 }
 
-/** Validates what a verified payload says of its own kind, then which claims it has; times, audience and binding come later. */
-export function judgeClaims(claims: Claims, issuer: CompiledIssuer): Refusal | undefined {
-  return (
-    judgeKind(claims, issuer.idTokens) ??
-    issuer.rules.judgeKind?.(claims, issuer.idTokens) ??
-    judgePresence(claims, issuer.requiredClaims)
-  );
+/** Validates what a verified payload says of its own kind. Comes before its claims, so that an ID token without `exp` is said to be one. */
+export function judgeKind(claims: Claims, { idTokens, rules }: CompiledIssuer): Refusal | undefined {
+  return findForeignMark(claims, idTokens) ?? rules.judgeKind?.(claims, idTokens);
 }
 
 /** Marks of an ID token (OpenID Connect Core 1.0 §2, §3.3.2.11). */
@@ -36,7 +32,7 @@ const ID_TOKEN_CLAIMS = ['at_hash', 'c_hash'] as const;
  * Refuses tokens that were made for something else than an API call. `idTokens: true` lets ID tokens pass; logout tokens and
  * other security events (RFC 8417 §2.2) and refresh tokens are never credentials for an API.
  */
-function judgeKind(claims: Claims, idTokens: boolean): Refusal | undefined {
+function findForeignMark(claims: Claims, idTokens: boolean): Refusal | undefined {
   if (isStated(claims.events))
     return refuse('foreign_token', 'it has `events`: a logout token or security event');
   const typ = typeof claims.typ === 'string' ? claims.typ.toLowerCase() : undefined;
@@ -63,7 +59,7 @@ function isStated(mark: unknown): boolean {
 }
 
 /** Null and the empty string say nothing, so they count as missing. */
-function judgePresence(claims: Claims, required: readonly string[]): Refusal | undefined {
+export function judgePresence(claims: Claims, required: readonly string[]): Refusal | undefined {
   for (const name of required) {
     const value = claims[name];
     if (value === undefined || value === null || value === '') {

@@ -10,6 +10,7 @@ import { inPlace } from '../support/verifier.ts';
 
 const KEY = signingKey('ES256');
 const NOW = Date.parse('2026-01-31T12:00:00Z') / 1000;
+const TENANT = '11111111-2222-3333-4444-555555555555';
 const SECRET = 'S3CR3T';
 const ORIGIN = ['--header', 'Origin: https://app.example'];
 const PREFLIGHT = ['--method', 'OPTIONS', ...ORIGIN, '--header', 'Access-Control-Request-Method: GET'];
@@ -33,7 +34,13 @@ issuers:
   realm: { preset: keycloak, issuer: https://kc.example/realms/a, audiences: [api], jwks: { file: keys.json } }
   nameless: { issuer: https://nameless.example, audiences: [api], jwks: { file: nameless.json } }
   gone: { issuer: https://gone.example, audiences: [api], jwksUri: http://127.0.0.1:1/keys }
-defaults: { issuers: [corp, strict, realm, nameless, gone] }
+  tenants:
+    preset: entra-multitenant
+    tenants: [${TENANT}]
+    audiences: [api]
+    algorithms: [ES256]
+    jwks: { file: keys.json }
+defaults: { issuers: [corp, strict, realm, nameless, gone, tenants] }
 identity:
   assertion: { header: x-sealgate-assertion }
 listen: { publicUrl: https://api.example.com }
@@ -69,6 +76,7 @@ const path = await folderWith(
     'gw.yaml': FILE,
     'keys.json': JSON.stringify(inPlace(KEY, RSA, ENC)),
     'nameless.json': JSON.stringify(inPlace(NAMELESS)),
+    'useless.json': JSON.stringify(inPlace(ENC)),
   },
   t,
 );
@@ -206,6 +214,12 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['typ_missing', having({ iss: 'https://strict.example' }, '/any', { typ: undefined }), /no `typ`/],
   ['typ_not_listed', having({}, '/any', { typ: 'dpop+jwt' }), /`typ` is not accepted/],
   ['key_unknown', having({}, '/any', { kid: 'other' }), /no ES256 key/],
+  ['keys_unusable', [...having({}), '--jwks', path('useless.json')], /usable/],
+  [
+    'key_for_other_issuer',
+    having({ iss: `https://login.microsoftonline.com/${TENANT}/v2.0`, tid: TENANT }),
+    /not one that may sign/,
+  ],
   ['key_without_id', having({ iss: 'https://nameless.example' }), /published: a key without key id/],
   ['key_unusable', having({}, '/any', { kid: 'enc' }), /published but not used: not for signatures/],
   [
@@ -334,7 +348,7 @@ for (const [cause, words, reason] of EXPLAINED) {
   t.test(`explain ${shown}: the advice is that of ${cause}, and the reason says ${reason}`, async (t) => {
     const ask = ['explain', '-c', path('gw.yaml'), '--at', '2026-01-31T12:00:00Z'];
     const { code, stdout } = await sealgate([...ask, '--format', 'json', ...words]);
-    t.equal(code, cause === 'keys_unavailable' ? 1 : 3);
+    t.equal(code, CAUSES[cause] === 'keys_unavailable' ? 1 : 3);
     const answer = JSON.parse(stdout);
     const last = answer.steps.at(-1);
     t.equal(answer.code, CAUSES[cause]);
