@@ -1,8 +1,10 @@
+import type { FetchReport } from './fetch-json.ts';
 import type { KeySet } from './key-set.ts';
 import type { KeyStatus } from './key-store.ts';
 
 /** Where the key stores report to. Fits a pino logger. */
 export interface KeyLog {
+  debug(details: object, message: string): void;
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
 }
@@ -20,9 +22,18 @@ export function createKeyLog(log: KeyLog | undefined, issuer: string) {
   let unwritten: string | undefined;
   return {
     state(status: KeyStatus): void {
-      const { state, keys, ageMs, lastError } = status;
+      const { state, keys, ageMs, lastError, hint } = status;
       const level = state === 'fresh' ? 'info' : 'warn';
-      log?.[level]({ issuer, state, keys, ageMs, lastError }, STATE_LINES[state]);
+      log?.[level]({ issuer, state, keys, ageMs, lastError, hint }, STATE_LINES[state]);
+    },
+    /** A line for every request to the provider. */
+    fetched(report: FetchReport): void {
+      log?.debug({ issuer, ...report }, 'fetched from the issuer');
+    },
+    /** A line for every attempt that brought no keys, so that each request above has its consequence. */
+    failed(error: unknown): void {
+      const reason = error instanceof Error ? error.message : 'failed';
+      log?.debug({ issuer, reason }, 'the keys were not refreshed');
     },
     /** Names the keys when they are others than before, and why those that are not used are not. */
     keys({ reports }: KeySet): void {

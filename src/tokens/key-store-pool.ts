@@ -79,10 +79,11 @@ export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStoreP
       random,
       load:
         load === undefined
-          ? createKeyLoader({ issuer, source, dispatcher, clock, scheduler })
+          ? createKeyLoader({ issuer, source, dispatcher, clock, scheduler, onFetched: log.fetched })
           : () => load(issuer),
       seed,
       onState: log.state,
+      onFailed: log.failed,
       onLoaded: ({ set, fetchedAtMs }) => {
         log.keys(set);
         options.onLoaded?.(issuer.name);

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { KeySettings } from './compiled-issuer.ts';
 import { describeKid, refuseMissingKey } from './describe-miss.ts';
+import { FetchFailure } from './fetch-json.ts';
 import type { KeySet } from './key-set.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { VerificationKey } from './verify-signature.ts';
@@ -35,6 +36,8 @@ export interface KeyStatus {
   readonly ageMs: number | undefined;
   readonly nextRefreshMs: number | undefined;
   readonly lastError: string | undefined;
+  /** What can be done about `lastError`, where that is known. */
+  readonly hint: string | undefined;
   readonly fetches: number;
   readonly failures: number;
 }
@@ -87,6 +90,8 @@ export interface KeyStoreOptions {
   readonly seed?: () => Promise<LoadedKeys | undefined>;
   /** Told of every fetch that succeeded. */
   readonly onLoaded?: (keys: LoadedKeys) => void;
+  /** Called with every failure. */
+  readonly onFailed?: (error: unknown) => void;
   /** Told when the state changes, not of every failure. */
   readonly onState?: (status: KeyStatus) => void;
 }
@@ -109,6 +114,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   let timerDueMono: number | undefined;
   let nextAttemptMono = Number.NEGATIVE_INFINITY;
   let lastError: string | undefined;
+  let hint: string | undefined;
   let lastState: KeyStatus['state'] = 'waiting';
   let fetches = 0;
   let failures = 0;
@@ -171,6 +177,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       adopt(keys);
       options.onLoaded?.(keys);
       lastError = undefined;
+      hint = undefined;
       nextAttemptMono = startedMono + settings.cooldownMs;
       // Between 85 and 95 %: before the keys age, and not all issuers of a fleet at once.
       const jitter = 0.85 + options.random() * 0.1;
@@ -179,6 +186,8 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       if (closed) return;
       failures += 1;
       lastError = error instanceof Error ? error.message : 'failed';
+      hint = error instanceof FetchFailure ? error.hint : undefined;
+      options.onFailed?.(error);
       nextAttemptMono = scheduler.monotonicMs() + settings.cooldownMs;
       schedule(settings.cooldownMs);
     }
@@ -218,6 +227,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       nextRefreshMs:
         timerDueMono === undefined ? undefined : Math.max(0, timerDueMono - scheduler.monotonicMs()),
       lastError,
+      hint,
       fetches,
       failures,
     };

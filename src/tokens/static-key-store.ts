@@ -42,6 +42,7 @@ export function createStaticKeyStore(judged: JudgedSet): KeyStore {
       ageMs: undefined,
       nextRefreshMs: undefined,
       lastError: undefined,
+      hint: undefined,
       fetches: 0,
       failures: 0,
     }),

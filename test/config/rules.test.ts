@@ -22,6 +22,8 @@ const PREFIX_IS_THE_DEFAULT =
 const HOST = 'a name or address alone: no scheme, no port, no wildcard; letters beyond ASCII as xn--';
 const HTTPS =
   'expected an https: URL, because the keys are found through it — give `jwksUri` if the issuer is not a URL';
+const NAME_OR_SECURE =
+  'use https:; if it is only the name in `iss`, give an https: `jwksUri`; or accept the risk with `insecure: true`';
 const SECURE = 'use https:, or accept the risk with `insecure: true`';
 
 const ANOTHER = 'name another, such as x-auth-request-user or remote-user';
@@ -250,7 +252,12 @@ const ERRORS: Table = [
   [
     'an issuer over http:',
     iss('http://id.example'),
-    [`3:13 \`issuer\` is plain http: beyond this machine — ${SECURE}`],
+    [`3:13 \`issuer\` is plain http: beyond this machine — ${NAME_OR_SECURE}`],
+  ],
+  [
+    'a name over http: does not make its keys safe',
+    issuer('jwksUri: http://10.0.0.1/keys').replace('https://issuer.example.com', 'http://id.example/trust'),
+    [`5:14 \`jwksUri\` is plain http: beyond this machine — ${SECURE}`],
   ],
   [
     'keys over http:',
@@ -260,7 +267,7 @@ const ERRORS: Table = [
   [
     'a host that only starts like loopback',
     iss('http://127.0.0.1.example'),
-    [`3:13 \`issuer\` is plain http: beyond this machine — ${SECURE}`],
+    [`3:13 \`issuer\` is plain http: beyond this machine — ${NAME_OR_SECURE}`],
   ],
   ['an issuer that is a URN', iss('urn:example'), [`3:13 ${HTTPS}`]],
   ['an issuer that is a name', iss('corp'), [`3:13 ${HTTPS}`]],
@@ -443,6 +450,13 @@ const FINE: readonly (readonly [string, string])[] = [
   [
     'any issuer text with jwksUri',
     issuer('jwksUri: https://id.example/keys').replace('https://issuer.example.com', 'corp'),
+  ],
+  [
+    'an issuer over http: that is but a name, as of AD FS',
+    issuer('jwksUri: https://id.example/keys').replace(
+      'https://issuer.example.com',
+      'http://id.example/trust',
+    ),
   ],
   ['two issuers by default', twoIssuers('authenticated', 'defaults: { issuers: [a] }\n')],
   ['two issuers and a public route', twoIssuers('public')],

@@ -82,3 +82,54 @@ routes: [{ name: api, path: /, upstream: app, access: authenticated }]
   t.equal((await ask({})).status, 401);
   t.equal((await ask({ 'x-goog-iap-jwt-assertion': token, authorization: `Bearer ${token}` })).status, 400);
 });
+
+t.test(
+  'at the level debug each fetch of metadata and keys has a line, without the secrets of its query',
+  async (t) => {
+    const keys = await createKeyServer();
+    t.teardown(() => keys.close());
+    keys.publish(one);
+    const gateway = await startGateway(`
+log: { level: debug }
+issuers:
+  found: { issuer: '${keys.issuer('/a')}', audiences: [api], keys: { cooldown: 1h } }
+  named: { issuer: 'https://x.example', audiences: [api], jwksUri: '${keys.jwksUri}?code=hush', keys: { cooldown: 1h } }
+defaults: { issuers: any }
+routes: [{ name: api, path: /, upstream: 'http://127.0.0.1:1', access: authenticated }]
+`);
+    t.teardown(() => gateway.close());
+    const fetches = (issuer: string) =>
+      gateway.lines.filter(({ msg, ...line }) => msg === 'fetched from the issuer' && line.issuer === issuer);
+    const refresh = (issuer: string) =>
+      fetch(`${gateway.adminUrl}/keys/refresh/${issuer}`, { method: 'POST' });
+    const good = { level: 'debug', status: 200, outcome: 'ok' };
+    t.match(fetches('found'), [
+      { ...good, url: `${keys.origin}/a/.well-known/openid-configuration` },
+      { ...good, url: `${keys.origin}/a/keys` },
+    ]);
+    t.match(fetches('named'), [
+      { ...good, url: keys.jwksUri, bytes: JSON.stringify({ keys: keys.keys }).length },
+    ]);
+    for (const { durationMs } of fetches('found'))
+      t.ok(Number.isInteger(durationMs) && Number(durationMs) >= 0);
+
+    const bad = [
+      ['error', { status: 500, outcome: 'refused', reason: 'answered 500 instead of 200' }],
+      ['html', { status: 200, outcome: 'refused', reason: 'the answer is not a JSON object' }],
+      ['redirect', { status: 302, outcome: 'refused', reason: /redirects/ }],
+      ['reset', { outcome: 'unreachable', bytes: 0 }],
+      ['cut', { status: 200, outcome: 'unreachable' }],
+      ['empty', { status: 200, outcome: 'ok' }],
+    ] as const;
+    for (const [mode, wanted] of bad) {
+      keys.mode = mode;
+      const before = fetches('named').length;
+      await refresh('named');
+      t.equal(fetches('named').length, before + 1, mode);
+      t.match(fetches('named').at(-1), { level: 'debug', url: keys.jwksUri, ...wanted }, mode);
+      const failed = gateway.lines.findLast(({ msg }) => msg === 'the keys were not refreshed');
+      t.match(failed, { level: 'debug', issuer: 'named', reason: /\/keys: / }, mode);
+    }
+    t.notMatch(JSON.stringify(gateway.lines), 'hush');
+  },
+);

@@ -46,7 +46,7 @@ async function rigOf(
   const { folder = '/nowhere', ...rest } = keys as { folder?: string };
   const verifier = verifierOf(
     { corp: { issuer: 'https://corp.example', audiences: ['api'], jwksUri: server.jwksUri, keys: rest } },
-    { time, log: { info: add, warn: add }, folder },
+    { time, log: { debug: () => {}, info: add, warn: add }, folder },
   );
   t.teardown(() => verifier.close());
   const token = (key: SigningKey, more = {}) => {
@@ -564,7 +564,11 @@ t.test('a restart during an outage serves from the snapshot at once', async (t) 
       lines.push(message);
       reasons.push((details as { reason?: unknown }).reason);
     };
-    const verifier = verifierOf(config(uri), { time, folder, log: { info: add, warn: add } });
+    const verifier = verifierOf(config(uri), {
+      time,
+      folder,
+      log: { debug: () => {}, info: add, warn: add },
+    });
     t.teardown(() => verifier.close());
     await verifier.start();
     const outcome = await verifier.verify(first.token(one), undefined);

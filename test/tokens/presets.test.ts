@@ -63,6 +63,7 @@ t.test('okta', async (t) => {
   t.equal(code({ ...claims, at_hash: 'x' }), 'type_not_allowed', 'an ID token');
   t.match(errorsOf('okta', { issuer: 'https://example.okta.com' }), [/opaque/], 'the org server');
   t.match(errorsOf('okta', { issuer: 'https://example.okta.com/' }), [/opaque/]);
+  t.match(errorsOf('okta', { issuer: 'https://example.okta.com/oauth2/default/' }), [/no slash at the end/]);
   t.match(errorsOf('okta', {}), [/issuer is required/]);
 });
 

@@ -60,11 +60,16 @@ function discoverable(name: string, { issuer, ...source }: IssuerConfig): readon
 function plainHttp(name: string, issuer: IssuerConfig, key: 'issuer' | 'jwksUri'): readonly PathProblem[] {
   const text = issuer[key];
   if (text === undefined || issuer.insecure === true || !URL.canParse(text)) return [];
+  // AD FS signs with `iss: http://HOST/adfs/services/trust`: a name, where nothing is fetched from it.
+  if (key === 'issuer' && (issuer.jwksUri !== undefined || issuer.jwks !== undefined)) return [];
   const { protocol, hostname } = new URL(text);
   return protocol === 'http:' && !isLoopbackHost(hostname)
     ? [
         error(['issuers', name, key], `\`${key}\` is plain http: beyond this machine`, {
-          hint: 'use https:, or accept the risk with `insecure: true`',
+          hint:
+            key === 'issuer'
+              ? 'use https:; if it is only the name in `iss`, give an https: `jwksUri`; or accept the risk with `insecure: true`'
+              : 'use https:, or accept the risk with `insecure: true`',
         }),
       ]
     : [];
