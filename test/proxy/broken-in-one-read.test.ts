@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
 import t, { type Test } from 'tap';
 import type { Outcome } from '../support/forwarder.ts';
 import { startStand } from '../support/stand.ts';
-import { answer } from '../support/upstream.ts';
+import { startTunnelStand } from '../support/tunnel-stand.ts';
+import { answer, startRawUpstream } from '../support/upstream.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\n';
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
@@ -95,5 +98,39 @@ t.test('wherever a broken response is cut in two, client and log agree', async (
       if (status === 200 && /\r\n0\r\n\r\n$/.test(text)) t.fail(`${label}: it passes for a whole one`);
       if (!reason.test(reasonOf(outcome))) t.fail(`${label}: ${reasonOf(outcome)}`);
     }
+  }
+});
+
+t.test('clients over HTTP/2 get the 502, too', async (t) => {
+  const { gateway } = await startBroken(t, true);
+  const session = connect(gateway.url);
+  t.teardown(() => session.destroy());
+  for (const [name, [, reason]] of Object.entries(BROKEN_BODIES)) {
+    const stream = session.request({ ':path': `/${encodeURIComponent(name)}` });
+    const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+    t.equal(headers[':status'], 502, name);
+    stream.resume();
+    await once(stream, 'close');
+    const outcome = await gateway.nextOutcome();
+    t.equal(outcome.kind, 'refused', name);
+    t.match(reasonOf(outcome), reason, name);
+  }
+});
+
+t.test('a backend that declines a handshake with a broken body in one read is a 502', async (t) => {
+  for (const [name, [bytes, reason]] of Object.entries(BROKEN_BODIES)) {
+    const backend = await startRawUpstream(({ socket }) => socket.write(bytes, 'latin1'));
+    t.teardown(() => backend.close());
+    const stand = await startTunnelStand(t, backend.url);
+    const c = stand.client();
+    c.write(
+      'GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    const { text } = await c.end();
+    const outcome = await stand.nextOutcome();
+    t.match(text, /^HTTP\/1\.1 502 .*upstream_invalid"\}$/s, name);
+    t.equal(outcome.kind, 'refused', name);
+    t.match(reasonOf(outcome), reason, name);
   }
 });

@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import t, { type Test } from 'tap';
 import { ask, listen, openSender, send } from '../support/h1-stand.ts';
+import { startStand } from '../support/stand.ts';
 import { answer } from '../support/upstream.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\n';
@@ -124,5 +125,42 @@ t.test(
     const { heard } = await upload(t, '', [1_000_000]);
     t.match(heard.error?.code, LOST);
     t.ok(performance.now() - before < 1_500);
+  },
+);
+
+t.test(
+  'a body that crosses the limit ends the request to the backend, and what had begun is broken off',
+  async (t) => {
+    const cases: readonly (readonly [early: string, status: number, kind: string])[] = [
+      ['', 413, 'refused'],
+      [`${OK}Content-Length: 9\r\n\r\nearly`, 200, 'finished'],
+      [`${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n`, 200, 'finished'],
+    ];
+    for (const [early, status, kind] of cases) {
+      const { backend, gateway, client } = await startStand(t, ({ socket }) => socket.write(early), {
+        plan: { bodyLimit: 10 },
+      });
+      const c = client();
+      c.write(`POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
+      if (early === '') while (backend.requests.length === 0) await new Promise(setImmediate);
+      else await c.until(/early/);
+      c.write('9\r\ntoo much!\r\n');
+      const { text } = await c.end();
+      t.ok(text.startsWith(`HTTP/1.1 ${status} `), `${early}: ${text}`);
+      t.equal(text.split('HTTP/1.1 ').length, 2, 'one response');
+      t.notMatch(text, /\r\n0\r\n\r\n$/, 'a broken one does not pass for a whole one');
+      const outcome = await gateway.nextOutcome();
+      const refusal =
+        outcome.kind === 'refused' ? outcome.refusal : outcome.kind === 'finished' && outcome.failure;
+      t.match({ kind: outcome.kind, refusal }, { kind, refusal: { code: 'body_too_large' } });
+      const [socket] = backend.sockets;
+      if (socket?.closed === false) await new Promise((resolve) => socket.once('close', resolve));
+      t.equal(gateway.upstream.status()[0]?.connections, 0, 'the connection to the backend is over');
+      t.notMatch(
+        backend.bytes[0]?.toString(),
+        /too much|\r\n0\r\n\r\n$/,
+        'and the request was not made whole',
+      );
+    }
   },
 );
