@@ -13,9 +13,13 @@ const READ_AHEAD_BYTES = 16 * 1024;
 const OWNER = Symbol('owner of the connection');
 type Owned = Socket & { [OWNER]?: ClientConnection };
 /** What libuv knows of a TCP connection: Node's own counters include what it has only queued. */
-type Counted = Socket & {
-  readonly _handle?: { readonly bytesWritten: number; readonly writeQueueSize: number } | null;
-};
+type Counted = Socket & { readonly _handle?: Handle | null };
+interface Handle {
+  readonly bytesWritten: number;
+  readonly writeQueueSize: number;
+  reading: boolean;
+  readStart(): void;
+}
 
 /** What the owner of a connection tells the gateway. */
 export interface ConnectionEvents {
@@ -142,7 +146,7 @@ export class ClientConnection {
     socket.removeAllListeners('data');
     // Takes the socket from a parser that reads it natively, too.
     socket.on('data', ignore);
-    socket.resume();
+    startReading(socket);
   }
 
   /**
@@ -164,6 +168,7 @@ export class ClientConnection {
       bytes += chunk.length;
       if (bytes > READ_AHEAD_BYTES) socket.pause();
     });
+    startReading(socket);
     socket.once('end', () => {
       // Nobody begins to speak another protocol with half a connection.
       if (this.#ahead !== undefined) socket.destroy();
@@ -228,6 +233,15 @@ export class ClientConnection {
 export interface TickOptions extends ConnectionEvents {
   readonly idleMs: number;
   readonly isDraining: boolean;
+}
+
+/** Node takes a socket that was paused under its parser for one that is being read, and `resume` alone would do nothing. */
+function startReading(socket: Counted): void {
+  socket.resume();
+  const { _handle: handle } = socket;
+  if (handle === undefined || handle === null || handle.reading) return;
+  handle.reading = true;
+  handle.readStart();
 }
 
 type Listener = (...args: unknown[]) => void;

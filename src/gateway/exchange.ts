@@ -78,6 +78,11 @@ export class Exchange implements ProblemContext, ForwardObserver, Member {
     this.#ended = start.ended;
   }
 
+  /** The gateway itself has responded, while the decision was waited for: nothing may be forwarded any more. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
   get realm(): string {
     return this.generation.realm;
   }

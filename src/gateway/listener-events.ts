@@ -18,4 +18,12 @@ export interface ListenerEvents {
 /** A response that carries the record of its exchange from the gate to the forwarder and the log. */
 export class GatewayResponse extends ServerResponse {
   exchange: Exchange | undefined = undefined;
+
+  /**
+   * Only Fastify sets a single field: `Connection: close` while it ends, which goes out without it. Set after the response it would
+   * throw, and set before it makes Node 20 keep no more than the last of repeated fields.
+   */
+  override setHeader(): this {
+    return this;
+  }
 }

@@ -56,6 +56,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       judge({ req, exchange, isUpgrade: false }, (outcome) => {
         if (isRefusal(outcome)) exchange.refused(outcome);
         else if (isOwnAnswer(outcome)) exchange.answered(outcome);
+        else if (exchange.isAnswered) return;
         else if (!expectsOnlyContinue(req)) exchange.refused(UNMET_EXPECTATION);
         else pass(req, res);
       });

@@ -99,7 +99,7 @@ export class Exchange implements AnswerHandler {
       this.#tries.attempt.interim(status);
       return;
     }
-    const { res, plan } = this.#forwarding;
+    const { req, res, plan } = this.#forwarding;
     if (res.headersSent) {
       // Answered in the meantime: its body broke, or the gateway ends.
       this.#clientClosed();
@@ -114,6 +114,9 @@ export class Exchange implements AnswerHandler {
       added: plan.responseHeaders,
       prefixes: prefixesOf(this.#tries.target, plan),
     });
+    // Who is still sending what the backend refuses is told to stop: the rest of the body would cost more than a new connection.
+    if (status >= 400 && this.#body !== null && !req.complete && !isMultiplexed(req))
+      res.shouldKeepAlive = false;
     const ownWords = reason === STATUS_CODES[status] || !PLAIN.test(reason) ? undefined : reason;
     try {
       sendHead(res, { status, reason: ownWords, headers: built });

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { type CountingUpstream, startCountingUpstream } from '../support/counting-upstream.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
+import { connectRaw, rawRequest } from '../support/raw.ts';
 
 const fileOf = (backend: string, shutdown: string) => `listen: { port: 0 }
 admin: { port: 0 }
@@ -30,6 +31,10 @@ async function startStand(t: Tap, shutdown: string, nodeArgs: readonly string[] 
       res.end('quick');
       return;
     }
+    if (req.url === '/cookies') {
+      res.writeHead(200, { 'set-cookie': ['a=1', 'b=2'] }).end('cookies');
+      return;
+    }
     answers.push(res);
     tell();
   });
@@ -47,6 +52,15 @@ async function startStand(t: Tap, shutdown: string, nodeArgs: readonly string[] 
         tell();
       }),
   };
+}
+
+async function accepts(url: string): Promise<boolean> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  const [error] = await Promise.race([once(socket, 'connect'), once(socket, 'error')]).catch((reason) => [
+    reason,
+  ]);
+  socket.destroy();
+  return error === undefined;
 }
 
 type Tap = Parameters<typeof startGatewayProcess>[0];
@@ -76,6 +90,58 @@ t.test('SIGTERM: not ready at once, still accepting, every accepted request answ
   t.same(await gateway.ended, [0, null]);
   t.match(gateway.lines.at(-1), { msg: 'ended', outcome: 'clean' });
   t.equal(gateway.stderr(), '');
+});
+
+t.test('a request that comes after accepting has ended gets its response with every field', async (t) => {
+  const { gateway, answers, arrived } = await startStand(t, '{ grace: 10s }');
+  const connection = await connectRaw(Number(new URL(gateway.url).port));
+  connection.send(rawRequest('GET /slow HTTP/1.1'));
+  await arrived(1);
+  gateway.child.kill('SIGTERM');
+  while (await accepts(gateway.url));
+  connection.send(rawRequest('GET /cookies HTTP/1.1'));
+  answers[0]?.end('slow');
+  t.equal((await connection.read())?.body.toString(), 'slow');
+  const response = await connection.read();
+  t.equal(response?.body.toString(), 'cookies');
+  t.strictSame(response?.headers['set-cookie'], ['a=1', 'b=2']);
+  t.strictSame(response?.headers.connection, ['close']);
+  t.same(await gateway.ended, [0, null]);
+});
+
+t.test('a client that takes its time for what is left of its response is waited for', async (t) => {
+  const { gateway, answers, arrived } = await startStand(t, '{ grace: 20s }');
+  const { socket, send } = await connectRaw(Number(new URL(gateway.url).port));
+  socket.removeAllListeners('data');
+  socket.pause();
+  send(rawRequest('GET /large HTTP/1.1'));
+  await arrived(1);
+  const bytes = 24 * 1024 * 1024;
+  answers[0]?.end(Buffer.alloc(bytes, 'x'));
+  await new Promise((done) => setTimeout(done, 300));
+  gateway.child.kill('SIGTERM');
+  while (await accepts(gateway.url));
+  let taken = 0;
+  socket.on('data', (chunk: Buffer) => {
+    taken += chunk.length;
+  });
+  socket.resume();
+  await once(socket, 'end');
+  t.ok(taken > bytes, 'all of it');
+  socket.destroy();
+  t.same(await gateway.ended, [0, null]);
+});
+
+t.test('a client that does not close what was ended breaks nothing off', async (t) => {
+  const { gateway } = await startStand(t, '{ grace: 20s }');
+  const connection = await connectRaw(Number(new URL(gateway.url).port));
+  connection.send(rawRequest('GET /quick HTTP/1.1', ['Connection: close']));
+  t.equal((await connection.read())?.status, 200);
+  gateway.child.kill('SIGTERM');
+  const drip = setInterval(() => connection.socket.writable && connection.send('x'), 50);
+  t.same(await gateway.ended, [0, null]);
+  clearInterval(drip);
+  connection.destroy();
 });
 
 t.test('an idle connection does not hold the end up', async (t) => {
