@@ -21,6 +21,8 @@ export const ADVICE = {
     'send the path in its plain form, or let the route `allow` the spelling if its backend needs it',
   readings_apart:
     'let the route that is meant `allow` the spelling, and see that no other route takes the path as another backend would read it',
+  path_cut:
+    'send the character in the query, or give the path a route of its own that also takes what stands before %23, %3F or %3B',
   request_syntax:
     'let the client, or the proxy in front, send valid HTTP/1.1; TLS sent to a plain port looks like this, too',
   request_framing:

@@ -16,6 +16,7 @@ export const CAUSES = {
   query_not_encoded: 'ambiguous_path',
   spelling_not_allowed: 'ambiguous_path',
   readings_apart: 'ambiguous_path',
+  path_cut: 'ambiguous_path',
   request_syntax: 'bad_request',
   request_framing: 'bad_request',
   http_version: 'bad_request',

@@ -30,12 +30,19 @@ const PLAIN = /^(?:\/(?!\.\.?(?:[/?]|$))[A-Za-z0-9\-._~!$&'()*+,=:@[\]]+)*\/?(?:
 const CLEAN_QUERY = /^(?:\?[!"$-~]*)?$/;
 
 /** What no path may hold, whatever the route allows, and how the log line calls it. */
-const NEVER: readonly (readonly [RegExp, Cause, string])[] = [
-  [/^(?!\/)/, 'target_form', 'is not in origin form'],
-  [/[^!-~]/, 'path_not_encoded', 'holds a space, a control or a non-ASCII character'],
-  [/["<>{}|^`]/, 'path_not_encoded', 'holds one of "<>{}|^` that is not percent-encoded'],
+const NEVER: readonly (readonly [RegExp, Cause, string | ((found: string) => string)])[] = [
+  [/^\*/, 'target_form', 'is "*", which asks about the server as a whole: it is not in origin form'],
+  [
+    /^[a-z][a-z\d+.-]*:\/\//i,
+    'target_form',
+    'is an absolute URL, as proxies are asked: it is not in origin form',
+  ],
+  [/^(?!\/)/, 'target_form', 'does not begin with a slash: it is not in origin form'],
+  [/[^!-~]/, 'path_not_encoded', describeUnencoded],
+  [/["<>{}|^`]/, 'path_not_encoded', describeUnencoded],
   [/#/, 'target_fragment', 'holds a fragment'],
-  [/\\|%5c/i, 'path_unsafe_character', 'holds a backslash'],
+  [/\\/, 'path_unsafe_character', 'holds a backslash'],
+  [/%5c/i, 'path_unsafe_character', 'holds an encoded backslash (%5C)'],
   [/%(?![0-9a-f]{2})/i, 'path_broken_escape', 'holds a broken escape'],
   [/%(?:[01][0-9a-f]|7f)/i, 'path_unsafe_character', 'holds an encoded control character'],
 ];
@@ -44,12 +51,18 @@ const NEVER: readonly (readonly [RegExp, Cause, string])[] = [
  * What is left of such characters once decoded: a backend that decodes again would find them. Looked for there, so that no digit
  * of them escapes by being encoded itself (`%25%32%65`).
  */
-const ENCODED_TWICE = /%(?:25)*(?:2[ef]|5c|[01][0-9a-f]|7f)/i;
+const ENCODED_TWICE = /%(?:25)*(?:2[3ef]|3[bf]|5c|[01][0-9a-f]|7f)/i;
+
+/** Characters that end a path, or the name of a segment, for a backend that decodes before it takes a target apart. */
+const ENCODED_MARK = /%(?:23|3[bf])/i;
+/** Those that end a path. Each of them is one more path to match, and no name needs more of them. */
+const ENCODED_END = /%(?:23|3f)/gi;
+const MOST_CUTS = 16;
 
 /**
  * Reads the target of a request line, or refuses it with `ambiguous_path` when two programs could read it
  * differently (contract §3.1). `allowable` has the bits of the `SPELLINGS` that any route allows; a target
- * that needs one of them comes back with its `ambiguity`, and the route table settles it.
+ * that needs one of them, or that holds an encoded `#`, `?` or `;`, comes back with its `ambiguity`, and the route table settles it.
  */
 export function parseTarget(rawTarget: string, allowable = 0): Target | Refusal {
   if (rawTarget.charCodeAt(0) !== 47 || !PLAIN.test(rawTarget)) return parseOddTarget(rawTarget, allowable);
@@ -63,16 +76,27 @@ function parseOddTarget(rawTarget: string, allowable: number): Target | Refusal 
   const queryAt = rawTarget.indexOf('?');
   const path = queryAt === -1 ? rawTarget : rawTarget.slice(0, queryAt);
   const query = queryAt === -1 ? '' : rawTarget.slice(queryAt);
-  for (const [pattern, cause, fault] of NEVER)
-    if (pattern.test(path)) return refuse(cause, `the path ${fault}`);
+  for (const [pattern, cause, fault] of NEVER) {
+    const [found] = pattern.exec(path) ?? [];
+    if (found === undefined) continue;
+    return refuse(cause, `the path ${typeof fault === 'string' ? fault : fault(found)}`);
+  }
   if (!CLEAN_QUERY.test(query)) {
-    return refuse('query_not_encoded', 'the query holds "#", a space, a control or a non-ASCII character');
+    const [found = ''] = /#|[^!-~]/.exec(query) ?? [];
+    return refuse('query_not_encoded', `the query ${describeUnencoded(found)}`);
   }
   let spellings = 0;
   if (/%2f/i.test(path)) spellings |= SPELLINGS.encodedSlash;
   if (path.includes(';')) spellings |= SPELLINGS.semicolon;
 
-  const readings = readInEveryWay(path, spellings);
+  const hasMarks = ENCODED_MARK.test(path);
+  if (hasMarks && (path.match(ENCODED_END)?.length ?? 0) > MOST_CUTS) {
+    return refuse(
+      'path_cut',
+      `the path holds more than ${MOST_CUTS} of %23 and %3F, each of which could end it`,
+    );
+  }
+  const readings = readInEveryWay(path, { isPlain: spellings === 0 && !hasMarks });
   if (readings === undefined) return refuse('path_broken_escape', 'the path is not valid UTF-8 once decoded');
   if (readings.some((segments) => segments.some((segment) => ENCODED_TWICE.test(segment)))) {
     return refuse('path_encoded_twice', 'the path is encoded twice');
@@ -87,19 +111,25 @@ function parseOddTarget(rawTarget: string, allowable: number): Target | Refusal 
     return refuse('spelling_not_allowed', `the path holds ${held}, which no route allows`);
   }
   const segments = readings[0] as readonly string[];
-  if (spellings === 0) return { path, query, segments, ambiguity: undefined };
+  if (spellings === 0 && !hasMarks) return { path, query, segments, ambiguity: undefined };
   const merged = readings.filter(hasEmptySegment).map(mergeSlashes);
-  return { path, query, segments, ambiguity: { spellings, readings: [...readings, ...merged] } };
+  const whole = [...readings, ...merged];
+  const cut = hasMarks ? whole.flatMap(cutAtMarks) : [];
+  return { path, query, segments, ambiguity: { spellings, readings: [...whole, ...cut] } };
 }
 
 /**
  * The path as different backends take it apart: split then decoded (the one that counts), decoded then split, and both of
- * these without parameters, taken off before or after decoding. Undefined when a byte sequence is not UTF-8.
+ * these without parameters, taken off before or after decoding. A path that is plain has the first alone. Undefined when a byte
+ * sequence is not UTF-8.
  */
-function readInEveryWay(path: string, spellings: number): readonly (readonly string[])[] | undefined {
+function readInEveryWay(
+  path: string,
+  { isPlain }: { readonly isPlain: boolean },
+): readonly (readonly string[])[] | undefined {
   try {
     const asSent = splitPath(path).map(decodeURIComponent);
-    if (spellings === 0) return [asSent];
+    if (isPlain) return [asSent];
     const bare = withoutParameters(path);
     const decoded = decodeURIComponent(path);
     return [
@@ -108,6 +138,7 @@ function readInEveryWay(path: string, spellings: number): readonly (readonly str
       splitPath(bare).map(decodeURIComponent),
       splitPath(decodeURIComponent(bare)),
       splitPath(withoutParameters(decoded)),
+      asSent.map((segment) => segment.replace(/;.*/s, '')),
     ];
   } catch {
     return undefined;
@@ -130,9 +161,27 @@ function withoutParameters(path: string): string {
   return path.replace(/;[^/]*/g, '');
 }
 
-/** Also with parameters behind it that only show once decoded (`..%3Bx`): servers that take them off last are left with the dots. */
+/** The path as far as each `#` and `?` that only shows once decoded. */
+function cutAtMarks(segments: readonly string[]): readonly (readonly string[])[] {
+  return segments.flatMap((segment, at) =>
+    [...segment.matchAll(/[#?]/g)].map(({ index }) => [...segments.slice(0, at), segment.slice(0, index)]),
+  );
+}
+
+/** Also with what only shows once decoded behind it (`..%3Bx`, `..%3Fx`): who takes that off last is left with the dots. */
 function isDotSegment(segment: string): boolean {
-  return /^\.\.?(?:;|$)/.test(segment);
+  return /^\.\.?(?:[;?#]|$)/.test(segment);
+}
+
+/** Which character is not percent-encoded, and what to write in its place. All of those that are named are printable. */
+function describeUnencoded(found: string): string {
+  if (found === ' ') return 'holds a space: write %20';
+  if (found === '#') return 'holds "#": write %23';
+  if (found < ' ' || found === '\x7f') return 'holds a control character';
+  if (found > '\x7f') return 'holds a non-ASCII character: write its UTF-8 bytes percent-encoded';
+  const code = found.charCodeAt(0).toString(16).toUpperCase();
+  const by = found === '|' || found === '^' ? '; browsers such as Firefox send it as it is' : '';
+  return `holds ${found === '"' ? "'\"'" : `"${found}"`}, which is not percent-encoded: write %${code}${by}`;
 }
 
 /** The empty last segment of a trailing slash is none. */

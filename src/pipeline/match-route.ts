@@ -88,7 +88,12 @@ export function matchRoute(
   const { method, host, target } = request;
   const endpoint = findEndpoint(table, host, target.segments);
   if (target.ambiguity !== undefined && !staysInOneRoute(table, endpoint, request)) {
-    return refuse('readings_apart', 'the path has readings that the route does not allow');
+    return target.ambiguity.spellings === 0
+      ? refuse(
+          'path_cut',
+          'the path leads elsewhere for backends that end it at its %23 or %3F, or a name at %3B',
+        )
+      : refuse('readings_apart', 'the path has readings that the route does not allow');
   }
   if (endpoint === undefined) {
     if (NEVER_FORWARDED.has(method))
@@ -160,12 +165,17 @@ function staysInOneRoute(
     target,
   }: { readonly method: string; readonly host: string | undefined; readonly target: Target },
 ): boolean {
-  if (endpoint === undefined || target.ambiguity === undefined) return false;
+  if (target.ambiguity === undefined) return true;
   const { spellings, readings } = target.ambiguity;
+  if (spellings !== 0 && !allowsSpellings(endpoint, method, spellings)) return false;
+  return readings.every((segments) => findEndpoint(table, host, segments) === endpoint);
+}
+
+function allowsSpellings(endpoint: Endpoint | undefined, method: string, spellings: number): boolean {
+  if (endpoint === undefined) return false;
   const route = routeOf(endpoint, method);
   const allows = (candidate: Route) => (candidate.allowedSpellings & spellings) === spellings;
-  if (!(route === undefined ? endpoint.routes.some(allows) : allows(route))) return false;
-  return readings.every((segments) => findEndpoint(table, host, segments) === endpoint);
+  return route === undefined ? endpoint.routes.some(allows) : allows(route);
 }
 
 /** A parameter that is not the same in every reading of the path is left out: no rule may rest on it. */

@@ -117,7 +117,9 @@ function describeRewrite(
   before: string,
 ): ForwardPlan['rewritten'] {
   const outside = replacedPrefix(path, target.path);
-  const isPlain = inside !== undefined && target.ambiguity === undefined;
+  const isOne =
+    target.ambiguity === undefined || (target.ambiguity.spellings === 0 && !outside.includes('%'));
+  const isPlain = inside !== undefined && isOne;
   return {
     outside,
     inside: path.front,

@@ -15,12 +15,19 @@ function staysPublic(target: string): boolean {
   if (path[0] !== '/' || path.includes('#')) return false;
   const segments = path.slice(1).split('/');
   if (segments.at(-1) === '') segments.pop();
-  return segments.length > 0 && readSegment(segments[0] as string) === 'public' && segments.every(isPlain);
+  return (
+    segments.length > 0 &&
+    readSegment(segments[0] as string) === 'public' &&
+    segments.every((segment, at) => isPlain(segment, at === segments.length - 1))
+  );
 }
 
-function isPlain(segment: string): boolean {
+/** Also where a reader ends it at a `?` or `#`, or takes off what follows a `;`, that was encoded. */
+function isPlain(segment: string, isLast: boolean): boolean {
   const text = readSegment(segment);
-  return text !== undefined && text !== '' && text !== '.' && text !== '..';
+  if (text === undefined || text === '') return false;
+  const kept = text.split(/[;?#]/)[0];
+  return kept !== '.' && kept !== '..' && (isLast || !text.startsWith(';'));
 }
 
 /** A segment decoded once, or undefined when some reader could find more in it than that. */
@@ -42,7 +49,7 @@ function readSegment(segment: string): string | undefined {
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
-    return /%(?:25)*(?:2[ef]|5c|[01][0-9a-f]|7f)/i.test(text) ? undefined : text;
+    return /%(?:25)*(?:2[3ef]|3[bf]|5c|[01][0-9a-f]|7f)/i.test(text) ? undefined : text;
   } catch {
     return undefined;
   }

@@ -99,3 +99,58 @@ t.test('the tree of routes finds what trying every route finds', async () => {
     { numRuns: 400 },
   );
 });
+
+/*
+ * Encoded marks, as backends read them: one decodes the whole path and cuts it at the first `?` or `#` it takes for an end, with or
+ * without what stands behind a `;` in each name. All of them must find what trying every route finds for the path as it is.
+ */
+
+const markedSegment = fc
+  .tuple(segment, fc.constantFrom('', '', '', '%3F', '%23', '%3B', '%3bx', '%3Fx%23y'))
+  .map((parts) => parts.join(''));
+
+function readingsOf(path: string): readonly string[] {
+  const decoded = decodeURIComponent(path);
+  const ends = [...decoded].flatMap((character, at) => (character === '?' || character === '#' ? [at] : []));
+  const cut = [decoded, ...ends.map((end) => decoded.slice(0, end))];
+  const bare = decoded.replace(/;[^/]*/g, '');
+  const bareEnds = [...bare].flatMap((character, at) => (character === '?' || character === '#' ? [at] : []));
+  const both = [...cut, bare, ...bareEnds.map((end) => bare.slice(0, end))];
+  return [...new Set([...both, ...both.map((reading) => reading.replace(/;[^/]*/g, ''))])];
+}
+
+t.test('a path with encoded marks is of a route only if every backend finds it in that route', async (t) => {
+  const seen = { route: 0, ambiguous: 0 };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(route, { minLength: 1, maxLength: 8, selector: sameRequests }),
+      fc.array(pathOf(markedSegment), { minLength: 12, maxLength: 12 }),
+      async (routes: Plain[], paths) => {
+        const open = routes.map(({ path, exact, host }) => ({
+          path,
+          exact,
+          ...(host === undefined ? {} : { host }),
+        }));
+        const gate = await gateOf(fileWith(open.map((plain, at) => ({ name: `r${at}`, ...plain }))));
+        for (const path of paths) {
+          const best = (reading: string) =>
+            open.filter((plain) => takes(plain, 'x.example', reading)).sort(compare)[0];
+          const found = new Set(readingsOf(path).map(best));
+          const [only] = found;
+          const expected =
+            found.size > 1
+              ? 'ambiguous_path'
+              : only === undefined
+                ? 'route_unknown'
+                : `r${open.indexOf(only)}`;
+          const { route: taken, outcome } = decideNow(gate, requestOf(`GET ${path}`, 'Host', 'x.example'));
+          const got = isRefusal(outcome) ? outcome.code : taken?.name;
+          if (path.includes('%')) seen[got === 'ambiguous_path' ? 'ambiguous' : 'route'] += 1;
+          if (got !== expected) throw new Error(`${path}: ${got}, naively ${expected}`);
+        }
+      },
+    ),
+    { numRuns: 400 },
+  );
+  t.ok(seen.route > 100 && seen.ambiguous > 100, JSON.stringify(seen));
+});

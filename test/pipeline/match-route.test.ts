@@ -4,7 +4,16 @@ import { parseHost } from '../../src/http/host.ts';
 import { parseTarget } from '../../src/http/target.ts';
 import type { Gate } from '../../src/pipeline/decide.ts';
 import { listInMatchingOrder, matchRoute } from '../../src/pipeline/match-route.ts';
-import { type ConfigInput, compileFile, fileWith, gateOf } from '../support/gate.ts';
+import {
+  type ConfigInput,
+  compileFile,
+  fakeVerifier,
+  fileWith,
+  gateOf,
+  requestOf,
+  tokenOf,
+  verdictOf,
+} from '../support/gate.ts';
 
 type Routes = Parameters<typeof fileWith>[0];
 
@@ -213,6 +222,56 @@ t.test('an allowed spelling passes only if every reading stays in that route', a
     'POST /read/a%2Fb': '405 GET',
   };
   for (const [line, expected] of Object.entries(table)) t.equal(match(gate, line), expected, line);
+});
+
+t.test('an encoded #, ? or ; passes only if the path that ends there is of the same route', async (t) => {
+  const gate = await routesOf([
+    { path: '/tags/:tag' },
+    { path: '/admin' },
+    { path: '/files/:name', exact: true },
+    { path: '/users/:id/mail' },
+    { path: '/' },
+  ]);
+  const table: Record<string, string> = {
+    'GET /tags/c%23': 'r-_tags_tag',
+    'GET /tags/c%23/x%3Fy%3Bz': 'r-_tags_tag',
+    'GET /tags/%23': 'ambiguous_path',
+    'GET /tags%23x/c': 'r-_',
+    'GET /admin%3Fx': 'ambiguous_path',
+    'GET /admin%23': 'ambiguous_path',
+    'GET /admin%3bx/y': 'ambiguous_path',
+    'GET /admin/a%3Fb%23c%3Bd': 'r-_admin',
+    'GET /%61dmin%3Fx': 'ambiguous_path',
+    'GET /what%3F': 'r-_',
+    'GET /%3F': 'r-_',
+    'GET /what%3F/%23%3B/x': 'r-_',
+    'GET /a%3B/%3Fb': 'r-_',
+    'GET /files/a%23b': 'r-_files_name-exact',
+    'GET /files/a%3Bb': 'r-_files_name-exact',
+    'GET /users/7%3F/mail': 'ambiguous_path',
+    'GET /users/7%3B/mail': 'r-_users_id_mail',
+    'GET /users/7/mail/x%3F': 'r-_users_id_mail',
+  };
+  for (const [line, expected] of Object.entries(table)) t.equal(match(gate, line), expected, line);
+  const none = await routesOf([{ path: '/tags' }]);
+  t.equal(match(none, 'GET /other/c%23'), 'route_unknown', 'every reading is of no route');
+  t.equal(match(none, 'GET /tags%23x'), 'ambiguous_path', 'one reading is of a route');
+});
+
+t.test('a condition does not see a parameter that an encoded mark could cut', async (t) => {
+  const when = 'params.tag == "c#" || params.tag == "c" || !has(params.tag)';
+  const gate = await gateOf(
+    fileWith([
+      { path: '/tags/:tag', access: { when: 'params.tag == "c#" || params.tag == "c"' } },
+      { path: '/seen/:tag', access: { when } },
+    ]),
+    fakeVerifier({ good: tokenOf({}) }),
+  );
+  const ask = (path: string) => verdictOf(gate, requestOf(`GET ${path}`, 'Authorization', 'Bearer good'));
+  t.equal(ask('/tags/c'), 'allow');
+  t.equal(ask('/tags/c/x%23y'), 'allow', 'a mark behind it changes nothing');
+  for (const path of ['/tags/c%23', '/tags/c%3F', '/tags/c%3B']) t.equal(ask(path), 'condition_failed', path);
+  t.equal(ask('/seen/c%23'), 'allow');
 });
 
 t.test('a parameter that reads in two ways is not there', async (t) => {
