@@ -21,6 +21,7 @@ import { framingFault } from './framing.ts';
 import type { Generation } from './generation.ts';
 import type { GatewayResponse, ListenerEvents } from './listener-events.ts';
 import type { OverloadGuard } from './overload.ts';
+import { traceRefusedSteps } from './refused-steps.ts';
 
 /** What serving needs of the running gateway. `current` changes at a reload; an exchange keeps the one it began with. */
 export interface ServeContext {
@@ -140,7 +141,10 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     then: (outcome: Decision['outcome']) => void,
   ): void {
     const fail = (error: unknown): void => then(failed(exchange, error, 'the decision failed'));
-    const settle = ({ route, outcome, token, answerHeaders }: Decision): void => {
+    const refusedSteps = traceRefusedSteps(context.log);
+    const settle = (made: Decision): void => {
+      const { route, outcome, token, answerHeaders } = made;
+      refusedSteps?.write(made, exchange.requestId);
       exchange.decided();
       exchange.spans?.decided();
       exchange.route = route?.name;
@@ -156,14 +160,18 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     };
     let decision: Decision | Promise<Decision>;
     try {
-      decision = decide(exchange.generation.gate, {
-        method: exchange.method,
-        rawTarget: exchange.rawTarget,
-        rawHeaders: req.rawHeaders,
-        httpVersion: req.httpVersion,
-        clientAddress: exchange.forwarded.client,
-        isUpgrade,
-      });
+      decision = decide(
+        exchange.generation.gate,
+        {
+          method: exchange.method,
+          rawTarget: exchange.rawTarget,
+          rawHeaders: req.rawHeaders,
+          httpVersion: req.httpVersion,
+          clientAddress: exchange.forwarded.client,
+          isUpgrade,
+        },
+        refusedSteps,
+      );
     } catch (error) {
       fail(error);
       return;

@@ -143,6 +143,7 @@ function traceCheck(
     ok: facts.refusal === undefined,
     expected,
     ...(got === '' ? {} : { got }),
+    ...(facts.refusal && { refusal: facts.refusal }),
   });
 }
 
@@ -165,7 +166,8 @@ function judgeAudience({ issuers }: AccessBlock, { token }: Asker, trace?: Trace
     const reason = `its audience is neither a text nor a list of texts, expected ${wanted}`;
     return refuse('audience_unreadable', reason);
   }
-  const named = trace?.showClaims === false ? 'another audience' : quoteForLog(audiences.join(' '));
+  const mayName = trace === undefined || trace.showClaims || trace.isForLog === true;
+  const named = mayName ? quoteForLog(audiences.join(' ')) : 'another audience';
   return refuse('audience_mismatch', `the token is for ${named}, expected ${wanted}`);
 }
 
