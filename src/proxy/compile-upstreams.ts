@@ -3,6 +3,7 @@ import type { PathProblem } from '../config/problem.ts';
 import type { ReadFile } from '../config/read-file.ts';
 import { type Config, type UpstreamConfig, upstreamSchema } from '../config/schema.ts';
 import type { Endpoint } from './connector.ts';
+import { timeLimit, timerDelay } from './time-limit.ts';
 import { createUpstream, type Upstream, type UpstreamAddress, type UpstreamTimeouts } from './upstream.ts';
 import { readTlsFiles, type TlsFiles, type UpstreamTls } from './upstream-tls.ts';
 
@@ -59,7 +60,7 @@ export function addressesOf(
   tls: UpstreamTls,
   resolvePath: (path: string) => string,
 ): readonly UpstreamAddress[] {
-  const connectTimeoutMs = upstream.timeouts.connect ?? DEFAULT_TIMEOUTS.connectMs;
+  const connectTimeoutMs = timeLimit(upstream.timeouts.connect ?? DEFAULT_TIMEOUTS.connectMs);
   const written = upstream.urls ?? (upstream.url === undefined ? [] : [upstream.url]);
   return written.map((text) => {
     const url = new URL(text);
@@ -96,14 +97,18 @@ function compileUpstream(name: string, { upstream, tls, options }: Compilation):
     maxRunning: upstream.connections,
     retries: upstream.retries,
     timeouts: {
-      connectMs: connect ?? DEFAULT_TIMEOUTS.connectMs,
-      responseMs: response ?? DEFAULT_TIMEOUTS.responseMs,
-      idleMs: idle ?? DEFAULT_TIMEOUTS.idleMs,
-      keepAliveMs: keepAlive ?? DEFAULT_TIMEOUTS.keepAliveMs,
+      connectMs: timeLimit(connect ?? DEFAULT_TIMEOUTS.connectMs),
+      responseMs: timeLimit(response ?? DEFAULT_TIMEOUTS.responseMs),
+      idleMs: timeLimit(idle ?? DEFAULT_TIMEOUTS.idleMs),
+      keepAliveMs: timerDelay(keepAlive ?? DEFAULT_TIMEOUTS.keepAliveMs),
       ageMs: age ?? DEFAULT_TIMEOUTS.ageMs,
     },
     ejection: addresses.length > 1 ? { failures, baseMs: base, maxMs: max } : undefined,
-    health: health && { path: health.path, intervalMs: health.interval, timeoutMs: health.timeout },
+    health: health && {
+      path: health.path,
+      intervalMs: timerDelay(health.interval),
+      timeoutMs: timeLimit(health.timeout),
+    },
   } as const;
   const identity = createHash('sha256').update(JSON.stringify(settings)).digest('base64url');
   const previous = options.previous?.get(name);

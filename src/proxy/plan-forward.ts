@@ -13,6 +13,7 @@ import {
 } from './forward-path.ts';
 import type { ForwardPlan } from './forwarding.ts';
 import { buildUpstreamHeaders, type HeaderPairs } from './headers.ts';
+import { timeLimit } from './time-limit.ts';
 import type { Upstream } from './upstream.ts';
 
 /** How the requests of one route go up; settled at load. */
@@ -39,14 +40,15 @@ export function compileForwardings(
   return routes.map((route) => {
     const upstream = upstreams.get(route.config.upstream);
     if (upstream === undefined) throw new Error(`route ${route.name} names no upstream that was compiled`);
+    const own = route.config.timeouts;
     const path = compileForwardPath(route.config.rewrite, route.depth);
     return {
       upstream,
       path,
       inside: upstream.prefix === undefined ? undefined : upstream.prefix + path.front,
       timeouts: {
-        responseMs: route.config.timeouts?.response ?? upstream.timeouts.responseMs,
-        idleMs: route.config.timeouts?.idle ?? upstream.timeouts.idleMs,
+        responseMs: own?.response === undefined ? upstream.timeouts.responseMs : timeLimit(own.response),
+        idleMs: own?.idle === undefined ? upstream.timeouts.idleMs : timeLimit(own.idle),
       },
       bodyLimit: route.config.bodyLimit,
       bodyIdleMs: config.listen.limits.bodyIdle,

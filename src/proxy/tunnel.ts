@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { closeFrame, FrameBorder } from './frame-border.ts';
+import { timerDelay } from './time-limit.ts';
 
 /** Why the gateway ends a tunnel, as the client is told (RFC 6455 §7.4). */
 export interface TunnelEnd {
@@ -13,8 +14,6 @@ const IDLE: TunnelEnd = { code: 1001, reason: 'idle' };
 
 /** Time between the gateway's Close frame, or the wish to send it, and the end of the connections. */
 const CLOSE_MS = 1_000;
-/** The longest delay that a timer of Node can have. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 export interface TunnelOptions {
   readonly client: Socket;
@@ -46,7 +45,7 @@ export class Tunnel {
   constructor(options: TunnelOptions) {
     this.#options = options;
     const { client, upstream, idleMs } = options;
-    this.#idle = setTimeout(() => this.close(IDLE), Math.min(idleMs, LONGEST_DELAY_MS));
+    this.#idle = setTimeout(() => this.close(IDLE), idleMs);
     this.#watchExpiry();
     client.setNoDelay(true);
     connect(client, upstream, (chunk) => this.#up(chunk));
@@ -107,7 +106,7 @@ export class Tunnel {
         if (Date.now() < expiresAtMs) this.#watchExpiry();
         else this.close(TOKEN_EXPIRED);
       },
-      Math.min(Math.max(left, 0), LONGEST_DELAY_MS),
+      timerDelay(Math.max(left, 0)),
     );
   }
 

@@ -19,8 +19,9 @@ export function createKeyTransport({ ca, env }: TransportOptions): Dispatcher {
   const options = { connect: tls, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS };
   const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY ?? '';
   const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';
-  if (httpsProxy === '' && httpProxy === '') return new Agent(options);
-  const noProxy = [env.no_proxy ?? env.NO_PROXY ?? '', ...LOOPBACK_NAMES].filter(Boolean).join(',');
+  const excluded = (env.no_proxy ?? env.NO_PROXY ?? '').trim();
+  if ((httpsProxy === '' && httpProxy === '') || excluded === '*') return new Agent(options);
+  const noProxy = [excluded, ...LOOPBACK_NAMES].filter(Boolean).join(',');
   for (const proxy of [httpsProxy, httpProxy]) {
     // Without the value: it may hold a password.
     if (proxy !== '' && !URL.canParse(proxy)) throw new Error('HTTPS_PROXY or HTTP_PROXY is not a URL');

@@ -108,6 +108,37 @@ t.test('NO_PROXY and loopback go past the proxy', { skip }, async (t) => {
   t.same(proxy.asked, []);
 });
 
+t.test(
+  'NO_PROXY takes names with all below them, addresses, ports, and * for everything',
+  { skip },
+  async (t) => {
+    const port = await secureServer(t);
+    const proxy = await proxyTo(t, port);
+    for (const [excluded, isAsked] of [
+      ['*', false],
+      [' * ', false],
+      ['127.0.0.2', false],
+      [`127.0.0.2:${port}`, false],
+      ['127.0.0.3, 127.0.0.2', false],
+      ['127.0.0.2:1', true],
+      ['127.0.0.3', true],
+      ['127.0.0.0/8', true],
+      ['', true],
+    ] as const) {
+      proxy.asked.length = 0;
+      await inspect(`https://127.0.0.2:${port}/`, {}, { HTTPS_PROXY: proxy.url, NO_PROXY: excluded });
+      t.equal(proxy.asked.length > 0, isAsked, `NO_PROXY=${excluded}`);
+    }
+    proxy.asked.length = 0;
+    for (const excluded of ['invalid', '.invalid', 'idp.invalid']) {
+      await inspect('https://idp.invalid/', {}, { HTTPS_PROXY: proxy.url, NO_PROXY: excluded });
+      t.same(proxy.asked, [], excluded);
+    }
+    await inspect('https://idp.invalid/', {}, { HTTPS_PROXY: proxy.url, NO_PROXY: 'p.invalid' });
+    t.not(proxy.asked.length, 0, 'but not names that only end alike');
+  },
+);
+
 t.test('a proxy that is no URL is named', async (t) => {
   t.match((await inspect('https://keys.example/', {}, { HTTPS_PROXY: 'nonsense' })).error, /HTTPS_PROXY/);
 });

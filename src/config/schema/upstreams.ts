@@ -5,16 +5,23 @@ import { duration, text } from './scalars.ts';
 
 export const timeouts = z
   .strictObject({
-    connect: duration.optional().meta({ description: 'Time to establish a connection.', default: '2s' }),
-    response: duration
+    connect: duration
       .optional()
-      .meta({ description: 'From the end of the request to the head of the response.', default: '30s' }),
-    idle: duration.optional().meta({ description: 'Longest gap in a response body.', default: '5m' }),
+      .meta({ description: 'Time to establish a connection; `0s` is no limit.', default: '2s' }),
+    response: duration.optional().meta({
+      description: 'From the end of the request to the head of the response; `0s` is no limit.',
+      default: '30s',
+    }),
+    idle: duration.optional().meta({
+      description: 'Longest gap in a response body, or in a WebSocket; `0s` is no limit.',
+      default: '5m',
+    }),
     keepAlive: duration
       .optional()
-      .meta({ description: 'How long an idle connection is kept.', default: '4s' }),
+      .meta({ description: 'How long an idle connection is kept; `0s` keeps none.', default: '4s' }),
     age: duration.optional().meta({
-      description: 'Longest life of a connection; the next one looks the name up again.',
+      description:
+        'Longest life of a connection; the next one looks the name up again. `0s` makes one for each request.',
       default: '5m',
     }),
   })
