@@ -94,8 +94,8 @@ function explainedByText(
 ): readonly PathProblem[] {
   const placeOf = ({ path, at }: PathProblem): string => `${at ?? 'value'} ${pathKey(path)}`;
   const ofText = new Set(textProblems.map(placeOf));
-  const isExplained = (problem: PathProblem): boolean => isError(problem) && ofText.has(placeOf(problem));
-  const raised = new Set(found.filter(isExplained).map(placeOf));
+  const isExplained = (problem: PathProblem): boolean => ofText.has(placeOf(problem));
+  const raised = new Set(found.filter((problem) => isError(problem) && isExplained(problem)).map(placeOf));
   return [
     ...textProblems.map((problem) =>
       raised.has(placeOf(problem)) ? { ...problem, severity: 'error' as const } : problem,

@@ -125,16 +125,16 @@ interface Place {
 }
 
 function withPosition(
-  { path, at, ...problem }: PathProblem,
+  { path, at, hint, hintShowsValue, ...problem }: PathProblem,
   { file, source, substitutions }: Place,
 ): Problem {
   const substitution = substitutions.get(pathKey(path));
+  const place = { file, path: formatPath(path), ...source.locate(path, at) };
+  if (substitution === undefined) return { ...problem, ...(hint !== undefined && { hint }), ...place };
   // What came from the environment or a file may be a secret; the message shows what is written in the file.
-  const message =
-    substitution === undefined
-      ? problem.message
-      : problem.message.replaceAll(`\`${substitution.text}\``, `\`${substitution.written}\``);
-  return { ...problem, message, file, path: formatPath(path), ...source.locate(path, at) };
+  const message = problem.message.replaceAll(`\`${substitution.text}\``, `\`${substitution.written}\``);
+  const isShown = hint !== undefined && hintShowsValue !== true;
+  return { ...problem, message, ...(isShown && { hint }), ...place };
 }
 
 /** A name out of the file may hold line breaks and terminal escapes; a problem is one line, and only text that can be seen. */

@@ -23,6 +23,8 @@ export interface PathProblem {
   readonly hint?: string;
   /** Points at the key instead of its value. */
   readonly at?: 'key';
+  /** The hint is made of the value, and left out where that came in by substitution: it may be a secret in the wrong place. */
+  readonly hintShowsValue?: true;
 }
 
 /** A problem as a person reads it: by file, line and column. Holds no value that came in by substitution. */

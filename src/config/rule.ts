@@ -19,6 +19,7 @@ export type Rule = (input: RuleInput) => readonly PathProblem[];
 interface Details {
   readonly hint?: string | undefined;
   readonly at?: 'key';
+  readonly hintShowsValue?: true;
 }
 
 export function error(path: ConfigPath, message: string, details: Details = {}): PathProblem {
@@ -34,6 +35,10 @@ export function note(path: ConfigPath, message: string, details: Details = {}): 
   return { severity: 'note', path, message, ...known(details) };
 }
 
-function known({ hint, at }: Details): { readonly hint?: string; readonly at?: 'key' } {
-  return { ...(hint !== undefined && { hint }), ...(at !== undefined && { at }) };
+function known({ hint, at, hintShowsValue }: Details): Pick<PathProblem, 'hint' | 'at' | 'hintShowsValue'> {
+  return {
+    ...(hint !== undefined && { hint }),
+    ...(at !== undefined && { at }),
+    ...(hintShowsValue !== undefined && { hintShowsValue }),
+  };
 }

@@ -20,7 +20,7 @@ export function isHeaderValue(path: ConfigPath): boolean {
 /** Claim values and roles are compared with what people have typed into a directory. */
 export function isClaimValue(path: ConfigPath): boolean {
   const at = path.findIndex((step) => step === 'claims' || step === 'roles');
-  return at !== -1 && at < path.length - 1;
+  return at !== -1 && at < path.length - 1 && !path.includes('claim');
 }
 
 /** `cors.headers` is a list of names. */

@@ -48,7 +48,7 @@ export function readListenerTls(
   const context: SecureContextOptions = { cert, key, minVersion: config.minVersion, ...(ca && { ca }) };
   problems.push(...judgePair(context), ...judgeAuthorities(ca), ...judgeTimes(cert, nowMs));
   if (problems.some(isError)) return { tls: undefined, problems, files };
-  const clientCert = ca === undefined ? 'none' : config.clientCert;
+  const clientCert = ca === undefined ? 'none' : (config.clientCert ?? 'required');
   return { tls: { context, clientCert, http2: config.http2 }, problems, files };
 }
 

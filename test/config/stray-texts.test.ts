@@ -76,7 +76,7 @@ const ROWS: readonly Row[] = [
   ['an audience after a blank', ' api', 'AUDIENCE', 'error', /starts with a blank/],
   ['an audience before a blank', 'api ', 'AUDIENCE', 'error', /ends with a blank/],
   ['an audience before a no-break space', 'api\u00a0', 'AUDIENCE', 'error', /ends with a blank/],
-  ['an audience with a blank inside', 'the api', 'AUDIENCE', undefined],
+  ['an audience with punctuation inside', 'api://the-api/1.0_a', 'AUDIENCE', undefined],
   ['an audience with a zero-width space', 'a\u200bpi', 'AUDIENCE', 'warning', /cannot be seen/],
   ['a role before a blank', 'admin ', 'ROLE', 'warning', /ends with a blank/],
   ['a role of two words', 'Domain Admins', 'ROLE', undefined],

@@ -33,7 +33,7 @@ const OBJECT_CLAIMS: ReadonlySet<string> = new Set([
 
 function describePath({ path, at, asPath }: NamedClaim, name: string, steps: readonly string[]): PathProblem {
   const written = steps.join(', ');
-  const details = at === undefined ? {} : { at };
+  const details = { hintShowsValue: true, ...(at !== undefined && { at }) } as const;
   if (steps.length === 1) {
     return warning(path, `\`${name}\` is one literal name, and no path`, {
       ...details,

@@ -38,7 +38,12 @@ function listed(
   if (!TOKEN.test(method)) return [error(place, `\`${method}\` is not a method`)];
   if (method === 'CONNECT' || method === 'TRACE') return [error(place, `${method} is never forwarded`)];
   if (method !== method.toUpperCase()) {
-    return [error(place, 'methods are upper case', { hint: `write ${method.toUpperCase()}` })];
+    return [
+      error(place, 'methods are upper case', {
+        hint: `write ${method.toUpperCase()}`,
+        hintShowsValue: true,
+      }),
+    ];
   }
   if (!KNOWN.has(method)) {
     return [

@@ -21,6 +21,7 @@ export const upstreamsAreWellFormed: Rule = ({ config, upstreamNames }) => [
       return websocket && isH2 ? [error(['routes', index, 'websocket'], NO_WEBSOCKET)] : [];
     }
     const hint =
+      (/^[\w.-]+:\d+(?:\/|$)/.test(upstream) ? 'a URL starts with http:// or https://' : undefined) ??
       didYouMean(upstream, upstreamNames) ??
       (upstreamNames.length > 0
         ? `known here: ${upstreamNames.join(', ')}`

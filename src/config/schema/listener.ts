@@ -57,8 +57,8 @@ export const listenerTls = z
       .meta({ description: 'PEM file of the authorities whose client certificates are accepted.' }),
     clientCert: z
       .enum(['required', 'optional'])
-      .default('required')
-      .meta({ description: 'Whether clients must show a certificate once `clientCa` is set.' }),
+      .optional()
+      .meta({ description: 'Whether clients must show a certificate of `clientCa`.', default: 'required' }),
   })
   .meta({ description: 'TLS towards clients. The files are read again when they change.' });
 

@@ -1,0 +1,17 @@
+import { error, type Rule } from '../rule.ts';
+
+/** What the HTTP client sets itself when it fetches keys. */
+const OWN =
+  /^(?:host|connection|content-length|transfer-encoding|keep-alive|te|trailer|upgrade|expect|proxy-.*|accept-encoding)$/i;
+
+/** Headers for fetching keys must be ones that can be sent. */
+export const keyHeadersCanBeSent: Rule = ({ config }) =>
+  Object.entries(config.issuers).flatMap(([issuer, { keys }]) =>
+    Object.entries(keys?.headers ?? {}).flatMap(([name, value]) => {
+      const path = ['issuers', issuer, 'keys', 'headers', name];
+      if (OWN.test(name)) return [error(path, `\`${name}\` is set by the gateway itself`, { at: 'key' })];
+      return /[^\x20-\x7e]/.test(value)
+        ? [error(path, 'a header value has printable ASCII characters only')]
+        : [];
+    }),
+  );
