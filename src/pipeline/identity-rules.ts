@@ -7,7 +7,7 @@ import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { nameClaim, toClaimPath } from './claim-values.ts';
 import { type IdentityTemplate, parseIdentityTemplate } from './identity-template.ts';
 
-/** How a value becomes the text of a header. Without one: scalars as they are, scopes by space, other lists by comma. */
+/** How a value becomes the text of a header. Without one: scopes by space, all else by comma. */
 export type IdentityFormat = 'csv' | 'json' | 'space' | 'repeat' | 'base64';
 
 /** The identity headers of one route. */

@@ -65,18 +65,17 @@ function composeHeader(header: IdentityHeader, token: VerifiedToken): readonly s
   }
   const value = filterValue(header, header.read(token));
   if (value === undefined || value === null) return undefined;
-  const format = header.format ?? (Array.isArray(value) ? 'csv' : 'plain');
-  const lines = FORMATS[format](value);
+  const lines = FORMATS[header.format ?? 'csv'](value);
   return lines === undefined || lines.length === 0 || lines.includes('') ? undefined : lines;
 }
 
 type Format = (value: unknown) => readonly string[] | undefined;
 
-const FORMATS: Readonly<Record<IdentityFormat | 'plain', Format>> = {
-  plain: (value) => oneLine(textOf(value), ''),
+const FORMATS: Readonly<Record<IdentityFormat, Format>> = {
   csv: (value) => joined(value, ','),
   space: (value) => joined(value, ' '),
-  repeat: (value) => membersOf(value, ''),
+  // Fields of one name are one list with commas to whoever joins them (RFC 9110 §5.3).
+  repeat: (value) => membersOf(value, ','),
   json: (value) => {
     const text = jsonOf(value);
     return text === undefined ? undefined : oneLine(text, '');

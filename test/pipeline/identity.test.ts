@@ -52,7 +52,8 @@ t.test('any claim type anywhere: never a broken header, never a cut value, never
     ['alice', 'alice'],
     ['a b', 'a%20b'],
     ['100%', '100%25'],
-    ['a,b;c=d"e\\', 'a,b;c=d"e\\'],
+    ['a;b=d"e\\', 'a;b=d"e\\'],
+    ['a,b', 'a%2Cb'],
     ['a\r\nX-Admin: 1', 'a%0D%0AX-Admin:%201'],
     ['\u0000\t\u007f', '%00%09%7F'],
     ['caf\u00e9', 'caf%C3%A9'],
@@ -93,7 +94,7 @@ t.test('formats', async (t) => {
     [{ claim: 'v', format: 'csv' }, ['a', 'b c'], 'a,b%20c'],
     [{ claim: 'v', format: 'space' }, ['a', 'b,c'], 'a b,c'],
     [{ claim: 'v', format: 'space' }, ['a b', 'c'], 'a%20b c'],
-    [{ claim: 'v', format: 'repeat' }, ['a', 'b,c'], ['x-one', 'a', 'x-one', 'b,c']],
+    [{ claim: 'v', format: 'repeat' }, ['a', 'b,c'], ['x-one', 'a', 'x-one', 'b%2Cc']],
     [{ claim: 'v', format: 'repeat' }, 'a', 'a'],
     [{ claim: 'v', format: 'repeat' }, [], undefined],
     [{ claim: 'v', format: 'json' }, { a: [1, 'x y'], b: null }, '{"a":[1,"x%20y"],"b":null}'],
@@ -216,4 +217,26 @@ t.test('whatever the claims, each header is one printable line that decodes to i
     }),
     { numRuns: 500 },
   );
+});
+
+t.test('a text never gives the header that a list gives, joined or not', async (t) => {
+  const texts = ['a,b', 'a, b', 'a b', 'a%2Cb', 'a,', ',a', 'a', 'a%20b'];
+  const lists = [
+    ['a', 'b'],
+    ['a', ' b'],
+    ['a', 'b', 'c'],
+    ['a,b', 'c'],
+    ['a b', 'c'],
+  ];
+  for (const format of [undefined, 'csv', 'space', 'repeat', 'json'] as const) {
+    const source = format === undefined ? 'v' : ({ claim: 'v', format } as const);
+    const read = (v: unknown) => {
+      const header = headerFor(source, { v });
+      return Array.isArray(header) ? header.filter((_, at) => at % 2 === 1).join(',') : header;
+    };
+    const ofLists = new Set(lists.map(read));
+    t.equal(ofLists.size, lists.length, 'nor two lists one');
+    for (const text of texts) t.notOk(ofLists.has(read(text)), `${format}: ${text}`);
+    t.equal(new Set(texts.map(read)).size, texts.length);
+  }
 });
