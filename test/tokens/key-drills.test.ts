@@ -222,6 +222,40 @@ for (const [mode, error] of BAD_MODES) {
   });
 }
 
+const weak = signingKey('RS256', { kid: 'weak', bits: 1024 }).jwk;
+const useless: readonly (readonly [name: string, keys: readonly unknown[], reason: RegExp])[] = [
+  ['for encryption', [{ ...one.jwk, use: 'enc' }], /key "one": not for signatures/],
+  ['too weak', [weak], /key "weak": RSA of 1024 bits/],
+  ['private', [{ ...one.jwk, d: 'AQ' }], /its secret part is published/],
+  ['symmetric', [{ kty: 'oct', kid: 'one', alg: 'HS256' }], /a key type that is never accepted/],
+  ['certificates alone', [{ kty: 'RSA', kid: 'one', x5c: ['MIIC'] }], /`n` and `e` are missing/],
+  [
+    'Ed25519 of small order',
+    [{ kty: 'OKP', crv: 'Ed25519', kid: 'one', x: `AQ${'A'.repeat(41)}` }],
+    /small order/,
+  ],
+  ['null', [null, null], /a key without key id: not an object/],
+];
+
+for (const [name, keys, reason] of useless) {
+  t.test(`a set without a usable key is 503, and never replaces good keys: ${name}`, async (t) => {
+    const { verifier, server, code, pass } = await rigOf(t);
+    await verifier.start();
+    server.keys = keys;
+    await pass(600_000);
+    t.equal(code(one), 'ok', 'the last good keys serve');
+    t.match(statusOf(verifier), { state: 'stale', keys: 1, lastError: reason });
+
+    const fresh = await rigOf(t, {}, (server) => {
+      server.keys = keys;
+    });
+    await fresh.verifier.start();
+    const refusal = asRefusal(await fresh.verifier.verify(fresh.token(one), undefined));
+    t.match(refusal, { code: 'keys_unavailable', reason });
+    t.match(statusOf(fresh.verifier), { state: 'waiting', keys: 0 });
+  });
+}
+
 for (const mode of ['hang', 'drip'] as const) {
   t.test(`a server that never comes to an end is given up after the time-out: ${mode}`, async (t) => {
     const { verifier, server, time, token } = await rigOf(t, { timeout: '5s' }, (server) => {
