@@ -17,7 +17,7 @@ const SPELLINGS: readonly Spelling[] = [
   {
     pattern: /\/\.well-known\/(?:openid-configuration|oauth-authorization-server|jwks\.json).*$/,
     severity: 'error',
-    message: 'this is the address of metadata or keys, not the `iss` of tokens',
+    message: 'an address below `/.well-known/` is that of metadata or keys, not the `iss` of tokens',
     hint: (issuer) => exact(issuer.replace(/\/\.well-known\/(?:openid-configuration|jwks\.json).*$/, '')),
   },
   {
