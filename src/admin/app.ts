@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { escapeLines } from '../core/escape.ts';
 import { METRICS_CONTENT_TYPE } from '../telemetry/exposition.ts';
 import { createAdminGuard } from './guard.ts';
+import { ADMIN_SERVER_LIMITS, boundConnections } from './limits.ts';
 import { NO_SCHEMAS } from './no-schemas.ts';
 import { PAGE_HEADERS, renderPage } from './page.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
@@ -31,7 +32,9 @@ export function createAdmin(sources: AdminSources): FastifyInstance {
     exposeHeadRoutes: true,
     forceCloseConnections: true,
     schemaController: NO_SCHEMAS,
+    ...ADMIN_SERVER_LIMITS,
   });
+  boundConnections(app.server);
   // People read these in terminals, too.
   app.setReplySerializer((payload) => escapeLines(JSON.stringify(payload)));
   app.addHook('onSend', async (_request, reply) => {
