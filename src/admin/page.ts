@@ -52,12 +52,20 @@ export function renderPage(status: GatewayStatus, decisions: readonly RecentDeci
   return page.markup;
 }
 
-function headerOf({ status, version, node, uptimeSeconds, workers, connections }: GatewayStatus): Html {
+function headerOf({
+  status,
+  version,
+  node,
+  uptimeSeconds,
+  workers,
+  unresponsiveWorkers,
+  connections,
+}: GatewayStatus): Html {
   return html`<h1><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M16 2 28 6.5v8.5c0 7.5-5 12.5-12 15C9 27.5 4 22.5 4 15V6.5Z"/><path class="mark" d="m10.5 16 4 4 7.5-8"/></svg>Sealgate</h1>
 <p class="pill ${STATUS_TONES[status]}">${status}</p>
 <dl class="facts">
 <div><dt>up</dt><dd>${formatSeconds(uptimeSeconds)}</dd></div>
-<div><dt>${workers === 1 ? 'process' : 'workers'}</dt><dd>${workers}</dd></div>
+<div><dt>${workers === 1 ? 'process' : 'workers'}</dt><dd>${workers}${unresponsiveWorkers.length > 0 ? ` (not responding: ${unresponsiveWorkers.join(', ')})` : ''}</dd></div>
 <div><dt>connections</dt><dd>${formatCount(connections)}</dd></div>
 <div><dt>version</dt><dd>${version} <span class="dim">on Node ${node}</span></dd></div>
 </dl>`;

@@ -37,6 +37,8 @@ export interface ProcessFacts {
   readonly ready: boolean;
   readonly draining: boolean;
   readonly workers: number;
+  /** Numbers of those that do not respond. */
+  readonly unresponsiveWorkers: readonly number[];
   readonly routes: readonly RouteFacts[];
   /** Newest first. */
   readonly reloads: readonly ReloadReport[];
@@ -59,6 +61,8 @@ export interface GatewayStatus {
   readonly startedAt: string;
   readonly uptimeSeconds: number;
   readonly workers: number;
+  /** Workers that do not respond: what they last reported is shown, and one that stays so is replaced. */
+  readonly unresponsiveWorkers: readonly number[];
   readonly connections: number;
   readonly config: {
     readonly file: string;
@@ -101,6 +105,7 @@ export function describeStatus({ facts, report, nowMs }: StatusInput): GatewaySt
     startedAt: new Date(facts.startedAtMs).toISOString(),
     uptimeSeconds: Math.round((nowMs - facts.startedAtMs) / 1000),
     workers: facts.workers,
+    unresponsiveWorkers: facts.unresponsiveWorkers,
     connections: report.connections,
     config: {
       file: facts.file,

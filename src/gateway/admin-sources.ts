@@ -34,19 +34,22 @@ export function createAdminSources(options: AdminSourcesOptions): AdminSources {
         routes: describeRoutes(fleet.current()),
         reloads: reloader.reports(),
       };
-      return describeStatus({ facts, report: mergeReports(await fleet.reports()), nowMs: clock() });
+      const report = mergeReports(await fleet.reports());
+      const unresponsiveWorkers = fleet.unresponsive();
+      return describeStatus({ facts: { ...facts, unresponsiveWorkers }, report, nowMs: clock() });
     },
     decisions: async () => mergeReports(await fleet.reports()).decisions,
     async metrics() {
+      const [first = [], ...others] = await fleet.metrics();
       const control = describeControl({
         ready: isReady(),
         reloads: reloader.counts(),
         current: reloader.isCurrent(),
         appliedAtMs: reloader.appliedAtMs(),
         workers: fleet.size(),
+        unresponsiveWorkers: fleet.unresponsive().length,
         workerRestarts: fleet.restarts(),
       });
-      const [first = [], ...others] = await fleet.metrics();
       return renderMetrics([[...control, ...first], ...others]);
     },
     async refreshKeys(issuer) {

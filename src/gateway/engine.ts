@@ -52,6 +52,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   /** Where keys come from and who hears of them, other than by default. */
   readonly keys?: Pick<KeyStorePoolOptions, 'load' | 'onLoaded'>;
+  /** Which of several processes this is; undefined if it is the only one. */
+  readonly worker?: number | undefined;
 }
 
 const STALLED = refuse(
@@ -69,6 +71,7 @@ export async function createEngine({
   log,
   clock,
   keys,
+  worker,
 }: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly Problem[] }> {
   const lasting: Lasting = {
     clock,
@@ -85,6 +88,7 @@ export async function createEngine({
     log,
     clock,
     allowedShare: () => current.config.log.sampling.allowed,
+    worker,
   });
   const upstreams = createLeases<Upstream>((upstream) => void upstream.close());
   upstreams.take(current.upstreams.values());

@@ -21,6 +21,8 @@ export interface Fleet {
   beginDrain(): void;
   end(graceMs: number): Promise<'clean' | 'cut'>;
   size(): number;
+  /** Numbers of the workers that do not respond; what they last reported stands for them. */
+  unresponsive(): readonly number[];
   /** Processes that ended and were replaced. */
   restarts(): number;
 }
@@ -38,6 +40,7 @@ export function createLocalFleet(engine: Engine): Fleet {
     beginDrain: () => engine.beginDrain(),
     end: (graceMs) => engine.end(graceMs),
     size: () => 1,
+    unresponsive: () => [],
     restarts: () => 0,
   };
 }

@@ -101,6 +101,7 @@ export interface ControlState {
   readonly current: boolean;
   readonly appliedAtMs: number;
   readonly workers: number;
+  readonly unresponsiveWorkers: number;
   readonly workerRestarts: number;
 }
 
@@ -127,6 +128,11 @@ export function describeControl(state: ControlState): Metric[] {
       single(state.appliedAtMs / 1000),
     ),
     gauge('sealgate_workers', 'Processes that serve requests.', single(state.workers)),
+    gauge(
+      'sealgate_workers_unresponsive',
+      'Workers that do not respond; their other metrics are those they last gave.',
+      single(state.unresponsiveWorkers),
+    ),
     counter(
       'sealgate_worker_restarts_total',
       'Workers that ended and were replaced.',

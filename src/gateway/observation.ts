@@ -20,15 +20,17 @@ export function createObservation({
   log,
   clock,
   allowedShare,
+  worker,
 }: {
   log: Logger;
   clock: Clock;
   allowedShare: () => number;
+  worker: number | undefined;
 }): Observation {
   const requests = createRequestMetrics();
   const decisions = createRecentDecisions();
   const history = createTrafficHistory();
-  const write = createAccessLog({ log, allowedShare });
+  const write = createAccessLog({ log, allowedShare, worker });
   return {
     requests,
     decisions,

@@ -1,5 +1,4 @@
 import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
 import type { GatewayReport } from '../admin/report.ts';
 import { isError, type Problem } from '../config/problem.ts';
 import type { Clock } from '../core/clock.ts';
@@ -11,6 +10,7 @@ import type { Fleet } from './fleet.ts';
 import { createKeyDesk } from './key-desk.ts';
 import type { ValidFile } from './valid-file.ts';
 import type { PrimaryQuestion, WorkerQuestion } from './worker-messages.ts';
+import { type Pulse, watchPulse } from './worker-pulse.ts';
 
 export interface WorkerFleetOptions {
   readonly file: ValidFile;
@@ -22,6 +22,9 @@ export interface WorkerFleetOptions {
 interface Member {
   readonly worker: Worker;
   readonly link: Correspondence;
+  readonly pulse: Pulse;
+  /** What it answered last to each question about its state. */
+  readonly known: Map<WorkerQuestion['ask'], unknown>;
   readonly exited: Promise<unknown>;
 }
 
@@ -45,7 +48,7 @@ export async function createWorkerFleet({ file, size, log, clock }: WorkerFleetO
     file,
     log,
     clock,
-    keys: { onLoaded: (issuer) => void askAll({ ask: 'keys', issuer }) },
+    keys: { onLoaded: (issuer) => askAll({ ask: 'keys', issuer }) },
   });
   if (engine === undefined) return { problems };
   const desk = createKeyDesk(engine, clock);
@@ -53,10 +56,24 @@ export async function createWorkerFleet({ file, size, log, clock }: WorkerFleetO
   let restarts = 0;
   let backoffMs = FIRST_BACKOFF_MS;
 
-  /** Answers of those that give one; a worker that ends meanwhile is left out. */
-  async function askAll<Answer>(question: WorkerQuestion): Promise<Answer[]> {
-    const answers = await Promise.allSettled([...members].map(({ link }) => link.ask<Answer>(question)));
-    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  function askAll(question: WorkerQuestion): void {
+    for (const { link } of members) link.ask(question).catch(() => undefined);
+  }
+
+  /** What each worker says of its state, and of one that does not respond what it said last. */
+  async function gather<Answer>(ask: 'report' | 'metrics'): Promise<Answer[]> {
+    const answers = await Promise.all(
+      [...members].map(async (member) => {
+        const answer = member.link.ask<Answer>({ ask });
+        answer.then(
+          (value) => member.known.set(ask, value),
+          () => undefined,
+        );
+        await member.pulse.unlessSilent(answer).catch(() => undefined);
+        return members.has(member) ? (member.known.get(ask) as Answer | undefined) : undefined;
+      }),
+    );
+    return answers.filter((answer) => answer !== undefined);
   }
 
   /** Starts a worker; resolves with its URL once it listens. */
@@ -70,32 +87,51 @@ export async function createWorkerFleet({ file, size, log, clock }: WorkerFleetO
     });
     const link = correspond(
       {
-        send: (message) => worker.send(message as never),
+        send: (message) => {
+          if (worker.isConnected()) worker.send(message as never);
+        },
         onMessage: (listener) => worker.on('message', listener),
       },
       async (message) => {
         const question = message as PrimaryQuestion;
         if (question.ask === 'keysOf') return desk.keysOf(question);
         if (question.ask === 'failed') return reject(new Error(question.error));
+        member = { worker, link, pulse: watch(worker, link), known: new Map(), exited };
         members.add(member);
         resolve(question.url);
       },
     );
-    const member: Member = { worker, link, exited: once(worker, 'exit') };
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    let member: Member | undefined;
     worker.on('error', (error) => log.error({ err: error }, 'a worker cannot be reached'));
     worker.once('exit', (exitCode: number | null, signal: string | null) => {
-      link.close();
+      // What it said last may still be on its way.
+      if (worker.isConnected()) worker.once('disconnect', () => link.close());
+      else link.close();
+      member?.pulse.stop();
       reject(new Error('the worker ended before it listened'));
-      if (!members.delete(member) || ending) return;
+      if (member === undefined || !members.delete(member) || ending) return;
       restarts += 1;
       backoffMs =
         clock() - startedAtMs >= LONG_LIFE_MS
           ? FIRST_BACKOFF_MS
           : Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
-      log.error({ pid: worker.process.pid, exitCode, signal, backoffMs }, 'a worker ended; it is replaced');
+      log.error({ ...nameOf(worker), exitCode, signal, backoffMs }, 'a worker ended; it is replaced');
       replaceLater();
     });
     return listening;
+  }
+
+  function watch(worker: Worker, link: Correspondence): Pulse {
+    const name = nameOf(worker);
+    return watchPulse(() => link.ask({ ask: 'alive' }), {
+      silent: () => log.warn(name, 'a worker does not respond'),
+      responsive: () => log.info(name, 'a worker responds again'),
+      hung() {
+        log.error(name, 'a worker has not responded for 30 s; it is killed');
+        worker.process.kill('SIGKILL');
+      },
+    });
   }
 
   function replaceLater(): void {
@@ -108,6 +144,23 @@ export async function createWorkerFleet({ file, size, log, clock }: WorkerFleetO
         replaceLater();
       });
     }, backoffMs);
+  }
+
+  /** A worker that does not respond now reloads when it goes on, or is replaced by one that reads the new file. */
+  async function reload(member: Member): Promise<void> {
+    const { worker, link, pulse } = member;
+    const reloaded = link
+      .ask<readonly string[]>({ ask: 'reload' })
+      .catch((error: Error) => (members.has(member) ? [error.message] : []))
+      .then((errors) => {
+        if (errors.length === 0) return;
+        // It saw another file than we did. A new worker reads what is there now.
+        log.error({ ...nameOf(worker), errors }, 'a worker refused the configuration; it is replaced');
+        worker.kill();
+      });
+    await pulse
+      .unlessSilent(reloaded)
+      .catch(() => log.warn(nameOf(worker), 'a worker has not confirmed the configuration'));
   }
 
   async function endMember({ worker, link, exited }: Member, graceMs: number): Promise<'clean' | 'cut'> {
@@ -128,21 +181,15 @@ export async function createWorkerFleet({ file, size, log, clock }: WorkerFleetO
     async apply(next) {
       const found = await engine.apply(next);
       if (found.some(isError)) return found;
-      for (const member of [...members]) {
-        const errors = await member.link.ask<readonly string[]>({ ask: 'reload' }).catch(() => []);
-        if (errors.length === 0) continue;
-        // It saw another file than we did. A new worker reads what is there now.
-        log.error({ errors }, 'a worker refused the configuration; it is replaced');
-        member.worker.kill();
-      }
+      for (const member of [...members]) await reload(member);
       return found;
     },
     current: () => engine.current(),
     issuers: () => engine.issuers(),
-    reports: () => askAll<GatewayReport>({ ask: 'report' }),
-    metrics: () => askAll<readonly Metric[]>({ ask: 'metrics' }),
+    reports: () => gather<GatewayReport>('report'),
+    metrics: () => gather<readonly Metric[]>('metrics'),
     refreshKeys: (issuer) => engine.refreshKeys(issuer),
-    beginDrain: () => void askAll({ ask: 'drain' }),
+    beginDrain: () => askAll({ ask: 'drain' }),
     async end(graceMs) {
       ending = true;
       const outcomes = await Promise.all([...members].map((member) => endMember(member, graceMs)));
@@ -150,7 +197,14 @@ export async function createWorkerFleet({ file, size, log, clock }: WorkerFleetO
       return outcomes.includes('cut') ? 'cut' : 'clean';
     },
     size: () => size,
+    unresponsive: () =>
+      [...members].filter(({ pulse }) => !pulse.isResponsive).map(({ worker }) => worker.id),
     restarts: () => restarts,
   };
   return { fleet, problems };
+}
+
+/** How log lines name a worker: its number, which no other worker of this gateway ever has, and its process. */
+function nameOf({ id, process }: Worker): { readonly worker: number; readonly pid: number | undefined } {
+  return { worker: id, pid: process.pid };
 }

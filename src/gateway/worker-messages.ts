@@ -4,6 +4,8 @@ import type { KeyRecord } from '../tokens/key-store.ts';
 export type WorkerQuestion =
   /** Read the file again and serve by it; answered with the errors that kept it from that. */
   | { readonly ask: 'reload' }
+  /** Any answer will do. */
+  | { readonly ask: 'alive' }
   | { readonly ask: 'report' }
   | { readonly ask: 'metrics' }
   /** Fetch the keys of this issuer anew, from the primary. */

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isError, type Problem } from '../config/problem.ts';
 import { takeFailedReads } from '../config/read-file.ts';
@@ -49,6 +50,8 @@ export async function runWorker({ file, read, log }: WorkerOptions): Promise<'cl
     switch (question.ask) {
       case 'reload':
         return reload(running);
+      case 'alive':
+        return true;
       case 'report':
         return running.report();
       case 'metrics':
@@ -95,7 +98,13 @@ export async function runWorker({ file, read, log }: WorkerOptions): Promise<'cl
     return keys;
   }
 
-  const made = await createEngine({ file: shareOf(file), log, clock: systemClock, keys: { load } });
+  const made = await createEngine({
+    file: shareOf(file),
+    log,
+    clock: systemClock,
+    keys: { load },
+    worker: cluster.worker?.id,
+  });
   engine = made.engine;
   // Without the primary nobody would ever end this process.
   process.once('disconnect', () => {

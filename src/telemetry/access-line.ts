@@ -34,7 +34,11 @@ const NEEDS_ESCAPES = /[^ !#-[\]-~]/;
  * serialiser costs ten times as much. `undefined` fields are left out; every text is escaped that needs it.
  * The line is put together of as few pieces as can be, because each is a node of a tree that has yet to be flattened.
  */
-export function renderAccessLine(level: 'info' | 'error', record: AccessRecord): string {
+export function renderAccessLine(
+  level: 'info' | 'error',
+  record: AccessRecord,
+  end = accessLineEnd(undefined),
+): string {
   const { route, reason, issuer, upstream, upstreamAddress, upstreamMs, subject, wouldRefuse } = record;
   return (
     beginning(level) +
@@ -57,8 +61,13 @@ export function renderAccessLine(level: 'info' | 'error', record: AccessRecord):
     (upstreamMs === undefined ? '' : `,"upstreamMs":${millisText(upstreamMs)}`) +
     (subject === undefined ? '' : textField('subject', subject)) +
     (wouldRefuse === undefined ? '' : textField('wouldRefuse', wouldRefuse)) +
-    ',"msg":"request"}\n'
+    end
   );
+}
+
+/** How all lines of a process end: with the number of the worker, where there are several. */
+export function accessLineEnd(worker: number | undefined): string {
+  return `${worker === undefined ? '' : `,"worker":${worker}`},"msg":"request"}\n`;
 }
 
 let begunAt = '';

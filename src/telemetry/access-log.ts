@@ -1,5 +1,5 @@
 import { type DestinationStream, symbols } from 'pino';
-import { type AccessRecord, renderAccessLine } from './access-line.ts';
+import { type AccessRecord, accessLineEnd, renderAccessLine } from './access-line.ts';
 import type { Logger } from './logger.ts';
 
 const PATH_LENGTH = 1024;
@@ -8,6 +8,8 @@ export interface AccessLogOptions {
   readonly log: Logger;
   /** Share of the allowed requests that get a line, from 0 to 1. Asked for each, since a reload may change it. */
   readonly allowedShare: () => number;
+  /** Which of several processes writes the lines; undefined if there is but one. */
+  readonly worker?: number | undefined;
   /** 0 to 1. */
   readonly random?: () => number;
 }
@@ -19,16 +21,18 @@ export interface AccessLogOptions {
 export function createAccessLog({
   log,
   allowedShare,
+  worker,
   random = Math.random,
 }: AccessLogOptions): (record: AccessRecord) => void {
   const destination = (log as unknown as Record<symbol, DestinationStream>)[symbols.streamSym];
   if (destination === undefined) throw new Error('the logger has no destination');
+  const end = accessLineEnd(worker);
   return (record) => {
     const level = record.code === 'internal' ? 'error' : 'info';
     if (!log.isLevelEnabled(level)) return;
     const share = allowedShare();
     if (share < 1 && isUneventful(record) && random() >= share) return;
-    destination.write(renderAccessLine(level, record));
+    destination.write(renderAccessLine(level, record, end));
   };
 }
 

@@ -1,66 +1,8 @@
-import { renameSync, writeFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
-import { createKeyServer } from '../support/key-server.ts';
-import { mint, signingKey } from '../support/mint.ts';
-
-type Tap = Parameters<typeof startGatewayProcess>[0];
-
-const KEY = signingKey('ES256');
-
-async function startStand(t: Tap) {
-  const issuer = await createKeyServer();
-  issuer.publish(KEY);
-  const upstream = await startCountingUpstream((_req, res) => res.end('fine'));
-  t.teardown(async () => {
-    await upstream.close();
-    await issuer.close();
-  });
-  const textOf = (more = '') => `listen: { port: 0 }
-admin: { port: 0 }
-workers: 3
-shutdown: { grace: 5s }
-issuers: { corp: { issuer: '${issuer.issuer()}', audiences: [api] } }
-upstreams: { backend: { url: '${upstream.url}' } }
-routes:
-  - { name: a, path: /a, upstream: backend, access: authenticated }
-${more}
-`;
-  const gateway = await startGatewayProcess(t, textOf());
-  const now = Math.floor(Date.now() / 1000);
-  const token = mint(KEY, { iss: issuer.issuer(), aud: 'api', sub: 's', iat: now, exp: now + 600 });
-  // A connection of its own each time, so that every worker gets some.
-  const get = async (path: string): Promise<number> => {
-    const answer = await fetch(`${gateway.url}${path}`, {
-      headers: { authorization: `Bearer ${token}`, connection: 'close' },
-    });
-    await answer.text();
-    return answer.status;
-  };
-  return { gateway, issuer, textOf, get, write: (text: string) => replace(gateway, text) };
-}
-
-function replace({ file }: GatewayProcess, text: string): void {
-  writeFileSync(`${file}.new`, text);
-  renameSync(`${file}.new`, file);
-}
-
-async function metric(gateway: GatewayProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(name))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await delay(20);
-}
+import { childrenOf, metric, startWorkers, until } from '../support/workers-stand.ts';
 
 t.test('workers serve as one gateway', { timeout: 60_000 }, async (t) => {
-  const { gateway, issuer, textOf, get, write } = await startStand(t);
+  const { gateway, issuer, textOf, get, write } = await startWorkers(t);
   await until(async () => (await fetch(`${gateway.adminUrl}/ready`)).status === 200);
 
   for (let n = 0; n < 12; n += 1) t.equal(await get('/a'), 200);
@@ -81,10 +23,12 @@ t.test('workers serve as one gateway', { timeout: 60_000 }, async (t) => {
   gateway.child.kill('SIGTERM');
   t.same(await gateway.ended, [0, null]);
   t.match(gateway.lines.at(-1), { msg: 'ended', outcome: 'clean' });
+  const served = new Set(gateway.lines.filter(({ msg }) => msg === 'request').map(({ worker }) => worker));
+  t.same([...served].sort(), [1, 2, 3], 'access lines say which worker served');
 });
 
 t.test('a worker that crashes is replaced', { timeout: 60_000 }, async (t) => {
-  const { gateway, issuer, get } = await startStand(t);
+  const { gateway, issuer, get } = await startWorkers(t);
   await until(async () => (await fetch(`${gateway.adminUrl}/ready`)).status === 200);
   const pids = await childrenOf(gateway);
   t.equal(pids.length, 3);
@@ -97,10 +41,3 @@ t.test('a worker that crashes is replaced', { timeout: 60_000 }, async (t) => {
   gateway.child.kill('SIGTERM');
   t.same(await gateway.ended, [0, null]);
 });
-
-/** Process ids of the workers, by what the kernel knows. */
-async function childrenOf({ child }: GatewayProcess): Promise<number[]> {
-  const { readFile } = await import('node:fs/promises');
-  const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
-  return text.trim().split(' ').filter(Boolean).map(Number);
-}

@@ -112,6 +112,7 @@ export const FACTS: ProcessFacts = {
   ready: true,
   draining: false,
   workers: 1,
+  unresponsiveWorkers: [],
   routes: [
     {
       name: 'read-orders',
