@@ -93,6 +93,22 @@ t.test('places are those of the file, also behind what was left out', async (t) 
   );
 });
 
+t.test('what has no error is looked at further, whatever lacks beside it', async (t) => {
+  const file = (upstream: string, more: string) => `issuers:
+  corp: { issuer: https://id.example.com, audiences: [api] }
+routes:
+  - { name: a, path: /a, upstream: ${upstream}, access: { when: "claims.sub ==" } }
+  - { name: b, path: /b, upstream: http://u, access: authenticated }
+tests: [{ name: b, request: GET /b, expect: token_missing }]
+${more}`;
+  const unknown = await check(t, file('nowhere', ''));
+  t.same(errors(unknown), ['routes[0].upstream', 'routes[0].access.when']);
+  t.match(unknown.tests, [{ name: 'b', ok: true }]);
+  const broken = await check(t, file('app', 'upstreams: { app: ftp }\n'));
+  t.same(errors(broken), ['routes[0].access.when', 'upstreams.app']);
+  t.match(broken.tests, [{ name: 'b', ok: true }]);
+});
+
 t.test('a file that is no YAML is one problem', async (t) => {
   const report = await check(t, 'routes: [\n');
   t.equal(report.problems.length, 1);

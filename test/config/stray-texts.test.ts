@@ -93,7 +93,7 @@ const ROWS: readonly Row[] = [
   ['a header value in quotes', '"cookies"', 'NOTE', undefined],
   ['an apostrophe', "the owner's", 'ROLE', undefined],
   // What came in is not searched for variables: it may be a password.
-  ['a dollar in a secret', 'Bearer a$TOKEN', 'SECRET', undefined],
+  ['a dollar in a secret', 'Bearer $TOKEN', 'SECRET', undefined],
 ];
 
 for (const [what, value, name, severity, words] of ROWS) {
