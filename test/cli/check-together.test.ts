@@ -136,9 +136,9 @@ t.test('whatever stands in whichever place, check ends with a report', async (t)
   // Making an RSA key for each run would be most of the work.
   const whole: unknown = parse(text.replace('[RS256]', '[ES256]'));
   const odd = [null, -1, '', '{x}', 'http://', [], {}];
-  // One place in four, so that the test is quick; the values take turns.
-  const chosen = [...places(whole)].filter((_, at) => at % 4 === 0);
-  t.ok(chosen.length > 30);
+  // One place in eight, so that the test is quick; the values take turns.
+  const chosen = [...places(whole)].filter((_, at) => at % 8 === 0);
+  t.ok(chosen.length > 15);
   for (const [at, place] of chosen.entries()) {
     const by = odd[at % odd.length];
     const path = await folderWith({ 'gateway.yaml': stringify(replaced(whole, place, by)) }, t);

@@ -6,6 +6,8 @@ import { error, type Rule, warning } from '../rule.ts';
 interface Bounds {
   /** Below it the value is an error, since nothing is done in no time. */
   readonly least?: number;
+  /** `0s` is no limit, and what no timer can wait for is none either. */
+  readonly mayBeUnlimited?: true;
   /** Outside of these it is most likely a mistake; `why` says what it would come to. */
   readonly usual?: readonly [least: number, most: number, why: string];
 }
@@ -50,13 +52,18 @@ const TIMES: Readonly<Record<string, Bounds>> = {
   },
   'issuers.*.keys.cooldown': { usual: [SECOND, HOUR, 'a new key of the provider is refused that long'] },
   'issuers.*.keys.timeout': { least: 1, usual: [100, MINUTE, 'requests wait that long for keys'] },
-  'upstreams.*.timeouts.connect': { least: 1, usual: [10, MINUTE, SLOW_UPSTREAM] },
-  'upstreams.*.timeouts.response': { least: 1, usual: [20, DAY, SLOW_UPSTREAM] },
-  'upstreams.*.timeouts.idle': { least: 1, usual: [20, 7 * DAY, SLOW_UPSTREAM] },
+  'upstreams.*.timeouts.connect': {
+    mayBeUnlimited: true,
+    usual: [10, Number.POSITIVE_INFINITY, SLOW_UPSTREAM],
+  },
+  'upstreams.*.timeouts.response': {
+    mayBeUnlimited: true,
+    usual: [20, Number.POSITIVE_INFINITY, SLOW_UPSTREAM],
+  },
+  'upstreams.*.timeouts.idle': { mayBeUnlimited: true, usual: [20, Number.POSITIVE_INFINITY, SLOW_UPSTREAM] },
   'upstreams.*.timeouts.keepAlive': {
     usual: [0, HOUR, 'backends close connections sooner, and requests meet their end'],
   },
-  'upstreams.*.timeouts.age': { least: 1 },
   'upstreams.*.health.interval': { usual: [0, HOUR, 'a backend that is gone gets requests that long'] },
   'upstreams.*.health.timeout': {
     least: 1,
@@ -64,22 +71,32 @@ const TIMES: Readonly<Record<string, Bounds>> = {
   },
   'upstreams.*.ejection.base': { least: 1 },
   'upstreams.*.ejection.max': { least: 1 },
-  'routes.*.timeouts.response': { least: 1, usual: [20, DAY, SLOW_UPSTREAM] },
-  'routes.*.timeouts.idle': { least: 1, usual: [20, 7 * DAY, SLOW_UPSTREAM] },
+  'routes.*.timeouts.response': {
+    mayBeUnlimited: true,
+    usual: [20, Number.POSITIVE_INFINITY, SLOW_UPSTREAM],
+  },
+  'routes.*.timeouts.idle': { mayBeUnlimited: true, usual: [20, Number.POSITIVE_INFINITY, SLOW_UPSTREAM] },
 };
 
-/** Times that are compared with a clock, and not waited for. */
-const NO_TIMER: ReadonlySet<string> = new Set(['issuers.*.clockTolerance', 'issuers.*.maxTokenAge']);
+/** Times that are compared with a clock and not waited for, or cut to what a timer can wait. */
+const NO_TIMER: ReadonlySet<string> = new Set([
+  'issuers.*.clockTolerance',
+  'issuers.*.maxTokenAge',
+  'upstreams.*.timeouts.keepAlive',
+  'upstreams.*.health.interval',
+  'upstreams.*.health.timeout',
+]);
 
 /** No time at all is no time-out, and a very long one is none either. */
 export const durationsMakeSense: Rule = ({ config }) => [
   ...Object.entries(TIMES).flatMap(([pattern, bounds]) =>
     valuesAt(config, pattern).flatMap(({ path, value }): readonly PathProblem[] => {
       const time = value as number;
+      if (bounds.mayBeUnlimited && time === 0) return [];
       if (time < (bounds.least ?? 0)) {
         return [error(path, 'expected more than 0', { hint: 'leave the key out for the default' })];
       }
-      if (time > LONGEST_TIMER && !NO_TIMER.has(pattern)) {
+      if (time > LONGEST_TIMER && !bounds.mayBeUnlimited && !NO_TIMER.has(pattern)) {
         return [error(path, 'no timer waits longer than 24 days')];
       }
       const [least, most, why] = bounds.usual ?? [0, Number.POSITIVE_INFINITY, ''];
