@@ -278,3 +278,20 @@ t.test('a long hostile target is refused', async (t) => {
     t.match(parseTarget(raw, 0), { refused: true, code: 'ambiguous_path' });
   }
 });
+
+t.test(
+  'a path with an encoded mark has a bounded number of segments, since each cut is one more path',
+  async (t) => {
+    const read = (raw: string) => parseTarget(raw, 7);
+    for (const raw of [
+      `${'/a'.repeat(257)}%23`,
+      `${'/a'.repeat(12_000)}${'%3F'.repeat(16)}`,
+      `/a%3b${'%2F%2f'.repeat(4000)}`,
+      `${'//'.repeat(12_000)}${'%23'.repeat(16)}`,
+    ]) {
+      t.match(read(raw), { refused: true, code: 'ambiguous_path', cause: 'path_cut' }, raw.slice(-20));
+    }
+    t.notOk(isRefusal(read(`${'/a'.repeat(256)}%23`)));
+    t.notOk(isRefusal(read('/a'.repeat(12_000))), 'without such a mark there is no bound');
+  },
+);
