@@ -21,12 +21,6 @@ interface Handle {
   readStart(): void;
 }
 
-/** What the owner of a connection tells the gateway. */
-export interface ConnectionEvents {
-  /** Bytes wait for the client, and it took nothing for the time it has. The connection is reset right after. */
-  stalled(connection: ClientConnection): void;
-}
-
 /** The owner of a client's socket: of the TCP socket, or of the TLS socket on top of it. */
 export function connectionOf(socket: Socket): ClientConnection {
   const owner = (socket as Owned)[OWNER];
@@ -184,25 +178,27 @@ export class ClientConnection {
     return ahead;
   }
 
-  /** Looks at the deadlines; `idleMs` is what a client has for taking and, twice as coarse as the ticks, never less. */
-  tick(nowMs: number, { idleMs, isDraining, stalled }: TickOptions): void {
+  /**
+   * Looks at the deadlines. Gives false when bytes wait for the client and it took nothing for `idleMs`: never early, late by two looks
+   * at most.
+   */
+  tick(nowMs: number, { idleMs, isDraining }: TickOptions): boolean {
     const { _handle: handle } = this.#tcp;
-    if (handle === undefined || handle === null) return;
+    if (handle === undefined || handle === null) return true;
     if (this.waits) {
       this.#silentSinceMs = 0;
       const taken = handle.bytesWritten - handle.writeQueueSize;
       if (this.#waitsSinceMs === 0 || taken !== this.#taken) {
         this.#taken = taken;
         this.#waitsSinceMs = nowMs;
-      } else if (nowMs - this.#waitsSinceMs >= idleMs) {
-        stalled(this);
-        this.reset();
+        return true;
       }
-      return;
+      return nowMs - this.#waitsSinceMs < idleMs;
     }
     this.#waitsSinceMs = 0;
     if (this.#isLingering || this.#awaitsRest) this.#tickLinger(nowMs, isDraining);
     else this.#silentSinceMs = 0;
+    return true;
   }
 
   /** A body goes on after its response, and nobody wants it. */
@@ -230,7 +226,7 @@ export class ClientConnection {
   }
 }
 
-export interface TickOptions extends ConnectionEvents {
+interface TickOptions {
   readonly idleMs: number;
   readonly isDraining: boolean;
 }

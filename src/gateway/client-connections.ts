@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { ClientConnection, type ConnectionEvents } from './client-connection.ts';
+import { ClientConnection } from './client-connection.ts';
 
 /** How often deadlines are looked at: one look over all connections, so that a request pays for none. */
 const TICK_MS = 250;
@@ -17,9 +17,11 @@ export interface ClientConnections extends Iterable<ClientConnection> {
   closeIdle(): void;
 }
 
-export interface ClientConnectionsOptions extends ConnectionEvents {
+export interface ClientConnectionsOptions {
   /** Longest time in which a client takes nothing of what waits for it, in milliseconds; asked at every look. */
   readonly idleMs: () => number;
+  /** Bytes wait for these clients, and they took nothing for the time they have. They are reset right after. */
+  readonly stalled: (connections: ReadonlySet<ClientConnection>) => void;
   /** The connection has closed. */
   readonly closed: (connection: ClientConnection) => void;
 }
@@ -41,8 +43,16 @@ export function createClientConnections({
     const nowMs = performance.now();
     countedMs += Math.min(nowMs - lookedAtMs, 2 * TICK_MS);
     lookedAtMs = nowMs;
-    const options = { idleMs: idleMs(), isDraining: drainingSinceMs !== undefined, stalled };
-    for (const connection of connections) connection.tick(countedMs, options);
+    const options = { idleMs: idleMs(), isDraining: drainingSinceMs !== undefined };
+    let stuck: Set<ClientConnection> | undefined;
+    for (const connection of connections) {
+      if (connection.tick(countedMs, options)) continue;
+      stuck ??= new Set();
+      stuck.add(connection);
+    }
+    if (stuck === undefined) return;
+    stalled(stuck);
+    for (const connection of stuck) connection.reset();
   }
 
   return {

@@ -60,6 +60,8 @@ const STALLED = refuse(
   'response_stalled',
   'the client took nothing of its response for listen.limits.bodyIdle',
 );
+/** Time in which those who serve an exchange report its end themselves after its connection has closed: they know more of it. */
+const LAST_EVENTS_MS = 1_000;
 const SHUTTING_DOWN = refuse('shutting_down', 'shutdown.grace ended before the request did');
 
 /** How long exchanges of a replaced configuration may hold on to what only it has: backends and issuers that left the file. */
@@ -118,15 +120,12 @@ export async function createEngine({
   });
   const connections = createClientConnections({
     idleMs: () => current.config.listen.limits.bodyIdle,
-    stalled(connection) {
-      for (const exchange of runningOn(connection)) exchange.stalled(STALLED);
+    stalled(connections) {
+      for (const exchange of exchanges) if (connections.has(exchange.connection)) exchange.stalled(STALLED);
     },
     closed(connection) {
       // An exchange ends with its connection, whatever else tells it so or does not.
-      if (connection.running > 0)
-        setImmediate(() => {
-          for (const exchange of runningOn(connection)) exchange.end();
-        });
+      if (connection.running > 0) setTimeout(endRunning, LAST_EVENTS_MS, connection).unref();
     },
   });
   const app = await createApp(
@@ -139,10 +138,9 @@ export async function createEngine({
     serving,
   );
 
-  /** Looked for among all: it is asked of connections that break. */
-  function runningOn(connection: ClientConnection): Exchange[] {
-    if (connection.running === 0) return [];
-    return [...exchanges].filter((exchange) => exchange.connection === connection);
+  function endRunning(connection: ClientConnection): void {
+    if (connection.running === 0) return;
+    for (const exchange of exchanges) if (exchange.connection === connection) exchange.end();
   }
 
   function watch({ upstreams }: Generation): void {
@@ -214,6 +212,7 @@ export async function createEngine({
         running === undefined
           ? 'clean'
           : await closeWithin(running, graceMs, { connections, running: exchanges, refuseRunning });
+      for (const exchange of exchanges) exchange.end();
       overload.stop();
       current.verifier.close();
       await lasting.limitStore.close();

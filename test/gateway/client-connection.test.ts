@@ -31,14 +31,14 @@ async function accept(t: Test): Promise<Pair> {
     server.close();
   });
   let stalls = 0;
-  const stalled = (): void => {
-    stalls += 1;
-  };
   return {
     client,
     connection,
     lookAt(nowMs, isDraining = false) {
-      connection.tick(nowMs, { idleMs: 1_000, isDraining, stalled });
+      if (!connection.tick(nowMs, { idleMs: 1_000, isDraining })) {
+        stalls += 1;
+        connection.reset();
+      }
       return !socket.destroyed;
     },
     stalls: () => stalls,
