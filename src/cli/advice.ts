@@ -53,6 +53,8 @@ export const ADVICE = {
   body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
   expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
   rate_limited: 'wait as long as `Retry-After` says, or raise `rateLimit` of the route',
+  header_overflow:
+    'send fewer or shorter header fields (cookies above all), or raise the limit: `listen.limits.headerBytes` for their size, `listen.limits.headers` for their number',
   header_count: 'send fewer header fields, or raise `listen.limits.headers`',
   header_bytes:
     'send shorter header fields (cookies and tokens above all), or raise `listen.limits.headerBytes`',

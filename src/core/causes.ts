@@ -42,6 +42,7 @@ export const CAUSES = {
   rate_limited: 'rate_limited',
   header_count: 'headers_too_large',
   header_bytes: 'headers_too_large',
+  header_overflow: 'headers_too_large',
 
   // The place of the token
   authorization_twice: 'multiple_tokens',

@@ -149,7 +149,11 @@ function discardInput(connection: ClientConnection): void {
 function parserRefusal(error: NodeJS.ErrnoException): Refusal {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return refuse('header_bytes', 'the header fields exceed listen.limits.headerBytes');
+      // Newer versions of Node say so of too many fields, too, and give no way to tell.
+      return refuse(
+        'header_overflow',
+        'the header fields exceed listen.limits.headerBytes or listen.limits.headers',
+      );
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return refuse('request_syntax', 'the chunk extensions of the body are too large');
     case 'HPE_INVALID_URL':
