@@ -425,6 +425,18 @@ for (const [at, [key, value, severity, words]] of ROWS.entries()) {
   );
 }
 
+t.test('the hint for the address of metadata is the issuer', async (t) => {
+  for (const [address, issuer] of [
+    ['https://id.example.com/.well-known/oauth-authorization-server/t/1', 'https://id.example.com/t/1'],
+    ['https://id.example.com/a/.well-known/oauth-authorization-server', 'https://id.example.com/a'],
+    ['https://id.example.com/a/.well-known/openid-configuration', 'https://id.example.com/a'],
+    ['https://id.example.com/.well-known/jwks.json', 'https://id.example.com'],
+  ] as const) {
+    const { problems } = loadText(fileWith('issuers/corp/issuer', address));
+    t.match(problems, [{ severity: 'error', hint: `write ${issuer}` }], address);
+  }
+});
+
 t.test('a test for a host that no route has is a warning, unless that is what it tests', async (t) => {
   const file = (expect: string, request = 'GET https://other.example/orders') =>
     loadText(

@@ -10,6 +10,9 @@ interface Spelling {
 }
 
 const exact = (issuer: string): string => `write ${issuer}`;
+/** RFC 8414 puts its name before the path of the issuer, OpenID Connect Discovery behind it. */
+const withoutWellKnown = (issuer: string): string =>
+  issuer.replace(/\/\.well-known\/(?:oauth-authorization-server(?=\/|$)|[^/]+.*$)/, '');
 const withoutSlash = (issuer: string): string => exact(issuer.replace(/\/+$/, ''));
 
 /** An `iss` is compared as it is. What is known of providers stands here, for files that name no preset. */
@@ -18,7 +21,7 @@ const SPELLINGS: readonly Spelling[] = [
     pattern: /\/\.well-known\/(?:openid-configuration|oauth-authorization-server|jwks\.json).*$/,
     severity: 'error',
     message: 'an address below `/.well-known/` is that of metadata or keys, not the `iss` of tokens',
-    hint: (issuer) => exact(issuer.replace(/\/\.well-known\/(?:openid-configuration|jwks\.json).*$/, '')),
+    hint: (issuer) => exact(withoutWellKnown(issuer)),
   },
   {
     pattern: /[<>{}]|\bYOUR[-_]/i,
