@@ -40,7 +40,7 @@ routes:
   t.match(await dead.json(), { code: 'keys_unavailable' });
   t.ok(Number(dead.headers.get('retry-after')) > 3_500);
   t.equal((await ask(one, '/open')).status, 200, 'what needs no keys goes on');
-  const line = await gateway.waitForLine(({ code }) => code === 'keys_unavailable');
+  const line = await gateway.waitForLine(({ msg, code }) => msg === 'request' && code === 'keys_unavailable');
   t.match(line, { issuer: 'corp', reason: /ECONNREFUSED/ }, 'one line says what is the matter');
 
   await keys.up();
@@ -48,7 +48,7 @@ routes:
   t.equal((await ask(one)).status, 200);
   const unknown = await ask(two);
   t.match([unknown.status, await unknown.json()], [401, { code: 'key_unknown' }]);
-  const named = await gateway.waitForLine(({ code }) => code === 'key_unknown');
+  const named = await gateway.waitForLine(({ msg, code }) => msg === 'request' && code === 'key_unknown');
   t.match(named.reason, /"two".*published: "one"/, 'what was looked for, and what there was');
 
   keys.publish(two);

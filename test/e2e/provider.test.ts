@@ -148,7 +148,9 @@ t.test('tokens of the provider that are not for this API are refused', async (t)
     t.match(await call(token, { path }), expected, what);
 
   t.equal(seen.length, before, 'nothing of them reached the backend');
-  const lastLine = await gateway.waitForLine(({ code }) => code === 'issuer_not_allowed');
+  const lastLine = await gateway.waitForLine(
+    ({ msg, code }) => msg === 'request' && code === 'issuer_not_allowed',
+  );
   t.match(lastLine, { method: 'GET', path: '/es256', status: 401, route: 'only-es256' });
   const log = JSON.stringify(gateway.lines);
   const pieces = cases.flatMap(({ token }) => token?.split('.') ?? []).filter((piece) => piece !== header);
