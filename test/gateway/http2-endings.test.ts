@@ -347,6 +347,32 @@ t.test('a quiet event stream lives on as long as its client answers pings', { sk
   t.match(edge.lines, [{ code: 'allow', status: 200 }]);
 });
 
+t.test(
+  'a shutdown gives a quiet event stream its time as long as its client is there',
+  { skip },
+  async (t) => {
+    const { edge, openGood, wake } = await startStand(t);
+    const session = openGood();
+    const stream = session.request({ ':path': '/public/quiet' });
+    let text = '';
+    stream.on('data', (piece: Buffer) => {
+      text += piece;
+    });
+    await once(stream, 'response');
+    let questions = 0;
+    // Node does not ping while a session closes; settings are what a client confirms as well.
+    session.on('remoteSettings', () => {
+      questions += 1;
+    });
+    const drained = edge.drain();
+    await until(() => questions >= 3, 14_000);
+    wake();
+    await once(stream, 'close');
+    t.equal(text, 'data: late\n\n');
+    t.equal(await drained, 'clean');
+  },
+);
+
 t.test('a response may begin as late as the backend likes', { skip }, async (t) => {
   await Promise.all(
     ['HEAD', 'GET', 'POST'].map(async (method) => {

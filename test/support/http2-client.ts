@@ -47,7 +47,8 @@ export interface FrameClient {
 }
 
 export interface FrameClientOptions {
-  readonly ca: string | undefined;
+  /** Which authority to trust; undefined trusts every certificate. */
+  readonly ca?: string | undefined;
   /** Of each stream of the gateway's; 65,535 by default. */
   readonly initialWindow?: number;
   /** Confirms settings and answers pings, as every client has to. Default: true. */
@@ -56,14 +57,14 @@ export interface FrameClientOptions {
   readonly halfOpen?: boolean;
 }
 
-/** Opens a connection and says the preface. */
+/** Opens a connection to a port, or takes one that is open, and says the preface. */
 export async function connectFrames(
-  port: number,
-  { ca, initialWindow, answers = true, halfOpen = false }: FrameClientOptions,
+  to: number | Socket,
+  { ca, initialWindow, answers = true, halfOpen = false }: FrameClientOptions = {},
 ): Promise<FrameClient> {
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-    port,
-    host: '127.0.0.1',
+    ...(typeof to === 'number' ? { port: to, host: '127.0.0.1' } : { socket: to }),
+    rejectUnauthorized: ca !== undefined,
     servername: 'localhost',
     ALPNProtocols: ['h2'],
     ca,
