@@ -23,6 +23,7 @@ async function startEarlyBackend(t: Test): Promise<EarlyBackend> {
     targets.push(req.url ?? '');
     req.on('error', () => {}).resume();
     if (req.url?.startsWith('/public/slow')) waiting.push(res);
+    else if (req.url?.startsWith('/public/long')) res.end(Buffer.alloc(LONG_BYTES, 'x'));
     else if (req.url?.startsWith('/public/begun')) res.write('begun');
     else res.end('early');
   }).listen(0, '127.0.0.1');
@@ -34,6 +35,8 @@ async function startEarlyBackend(t: Test): Promise<EarlyBackend> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, targets, waiting };
 }
 
+/** More than Node takes at once. */
+const LONG_BYTES = 4 * 1024 * 1024;
 const GET = rawRequest('GET /public/1 HTTP/1.1');
 const CODING = 'Transfer-Encoding: chunked';
 const HANDSHAKE = [
@@ -153,6 +156,8 @@ const ROUTES = [
 const authority = hasOpenssl() ? makeAuthority('test-ca') : undefined;
 const certificate = authority?.issue('localhost');
 
+const TLS = { ca: authority?.cert, servername: 'localhost', ALPNProtocols: ['http/1.1'] };
+
 async function start(t: Test, isTls: boolean): Promise<{ edge: Edge; backend: EarlyBackend }> {
   const backend = await startEarlyBackend(t);
   const edge = await startEdge(t, {
@@ -166,6 +171,11 @@ async function start(t: Test, isTls: boolean): Promise<{ edge: Edge; backend: Ea
   return { edge, backend };
 }
 
+async function linesCome({ lines }: Edge, count: number): Promise<void> {
+  const deadline = performance.now() + 8_000;
+  while (lines.length < count && performance.now() < deadline) await setImmediate();
+}
+
 for (const [over, isTls] of [
   ['TCP', false],
   ['TLS', true],
@@ -175,10 +185,7 @@ for (const [over, isTls] of [
     const { edge } = await start(t, isTls);
     for (const { name, sent, later, responses } of CASES) {
       edge.lines.length = 0;
-      const connection = await connectRaw(
-        edge.port,
-        isTls ? { ca: authority?.cert, servername: 'localhost', ALPNProtocols: ['http/1.1'] } : undefined,
-      );
+      const connection = await connectRaw(edge.port, isTls ? TLS : undefined);
       connection.send(sent);
       const got: string[] = [];
       for (let at = 0; at < responses.length; at++) {
@@ -190,7 +197,7 @@ for (const [over, isTls] of [
       t.equal(await connection.closed(), true, `${name}: closed`);
       t.equal(connection.rest().length, 0, `${name}: nothing follows`);
       connection.destroy();
-      while (edge.lines.length < responses.length) await setImmediate();
+      await linesCome(edge, responses.length);
       await setImmediate();
       t.strictSame(
         edge.lines.map(({ status, code }) => `${status} ${code}`).sort(),
@@ -201,11 +208,53 @@ for (const [over, isTls] of [
   });
 }
 
+for (const [over, isTls] of [
+  ['TCP', false],
+  ['TLS', true],
+] as const) {
+  const skip = isTls && authority === undefined ? 'openssl is not installed' : false;
+  t.test(
+    `over ${over}, a long response comes in full before what is pipelined behind it`,
+    { skip },
+    async (t) => {
+      const { edge } = await start(t, isTls);
+      for (const [behind, status] of [
+        [rawRequest('CONNECT evil.example:443 HTTP/1.1'), 405],
+        [rawRequest('GET /socket HTTP/1.1', HANDSHAKE), 200],
+        [rawRequest('GET /public/socket HTTP/1.1', HANDSHAKE), 400],
+        [IDENTITY, 400],
+        ['\0', 400],
+      ] as const) {
+        edge.lines.length = 0;
+        const clients = Array.from({ length: 10 }, async () => {
+          const { socket, send } = await connectRaw(edge.port, isTls ? TLS : undefined);
+          const pieces: Buffer[] = [];
+          socket.removeAllListeners('data');
+          socket.on('data', (piece: Buffer) => pieces.push(piece));
+          send(`${rawRequest('GET /public/long HTTP/1.1')}${behind}`);
+          await once(socket, 'end');
+          socket.destroy();
+          const got = Buffer.concat(pieces);
+          const bodyAt = got.indexOf('\r\n\r\n') + 4;
+          t.match(got.toString('latin1', 0, bodyAt), /^HTTP\/1\.1 200 /, behind);
+          t.match(got.toString('latin1', bodyAt + LONG_BYTES), new RegExp(`^HTTP/1.1 ${status} `), behind);
+        });
+        await Promise.all(clients);
+        await linesCome(edge, 20);
+      }
+    },
+  );
+}
+
 t.test('bytes without a meaning behind a slow response are one error, however many come', async (t) => {
   const { edge, backend } = await start(t, false);
   const connection = await connectRaw(edge.port);
   connection.send(rawRequest('GET /public/slow HTTP/1.1'));
   while (backend.waiting.length === 0) await setImmediate();
+  const warnings: string[] = [];
+  const warned = ({ name }: Error): void => void warnings.push(name);
+  process.on('warning', warned);
+  t.teardown(() => process.off('warning', warned));
   for (let sent = 0; sent < 500; sent++) {
     connection.send('\0');
     await setImmediate();
@@ -218,6 +267,7 @@ t.test('bytes without a meaning behind a slow response are one error, however ma
     [200, 'allow'],
     [400, 'bad_request'],
   ]);
+  t.strictSame(warnings, [], 'and no listener for each');
 });
 
 t.test('a body that breaks amid its response cuts the connection, and the log says why', async (t) => {
@@ -228,7 +278,7 @@ t.test('a body that breaks amid its response cuts the connection, and the log sa
   connection.send('zz\r\n');
   t.equal(await connection.closed(), true);
   t.notMatch(connection.rest().toString(), /\r\n0\r\n\r\n$/, 'the response does not look whole');
-  while (edge.lines.length === 0) await setImmediate();
+  await linesCome(edge, 1);
   t.match(edge.lines, [{ status: 200, code: 'bad_request' }]);
 });
 
