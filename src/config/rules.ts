@@ -8,12 +8,15 @@ import {
   policiesOfAccessExist,
   policiesShareAnIssuer,
   tokenSourcesAreLookedAt,
+  tokenSourcesDiffer,
 } from './rules/access.ts';
 import { adminTokenCanBeSent } from './rules/admin-token.ts';
 import { assertionsCanBeVerified } from './rules/assertion.ts';
 import { audiencesCanMatch } from './rules/audiences.ts';
 import { caseVariantsStayGuarded } from './rules/case-variants.ts';
 import { claimNamesAreNoPaths } from './rules/claim-names.ts';
+import { claimRulesCanHold } from './rules/claim-rules.ts';
+import { comparedTextsAreNoPatterns } from './rules/compared-texts.ts';
 import { durationsMakeSense } from './rules/durations.ts';
 import { filtersCanMatch } from './rules/filters.ts';
 import { hostsHideNothing } from './rules/hidden-routes.ts';
@@ -67,6 +70,7 @@ const RULES: readonly Rule[] = [
   accessNeedsAnIssuer,
   policiesShareAnIssuer,
   tokenSourcesAreLookedAt,
+  tokenSourcesDiffer,
   cookieSocketsNameTheirOrigins,
   authorizationIsPassedToOpenRoutesOnly,
   riskySettingsAreMeant,
@@ -92,6 +96,8 @@ const RULES: readonly Rule[] = [
   filtersCanMatch,
   listsAreLists,
   wildcardsAreWhereTheyWork,
+  comparedTextsAreNoPatterns,
+  claimRulesCanHold,
   scopesAreNotComparedAsText,
   settingsHaveTheirOccasion,
 ];

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { loadConditionCompiler } from '../../src/pipeline/condition.ts';
 import { loadText, MINIMAL } from '../support/config-text.ts';
 
 /* A text is one literal claim name; what looks like a path in it is most likely meant as one. */
@@ -39,6 +40,29 @@ const PATHS: readonly (readonly [place: string, text: string, found: readonly Re
     'a claim as a JSON path',
     issuer('roleClaims: [$.roles]'),
     [/is one literal name, and no path — write roles$/],
+  ],
+  [
+    'roles as JSONPath with brackets',
+    issuer(`roleClaims: ['$["realm_access"]["roles"]']`),
+    [/write \[realm_access, roles\]$/],
+  ],
+  ['roles as the members of a list', issuer('roleClaims: ["roles[]"]'), [/no path — write roles$/]],
+  ['roles as JMESPath', issuer('roleClaims: ["realm_access.roles[*]"]'), [/write \[realm_access, roles\]$/]],
+  ['roles anywhere', issuer('roleClaims: ["$..roles"]'), [/no path — write roles$/]],
+  [
+    'roles with slashes',
+    issuer('roleClaims: [resource_access/app/roles]'),
+    [/write \[resource_access, app, roles\]$/],
+  ],
+  [
+    'roles of every client',
+    issuer('roleClaims: [resource_access.*.roles]'),
+    [/write \[resource_access, NAME, roles\], with each NAME: there are no wildcards$/],
+  ],
+  [
+    'a wildcard in a path',
+    issuer('roleClaims: [[resource_access, "*", roles]]'),
+    [/^warning issuers\.corp\.roleClaims\[0\]\[1\]: `\*` is one literal name.*name each step/],
   ],
   [
     'a path whose brackets were forgotten',
@@ -124,4 +148,27 @@ for (const name of NAMES) {
       [],
     );
   });
+}
+
+t.test('the hint for a text that is meant as a pattern is a condition that compiles', async (t) => {
+  for (const [rules, when] of [
+    ['{ roles: [ROLE_*] }', 'token.roles.exists(one, one.startsWith("ROLE_"))'],
+    ['{ scopes: ["*:read"] }', 'token.scopes.exists(one, one.endsWith(":read"))'],
+    ['{ roles: ["!guest"] }', '!("guest" in token.roles)'],
+    ['{ claims: { tenant: "*" } }', 'has(claims.tenant)'],
+    ['{ claims: { "a.com": "^x" } }', 'claims["a.com"].matches("^x")'],
+    ['{ claims: [{ claim: [org, level], equals: ">= 5" }] }', 'claims.org.level >= 5'],
+  ] as const) {
+    t.match(
+      problems(access(rules)).at(-1),
+      new RegExp(`\`when: ${when.replace(/[.*+?^${}()|[\]]/g, '\\$&')}\``),
+      rules,
+    );
+    t.notOk('fault' in (await compiled(when)), when);
+  }
+});
+
+async function compiled(when: string): Promise<object> {
+  const { problem } = (await loadConditionCompiler()).compile(when, []);
+  return problem?.severity === 'error' ? { fault: problem.message } : {};
 }

@@ -110,6 +110,19 @@ export const cookieSocketsNameTheirOrigins: Rule = ({ config }) =>
     ];
   });
 
+/** Names of headers are compared without case. */
+export const tokenSourcesDiffer: Rule = ({ config }) =>
+  config.routes.flatMap(({ tokenFrom = [] }, index) => {
+    const places = tokenFrom.map((source) =>
+      JSON.stringify('header' in source ? { header: source.header.toLowerCase() } : source),
+    );
+    return places.flatMap((place, at) =>
+      places.indexOf(place) < at
+        ? [error(['routes', index, 'tokenFrom', at], 'this place for a token is listed twice')]
+        : [],
+    );
+  });
+
 /** A key that does nothing is a misunderstanding. */
 export const tokenSourcesAreLookedAt: Rule = ({ config }) =>
   config.routes.flatMap(({ access, tokenFrom }, index) =>

@@ -1,3 +1,4 @@
+import { OPEN_STEP, stepsOf } from '../claim-steps.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
 import { allRules } from '../route-access.ts';
 import { type Rule, warning } from '../rule.ts';
@@ -16,11 +17,30 @@ interface NamedClaim {
 export const claimNamesAreNoPaths: Rule = ({ config }) =>
   namedClaims(config).flatMap((claim): readonly PathProblem[] => {
     // A list of one is how a name that really has a dot is written.
-    if (typeof claim.name !== 'string') return [];
+    if (typeof claim.name !== 'string') return wildcardSteps(claim, claim.name);
     const steps = stepsOf(claim.name);
     if (steps !== undefined) return [describePath(claim, claim.name, steps)];
     return OBJECT_CLAIMS.has(claim.name) ? [describeObject(claim, claim.name)] : [];
   });
+
+/** The steps of a path are literal names too, and none of them leads into a list. */
+function wildcardSteps({ path }: NamedClaim, steps: readonly string[]): readonly PathProblem[] {
+  const at = steps.length === 1 ? -1 : steps.findIndex((step) => /^\*+$|^\[\*?\]$|^\d+$|\[\*?\]$/.test(step));
+  if (at === -1) return [];
+  const step = steps[at] as string;
+  if (/^\d+$/.test(step)) {
+    return [
+      warning([...path, at], `\`${step}\` is one literal name: no step of a path picks a member of a list`, {
+        hint: 'a claim that is a list matches by any of its members',
+      }),
+    ];
+  }
+  return [
+    warning([...path, at], `\`${step}\` is one literal name: a path has no wildcards`, {
+      hint: 'name each step; a list stands at the end of a path as it is',
+    }),
+  ];
+}
 
 /** Claims that are objects in every token that has them. */
 const OBJECT_CLAIMS: ReadonlySet<string> = new Set([
@@ -45,7 +65,7 @@ function describePath({ path, at, asPath }: NamedClaim, name: string, steps: rea
     hint:
       asPath === undefined
         ? `only a claim of the top level can stand here, such as ${steps[0]}`
-        : `for \`${steps.at(-1)}\` within \`${steps.slice(0, -1).join('.')}\` write ${asPath(`[${written}]`)}`,
+        : `for \`${steps.at(-1)}\` within \`${steps.slice(0, -1).join('.')}\` write ${asPath(`[${written}]`)}${steps.includes(OPEN_STEP) ? `, with each ${OPEN_STEP}: there are no wildcards` : ''}`,
   });
 }
 
@@ -54,21 +74,6 @@ function describeObject({ path, at, asPath }: NamedClaim, name: string): PathPro
     ...(at !== undefined && { at }),
     hint: asPath === undefined ? undefined : `name what is in it: ${asPath(`[${name}, …]`)}`,
   });
-}
-
-const DOTTED = /^[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+$/;
-/** Domains stand in names of claims, forwards (`kubernetes.io`) and backwards (`com.example.role`). */
-const DOMAIN = /^(?:com|org|net|io|dev|app|edu|gov)\.[^.]+\.|\.(?:com|org|net|io|dev|app|edu|gov)$/;
-
-/** The steps that a name was most likely meant as; undefined for a plain name. */
-function stepsOf(name: string): readonly string[] | undefined {
-  if (/^\/[^/]/.test(name)) return name.slice(1).split('/');
-  const dotted = name
-    .replace(/\[["']?([^\]"']+)["']?\]/g, '.$1')
-    .replace(/^\$?\./, '')
-    .replace(/^(?:claims|token)\./, '');
-  if (dotted !== name && /^[A-Za-z_][\w-]*$/.test(dotted)) return [dotted];
-  return DOTTED.test(dotted) && !DOMAIN.test(dotted) ? dotted.split('.') : undefined;
 }
 
 const asIs = (steps: string): string => steps;

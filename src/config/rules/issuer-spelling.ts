@@ -77,6 +77,13 @@ export const issuersAreSpeltAsInTokens: Rule = ({ config }) =>
           }),
         ]
       : []),
+    ...(jwksUri?.includes('#')
+      ? [
+          error(['issuers', name, 'jwksUri'], 'what follows `#` is never sent', {
+            hint: 'leave it out: an address of keys has no fragment',
+          }),
+        ]
+      : []),
     ...(jwksUri !== undefined && jwksUri === issuer
       ? [
           warning(['issuers', name, 'jwksUri'], 'this is the issuer, and hardly where its keys are', {

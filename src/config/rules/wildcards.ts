@@ -1,6 +1,6 @@
 import { valuesAt } from '../places.ts';
 import type { PathProblem } from '../problem.ts';
-import { error, type Rule, warning } from '../rule.ts';
+import { error, type Rule } from '../rule.ts';
 
 /** `*` is a letter of header names (RFC 9110 §5.6.2), so the schema takes it; no header has it. */
 const HEADER_LISTS = ['identity.reserved.*', 'routes.*.cors.headers.*'];
@@ -10,14 +10,6 @@ const HEADER_KEYS = [
   'issuers.*.keys.headers.*',
   'listen.responseHeaders.*',
 ];
-const COMPARED = ['scopes', 'roles'].flatMap((key) =>
-  [`${key}.*`, `${key}.any.*`, `${key}.all.*`].flatMap((list) => [
-    `routes.*.access.${list}`,
-    `routes.*.access.*.${list}`,
-    `policies.*.${list}`,
-  ]),
-);
-
 /** Nothing but origins has wildcards. */
 export const wildcardsAreWhereTheyWork: Rule = ({ config }) => [
   ...HEADER_LISTS.flatMap((pattern) => valuesAt(config, pattern)).flatMap(({ path, value }) =>
@@ -42,15 +34,6 @@ export const wildcardsAreWhereTheyWork: Rule = ({ config }) => [
       ];
     }),
   ]),
-  ...COMPARED.flatMap((pattern) => valuesAt(config, pattern)).flatMap(({ path, value }) =>
-    typeof value === 'string' && /^\*$|[:./]\*$/.test(value)
-      ? [
-          warning(path, `\`${value}\` is compared as text: \`*\` is no wildcard here`, {
-            hint: 'name each, as the tokens have it',
-          }),
-        ]
-      : [],
-  ),
 ];
 
 function words(name: string): string {
