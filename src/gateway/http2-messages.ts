@@ -45,6 +45,8 @@ export class Http2Request extends Http2ServerRequest {
 const SURPLUS_MS = 5_000;
 /** Time that Node has to take down a stream that is closed, which it may never do. */
 const LINGER_MS = 2_000;
+/** The largest piece handed to Node at a time, which reports only whole ones as taken: that of a DATA frame (RFC 9113 §4.2). */
+const PIECE_BYTES = 16_384;
 
 /**
  * `waiting`: some of the response waits for the client to take it. `surplus`: the response is out and the client still sends.
@@ -68,6 +70,8 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
   constructor(stream: ServerHttp2Stream) {
     super(stream);
     ownerOf(stream.session)?.add(this);
+    // Node would hand over all pieces that wait as one.
+    Reflect.set(stream, '_writev', null);
   }
 
   get shouldKeepAlive(): boolean {
@@ -96,9 +100,15 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
   }
 
   override write(chunk: string | Uint8Array, ...rest: unknown[]): boolean {
-    this.#written +=
-      typeof chunk === 'string' ? Buffer.byteLength(chunk, rest[0] as BufferEncoding) : chunk.length;
-    return super.write(chunk as string, ...(rest as []));
+    if (typeof chunk === 'string') {
+      this.#written += Buffer.byteLength(chunk, rest[0] as BufferEncoding);
+      return super.write(chunk, ...(rest as []));
+    }
+    this.#written += chunk.length;
+    let at = 0;
+    for (; chunk.length - at > PIECE_BYTES; at += PIECE_BYTES)
+      super.write(chunk.subarray(at, at + PIECE_BYTES));
+    return super.write(at === 0 ? chunk : chunk.subarray(at), ...(rest as []));
   }
 
   override end(...last: unknown[]): this {

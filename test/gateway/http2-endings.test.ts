@@ -414,7 +414,7 @@ t.test(
     const { edge, open } = await startStand(t);
     const client = await open({ initialWindow: 0 });
     client.grant(0, 64 * MIB);
-    client.request(1, `/public/sips/${2 * MIB}`);
+    client.request(1, `/public/sips/${8 * MIB}`);
     const sipUntil = performance.now() + 7_000;
     for (let stream = 3; performance.now() < sipUntil && client.resetOf(1) === undefined; stream += 2) {
       const before = client.bytesOf(1);
@@ -426,10 +426,31 @@ t.test(
       );
       await new Promise((resolve) => setTimeout(resolve, 40));
     }
-    client.grant(1, 2 * MIB);
+    client.grant(1, 8 * MIB);
     await until(() => client.isWhole(1) || client.resetOf(1) !== undefined);
-    t.equal(client.bytesOf(1), 2 * MIB);
+    t.equal(client.bytesOf(1), 8 * MIB);
     t.equal(edge.lines.filter(({ code }) => code !== 'allow').length, 0);
+  },
+);
+
+t.test(
+  'a client that takes little at a time gets all of its response',
+  { skip, timeout: 60_000 },
+  async (t) => {
+    const { edge, open } = await startStand(t, { limits: { ...LIMITS, bodyIdle: '1s' } });
+    // As much as a client holds back that is slow itself: it never leaves the windows shut, and never opens them far.
+    const client = await open({ initialWindow: 4096 });
+    client.request(1, `/public/${96 * 1024}`);
+    for (let taken = 4096; taken < 96 * 1024; taken += 4096) {
+      await until(() => client.bytesOf(1) === taken || client.resetOf(1) !== undefined);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      client.grant(0, 4096);
+      client.grant(1, 4096);
+    }
+    await until(() => client.isWhole(1) || client.resetOf(1) !== undefined);
+    t.equal(client.bytesOf(1), 96 * 1024);
+    await until(() => edge.lines.length === 1);
+    t.match(edge.lines, [{ code: 'allow', status: 200 }]);
   },
 );
 
