@@ -112,7 +112,7 @@ function compileBlock(
     conditions: parts.flatMap(({ rules, place }) => {
       if (rules.when === undefined) return [];
       const compiled = conditions?.compile(rules.when, parameters);
-      if (compiled?.problem !== undefined) problems.push({ ...compiled.problem, path: [...place, 'when'] });
+      for (const problem of compiled?.problems ?? []) problems.push({ ...problem, path: [...place, 'when'] });
       return compiled?.condition ?? NEVER;
     }),
   };

@@ -1,5 +1,6 @@
 import type { CelEnv, parse } from '@bufbuild/cel';
 import { didYouMean } from '../config/nearest.ts';
+import { type ConstantFlaw, findConstantFlaw, findFieldFlaw } from './condition-constants.ts';
 import {
   BOOL,
   type ConditionType,
@@ -32,6 +33,8 @@ export interface CheckedCondition {
   readonly fields: readonly VariableField[];
   /** The variables that it uses as a whole, by any of their fields. */
   readonly wholes: ReadonlySet<string>;
+  /** What it says and most likely does not mean. */
+  readonly doubts: readonly ConditionFault[];
 }
 
 export interface VariableField {
@@ -63,6 +66,7 @@ interface Checker {
   readonly speaksOf: Set<string>;
   readonly fields: VariableField[];
   readonly wholes: Set<string>;
+  readonly doubts: ConditionFault[];
   /** Throws where a pattern that is written out is none. */
   readonly keepPattern: (pattern: string) => void;
 }
@@ -84,7 +88,14 @@ export function checkCondition(
   expression: Expression,
   parameters: readonly string[],
 ): CheckedCondition | ConditionFault {
-  const checker: Checker = { env, keepPattern, speaksOf: new Set(), fields: [], wholes: new Set() };
+  const checker: Checker = {
+    env,
+    keepPattern,
+    speaksOf: new Set(),
+    fields: [],
+    wholes: new Set(),
+    doubts: [],
+  };
   try {
     const type = typeOf(checker, expression, conditionVariables(parameters), 0);
     if (canBeEqual(type, BOOL)) return checker;
@@ -114,6 +125,7 @@ function typeOf(checker: Checker, expression: Expression, scope: Scope, depth: n
         field,
         id,
       );
+      doubt(checker, findFieldFlaw(operand, field, id));
       return testOnly ? BOOL : type;
     }
     case 'listExpr':
@@ -133,6 +145,7 @@ function typeOf(checker: Checker, expression: Expression, scope: Scope, depth: n
       const operands = [...(target === undefined ? [] : [target]), ...args];
       const types = operands.map((operand) => of(operand));
       checkPattern(checker, name, args);
+      doubt(checker, findConstantFlaw({ name, operands }));
       return typeOfCall(checker, { name, hasTarget: target !== undefined, types, args: operands, id });
     }
     case 'comprehensionExpr': {
@@ -151,6 +164,11 @@ function typeOf(checker: Checker, expression: Expression, scope: Scope, depth: n
     default:
       return DYN;
   }
+}
+
+function doubt({ doubts }: Checker, flaw: ConstantFlaw | undefined): void {
+  if (flaw?.severity === 'error') throw new Fault(flaw);
+  if (flaw !== undefined) doubts.push(flaw);
 }
 
 function typeOfName(checker: Checker, name: string, scope: Scope, at: bigint): ConditionType {

@@ -1,5 +1,5 @@
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { checkCondition, type VariableField } from './check-condition.ts';
+import { type ConditionFault, checkCondition, type VariableField } from './check-condition.ts';
 import { meterMacros } from './condition-macros.ts';
 import { type Meter, meterFunctions, STEP_BUDGET } from './condition-meter.ts';
 import { keepPatterns } from './condition-patterns.ts';
@@ -37,7 +37,7 @@ export interface ConditionCompiler {
   readonly compile: (
     source: string,
     parameters: readonly string[],
-  ) => { readonly condition?: Condition; readonly problem?: ConditionProblem };
+  ) => { readonly condition?: Condition; readonly problems: readonly ConditionProblem[] };
 }
 
 const TRUE: ConditionAnswer = { kind: 'true' };
@@ -63,18 +63,23 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
   const metered = meterFunctions(cel, env, { meter, patterns });
   const compiled = new Map<string, ReturnType<ConditionCompiler['compile']>>();
 
-  const compileAfresh = (source: string, parameters: readonly string[]) => {
+  const compileAfresh = (
+    source: string,
+    parameters: readonly string[],
+  ): ReturnType<ConditionCompiler['compile']> => {
     const parsed = attempt(() => cel.parse(source));
-    if (parsed instanceof Error) return { problem: describeSyntaxError(parsed, source) };
+    if (parsed instanceof Error) return { problems: [describeSyntaxError(parsed, source)] };
     const place = (id: bigint) => describePlace(source, parsed.sourceInfo?.positions[String(id)]);
     const checked = checkCondition({ env, keepPattern: patterns.keep }, parsed.expr, parameters);
-    if ('fault' in checked) {
-      const { fault, hint, at } = checked;
-      const message = `${place(at)}: ${fault}`;
-      return { problem: { severity: 'error', message, ...(hint === undefined ? {} : { hint }) } as const };
-    }
+    const describe = (
+      severity: ConditionProblem['severity'],
+      { fault, hint, at }: ConditionFault,
+    ): ConditionProblem => {
+      return { severity, message: `${place(at)}: ${fault}`, ...(hint === undefined ? {} : { hint }) };
+    };
+    if ('fault' in checked) return { problems: [describe('error', checked)] };
     const run = attempt(() => cel.plan(metered, meterMacros(parsed.expr)));
-    if (run instanceof Error) return { problem: { severity: 'error', message: run.message } as const };
+    if (run instanceof Error) return { problems: [{ severity: 'error', message: run.message }] };
 
     const answer = (bindings: Parameters<typeof run>[0], holdsInexact: boolean): ConditionAnswer => {
       meter.stepsLeft = STEP_BUDGET;
@@ -91,7 +96,7 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
         detail: value instanceof Error ? value.message : 'it is neither true nor false',
       };
     };
-    const { speaksOf, fields, wholes } = checked;
+    const { speaksOf, fields, wholes, doubts } = checked;
     const needed: Needed = {
       speaksOf,
       requestFields: wholes.has('request')
@@ -107,7 +112,13 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
       },
       show: (token, request) => showFields(fields, bindCondition(needed, token, request).bindings),
     };
-    return speaksOf.size > 0 ? { condition } : { condition, problem: describeConstant(answer({}, false)) };
+    return {
+      condition,
+      problems: [
+        ...doubts.map((found) => describe('warning', found)),
+        ...(speaksOf.size > 0 ? [] : [describeConstant(answer({}, false))]),
+      ],
+    };
   };
 
   return {

@@ -122,11 +122,24 @@ function readShorthand(source: string | string[]): Exclude<IdentitySource, null 
   return typeof source === 'string' && /[{}]/.test(source) ? { template: source } : { claim: source };
 }
 
-/** RE2 syntax and its linear time: no claim can hold up the process. */
+/** Instructions of the program of a filter, of which RE2 may look at each for each character. A text without operators has one a character. */
+const MOST_INSTRUCTIONS = 2_000;
+
+/** RE2 syntax and its linear time: with a program of bounded size, no claim can hold up the process. */
 function compileFilter(pattern: string): { test(text: string): boolean } | { readonly fault: string } {
+  const compiled = parseFilter(pattern);
+  if (compiled === undefined) return { fault: `"${pattern}" is not a regular expression in RE2 syntax` };
+  const instructions = compiled.re2().prog.numInst();
+  if (instructions <= MOST_INSTRUCTIONS) return compiled;
+  return {
+    fault: `the filter is too large: ${instructions} instructions once compiled, of at most ${MOST_INSTRUCTIONS}; counts such as {1000} multiply what they repeat`,
+  };
+}
+
+function parseFilter(pattern: string): RE2JS | undefined {
   try {
     return new RE2JS(pattern);
   } catch {
-    return { fault: `"${pattern}" is not a regular expression in RE2 syntax` };
+    return undefined;
   }
 }

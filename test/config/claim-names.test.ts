@@ -164,11 +164,6 @@ t.test('the hint for a text that is meant as a pattern is a condition that compi
       new RegExp(`\`when: ${when.replace(/[.*+?^${}()|[\]]/g, '\\$&')}\``),
       rules,
     );
-    t.notOk('fault' in (await compiled(when)), when);
+    t.same((await loadConditionCompiler()).compile(when, []).problems, [], when);
   }
 });
-
-async function compiled(when: string): Promise<object> {
-  const { problem } = (await loadConditionCompiler()).compile(when, []);
-  return problem?.severity === 'error' ? { fault: problem.message } : {};
-}

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { run } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 import t from 'tap';
@@ -126,6 +127,25 @@ t.test('what real conditions do is far within the budget', async (t) => {
   ];
   for (const [when, target] of fine) {
     t.equal(await ask(when, target, { groups, email: 'A@Example.com' }), undefined, when);
+  }
+});
+
+t.test('the table of the documentation says which conditions are within the budget', async (t) => {
+  const page = readFileSync(new URL('../../docs/access.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| `([^`]+)` +\| ([\d,]+)(?: × (\d+))? +\| [\d,]+ +\| (yes|no) +\|$/gm)];
+  t.ok(rows.length >= 5, String(rows.length));
+  for (const [, when = '', roles = '', groups = '0', answer] of rows) {
+    const token = tokenOf(
+      { groups: list(Number(groups), (at) => `group-${at}`) },
+      { roles: list(Number(roles.replace(',', '')), (at) => `role-${at}`) },
+    );
+    const gate = await gateOf(fileWith([{ access: { when } }]), fakeVerifier({ good: token }));
+    const { outcome } = decideNow(gate, requestOf('GET /', 'Authorization', 'Bearer good'));
+    t.match(
+      outcome,
+      { cause: answer === 'yes' ? 'condition_failed' : 'condition_exceeded' },
+      `${when} ${roles}`,
+    );
   }
 });
 

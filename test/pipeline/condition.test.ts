@@ -235,6 +235,60 @@ t.test('what cannot work is an error of the file, with its place in the conditio
   }
 });
 
+t.test('a text that a variable never holds is an error of the file, in every comparison', async (t) => {
+  const table: [when: string, message: RegExp, hint: RegExp][] = [
+    ['request.method == "get"', /character 19 \(`"get"`\): methods are upper case/, /write "GET"/],
+    ['"get" != request.method', /methods are upper case/, /write "GET"/],
+    ['request.method in ["GET", "post"]', /methods are upper case/, /write "POST"/],
+    ['claims.a == 1 || request.method == "FROB"', /no request has the method "FROB"/, /^$/],
+    ['request.path == "orders"', /a path begins with a slash/, /write "\/orders"/],
+    ['request.path.startsWith("orders")', /a path begins with a slash/, /write "\/orders"/],
+    ['request.host == "API.example.com"', /in lower case/, /write "api\.example\.com"/],
+    ['request.host in ["https://api.example.com:8443/x"]', /without scheme/, /write "api\.example\.com"/],
+    ['request.host == "a b"', /no request has the host/, /^$/],
+    ['request.client == "10.0.0.0/8"', /one address/, /startsWith/],
+    ['token.issuer == "https://id.example.com"', /name of the issuer/, /claims\.iss == /],
+    ['request.headers["X-Tenant"] == "a"', /lower case/, /write "x-tenant"/],
+    ['"X-Tenant" in request.headers', /lower case/, /write "x-tenant"/],
+    ['has(request.headers.Accept)', /lower case/, /write "accept"/],
+  ];
+  for (const [when, message, hint] of table) {
+    const { problems } = await compileFile(fileWith([{ access: { when } }]));
+    t.match(problems, [{ severity: 'error', path: ['routes', 0, 'access', 'when'], message }], when);
+    t.match(problems[0]?.hint ?? '', hint, when);
+  }
+});
+
+t.test('a text that most likely means something else is warned of, each of them', async (t) => {
+  const table: [when: string, ...found: RegExp[]][] = [
+    ['claims["realm_access.roles"] == "x"', /name of one claim.*write claims\.realm_access\.roles$/],
+    ['"org.id" in claims', /name of one claim.*write claims\.org\.id$/],
+    ['claims["$.my-org.id"] == 5', /write claims\["my-org"\]\.id$/],
+    ['claims.scope == "read"', /this scope and no other.*"read" in token\.scopes$/],
+    ['claims.scope.contains("read")', /one text.*"read" in token\.scopes$/],
+    ['"read" in claims.scope', /one text.*"read" in token\.scopes$/],
+    ['"ROLE_*" in token.roles', /no wildcard.*token\.roles\.exists\(one, one\.startsWith\("ROLE_"\)\)$/],
+    ['request.path == "/orders/*"', /no wildcard.*startsWith\("\/orders\/"\)$/],
+    ['request.host == "*.example.com"', /no wildcard.*endsWith\("\.example\.com"\)$/],
+    ['token.alg != "none"', /no token with the algorithm "none"/],
+    ['claims["a.b"] == 1 && token.alg != "HS256"', /claims\.a\.b$/, /"HS256"/],
+    // What could be meant so.
+    ['request.method in ["GET", "HEAD"] && request.path.startsWith("/a")'],
+    ['request.host == "api.example.com" && request.client == "::1"'],
+    ['request.host == "[2001:db8::1]" && token.issuer == "corp"'],
+    ['claims["kubernetes.io"].namespace == "a" && claims["https://a.example/roles"] == "x"'],
+    ['"*" in token.scopes && "auth0|x" == claims.sub && token.alg in ["RS256", "Ed25519"]'],
+    ['request.headers["x-a"] == "A" && request.path.lowerAscii() == "x" && claims.x == "get"'],
+  ];
+  for (const [when, ...found] of table) {
+    const { problems } = await compileFile(fileWith([{ access: { when } }]));
+    const told = problems.map(({ severity, message, hint }) => `${severity} ${message}: ${hint}`);
+    t.equal(told.length, found.length, `${when}: ${told.join('; ')}`);
+    for (const [at, words] of found.entries())
+      t.match(told[at], new RegExp(`^warning .*${words.source}`), when);
+  }
+});
+
 t.test('a condition that says nothing is warned of', async (t) => {
   const warned = async (when: string) =>
     (await compileFile(fileWith([{ access: { when } }]))).problems.map(

@@ -190,6 +190,19 @@ t.test('sources that make no sense are problems at their place in the file', asy
   }
 });
 
+t.test('a filter is bounded by the size of its program, which counts multiply', async (t) => {
+  const problemsOf = (filter: string) => compile({ 'x-a': { claim: 'g', filter } }).problems;
+  t.same(problemsOf(`^(?:${Array.from({ length: 100 }, (_, at) => `group-${at}`).join('|')})$`), []);
+  for (const filter of ['(?:a{1000}){3}', '((a{0,35}){0,35})$', 'x'.repeat(5000)]) {
+    t.match(
+      problemsOf(filter),
+      [{ severity: 'error', message: /too large|not a regular/ }],
+      filter.slice(0, 20),
+    );
+  }
+  t.match(problemsOf('x'.repeat(5000)), [{ message: /^the filter is too large: 5002 instructions/ }]);
+});
+
 t.test('whatever the claims, each header is one printable line that decodes to its value', async () => {
   const rules = compile({
     'x-v': 'v',
