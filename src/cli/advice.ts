@@ -1,4 +1,5 @@
 import type { Cause } from '../core/causes.ts';
+import { MOST_CUTS, MOST_SEGMENTS } from '../http/target.ts';
 
 /**
  * What would have to change, for each cause of a refusal: by the client, at the provider, in the file or at the backend. It names the
@@ -23,6 +24,7 @@ export const ADVICE = {
     'let the route that is meant `allow` the spelling, and see that no other route takes the path as another backend would read it',
   path_cut:
     'send the character in the query, or give the path a route of its own that also takes what stands before %23, %3F or %3B',
+  path_marks: `send at most ${MOST_CUTS} of %23 and %3F in a path, and not more than ${MOST_SEGMENTS} segments where there is one of them or %3B; what needs more belongs into the query or the body`,
   request_syntax:
     'let the client, or the proxy in front, send valid HTTP/1.1; TLS sent to a plain port looks like this, too',
   request_framing:
@@ -149,7 +151,10 @@ export const ADVICE = {
     'let the provider write the date as a JSON number of seconds since 1970: the token itself came whole',
   date_out_of_range: 'let the provider write the date in seconds since 1970, not in milliseconds',
   token_expired: 'get a fresh token from the provider; if it is fresh, compare the clocks',
-  token_not_yet_valid: "compare the provider's clock with the gateway's, or raise `clockTolerance`",
+  token_not_yet_valid:
+    "use the token from its `nbf` on; if it is meant to be valid at once, compare the provider's clock with the gateway's (`sealgate keys` shows the difference), or raise `clockTolerance`",
+  token_issued_later:
+    "compare the provider's clock with the gateway's (`sealgate keys` shows the difference), and see whether something else writes `iat`; `clockTolerance` is for small differences",
   token_too_old: 'get a fresh token, or raise `maxTokenAge` of the issuer',
   audience_mismatch:
     'see its audience with --show-claims; ask the provider for a token for this API, or add the audience to `audiences`',
@@ -160,6 +165,8 @@ export const ADVICE = {
   insufficient_scope: 'ask the provider for a token with the scope, and see that the client may have it',
   scopes_absent:
     'ask the provider for a token with the scope; if it has its scopes in another claim, name that in `scopeClaims` of the issuer (tokens of applications alone often have roles instead)',
+  scopes_elsewhere:
+    'if the scopes are in the claim that the reason names, write it in `scopeClaims` of the issuer as the reason does (a list is a path); else ask the provider for a token with the scope',
   scopes_nested:
     'write the claim in `scopeClaims` of the issuer as the reason does: a text is one literal name, a list is a path',
   scopes_unreadable:
@@ -169,6 +176,8 @@ export const ADVICE = {
   role_missing: 'give the user or client the role at the provider, and get a fresh token',
   roles_absent:
     'let the provider put the roles into the access token; if they are in another claim, name that in `roleClaims` of the issuer',
+  roles_elsewhere:
+    'if the roles are in the claim that the reason names, write it in `roleClaims` of the issuer as the reason does (a list is a path); else let the provider put them into the access token',
   roles_nested:
     'write the claim in `roleClaims` of the issuer as the reason does: a text is one literal name, a list is a path',
   roles_overage:

@@ -122,7 +122,9 @@ function prefixOf(value: string): string {
   let prefix = '';
   for (const entry of value.split(',')) {
     const path = entry.trim();
-    if (path.includes('?') || isRefusal(parseTarget(path))) return '';
+    const target = parseTarget(path);
+    // An encoded `#`, `?` or `;` is a matter of routes, of which a prefix has none.
+    if (isRefusal(target) || target.ambiguity !== undefined || target.query !== '') return '';
     prefix += path.endsWith('/') ? path.slice(0, -1) : path;
   }
   return prefix;

@@ -55,11 +55,11 @@ const ENCODED_TWICE = /%(?:25)*(?:2[3ef]|3[bf]|5c|[01][0-9a-f]|7f)/i;
 
 /** Characters that end a path, or the name of a segment, for a backend that decodes before it takes a target apart. */
 const ENCODED_MARK = /%(?:23|3[bf])/i;
-/** Those that end a path. Each of them is one more path to match, and no name needs more of them. */
 const ENCODED_END = /%(?:23|3f)/gi;
-const MOST_CUTS = 16;
-/** Each reading and each cut is a list of segments of its own. */
-const MOST_SEGMENTS = 256;
+/** Those that end a path, of one path. Each of them is one more path to match, and no name needs more of them. */
+export const MOST_CUTS = 16;
+/** Of a path with an encoded mark: each reading and each cut is a list of segments of its own. */
+export const MOST_SEGMENTS = 256;
 
 /**
  * Reads the target of a request line, or refuses it with `ambiguous_path` when two programs could read it
@@ -94,12 +94,12 @@ function parseOddTarget(rawTarget: string, allowable: number): Target | Refusal 
   const hasMarks = ENCODED_MARK.test(path);
   if (hasMarks && (path.match(ENCODED_END)?.length ?? 0) > MOST_CUTS) {
     return refuse(
-      'path_cut',
+      'path_marks',
       `the path holds more than ${MOST_CUTS} of %23 and %3F, each of which could end it`,
     );
   }
   if (hasMarks && (path.match(/\/|%2f/gi)?.length ?? 0) > MOST_SEGMENTS) {
-    return refuse('path_cut', `the path holds %23, %3B or %3F and more than ${MOST_SEGMENTS} segments`);
+    return refuse('path_marks', `the path holds %23, %3B or %3F and more than ${MOST_SEGMENTS} segments`);
   }
   const readings = readInEveryWay(path, { isPlain: spellings === 0 && !hasMarks });
   if (readings === undefined) return refuse('path_broken_escape', 'the path is not valid UTF-8 once decoded');

@@ -8,11 +8,12 @@ import type { ClaimRule } from './access-rules.ts';
 import { isDistinctScalar, nameClaim } from './claim-values.ts';
 
 /** The form of a claim, as far as it decides what would help. `one`: a text without separators; `list`: of texts. */
-type Form = 'absent' | 'nested' | 'overage' | 'unreadable' | 'joined' | 'one' | 'list';
+type Form = 'absent' | 'elsewhere' | 'nested' | 'overage' | 'unreadable' | 'joined' | 'one' | 'list';
 
 const LACKS = {
   scope: {
     absent: 'scopes_absent',
+    elsewhere: 'scopes_elsewhere',
     nested: 'scopes_nested',
     overage: 'scopes_absent',
     unreadable: 'scopes_unreadable',
@@ -22,6 +23,7 @@ const LACKS = {
   },
   role: {
     absent: 'roles_absent',
+    elsewhere: 'roles_elsewhere',
     nested: 'roles_nested',
     overage: 'roles_overage',
     unreadable: 'roles_unreadable',
@@ -48,10 +50,12 @@ export function refuseLack(kind: 'scope' | 'role', lack: string, { claims, paths
   const decisive = present ?? forms.find(({ form }) => form !== 'absent') ?? forms[0];
   const shown = present === undefined ? forms : [present];
   const words = shown.map(({ path, text }) => `claim ${nameClaim(path)} ${text}`).join(', ');
-  const cause = LACKS[kind][decisive?.form ?? 'absent'];
+  const form = decisive?.form ?? 'absent';
+  const others = form === 'absent' ? findElsewhere(kind, claims, paths) : [];
+  const instead = others.length === 0 ? '' : `, but ${others.map(writePath).join(', ')} is there`;
   return refuse(
-    cause,
-    words === '' ? lack : `${lack}: ${words}`,
+    LACKS[kind][others.length === 0 ? form : 'elsewhere'],
+    words === '' ? lack : `${lack}: ${words}${instead}`,
     scopes === undefined ? undefined : { scopes },
   );
 }
@@ -84,6 +88,37 @@ export function refuseClaim({ path, label, values }: ClaimRule, claims: Claims, 
       `the claim ${label} is one text with separators, and a text is compared as a whole`,
     );
   return refuse('claim_mismatch', `the claim ${label} does not have the required value`);
+}
+
+/** Where providers put scopes and roles, by any of their names. */
+const USUAL = {
+  scope: /^(?:scopes?|scp|permissions|https?:\/\/.*\/(?:scopes?|permissions))$/,
+  role: /^(?:roles?|groups|cognito:groups|authorities|permissions|wids|https?:\/\/.*\/(?:roles|groups|permissions))$/,
+} as const;
+/** Of Keycloak: the roles of the realm, and those of each client. */
+const REALM_ROLES = ['realm_access', 'roles'];
+const ROLES_OF_CLIENTS = 'resource_access';
+/** Names that a reason can hold as they are. */
+const PLAIN_NAME = /^[\w.:/@-]{1,64}$/;
+const MOST_NAMED = 3;
+
+/** Claims that are in the token and most likely hold what is looked for: their names alone. */
+function findElsewhere(
+  kind: 'scope' | 'role',
+  claims: Claims,
+  looked: Looked['paths'],
+): readonly (readonly string[])[] {
+  const flat = Object.keys(claims).filter((name) => USUAL[kind].test(name));
+  const clients = kind === 'scope' ? undefined : readClaim(claims, [ROLES_OF_CLIENTS]);
+  const nested =
+    kind === 'scope' || typeof clients !== 'object' || clients === null
+      ? []
+      : Object.keys(clients).map((client) => [ROLES_OF_CLIENTS, client, 'roles']);
+  const known = new Set(looked.map((path) => path.join('\0')));
+  return [...(kind === 'role' ? [REALM_ROLES] : []), ...nested, ...flat.map((name) => [name])]
+    .filter((path) => !known.has(path.join('\0')) && path.every((name) => PLAIN_NAME.test(name)))
+    .filter((path) => !isAbsent(readClaim(claims, path)))
+    .slice(0, MOST_NAMED);
 }
 
 const TYPES = { string: 'text', number: 'number', boolean: 'boolean' } as const;

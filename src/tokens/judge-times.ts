@@ -7,6 +7,8 @@ import type { Claims } from './verified-token.ts';
 /** The span in which a token is accepted, tolerance included. Milliseconds since the epoch. */
 export interface Lifetime {
   readonly acceptedFromMs: number;
+  /** The claim that says so. */
+  readonly startsBy: 'nbf' | 'iat';
   readonly expiresMs: number;
   /** From here it is older than `maxTokenAge`. */
   readonly tooOldFromMs: number;
@@ -27,10 +29,13 @@ export function readLifetime(claims: Claims, limits: TimeLimits): Lifetime | Ref
   if (iat === undefined && maxTokenAgeMs !== undefined) {
     return refuse('iat_missing', 'the claim `iat` is required, since `maxTokenAge` is set');
   }
-  const starts = Math.max(nbf ?? Number.NEGATIVE_INFINITY, iat ?? Number.NEGATIVE_INFINITY);
+  const begins = nbf ?? Number.NEGATIVE_INFINITY;
+  const issued = iat ?? Number.NEGATIVE_INFINITY;
   const ages = iat !== undefined && maxTokenAgeMs !== undefined;
   return {
-    acceptedFromMs: starts - tolerance,
+    acceptedFromMs: Math.max(begins, issued) - tolerance,
+    // A token is mostly issued and valid from the same second on: then it is the clocks.
+    startsBy: begins > issued ? 'nbf' : 'iat',
     expiresMs: exp + tolerance,
     tooOldFromMs: ages ? iat + maxTokenAgeMs + tolerance : Number.POSITIVE_INFINITY,
   };
@@ -40,7 +45,9 @@ export function readLifetime(claims: Claims, limits: TimeLimits): Lifetime | Ref
 export function judgeTimes(lifetime: Lifetime, nowMs: number, issuer: string): Refusal | undefined {
   if (nowMs >= lifetime.expiresMs) return refuse('token_expired', '`exp` has passed', { issuer });
   if (nowMs < lifetime.acceptedFromMs) {
-    return refuse('token_not_yet_valid', '`nbf` or `iat` lies in the future', { issuer });
+    return lifetime.startsBy === 'nbf'
+      ? refuse('token_not_yet_valid', '`nbf` lies in the future', { issuer })
+      : refuse('token_issued_later', '`iat` lies in the future', { issuer });
   }
   if (nowMs < lifetime.tooOldFromMs) return undefined;
   return refuse('token_too_old', '`iat` is older than `maxTokenAge`', { issuer });
