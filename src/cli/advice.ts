@@ -223,7 +223,7 @@ export const ADVICE = {
   upstream_certificate_invalid:
     'give the backend a certificate that is valid now and for servers; verification is always on',
   upstream_authority_unknown:
-    'name the certificate of its authority in `tls.ca` of the upstream; verification is always on',
+    'name the certificate of its authority in `tls.ca` of the upstream, or in NODE_EXTRA_CA_CERTS; verification is always on',
   upstream_certificate_name:
     'write the name of its certificate in `url`, or in `tls.serverName` of the upstream; verification is always on',
   upstream_client_certificate:

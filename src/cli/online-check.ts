@@ -4,6 +4,7 @@ import { type UpstreamConfig, upstreamSchema } from '../config/schema.ts';
 import { probeUpstream } from '../proxy/probe-upstream.ts';
 import { compileIssuers } from '../tokens/compile-issuers.ts';
 import { type IssuerInspection, inspectIssuer } from '../tokens/inspect-issuer.ts';
+import { ADVICE } from './advice.ts';
 import type { ConfigCheck } from './check.ts';
 import type { CommandIo } from './io.ts';
 
@@ -54,8 +55,12 @@ const checkUpstreams: ConfigCheck = async ({ config, resolvePath }) => {
   );
   const probed = await Promise.all(
     [...named, ...inPlace].map(async ({ upstream, path }) => {
-      const failure = await probeUpstream(upstream, resolvePath);
-      if (failure !== undefined) return [error(path, `the backend cannot be reached: ${failure}`)];
+      const failed = await probeUpstream(upstream, resolvePath);
+      if (failed.length > 0) {
+        return failed.map(({ origin, refusal: { reason, cause } }) =>
+          error(path, `the backend cannot be reached at ${origin}: ${reason}`, { hint: ADVICE[cause] }),
+        );
+      }
       return [note(path, `the backend accepts connections${describeEach(upstream)}`)];
     }),
   );

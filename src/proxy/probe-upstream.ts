@@ -1,29 +1,38 @@
 import type { UpstreamConfig } from '../config/schema.ts';
+import type { Refusal } from '../core/refusals.ts';
 import { addressesOf } from './compile-upstreams.ts';
 import { type Endpoint, openConnection } from './connector.ts';
+import { failureOf } from './failure.ts';
 import { readTlsFiles } from './upstream-tls.ts';
 
-/** Opens a connection to every address of a backend and closes it: undefined when all came up, certificates and all; else why one did not. Sends nothing. */
+/** An address of a backend that no connection came up with. */
+export interface FailedProbe {
+  readonly origin: string;
+  /** What a request would be refused with. */
+  readonly refusal: Refusal;
+}
+
+/** Opens a connection to every address of a backend and closes it: those that failed, certificates and all. Sends nothing. */
 export async function probeUpstream(
   upstream: UpstreamConfig,
   resolvePath: (path: string) => string,
-): Promise<string | undefined> {
+): Promise<readonly FailedProbe[]> {
   const { tls } = readTlsFiles(upstream.tls, { path: [], resolvePath });
   const addresses = addressesOf(upstream, tls, resolvePath);
-  const failures = await Promise.all(addresses.map(({ endpoint }) => probe(endpoint)));
-  return failures.find((failure) => failure !== undefined);
+  const probes = await Promise.all(
+    addresses.map(async ({ url, endpoint }) => {
+      const refusal = await probe(endpoint);
+      return refusal === undefined ? [] : [{ origin: url.origin, refusal }];
+    }),
+  );
+  return probes.flat();
 }
 
-function probe(endpoint: Endpoint): Promise<string | undefined> {
+function probe(endpoint: Endpoint): Promise<Refusal | undefined> {
   return new Promise((resolve) => {
     openConnection(endpoint, (error, socket) => {
       socket?.destroy();
-      resolve(error === null ? undefined : describe(error));
+      resolve(error === null ? undefined : failureOf(error, true));
     });
   });
-}
-
-function describe(error: Error): string {
-  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
-  return error.message || first?.message || 'failed';
 }

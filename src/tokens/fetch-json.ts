@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici';
 import { VERSION } from '../core/version.ts';
+import { describeFetchFault } from './fetch-faults.ts';
 
 /** A JSON object that was fetched, with what its headers say of its age. */
 export interface FetchedJson {
@@ -182,22 +183,12 @@ function single(value: string | string[] | undefined): string | undefined {
 
 /** What was thrown on the way, as a failure without the place. */
 function toFailure(error: unknown, signal: AbortSignal): FetchFailure {
-  if (signal.aborted) return new FetchFailure('no complete answer in time', 'unreachable');
+  if (signal.aborted) {
+    const hint =
+      'raise `keys.timeout` if the provider is slow; where only a proxy leads out, set HTTPS_PROXY';
+    return new FetchFailure('no complete answer in time', 'unreachable', hint);
+  }
   if (error instanceof FetchFailure) return error;
-  if (!(error instanceof Error)) return new FetchFailure('failed', 'unreachable');
-  const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : undefined;
-  const message = error.message || (inner instanceof Error ? inner.message : 'failed');
-  const { code } = error as { code?: unknown };
-  if (typeof code !== 'string') return new FetchFailure(message, 'unreachable');
-  const hint = UNTRUSTED_CODES.has(code) ? 'name the authority of its certificate in `keys.ca`' : undefined;
-  return new FetchFailure(message.includes(code) ? message : `${message} (${code})`, 'unreachable', hint);
+  const { message, hint } = describeFetchFault(error);
+  return new FetchFailure(message, 'unreachable', hint);
 }
-
-/** A certificate whose authority is not among the trusted ones. */
-const UNTRUSTED_CODES: ReadonlySet<string> = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);

@@ -176,7 +176,7 @@ t.test('check --online asks issuers and backends', async (t) => {
   t.match(stdout, /gateway\.yaml:2:\d+: error: .*\/keys: the answer is not a JSON object/);
   t.match(
     stdout,
-    /gateway\.yaml:3:\d+: error: routes\[0\]\.upstream: the backend cannot be reached: .*ECONNREFUSED/,
+    /gateway\.yaml:3:\d+: error: routes\[0\]\.upstream: the backend cannot be reached at http:\/\/127\.0\.0\.1:\d+: the connection was refused\n +hint: start the backend/,
   );
   t.equal((await run(['check', '-c', sick])).code, 0, 'without it nothing is asked');
 });

@@ -1,8 +1,9 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import t, { type Test } from 'tap';
 import { compileIssuers } from '../../src/tokens/compile-issuers.ts';
+import { describeFetchFault } from '../../src/tokens/fetch-faults.ts';
 import { inspectIssuer } from '../../src/tokens/inspect-issuer.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { createKeyServer } from '../support/key-server.ts';
@@ -37,13 +38,95 @@ async function inspect(
   const [issuer] = issuers;
   if (issuer === undefined) throw new Error(JSON.stringify(problems));
   const { findings, keys: found } = await inspectIssuer(issuer, { env });
-  return { usable: found.length, error: findings[0]?.message ?? '' };
+  return { usable: found.length, error: findings[0]?.message ?? '', hint: findings[0]?.hint ?? '' };
 }
 
 t.test('certificates of an own authority hold with keys.ca, and never without', { skip }, async (t) => {
   const port = await secureServer(t);
   t.equal((await inspect(`https://localhost:${port}/`, { ca: 'ca.pem' })).usable, 1);
-  t.match((await inspect(`https://localhost:${port}/`)).error, /UNABLE_TO_VERIFY|self-signed|unable to/i);
+  t.match(
+    (await inspect(`https://localhost:${port}/`)).error,
+    /authority of its certificate is not trusted \(UNABLE_TO_/,
+  );
+  t.match((await inspect(`https://localhost:${port}/`)).hint, /`keys\.ca`.*NODE_EXTRA_CA_CERTS/);
+});
+
+t.test('what keeps keys from coming is told by cause, with what would be right', { skip }, async (t) => {
+  const answering = async (answer: string): Promise<number> => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {}).once('data', () => socket.end(answer));
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    t.teardown(() => server.close());
+    return (server.address() as AddressInfo).port;
+  };
+  const failing = async (uri: string, env?: Record<string, string>) => {
+    const { usable, error, hint } = await inspect(uri, {}, env);
+    t.equal(usable, 0, uri);
+    return `${error} | ${hint}`;
+  };
+  const plain = await answering('HTTP/1.1 400 Bad Request\r\n\r\n');
+  t.match(
+    await failing(`https://localhost:${plain}/`),
+    /does not speak TLS at this port \(E.*\| .*port is right/,
+  );
+  const odd = await answering('\x15\x03\x03\x00\x02\x02\x46');
+  t.match(await failing(`http://127.0.0.1:${odd}/`), /is not HTTP\/1\.1 \| .*write https:/);
+  const silent = await answering('');
+  t.match(await failing(`http://127.0.0.1:${silent}/`), /was closed before.*\| .*set HTTPS_PROXY/);
+  t.match(
+    await failing('http://127.0.0.1:1/'),
+    /\/: nothing listens at 127\.0\.0\.1:1 \(ECONNREFUSED\) \| .*port are right/,
+  );
+  for (const [status, help] of [
+    ['407', /user and password/],
+    ['403', /NO_PROXY/],
+  ] as const) {
+    const proxy = await answering(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
+    const told = await failing('https://keys.example/', {
+      HTTPS_PROXY: `http://u:s3cret@127.0.0.1:${proxy}`,
+    });
+    t.match(told, new RegExp(`proxy of HTTPS_PROXY answered ${status}`));
+    t.match(told, help);
+    t.notMatch(told, /s3cret/);
+  }
+});
+
+t.test('an error of the network has words for its code, and one without keeps its own', async (t) => {
+  const told = (code: string, rest: object = {}) => {
+    const { message, hint } = describeFetchFault(
+      Object.assign(new Error('raw words of Node'), { code, ...rest }),
+    );
+    return `${message} | ${hint ?? ''}`;
+  };
+  for (const [code, words] of [
+    ['ENOTFOUND', /^its name is not in DNS \(ENOTFOUND\) \| .*HTTPS_PROXY/],
+    ['EAI_AGAIN', /could not be looked up .*DNS/],
+    ['EHOSTUNREACH', /no route leads to its address/],
+    ['UND_ERR_CONNECT_TIMEOUT', /no connection in time .*firewall/],
+    ['ECONNRESET', /closed before/],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', /is self-signed .*keys\.ca/],
+    ['SELF_SIGNED_CERT_IN_CHAIN', /not trusted .*NODE_EXTRA_CA_CERTS/],
+    ['CERT_HAS_EXPIRED', /has expired .*renew/],
+    ['CERT_NOT_YET_VALID', /not valid yet .*clock/],
+    ['CERT_REVOKED', /is not valid \(/],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', /is for another name/],
+    ['EPROTO', /handshake failed/],
+    ['ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR', /handshake failed/],
+  ] as const) {
+    t.match(told(code), words, code);
+    t.notMatch(told(code), /raw words/, code);
+  }
+  t.match(told('ENOTFOUND', { hostname: 'id.example' }), /^the name id\.example is not in DNS/);
+  t.match(told('ECONNREFUSED', { address: '::1', port: 443 }), /^nothing listens at \[::1\]:443/);
+  t.equal(told('constructor'), 'raw words of Node (constructor) | ');
+  t.equal(
+    describeFetchFault(new AggregateError([Object.assign(new Error('x'), { code: 'EPIPE' })])).message.slice(
+      -7,
+    ),
+    '(EPIPE)',
+  );
+  t.same(describeFetchFault('text'), { message: 'failed', hint: undefined });
 });
 
 t.test('a certificate for another name is refused', { skip }, async (t) => {
