@@ -55,12 +55,20 @@ export interface FrameClientOptions {
   readonly answers?: boolean;
   /** Keeps its side open when the gateway ends its own. */
   readonly halfOpen?: boolean;
+  /** What it begins with instead of the preface. */
+  readonly preface?: string;
 }
 
 /** Opens a connection to a port, or takes one that is open, and says the preface. */
 export async function connectFrames(
   to: number | Socket,
-  { ca, initialWindow, answers = true, halfOpen = false }: FrameClientOptions = {},
+  {
+    ca,
+    initialWindow,
+    answers = true,
+    halfOpen = false,
+    preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  }: FrameClientOptions = {},
 ): Promise<FrameClient> {
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     ...(typeof to === 'number' ? { port: to, host: '127.0.0.1' } : { socket: to }),
@@ -93,10 +101,7 @@ export async function connectFrames(
     settings.writeUInt16BE(4);
     settings.writeUInt32BE(initialWindow, 2);
   }
-  send(
-    Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-    frame({ type: TYPE.settings, stream: 0, body: settings }),
-  );
+  send(Buffer.from(preface), frame({ type: TYPE.settings, stream: 0, body: settings }));
   const of = (stream: number, type: number): ReceivedFrame[] =>
     frames.filter((received) => received.stream === stream && received.type === type);
   return {

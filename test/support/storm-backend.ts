@@ -4,8 +4,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 
 /** More than all buffers between two processes hold. */
-const LONG_BYTES = 14 * 1024 * 1024;
+const LONG = Buffer.alloc(14 * 1024 * 1024, 'x');
 const SLOW_MS = 300;
+const DEAF_MS = 1_000;
 
 /** The backend of a storm: what it does is the last name but one of the path, so that every ending can have a path of its own. */
 export interface StormBackend {
@@ -18,7 +19,9 @@ export interface StormBackend {
 export async function startStormBackend(): Promise<StormBackend> {
   const sockets = new Set<Socket>();
   const server = createServer((req, res) => {
-    req.on('error', () => {}).resume();
+    req.on('error', () => {});
+    if (behaviorOf(req) === 'deaf') setTimeout(() => req.resume(), DEAF_MS);
+    else req.resume();
     respond(req, res);
   });
   server.on('connection', (socket) => {
@@ -42,7 +45,7 @@ export async function startStormBackend(): Promise<StormBackend> {
 function respond(req: IncomingMessage, res: ServerResponse): void {
   switch (behaviorOf(req)) {
     case 'long':
-      res.end(Buffer.alloc(LONG_BYTES, 'x'));
+      res.end(LONG);
       break;
     case 'slow':
       setTimeout(() => res.end('slow'), SLOW_MS);
@@ -65,8 +68,8 @@ function agreeOrDecline(req: IncomingMessage, socket: Socket): void {
       socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
       break;
     case 'long':
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${LONG_BYTES}\r\n\r\n`);
-      socket.write(Buffer.alloc(LONG_BYTES, 'x'));
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${LONG.length}\r\n\r\n`);
+      socket.write(LONG);
       break;
     case 'never':
       break;
