@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as requestTls } from 'node:https';
@@ -13,6 +12,7 @@ import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
 import { createRandom } from './mutated-responses.ts';
 import { startStormBackend } from './storm-backend.ts';
 import type { Ending } from './storm-endings.ts';
+import { GAUGE, memoryOf, type Resources, resourcesOf } from './storm-gauge.ts';
 
 /** This many are played at random beside every kind; `npm run fuzz` plays 10,000, or until its minutes are over. */
 const RANDOM_ENDINGS = Math.ceil(Number(process.env.FUZZ_CASES ?? 4_000) / 100);
@@ -28,6 +28,7 @@ const ALL_OVER_MS = 60_000;
 const GRACE_MS = 10_000;
 
 const MIB = 1024 * 1024;
+const inMib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`;
 
 const certificates = makeCertificates();
 /** False, or why no storm can be played over TLS. */
@@ -71,23 +72,11 @@ interface Storm {
 }
 
 /** What the gateway holds. */
-interface Held {
+interface Held extends Resources {
   readonly connections: number;
   readonly running: number;
   readonly backend: number;
-  readonly sockets: number;
-  readonly listeners: number;
-  readonly descriptors: number;
 }
-
-/** Prints what the event loop waits for and who listens to the process. */
-const RESOURCES = `data:text/javascript,${encodeURIComponent(`process.on('SIGUSR2', () => {
-  const kinds = process.getActiveResourcesInfo();
-  const sockets = kinds.filter((kind) => kind === 'TCPSocketWrap' || kind === 'TLSWrap').length;
-  const listeners = process.eventNames().reduce((sum, event) => sum + process.listenerCount(event), 0);
-  const { rss } = process.memoryUsage();
-  process.stdout.write(JSON.stringify({ msg: 'resources', sockets, listeners, rss }) + '\\n');
-});`)}`;
 
 const KEY = {
   kty: 'EC',
@@ -113,7 +102,7 @@ routes:
   - { name: limited, path: /limited, upstream: backend, access: public, bodyLimit: 100KiB }
   - { name: socket, path: /socket, upstream: backend, access: public, websocket: true }
 `,
-    { nodeArgs: ['--import', RESOURCES] },
+    { nodeArgs: GAUGE },
   );
   const port = Number(new URL(gateway.url).port);
   const sockets = new Set<Socket>();
@@ -148,6 +137,7 @@ routes:
     return { connections, running, backend: backend.connections(), ...(await resourcesOf(gateway)) };
   };
   const before = await hold();
+  const startedWith = await memoryOf(gateway);
   let played = 0;
   let expected = 0;
 
@@ -182,7 +172,12 @@ routes:
         held = await hold();
       }
       t.ok(isNoMore(held, before), `nothing is left: ${JSON.stringify({ before, held })}`);
-      t.ok(rssOf(gateway) < 450 * MIB, `memory: ${Math.round(rssOf(gateway) / MIB)} MiB`);
+      const { used, rss } = await memoryOf(gateway);
+      t.ok(
+        used < startedWith.used + 16 * MIB,
+        `memory in use: ${inMib(used)}, at first ${inMib(startedWith.used)}`,
+      );
+      t.ok(rss < 600 * MIB, `memory: ${inMib(rss)}`);
       const lines = gateway.lines.filter(({ msg }) => msg === 'request');
       t.equal(
         new Set(lines.map(({ requestId }) => requestId)).size,
@@ -213,31 +208,6 @@ function requestsOf({ lines }: GatewayProcess): readonly unknown[] {
 
 function isNoMore(held: Held, before: Held): boolean {
   return (Object.keys(held) as (keyof Held)[]).every((kind) => held[kind] <= before[kind]);
-}
-
-interface Resources {
-  readonly sockets: number;
-  readonly listeners: number;
-  readonly rss: number;
-}
-
-function resourceLines({ lines }: GatewayProcess): Resources[] {
-  return lines.filter(({ msg }) => msg === 'resources') as unknown as Resources[];
-}
-
-async function resourcesOf(
-  gateway: GatewayProcess,
-): Promise<Pick<Held, 'sockets' | 'listeners' | 'descriptors'>> {
-  const known = resourceLines(gateway).length;
-  gateway.child.kill('SIGUSR2');
-  while (resourceLines(gateway).length === known) await pause(5);
-  const folder = `/proc/${gateway.child.pid}/fd`;
-  const { sockets, listeners } = resourceLines(gateway).at(-1) as Resources;
-  return { sockets, listeners, descriptors: existsSync(folder) ? readdirSync(folder).length : 0 };
-}
-
-function rssOf(gateway: GatewayProcess): number {
-  return resourceLines(gateway).at(-1)?.rss ?? 0;
 }
 
 interface GoodClient {
