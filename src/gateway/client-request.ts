@@ -1,4 +1,5 @@
 import { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 
 /**
  * A request as the listener reads it. One without a body is over with its head: Node would still let it run dry as a stream, whose
@@ -36,6 +37,20 @@ export class ClientRequest extends IncomingMessage {
 
   set upgrade(offered: boolean | null) {
     this.offersUpgrade = offered;
+  }
+
+  /**
+   * Whether bytes behind this request may get lost: Node's parser stops after one that offers an upgrade, also if the offer is
+   * ignored, and drops the rest of what it has read. Valid while `request` is emitted.
+   */
+  get mayLoseRest(): boolean {
+    if (this.offersUpgrade !== true || this.upgrade) return false;
+    if (this.headers['transfer-encoding'] !== undefined) return true;
+    const { parser } = this.socket as Socket & { parser?: { getCurrentBuffer?(): Buffer | undefined } };
+    const read = parser?.getCurrentBuffer?.();
+    if (read === undefined) return true;
+    const headEnd = read.indexOf('\r\n\r\n');
+    return headEnd === -1 || headEnd + 4 + Number(this.headers['content-length'] ?? 0) < read.length;
   }
 }
 

@@ -56,6 +56,8 @@ export function createListener(limits: Limits, { connections, events, tls }: Lis
     connection.served += 1;
     // Node's own limit announces the close, and then leaves the connection open.
     if (connection.served === limits.requests || req.method === 'CONNECT') res.shouldKeepAlive = false;
+    // A client that is told of the close sends again what was not processed.
+    if ((req as ClientRequest).mayLoseRest) res.shouldKeepAlive = false;
     events.request(req, res);
   };
 

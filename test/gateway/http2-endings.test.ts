@@ -437,13 +437,13 @@ t.test(
   'a client that takes little at a time gets all of its response',
   { skip, timeout: 60_000 },
   async (t) => {
-    const { edge, open } = await startStand(t, { limits: { ...LIMITS, bodyIdle: '1s' } });
+    const { edge, open } = await startStand(t, { limits: { ...LIMITS, bodyIdle: '2s' } });
     // As much as a client holds back that is slow itself: it never leaves the windows shut, and never opens them far.
     const client = await open({ initialWindow: 4096 });
     client.request(1, `/public/${96 * 1024}`);
     for (let taken = 4096; taken < 96 * 1024; taken += 4096) {
       await until(() => client.bytesOf(1) === taken || client.resetOf(1) !== undefined);
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await new Promise((resolve) => setTimeout(resolve, 160));
       client.grant(0, 4096);
       client.grant(1, 4096);
     }

@@ -45,6 +45,12 @@ const HANDSHAKE = [
   'Sec-WebSocket-Version: 13',
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 ];
+/** An upgrade that nobody here takes up; Node's parser stops behind it all the same. */
+const IGNORED = [
+  'Connection: Upgrade, HTTP2-Settings',
+  'Upgrade: h2c',
+  'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA',
+];
 const IDENTITY = rawRequest('POST /public/2 HTTP/1.1', ['Transfer-Encoding: identity'], 'x');
 
 interface Case {
@@ -57,6 +63,21 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
+  {
+    name: 'a request behind one whose upgrade is ignored',
+    sent: `${rawRequest('GET /public/0 HTTP/1.1', IGNORED)}${GET}`,
+    responses: ['200 undefined'],
+  },
+  {
+    name: 'a request behind the body of one whose upgrade is ignored',
+    sent: `${rawRequest('POST /public/0 HTTP/1.1', [...IGNORED, 'Content-Length: 2'], 'ok')}${GET}`,
+    responses: ['200 undefined'],
+  },
+  {
+    name: 'chunks of a request whose upgrade is ignored',
+    sent: rawRequest('POST /public/0 HTTP/1.1', [...IGNORED, CODING], '2\r\nok\r\n0\r\n\r\n'),
+    responses: ['200 undefined'],
+  },
   { name: 'another transfer coding', sent: IDENTITY, responses: ['400 bad_request'] },
   {
     name: 'another transfer coding of a GET',
