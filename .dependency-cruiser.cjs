@@ -8,8 +8,39 @@ const LAYERS = {
   pipeline: ['core', 'config', 'http', 'telemetry', 'tokens'],
   proxy: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   admin: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
+  simulate: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   gateway: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'proxy', 'admin'],
-  cli: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'proxy', 'admin', 'gateway'],
+  cli: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'proxy', 'admin', 'simulate', 'gateway'],
+};
+
+// Which rooms of its layer a room may import. What lies in the layer's own folder, all its rooms share; a room that is not listed
+// here may not be there.
+const ROOMS = {
+  config: {
+    source: [],
+    schema: [],
+    diagnostics: ['schema'],
+    routes: ['schema'],
+    rules: ['source', 'schema', 'diagnostics', 'routes'],
+  },
+  tokens: { jwt: [], keys: ['jwt'], cache: ['jwt', 'keys'], issuers: ['jwt', 'keys'] },
+  pipeline: { routing: [], credentials: [], access: [], identity: [], 'rate-limit': [], cors: ['routing'] },
+  proxy: {
+    response: [],
+    h1: ['response'],
+    h2: ['response'],
+    upstream: ['response', 'h1', 'h2'],
+    request: ['response', 'upstream'],
+    websocket: ['request', 'response', 'upstream'],
+  },
+  gateway: {
+    server: [],
+    reports: [],
+    lifecycle: [],
+    serving: ['server', 'reports'],
+    cluster: ['serving', 'lifecycle'],
+  },
+  cli: { output: [], check: ['output'] },
 };
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -21,11 +52,37 @@ module.exports = {
       from: { path: `^src/${layer}/` },
       to: { path: '^src/', pathNot: `^src/(${[layer, ...below].join('|')})/` },
     })),
+    ...Object.entries(ROOMS).flatMap(([layer, rooms]) => [
+      ...Object.entries(rooms).map(([room, others]) => ({
+        name: `${layer}-${room}-imports-its-rooms-only`,
+        severity: 'error',
+        from: { path: `^src/${layer}/${room}/` },
+        to: { path: `^src/${layer}/[^/]+/`, pathNot: `^src/${layer}/(${[room, ...others].join('|')})/` },
+      })),
+      {
+        name: `${layer}-has-these-rooms`,
+        severity: 'error',
+        from: {},
+        to: { path: `^src/${layer}/[^/]+/`, pathNot: `^src/${layer}/(${Object.keys(rooms).join('|')})/` },
+      },
+    ]),
+    {
+      name: 'no-other-rooms',
+      severity: 'error',
+      from: {},
+      to: { path: '^src/[^/]+/[^/]+/', pathNot: `^src/(${Object.keys(ROOMS).join('|')})/` },
+    },
+    {
+      name: 'rules-are-apart',
+      severity: 'error',
+      from: { path: '^src/config/rules/([^/]+)/' },
+      to: { path: '^src/config/rules/[^/]+/', pathNot: '^src/config/rules/$1/' },
+    },
     {
       name: 'no-cycles',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'only-decide-makes-permits',
@@ -36,7 +93,7 @@ module.exports = {
     {
       name: 'no-fastify-below-proxy',
       severity: 'error',
-      from: { path: '^src/(core|config|http|telemetry|tokens|pipeline)/' },
+      from: { path: '^src/(core|config|http|telemetry|tokens|pipeline|simulate)/' },
       to: { path: 'node_modules/(fastify|@fastify)' },
     },
     {

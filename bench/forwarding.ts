@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dispatcher, Pool } from 'undici';
-import { startForwarder } from '../test/support/forwarder.ts';
-import { hasNginx, startNginx } from '../test/support/nginx.ts';
+import { hasNginx, startNginx } from '../test/support/peers/nginx.ts';
+import { startForwarder } from '../test/support/proxy/forwarder.ts';
 
 /**
  * What forwarding alone costs: CPU per request of this project's forwarder beside the least that Node's own
@@ -38,11 +38,11 @@ async function bareProxy(upstream: string): Promise<number> {
         );
         return true;
       },
-      onData: (chunk) => res.write(chunk),
-      onComplete() {
+      onResponseData: (chunk) => res.write(chunk),
+      onResponseEnd() {
         res.end();
       },
-      onError() {
+      onResponseError() {
         res.destroy();
       },
     };

@@ -1,11 +1,11 @@
-import { SEALGATE } from './contestants.ts';
-import type { Latency } from './latency.ts';
+import { SEALGATE } from './contestants/contestants.ts';
+import type { Latency } from './load/latency.ts';
+import type { Algorithm } from './load/tokens.ts';
+import type { Results } from './measure/rounds.ts';
+import type { Scale } from './measure/scale.ts';
+import type { Startup } from './measure/startup.ts';
 import { haproxyJwt } from './peers/debian.ts';
 import { bareNode } from './peers/node.ts';
-import type { Results } from './rounds.ts';
-import type { Scale } from './scale.ts';
-import type { Startup } from './startup.ts';
-import type { Algorithm } from './tokens.ts';
 
 /** A figure that the project holds itself to, and how near it came. */
 export interface Goal {
@@ -24,8 +24,8 @@ export interface Evidence {
   readonly nativeVerify: Readonly<Record<Algorithm, number>>;
 }
 
-/** Judges what was measured; a goal whose measurements are missing is left out. */
-export function judgeGoals(evidence: Evidence): readonly Goal[] {
+/** Validates what was measured; a goal whose measurements are missing is left out. */
+export function checkGoals(evidence: Evidence): readonly Goal[] {
   const { results, latency, scale, startup, nativeVerify } = evidence;
   const figure = (peer: string, field: 'cpuMicros' | 'megabytesPerSecond') => (one: string) => {
     const sample = results.get(one)?.get(peer);

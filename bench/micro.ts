@@ -3,19 +3,19 @@ import { isRefusal } from '../src/core/refusals.ts';
 import { resolveForwarded } from '../src/http/forwarded.ts';
 import { Peer } from '../src/http/peer.ts';
 import { parseTarget } from '../src/http/target.ts';
-import { authorize } from '../src/pipeline/authorize.ts';
+import { authorize } from '../src/pipeline/access/authorize.ts';
 import { decide } from '../src/pipeline/decide.ts';
-import { screenHeaders } from '../src/pipeline/firewall.ts';
-import { composeIdentity } from '../src/pipeline/identity.ts';
-import { matchRoute } from '../src/pipeline/match-route.ts';
+import { composeIdentity } from '../src/pipeline/identity/identity.ts';
+import { filterHeaders } from '../src/pipeline/request-header-filter.ts';
 import type { Route } from '../src/pipeline/route.ts';
-import { buildResponseHeaders } from '../src/proxy/headers.ts';
-import { planForward, type RouteForwarding } from '../src/proxy/plan-forward.ts';
+import { matchRoute } from '../src/pipeline/routing/match-route.ts';
+import { planUpstreamRequest, type RouteUpstreamPlan } from '../src/proxy/request/upstream-request-plan.ts';
+import { buildResponseHeaders } from '../src/proxy/response/response-headers.ts';
 import { type AccessRecord, renderAccessLine } from '../src/telemetry/access-line.ts';
 import type { VerifiedToken } from '../src/tokens/verified-token.ts';
-import { compileForMicro } from './micro-gateway.ts';
+import { compileForMicro } from './contestants/micro-gateway.ts';
+import { ALGORITHM_NAMES, type Algorithm, forge, tokenPool } from './load/tokens.ts';
 import { routePath } from './peers/sealgate.ts';
-import { ALGORITHM_NAMES, type Algorithm, forge, tokenPool } from './tokens.ts';
 
 /**
  * What each step of the pipeline costs by itself: `npm run bench:micro`, best pinned to a quiet core. Figures are the
@@ -73,7 +73,7 @@ const host = 'api.bench.test';
 const target = must(parseTarget(rawTarget));
 
 measure('canonical path', () => parseTarget(rawTarget));
-measure('firewall over 6 fields', () => screenHeaders(gate.firewall, rawHeaders));
+measure('firewall over 6 fields', () => filterHeaders(gate.headerFilter, rawHeaders));
 for (const routes of [10, 1_000, 10_000]) {
   const { gate: sized } = await compileForMicro({ keys: keys.slice(0, 1), routes });
   const targets = Array.from({ length: routes }, (_, index) => must(parseTarget(`${routePath(index)}/7`)));
@@ -99,10 +99,12 @@ for (const algorithm of ALGORITHM_NAMES) {
 
 const { route } = must(matchRoute(gate.table, { method: 'GET', host, target }));
 const verified = must(verifier.verify(token, undefined) as VerifiedToken);
-const permit = must((decide(gate, request) as { outcome: Parameters<typeof planForward>[0] }).outcome);
-const screened = screenHeaders(gate.firewall, rawHeaders);
-const asker = { token: verified, request: { ...request, target, host, headers: screened, parameters: {} } };
-measure('authorize', () => authorize(route.access, asker as never));
+const permit = must(
+  (decide(gate, request) as { outcome: Parameters<typeof planUpstreamRequest>[0] }).outcome,
+);
+const filtered = filterHeaders(gate.headerFilter, rawHeaders);
+const caller = { token: verified, request: { ...request, target, host, headers: filtered, parameters: {} } };
+measure('authorize', () => authorize(route.access, caller as never));
 measure('compose identity', () => composeIdentity(route.identity, verified));
 measure('decide, all of the above, token cached', () => decide(gate, request));
 
@@ -115,9 +117,9 @@ const context = {
   requestId: 'f81d4fae',
   responseHeaders: ['x-request-id', 'f81d4fae'],
 };
-const forwarding = generation.forwarding[(route as Route).index] as RouteForwarding;
+const upstreamPlans = generation.upstreamPlans[(route as Route).index] as RouteUpstreamPlan;
 measure('who the client is', () => resolveForwarded(arrival, undefined));
-measure('plan the request upwards', () => planForward(permit, forwarding, context));
+measure('plan the request upwards', () => planUpstreamRequest(permit, upstreamPlans, context));
 const raw = [
   'Server',
   'nginx',
@@ -135,7 +137,7 @@ const raw = [
   'Accept-Ranges',
   'bytes',
 ]);
-const { answerNames: names } = forwarding;
+const { responseHeaderFilter: names } = upstreamPlans;
 measure('header of the answer, 7 fields', () =>
   buildResponseHeaders({ status: 200, raw, names, added: context.responseHeaders }),
 );

@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
-import { CASES } from './cases.ts';
+import { CASES } from './contestants/cases.ts';
 import type { Goal } from './goals.ts';
-import type { Latency } from './latency.ts';
-import { LOAD_PROGRAM } from './load.ts';
-import type { Sample } from './measure.ts';
+import type { Latency } from './load/latency.ts';
+import { LOAD_PROGRAM } from './load/load.ts';
+import type { Sample } from './measure/measure.ts';
+import type { Results } from './measure/rounds.ts';
+import type { Scale } from './measure/scale.ts';
+import type { Startup } from './measure/startup.ts';
 import type { Options } from './options.ts';
-import type { Results } from './rounds.ts';
-import type { Scale } from './scale.ts';
-import type { Startup } from './startup.ts';
 
 const VERSIONED = [
   'fastify',

@@ -1,19 +1,19 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CASES, type Pools } from './cases.ts';
-import { PEERS, SEALGATE, startPeers } from './contestants.ts';
-import { judgeGoals } from './goals.ts';
-import { startIssuer } from './issuer.ts';
-import { measureLatency } from './latency.ts';
-import { nativeVerifyMicros } from './native-verify.ts';
+import { CASES, type Pools } from './contestants/cases.ts';
+import { PEERS, SEALGATE, startPeers } from './contestants/contestants.ts';
+import { checkGoals } from './goals.ts';
+import { startIssuer } from './load/issuer.ts';
+import { measureLatency } from './load/latency.ts';
+import { type Algorithm, tokenPool } from './load/tokens.ts';
+import { startUpstream } from './load/upstream.ts';
+import { nativeVerifyMicros } from './measure/native-verify.ts';
+import { measureInRounds } from './measure/rounds.ts';
+import { measureScale } from './measure/scale.ts';
+import { measureStartup } from './measure/startup.ts';
 import { readOptions } from './options.ts';
 import { writeReport } from './report.ts';
-import { measureInRounds } from './rounds.ts';
-import { measureScale } from './scale.ts';
-import { measureStartup } from './startup.ts';
-import { type Algorithm, tokenPool } from './tokens.ts';
-import { startUpstream } from './upstream.ts';
 
 const options = readOptions(process.argv.slice(2));
 const folder = mkdtempSync(join(tmpdir(), 'sealgate-bench-'));
@@ -62,7 +62,7 @@ async function main(): Promise<string> {
       : undefined;
 
   const nativeVerify = nativeVerifyMicros(options.node);
-  const goals = judgeGoals({ results, latency, scale, startup, nativeVerify });
+  const goals = checkGoals({ results, latency, scale, startup, nativeVerify });
   return writeReport({ options, absent, results, latency, scale, startup, goals });
 }
 

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { type Listening, type ListenOptions, listen } from './listen.ts';
+import { type Listening, type ListenOptions, listen } from './process/listen.ts';
 
 interface BackendOptions extends ListenOptions {
   /** Gets one short line per request. */

@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
-import { type Stand, startStand } from './stand.ts';
+import { waitUntilOk } from './process/wait-until-ok.ts';
+import { prepareScenarios, runScenario, type Scenario } from './scenarios.ts';
+import { type Setup, startSetup } from './setup.ts';
 import {
   renderAccessLine,
   renderAddresses,
-  renderAnswer,
   renderBackendLine,
   renderCurlLines,
+  renderResponse,
   renderTitle,
 } from './text.ts';
-import { prepareTries, runTry, type Try } from './tries.ts';
-import { waitUntilOk } from './wait-until-ok.ts';
 
 /*
  * npm run demo              starts everything, prints requests to copy, serves until Ctrl-C
@@ -33,52 +33,52 @@ else if (options.once) await tryOnce();
 else await serve();
 
 async function serve(): Promise<void> {
-  const stand = await startStand({
+  const setup = await startSetup({
     familiarPorts: !options['free-ports'],
     logGateway: (line) => print(renderAccessLine(line)),
     logBackend: (line) => print(renderBackendLine(line)),
   });
-  const tries = await prepareTries(stand.provider.issuer, stand.gatewayUrl);
-  print(`${renderStand(stand)}
+  const scenarios = await prepareScenarios(setup.provider.issuer, setup.gatewayUrl);
+  print(`${renderSetup(setup)}
 
 Copy into another terminal:
 
-${renderCurlLines(tries)}
+${renderCurlLines(scenarios)}
 Ctrl-C ends it. Requests show here:
 `);
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  await stand.close();
+  await setup.close();
 }
 
 async function tryOnce(): Promise<void> {
-  const stand = await startStand({ familiarPorts: false, logGateway: () => {}, logBackend: () => {} });
+  const setup = await startSetup({ familiarPorts: false, logGateway: () => {}, logBackend: () => {} });
   try {
-    print(`${renderStand(stand)}\n`);
-    await runTries(await prepareTries(stand.provider.issuer, stand.gatewayUrl));
+    print(`${renderSetup(setup)}\n`);
+    await runScenarios(await prepareScenarios(setup.provider.issuer, setup.gatewayUrl));
   } finally {
-    await stand.close();
+    await setup.close();
   }
 }
 
 async function tryOut(providerUrl: string, gatewayUrl: string): Promise<void> {
   await waitUntilOk(`${providerUrl}/jwks`);
-  const tries = await prepareTries(providerUrl, gatewayUrl);
-  if (options.once) await runTries(tries);
-  else print(`Copy into a terminal:\n\n${renderCurlLines(tries)}`);
+  const scenarios = await prepareScenarios(providerUrl, gatewayUrl);
+  if (options.once) await runScenarios(scenarios);
+  else print(`Copy into a terminal:\n\n${renderCurlLines(scenarios)}`);
 }
 
-async function runTries(tries: readonly Try[]): Promise<void> {
-  for (const each of tries) {
-    const answer = await runTry(each);
-    print(renderAnswer(each, answer));
-    if (answer.faults.length > 0) process.exitCode = 1;
+async function runScenarios(scenarios: readonly Scenario[]): Promise<void> {
+  for (const each of scenarios) {
+    const response = await runScenario(each);
+    print(renderResponse(each, response));
+    if (response.faults.length > 0) process.exitCode = 1;
   }
   print(
     process.exitCode ? '\nNot all answers are as they should be.' : '\nAll answers are as they should be.',
   );
 }
 
-function renderStand({ provider, backend, gatewayUrl, adminUrl }: Stand): string {
+function renderSetup({ provider, backend, gatewayUrl, adminUrl }: Setup): string {
   const seconds = (performance.now() / 1000).toFixed(1);
   return `${renderTitle('Sealgate demo', `ready after ${seconds} s`)}
 

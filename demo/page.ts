@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { type Listening, type ListenOptions, listen } from './listen.ts';
-import { CLIENTS } from './provider.ts';
+import { type Listening, type ListenOptions, listen } from './process/listen.ts';
+import { CLIENTS } from './provider/provider.ts';
 
 const FILES = {
   '/demo': { file: 'index.html', type: 'text/html; charset=utf-8' },

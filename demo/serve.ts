@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { startBackend } from './backend.ts';
 import { startPage } from './page.ts';
-import { startProvider } from './provider.ts';
+import { startProvider } from './provider/provider.ts';
 
 /*
  * One part of the demo as a process of its own, for docker-compose.yml:

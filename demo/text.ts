@@ -1,12 +1,12 @@
 import { styleText } from 'node:util';
-import type { Try, TryAnswer } from './tries.ts';
+import type { Scenario, ScenarioResponse } from './scenarios.ts';
 
-const colourful = process.stdout.isTTY === true && !process.env.NO_COLOR;
+const colorful = process.stdout.isTTY === true && !process.env.NO_COLOR;
 type Style = Parameters<typeof styleText>[0];
-const paint = (style: Style, text: string) => (colourful ? styleText(style, text) : text);
+const colors = (style: Style, text: string) => (colorful ? styleText(style, text) : text);
 
 /** What a try is to answer, on one line. */
-function describeExpected({ expected }: Try): string {
+function describeExpected({ expected }: Scenario): string {
   if (expected.code) return `${expected.status} ${expected.code}`;
   const user = expected.identity?.['x-user-id'];
   return user
@@ -15,27 +15,27 @@ function describeExpected({ expected }: Try): string {
 }
 
 /** A command for the shell: the request of a try, with its whole token unless it is to be short. */
-function curlLine({ url, token }: Try, { short = false } = {}): string {
+function curlLine({ url, token }: Scenario, { short = false } = {}): string {
   if (!token) return `curl -i ${url}`;
   return `curl -i ${url} -H 'Authorization: Bearer ${short ? `${token.slice(0, 12)}…` : token}'`;
 }
 
 /** The tries as commands to copy, each under a comment that says what it will answer. */
-export function renderCurlLines(tries: readonly Try[]): string {
-  return tries
-    .map((each) => `${paint('bold', `# ${each.title} → ${describeExpected(each)}`)}\n${curlLine(each)}\n`)
+export function renderCurlLines(scenarios: readonly Scenario[]): string {
+  return scenarios
+    .map((each) => `${colors('bold', `# ${each.title} → ${describeExpected(each)}`)}\n${curlLine(each)}\n`)
     .join('\n');
 }
 
-/** One try with its answer, and what is wrong with it. */
-export function renderAnswer(each: Try, answer: TryAnswer): string {
-  const mark = answer.faults.length === 0 ? paint('green', '✓') : paint('red', '✗');
-  const seen = Object.entries(answer.identity).map(([name, value]) => `    ${name}: ${value}`);
+/** One try with its response, and what is wrong with it. */
+export function renderResponse(each: Scenario, response: ScenarioResponse): string {
+  const mark = response.faults.length === 0 ? colors('green', '✓') : colors('red', '✗');
+  const seen = Object.entries(response.identity).map(([name, value]) => `    ${name}: ${value}`);
   return [
-    `${mark} ${paint('bold', each.title)} → ${[answer.status, answer.code].filter(Boolean).join(' ')}`,
-    `    ${paint('dim', curlLine(each, { short: true }))}`,
+    `${mark} ${colors('bold', each.title)} → ${[response.status, response.code].filter(Boolean).join(' ')}`,
+    `    ${colors('dim', curlLine(each, { short: true }))}`,
     ...seen,
-    ...answer.faults.map((fault) => `    ${paint('red', fault)}`),
+    ...response.faults.map((fault) => `    ${colors('red', fault)}`),
   ].join('\n');
 }
 
@@ -46,7 +46,8 @@ export function renderAddresses(
   const width = Math.max(...rows.map(([, url]) => url.length));
   return rows
     .map(
-      ([name, url, what]) => `  ${name.padEnd(9)} ${paint('cyan', url.padEnd(width))}  ${paint('dim', what)}`,
+      ([name, url, what]) =>
+        `  ${name.padEnd(9)} ${colors('cyan', url.padEnd(width))}  ${colors('dim', what)}`,
     )
     .join('\n');
 }
@@ -55,18 +56,18 @@ export function renderAddresses(
 export function renderAccessLine(jsonLine: string): string | undefined {
   const { method, path, status, code, route, durationMs } = parseObject(jsonLine);
   if (typeof method !== 'string' || typeof status !== 'number') return undefined;
-  const colour = status < 400 ? 'green' : 'yellow';
+  const color = status < 400 ? 'green' : 'yellow';
   const outcome = status < 400 ? route : code;
-  return `${paint('dim', 'gateway ')} ${method} ${path} ${paint(colour, `${status} ${outcome ?? ''}`)} ${paint('dim', `${durationMs} ms`)}`;
+  return `${colors('dim', 'gateway ')} ${method} ${path} ${colors(color, `${status} ${outcome ?? ''}`)} ${colors('dim', `${durationMs} ms`)}`;
 }
 
 /** A line of the backend as a person reads it. */
 export function renderBackendLine(line: string): string {
-  return `${paint('dim', 'backend ')} ${line}`;
+  return `${colors('dim', 'backend ')} ${line}`;
 }
 
 export function renderTitle(text: string, remark: string): string {
-  return `${paint('bold', text)}  ${paint('dim', remark)}`;
+  return `${colors('bold', text)}  ${colors('dim', remark)}`;
 }
 
 function parseObject(text: string): Record<string, unknown> {

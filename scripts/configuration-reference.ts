@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../src/config/json-schema.ts';
+import type { JsonSchema } from '../src/config/schema/json-schema.ts';
 
 /** Writes docs/configuration.md: one section per mapping of the file, one row per key. */
 export function configurationReference(schema: JsonSchema): string {
@@ -6,7 +6,7 @@ export function configurationReference(schema: JsonSchema): string {
   return `${INTRODUCTION}\n${sections.join('\n')}`;
 }
 
-const INTRODUCTION = `<!-- Written by \`npm run generate\` from src/config/schema.ts. Edit there. -->
+const INTRODUCTION = `<!-- Written by \`npm run generate\` from src/config/schema/config.ts. Edit there. -->
 
 # The configuration file
 

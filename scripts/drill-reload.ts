@@ -1,15 +1,15 @@
 /**
  * The drill of reloads, as `npm run drill:reload`: a gateway as a process of its own is told 200 times, by SIGHUP, to put a new version
- * of its file in force while clients ask without a pause. Prints what was there after 20, 120 and 220 reloads, and fails when a request
+ * of its file active while clients ask without a pause. Prints what was there after 20, 120 and 220 reloads, and fails when a request
  * was lost, doubled or refused, or when something grew. Takes half a minute; Linux only.
  */
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
-import { startCountingUpstream } from '../test/support/counting-upstream.ts';
-import { type GatewayProcess, startGatewayProcess } from '../test/support/gateway-process.ts';
-import { createKeyServer } from '../test/support/key-server.ts';
-import { mint, signingKey } from '../test/support/mint.ts';
+import { startCountingUpstream } from '../test/support/backends/counting-upstream.ts';
+import { type GatewayProcess, startGatewayProcess } from '../test/support/gateway/gateway-process.ts';
+import { createKeyServer } from '../test/support/tokens/key-server.ts';
+import { mint, signingKey } from '../test/support/tokens/mint.ts';
 
 const WARM_UP = 20;
 const ROUND = 100;
@@ -19,7 +19,7 @@ const CLIENTS = 8;
 const MAY_GROW = { rssMiB: 8, heapMiB: 1, timers: 2, sockets: 2, fds: 2 } as const;
 
 /** Asked by SIGUSR2, the gateway collects its garbage, counts what is alive, and tells it on standard error. */
-const TELL = `data:text/javascript,${encodeURIComponent(`import { Socket } from 'node:net';
+const NOTIFY = `data:text/javascript,${encodeURIComponent(`import { Socket } from 'node:net';
 import { queryObjects } from 'node:v8';
 const Timer = setTimeout(() => {}, 0).constructor;
 process.on('SIGUSR2', () => {
@@ -54,7 +54,7 @@ type Held = Record<keyof typeof MAY_GROW, number>;
 const NAMES = Object.keys(MAY_GROW) as (keyof typeof MAY_GROW)[];
 
 /** How many lines of standard error are read already; each asking adds one. */
-let told = 0;
+let reported = 0;
 async function read({ child, stderr }: GatewayProcess): Promise<Held> {
   const lines = (): string[] =>
     stderr()
@@ -62,8 +62,8 @@ async function read({ child, stderr }: GatewayProcess): Promise<Held> {
       .slice(0, -1)
       .filter((line) => line.startsWith('{'));
   child.kill('SIGUSR2');
-  while (lines().length === told) await delay(5);
-  told += 1;
+  while (lines().length === reported) await delay(5);
+  reported += 1;
   const held = JSON.parse(lines().at(-1) ?? '') as Omit<Held, 'fds'>;
   return { ...held, fds: readdirSync(`/proc/${child.pid}/fd`).length };
 }
@@ -88,7 +88,7 @@ const gateway = await startGatewayProcess(
   { teardown: (undo) => undos.push(async () => undo()) },
   `${fileOf(0)}`,
   {
-    nodeArgs: [`--import=${TELL}`],
+    nodeArgs: [`--import=${NOTIFY}`],
   },
 );
 const now = Math.floor(Date.now() / 1000);

@@ -1,4 +1,4 @@
-import { editorJsonSchema, plainJsonSchema } from '../src/config/json-schema.ts';
+import { editorJsonSchema, plainJsonSchema } from '../src/config/schema/json-schema.ts';
 import { advicePage } from './advice-page.ts';
 import { configurationReference } from './configuration-reference.ts';
 

@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CORE, freePort, hasProgram, startPinned, untilListening } from '../pinned-process.ts';
-import { type Algorithm, AUDIENCE, ISSUER } from '../tokens.ts';
-import { nginxPreamble, nginxTemporaryPaths } from '../upstream.ts';
+import { type Algorithm, AUDIENCE, ISSUER } from '../load/tokens.ts';
+import { nginxPreamble, nginxTemporaryPaths } from '../load/upstream.ts';
+import { CORE, freePort, hasProgram, startPinned, untilListening } from '../measure/pinned-process.ts';
 import type { Ground, Peer, RunningPeer } from './peer.ts';
 
 const APACHE_MODULES = '/usr/lib/apache2/modules';

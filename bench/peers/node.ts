@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { CORE, freePort, startPinned, untilListening } from '../pinned-process.ts';
-import { ALGORITHM_NAMES, type Algorithm, AUDIENCE, ISSUER } from '../tokens.ts';
+import { ALGORITHM_NAMES, type Algorithm, AUDIENCE, ISSUER } from '../load/tokens.ts';
+import { CORE, freePort, startPinned, untilListening } from '../measure/pinned-process.ts';
 import type { Peer } from './peer.ts';
 
 /** A peer that is a small Node program of `servers/`; it learns all it needs from the environment. */

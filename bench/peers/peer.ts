@@ -1,6 +1,6 @@
-import type { IssuerFacts } from '../issuer.ts';
-import type { PinnedProcess } from '../pinned-process.ts';
-import type { Algorithm } from '../tokens.ts';
+import type { IssuerFacts } from '../load/issuer.ts';
+import type { Algorithm } from '../load/tokens.ts';
+import type { PinnedProcess } from '../measure/pinned-process.ts';
 
 /** What a peer is given to stand on. */
 export interface Ground {

@@ -2,8 +2,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { CORE, freePort, startPinned, untilListening } from '../pinned-process.ts';
-import { ALGORITHM_NAMES, AUDIENCE, ISSUER } from '../tokens.ts';
+import { ALGORITHM_NAMES, AUDIENCE, ISSUER } from '../load/tokens.ts';
+import { CORE, freePort, startPinned, untilListening } from '../measure/pinned-process.ts';
 import type { Ground, Peer } from './peer.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));

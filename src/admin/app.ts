@@ -21,7 +21,7 @@ export interface AdminSources {
   readonly metrics: () => Promise<string>;
   /** Fetches the keys of one issuer, or of all, and tells how it stands then; undefined when there is no such issuer. */
   readonly refreshKeys: (issuer: string | undefined) => Promise<readonly IssuerReport[] | undefined>;
-  /** `admin.token` of the file in force. */
+  /** `admin.token` of the file active. */
   readonly token: () => string | undefined;
 }
 

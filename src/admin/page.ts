@@ -1,5 +1,5 @@
 import { REFUSALS, type RefusalCode } from '../core/refusals.ts';
-import { showPath } from '../pipeline/path-pattern.ts';
+import { showPath } from '../pipeline/routing/path-pattern.ts';
 import { SLICE_MS, type TrafficSlice } from '../telemetry/traffic-history.ts';
 import { type Html, html } from './html.ts';
 import { formatCount, formatMs, formatSeconds, formatTime } from './page-format.ts';

@@ -18,7 +18,7 @@ export interface ReadinessRules {
 export interface Readiness {
   /** Whether traffic should come. Once ready, only a drain takes it back. */
   isReady(issuers: readonly IssuerReadiness[]): boolean;
-  /** Judges by other rules from now on. */
+  /** Validates by other rules from now on. */
   follow(rules: ReadinessRules): void;
   drain(): void;
 }

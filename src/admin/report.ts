@@ -19,10 +19,10 @@ export interface IssuerReport {
 
 export interface UpstreamReport {
   readonly name: string;
-  readonly targets: readonly UpstreamTargetReport[];
+  readonly targets: readonly UpstreamEndpointReport[];
 }
 
-export interface UpstreamTargetReport {
+export interface UpstreamEndpointReport {
   /** Origin of the backend, without anything secret. */
   readonly url: string;
   /** Null when nothing watches it. */
@@ -113,7 +113,7 @@ const STATE_RANK = { fresh: 0, stale: 1, expired: 2, waiting: 3 } as const satis
   number
 >;
 
-function mergeTargets(a: UpstreamTargetReport, b: UpstreamTargetReport): UpstreamTargetReport {
+function mergeTargets(a: UpstreamEndpointReport, b: UpstreamEndpointReport): UpstreamEndpointReport {
   return {
     url: a.url,
     healthy: a.healthy === null ? b.healthy : a.healthy && b.healthy !== false,

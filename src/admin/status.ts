@@ -20,7 +20,7 @@ export interface RouteFacts {
   readonly mode: 'enforce' | 'report';
 }
 
-/** How one attempt to put a configuration in force went. */
+/** How one attempt to put a configuration active went. */
 export interface ReloadReport {
   /** ISO 8601, UTC. */
   readonly time: string;
@@ -66,7 +66,7 @@ export interface GatewayStatus {
   readonly connections: number;
   readonly config: {
     readonly file: string;
-    /** When the configuration in force was taken over. */
+    /** When the configuration active was taken over. */
     readonly appliedAt: string | null;
     /** False while the file on disk was refused and an older configuration serves. */
     readonly current: boolean;
@@ -87,7 +87,7 @@ export interface StatusInput {
   readonly nowMs: number;
 }
 
-/** Puts what the process knows and what its workers report into one answer. */
+/** Puts what the process knows and what its workers report into one response. */
 export function describeStatus({ facts, report, nowMs }: StatusInput): GatewayStatus {
   const traffic = new Map(report.traffic.map((entry) => [entry.route, entry]));
   const trafficOf = (route: string): Omit<RouteStatus, keyof RouteFacts> => {

@@ -52,11 +52,12 @@ const checkCommand: Command = {
   run: async (input) => {
     const { options, io } = input;
     const [{ runCheck }, { compileCheck }, { fileTestsCheck }] = await Promise.all([
-      import('./check.ts'),
-      import('./compile-check.ts'),
-      import('./file-tests.ts'),
+      import('./check/check.ts'),
+      import('./check/compile-check.ts'),
+      import('./check/file-tests-check.ts'),
     ]);
-    const online = options.online === true ? (await import('./online-check.ts')).onlineChecks(io.env) : [];
+    const online =
+      options.online === true ? (await import('./check/online-check.ts')).onlineChecks(io.env) : [];
     const checks = [compileCheck, fileTestsCheck, ...online];
     return withFileName(input, (file) =>
       runCheck(
@@ -133,7 +134,7 @@ const explainCommand: Command = {
       runExplain(
         {
           file,
-          question: {
+          request: {
             method: text('method') ?? 'GET',
             target: positionals[0] as string,
             host: text('host'),

@@ -1,5 +1,5 @@
 import type { Problem } from '../config/problem.ts';
-import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/read-file.ts';
+import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/source/read-file.ts';
 
 const MAX_BYTES = 1024 ** 2;
 

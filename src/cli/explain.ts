@@ -1,23 +1,23 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { formatProblem, isError } from '../config/problem.ts';
-import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/read-file.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
+import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { isRefusal, REFUSALS, type RefusalRow } from '../core/refusals.ts';
-import { isOwnAnswer } from '../pipeline/own-answer.ts';
-import { compileIssuers } from '../tokens/compile-issuers.ts';
+import { isDirectResponse } from '../pipeline/direct-response.ts';
+import { compileOfflineGate } from '../simulate/offline-gate.ts';
+import { type SimulatedDecision, type SimulatedRequest, simulate } from '../simulate/simulate.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
-import { judgeKeys } from '../tokens/key-set.ts';
+import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
+import { checkKeys } from '../tokens/keys/key-set.ts';
 import { ADVICE } from './advice.ts';
-import { describeAnswer } from './answer-text.ts';
 import type { CommandIo } from './io.ts';
-import { compileOfflineGate } from './offline-gate.ts';
-import { painter } from './paint.ts';
-import { type Answer, askGate, type Question } from './question.ts';
+import { colorsFor } from './output/colors.ts';
+import { describeDecision } from './output/decision-text.ts';
 
 export interface ExplainOptions {
   readonly file: string;
-  readonly question: Question;
+  readonly request: SimulatedRequest;
   /** Where the token is; `-` reads standard input. Goes before the token of the question. */
   readonly tokenFile?: string | undefined;
   /** A saved key set in place of those that the issuers publish. */
@@ -41,15 +41,16 @@ class Undecidable extends Error {}
 export async function runExplain(options: ExplainOptions, io: CommandIo): Promise<number> {
   try {
     const config = loadValid(options.file, io);
-    const question = { ...options.question, token: await readToken(options, io) };
-    const answer = await explain(options, { config: config.config, loaded: config, question, env: io.env });
-    if (options.format === 'json') io.stdout.write(`${JSON.stringify(toJson(answer, options), null, 2)}\n`);
+    const request = { ...options.request, token: await readToken(options, io) };
+    const simulated = await explain(options, { config: config.config, loaded: config, request, env: io.env });
+    if (options.format === 'json')
+      io.stdout.write(`${JSON.stringify(toJson(simulated, options), null, 2)}\n`);
     else
       io.stdout.write(
-        `${[...describeAnswer(answer, painter(io)), ...describeIdentity(answer, options)].join('\n')}\n`,
+        `${[...describeDecision(simulated, colorsFor(io)), ...describeIdentity(simulated, options)].join('\n')}\n`,
       );
-    if (answer.code === 'keys_unavailable') return EXIT_UNDECIDED;
-    return answer.code === 'allow' ? EXIT_ALLOWED : EXIT_REFUSED;
+    if (simulated.code === 'keys_unavailable') return EXIT_UNDECIDED;
+    return simulated.code === 'allow' ? EXIT_ALLOWED : EXIT_REFUSED;
   } catch (error) {
     if (!(error instanceof Undecidable)) throw error;
     io.stderr.write(`${error.message}\n`);
@@ -60,15 +61,15 @@ export async function runExplain(options: ExplainOptions, io: CommandIo): Promis
 interface Explained {
   readonly config: Config;
   readonly loaded: LoadedConfig;
-  readonly question: Question;
+  readonly request: SimulatedRequest;
   readonly env: CommandIo['env'];
 }
 
 /** Keys are fetched only from the issuer of the token, and only when the decision comes to need them. */
 async function explain(
   options: ExplainOptions,
-  { config, loaded, question, env }: Explained,
-): Promise<Answer> {
+  { config, loaded, request, env }: Explained,
+): Promise<SimulatedDecision> {
   const compiled = compileIssuers(config, { resolvePath: loaded.resolvePath });
   assertNoErrors(loaded.report(compiled.problems));
   const { jwksFile, atMs, showClaims = false } = options;
@@ -82,11 +83,11 @@ async function explain(
     resolvePath: loaded.resolvePath,
   });
   try {
-    const first = await askGate(gate, question, { config, showClaims });
+    const first = await simulate(gate, request, { config, showClaims });
     const { outcome } = first.decision;
     if (!isRefusal(outcome) || outcome.code !== 'keys_unavailable') return first;
     await verifier.refresh(outcome.issuer);
-    return await askGate(gate, question, { config, showClaims });
+    return await simulate(gate, request, { config, showClaims });
   } finally {
     verifier.close();
   }
@@ -105,15 +106,12 @@ function assertNoErrors(problems: LoadedConfig['problems']): void {
 }
 
 /** People paste tokens with line breaks around them, and with the scheme before them. */
-async function readToken(
-  { question, tokenFile }: ExplainOptions,
-  io: CommandIo,
-): Promise<string | undefined> {
-  const given = tokenFile ?? question.token;
+async function readToken({ request, tokenFile }: ExplainOptions, io: CommandIo): Promise<string | undefined> {
+  const given = tokenFile ?? request.token;
   const isFile = tokenFile !== undefined && tokenFile !== '-';
   const text = given === '-' ? await io.readStdin?.() : isFile ? readText(tokenFile) : given;
   const token = text?.trim().replace(/^Bearer +/i, '');
-  // What should have written the token has failed: no verdict on the request would be of use.
+  // What should have written the token has failed: no result on the request would be of use.
   if (token === '' && given !== '')
     throw new Undecidable(`${isFile ? tokenFile : 'standard input'} holds no token`);
   return token;
@@ -123,7 +121,7 @@ function withSavedKeys(issuers: readonly CompiledIssuer[], path: string): readon
   const members = readMembers(path);
   return issuers.map((issuer) => ({
     ...issuer,
-    source: { kind: 'static', judged: judgeKeys(members, issuer.algorithms) },
+    source: { kind: 'static', checked: checkKeys(members, issuer.algorithms) },
   }));
 }
 
@@ -148,11 +146,14 @@ function readText(path: string): string {
 }
 
 /** Every key is always there; null where there is nothing to say. */
-function toJson({ decision, steps, code }: Answer, { showClaims = false }: ExplainOptions): unknown {
+function toJson(
+  { decision, steps, code }: SimulatedDecision,
+  { showClaims = false }: ExplainOptions,
+): unknown {
   const { route, outcome } = decision;
   const refusal = isRefusal(outcome) ? outcome : undefined;
   const row: RefusalRow | undefined = refusal && REFUSALS[refusal.code];
-  const permit = isRefusal(outcome) || isOwnAnswer(outcome) ? undefined : outcome;
+  const permit = isRefusal(outcome) || isDirectResponse(outcome) ? undefined : outcome;
   return {
     decision: refusal === undefined ? 'allow' : 'refuse',
     code,
@@ -191,9 +192,12 @@ function identityOf(
   return fields;
 }
 
-function describeIdentity({ decision }: Answer, { showClaims = false }: ExplainOptions): readonly string[] {
+function describeIdentity(
+  { decision }: SimulatedDecision,
+  { showClaims = false }: ExplainOptions,
+): readonly string[] {
   const { outcome, route } = decision;
-  if (isRefusal(outcome) || isOwnAnswer(outcome) || route === undefined) return [];
+  if (isRefusal(outcome) || isDirectResponse(outcome) || route === undefined) return [];
   const fields = Object.entries(identityOf(outcome.identity, showClaims));
   if (fields.length === 0) return [`  ${route.config.upstream} is told nothing about the caller`];
   return [

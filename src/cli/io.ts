@@ -11,7 +11,7 @@ export interface CommandIo {
   readonly readStdin?: () => Promise<string>;
 }
 
-/** Select Graphic Rendition (ECMA-48): what `painter` writes. */
+/** Select Graphic Rendition (ECMA-48): what `colorsFor` writes. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a color begins with one
 const COLORS = /(\u001b\[(?:0|2|3[123])m)/;
 

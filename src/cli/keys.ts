@@ -1,11 +1,11 @@
+import { nearest } from '../config/diagnostics/nearest.ts';
 import { loadConfig } from '../config/load.ts';
-import { nearest } from '../config/nearest.ts';
 import { formatProblem, isError } from '../config/problem.ts';
-import { compileIssuers } from '../tokens/compile-issuers.ts';
-import { type IssuerInspection, inspectIssuer } from '../tokens/inspect-issuer.ts';
+import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
+import { type IssuerInspection, inspectIssuer } from '../tokens/issuers/inspect-issuer.ts';
 import type { CommandIo } from './io.ts';
-import { keysText } from './keys-text.ts';
-import { painter } from './paint.ts';
+import { colorsFor } from './output/colors.ts';
+import { keysText } from './output/keys-text.ts';
 
 export interface KeysOptions {
   readonly file: string;
@@ -40,11 +40,11 @@ export async function runKeys(options: KeysOptions, io: CommandIo): Promise<numb
   const inspections = await Promise.all(chosen.map((issuer) => inspectIssuer(issuer, { env: io.env })));
   if (options.format === 'json') {
     io.stdout.write(`${JSON.stringify({ issuers: inspections.map(toJson) }, null, 2)}\n`);
-  } else io.stdout.write(keysText(inspections, painter(io)));
+  } else io.stdout.write(keysText(inspections, colorsFor(io)));
   return inspections.every(isSound) ? 0 : 1;
 }
 
-/** Whether every token that the issuer signs now can be judged. */
+/** Whether every token that the issuer signs now can be checked. */
 function isSound({ findings }: IssuerInspection): boolean {
   return !findings.some(isError);
 }

@@ -1,13 +1,13 @@
 import { loadConfig } from '../config/load.ts';
 import { formatProblem, isError } from '../config/problem.ts';
 import { systemClock } from '../core/clock.ts';
-import { describeAccess } from '../pipeline/authorize.ts';
-import { listInMatchingOrder } from '../pipeline/match-route.ts';
-import { showPath } from '../pipeline/path-pattern.ts';
+import { describeAccess } from '../pipeline/access/authorize.ts';
 import type { Route } from '../pipeline/route.ts';
-import { compileIssuers } from '../tokens/compile-issuers.ts';
+import { listInMatchingOrder } from '../pipeline/routing/match-route.ts';
+import { showPath } from '../pipeline/routing/path-pattern.ts';
+import { compileOfflineGate } from '../simulate/offline-gate.ts';
+import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import type { CommandIo } from './io.ts';
-import { compileOfflineGate } from './offline-gate.ts';
 
 export interface RoutesOptions {
   readonly file: string;

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { didYouMean } from '../config/nearest.ts';
+import { didYouMean } from '../config/diagnostics/nearest.ts';
 import { VERSION } from '../core/version.ts';
 import type { Command, OptionSpec, OptionValues } from './command.ts';
 import { type CommandIo, escapeOutput } from './io.ts';

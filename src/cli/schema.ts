@@ -1,4 +1,4 @@
-import { editorJsonSchema } from '../config/json-schema.ts';
+import { editorJsonSchema } from '../config/schema/json-schema.ts';
 import type { CommandIo } from './io.ts';
 
 /** `sealgate schema`: the JSON Schema of the file on stdout. */

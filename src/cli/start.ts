@@ -1,11 +1,11 @@
 import cluster from 'node:cluster';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem, isError, type Problem } from '../config/problem.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
+import { runWorker } from '../gateway/cluster/worker.ts';
 import { createGateway } from '../gateway/gateway.ts';
-import type { ReadFile } from '../gateway/reload.ts';
-import type { ValidFile } from '../gateway/valid-file.ts';
-import { runWorker } from '../gateway/worker.ts';
+import type { ValidFile } from '../gateway/generation.ts';
+import type { ReadFile } from '../gateway/lifecycle/reload.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { forTerminal } from '../telemetry/terminal-log.ts';
@@ -77,7 +77,7 @@ const LISTEN_ERRORS: Readonly<Record<string, string>> = {
 /** What the file's own tests find; most files have none, and pay nothing for them. */
 async function findFailures({ loaded, config }: ValidFile): Promise<readonly Problem[]> {
   if (config.tests.length === 0) return [];
-  const { findFailingTests } = await import('./failing-tests.ts');
+  const { findFailingTests } = await import('./check/failing-tests.ts');
   return findFailingTests({ ...loaded, config });
 }
 

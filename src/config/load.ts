@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { escapeText } from '../core/escape.ts';
-import { type Judgement, judge } from './judge.ts';
-import { plainValues, type ReadText } from './plain-values.ts';
+import { type CheckedConfig, check } from './check.ts';
+import type { PartialConfig } from './diagnostics/partial-config.ts';
 import {
   byPosition,
   type ConfigPath,
@@ -12,11 +12,16 @@ import {
   type Problem,
   pathKey,
 } from './problem.ts';
-import { decodeUtf8, digestOf, type ReadFile, readFileBounded, whyUnreadable } from './read-file.ts';
-import type { Salvage } from './salvage.ts';
-import type { Config } from './schema.ts';
-import { hasSubstitution, type Substitution, type SubstitutionSources, substitute } from './substitution.ts';
-import { brokenSource, parseYaml, type YamlSource } from './yaml-source.ts';
+import type { Config } from './schema/config.ts';
+import { plainValues, type ReadText } from './source/plain-values.ts';
+import { decodeUtf8, digestOf, type ReadFile, readFileBounded, whyUnreadable } from './source/read-file.ts';
+import {
+  hasSubstitution,
+  type Substitution,
+  type SubstitutionSources,
+  substitute,
+} from './source/substitution.ts';
+import { brokenSource, parseYaml, type YamlSource } from './source/yaml-source.ts';
 
 export interface LoadedConfig {
   /** As it was given. */
@@ -34,7 +39,7 @@ export interface LoadedConfig {
   /** Places what later phases find. What a placeholder causes is left out. */
   readonly report: (problems: readonly PathProblem[]) => readonly Problem[];
   /** What of the file has no error, so that `check` finds what is wrong with the rest, too. Never served. */
-  readonly sound: () => Salvage | undefined;
+  readonly sound: () => PartialConfig | undefined;
   /** The absolute path of a file named in the configuration: relative ones count from the file's folder. */
   readonly resolvePath: (path: string) => string;
 }
@@ -71,13 +76,13 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
       return 'text' in inside ? { text: inside.text.replace(/\r?\n$/, '') } : inside;
     },
   };
-  const readScalar: ReadText = (text, path, complain) => {
+  const readScalar: ReadText = (text, path, report) => {
     if (!hasSubstitution(text)) return text;
     const { result, problems } = substitute(text, sources);
     substitutions.set(pathKey(path), result);
     for (const { missing, ...problem } of problems) {
       const tolerated = missing !== undefined && options.missingVariables === 'placeholder';
-      complain({ ...problem, severity: tolerated ? 'warning' : 'error' });
+      report({ ...problem, severity: tolerated ? 'warning' : 'error' });
     }
     return result.text;
   };
@@ -90,7 +95,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const isBroken = source.problems.length > 0;
   const { value, problems: valueProblems } = isBroken ? NO_VALUES : plainValues(source, readScalar);
   const early = [...source.problems, ...valueProblems];
-  const judged = isBroken ? NOTHING : judge({ value, source, substitutions, early });
+  const checked = isBroken ? NOTHING : check({ value, source, substitutions, early });
   const problems = [
     ...early.map((problem) =>
       onOneLine({
@@ -100,23 +105,23 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
         path: formatPath(problem.path),
       }),
     ),
-    ...report(judged.problems),
+    ...report(checked.problems),
   ].sort(byPosition);
   return {
     file,
-    config: problems.some(isError) ? undefined : judged.config,
+    config: problems.some(isError) ? undefined : checked.config,
     problems,
     files: [...files],
     digests,
     locate: source.locate,
     report,
-    sound: judged.sound,
+    sound: checked.sound,
     resolvePath,
   };
 }
 
 const NO_VALUES = { value: undefined, problems: [] };
-const NOTHING: Judgement = { config: undefined, problems: [], sound: () => undefined };
+const NOTHING: CheckedConfig = { config: undefined, problems: [], sound: () => undefined };
 
 interface Place {
   readonly file: string;
@@ -152,7 +157,7 @@ function isPlaceholder(path: ConfigPath, substitutions: ReadonlyMap<string, Subs
   return path.some((_, index) => substitutions.get(pathKey(path.slice(0, index + 1)))?.placeholder === true);
 }
 
-interface Reading {
+interface ReadContext {
   readonly readFile: ReadFile;
   readonly maxBytes: number;
   readonly digests: Map<string, string>;
@@ -160,7 +165,7 @@ interface Reading {
 
 function readText(
   path: string,
-  { readFile, maxBytes, digests }: Reading,
+  { readFile, maxBytes, digests }: ReadContext,
 ): { readonly text: string } | { readonly problem: string } {
   try {
     const bytes = readFile(path, maxBytes);

@@ -1,13 +1,13 @@
 import type * as z from 'zod';
-import { wordIssue } from './issue-words.ts';
-import { type LeafIssue, leafIssues } from './leaf-issues.ts';
+import { type FlatIssue, flattenIssues } from './diagnostics/flatten-issues.ts';
+import { formatIssue } from './diagnostics/format-issue.ts';
 import { type ConfigPath, pathKey } from './problem.ts';
-import { type Config, configSchema } from './schema.ts';
-import type { Substitution } from './substitution.ts';
+import { type Config, configSchema } from './schema/config.ts';
+import type { Substitution } from './source/substitution.ts';
 
 export type Validation =
   | { readonly config: Config; readonly leaves: readonly [] }
-  | { readonly config: undefined; readonly leaves: readonly LeafIssue[] };
+  | { readonly config: undefined; readonly leaves: readonly FlatIssue[] };
 
 /** Values that stand in for a missing variable, tried until one fits. */
 const PLACEHOLDERS = ['1s', '1MiB', 1, true, '/placeholder', '127.0.0.1', 'PLACEHOLDER'] as const;
@@ -19,9 +19,9 @@ const PLACEHOLDERS = ['1s', '1MiB', 1, true, '/placeholder', '127.0.0.1', 'PLACE
 export function validate(value: unknown, substitutions: ReadonlyMap<string, Substitution>): Validation {
   const untried = new Map<string, unknown[]>();
   for (;;) {
-    const parsed = configSchema.safeParse(value, { error: wordIssue });
+    const parsed = configSchema.safeParse(value, { error: formatIssue });
     if (parsed.success) return { config: parsed.data, leaves: [] };
-    const leaves = leafIssues(parsed.error.issues);
+    const leaves = flattenIssues(parsed.error.issues);
     let changed = false;
     for (const leaf of leaves) {
       const key = pathKey(leaf.path);
@@ -37,7 +37,7 @@ export function validate(value: unknown, substitutions: ReadonlyMap<string, Subs
   }
 }
 
-function readingsOf({ text, whole, placeholder }: Substitution, leaf: LeafIssue): unknown[] {
+function readingsOf({ text, whole, placeholder }: Substitution, leaf: FlatIssue): unknown[] {
   const issues: readonly z.core.$ZodIssue[] = leaf.alternatives ?? [leaf.issue];
   if (placeholder) {
     const choices = issues.flatMap((issue) => (issue.code === 'invalid_value' ? issue.values : []));

@@ -3,13 +3,13 @@ import { mergeReports } from '../admin/report.ts';
 import { describeStatus } from '../admin/status.ts';
 import type { Clock } from '../core/clock.ts';
 import { renderMetrics } from '../telemetry/exposition.ts';
-import type { Fleet } from './fleet.ts';
-import { describeControl } from './gateway-metrics.ts';
-import { describeRoutes } from './gateway-report.ts';
-import type { Reloader } from './reload.ts';
+import type { ServingProcesses } from './cluster/serving-processes.ts';
+import type { Reloader } from './lifecycle/reload.ts';
+import { describeControl } from './reports/gateway-metrics.ts';
+import { describeRoutes } from './reports/gateway-report.ts';
 
 export interface AdminSourcesOptions {
-  readonly fleet: Fleet;
+  readonly processes: ServingProcesses;
   readonly reloader: Reloader;
   readonly isReady: () => boolean;
   readonly isDraining: () => boolean;
@@ -20,44 +20,44 @@ export interface AdminSourcesOptions {
 
 /** Gathers what the admin listener shows from the processes that serve and from the control around them. */
 export function createAdminSources(options: AdminSourcesOptions): AdminSources {
-  const { fleet, reloader, isReady, isDraining, path, startedAtMs, clock } = options;
+  const { processes, reloader, isReady, isDraining, path, startedAtMs, clock } = options;
   return {
     isReady,
-    issuers: () => fleet.issuers(),
+    issuers: () => processes.issuers(),
     async status() {
       const facts = {
         file: path,
         startedAtMs,
         ready: isReady(),
         draining: isDraining(),
-        workers: fleet.size(),
-        routes: describeRoutes(fleet.current()),
+        workers: processes.size(),
+        routes: describeRoutes(processes.current()),
         reloads: reloader.reports(),
       };
-      const report = mergeReports(await fleet.reports());
-      const unresponsiveWorkers = fleet.unresponsive();
+      const report = mergeReports(await processes.reports());
+      const unresponsiveWorkers = processes.unresponsive();
       return describeStatus({ facts: { ...facts, unresponsiveWorkers }, report, nowMs: clock() });
     },
-    decisions: async () => mergeReports(await fleet.reports()).decisions,
+    decisions: async () => mergeReports(await processes.reports()).decisions,
     async metrics() {
-      const [first = [], ...others] = await fleet.metrics();
+      const [first = [], ...others] = await processes.metrics();
       const control = describeControl({
         ready: isReady(),
         reloads: reloader.counts(),
         current: reloader.isCurrent(),
         appliedAtMs: reloader.appliedAtMs(),
-        workers: fleet.size(),
-        unresponsiveWorkers: fleet.unresponsive().length,
-        workerRestarts: fleet.restarts(),
+        workers: processes.size(),
+        unresponsiveWorkers: processes.unresponsive().length,
+        workerRestarts: processes.restarts(),
       });
       return renderMetrics([[...control, ...first], ...others]);
     },
     async refreshKeys(issuer) {
-      const known = fleet.issuers().some(({ name }) => name === issuer);
+      const known = processes.issuers().some(({ name }) => name === issuer);
       if (issuer !== undefined && !known) return undefined;
-      await fleet.refreshKeys(issuer);
-      return fleet.issuers().filter(({ name }) => issuer === undefined || name === issuer);
+      await processes.refreshKeys(issuer);
+      return processes.issuers().filter(({ name }) => issuer === undefined || name === issuer);
     },
-    token: () => fleet.current().config.admin.token,
+    token: () => processes.current().config.admin.token,
   };
 }

@@ -5,32 +5,31 @@ import { createReadiness } from '../admin/readiness.ts';
 import type { ReloadReport } from '../admin/status.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createAdminSources } from './admin-sources.ts';
-import { countWorkers } from './count-workers.ts';
-import { createEngine } from './engine.ts';
-import { createLocalFleet, type Fleet } from './fleet.ts';
-import { createReloader, type ReadFile } from './reload.ts';
-import { urlOf } from './url-of.ts';
-import type { ValidFile } from './valid-file.ts';
-import { watchFiles } from './watch-files.ts';
-import { createWorkerFleet } from './worker-fleet.ts';
+import { countWorkers, createLocalProcess, type ServingProcesses } from './cluster/serving-processes.ts';
+import { createWorkerProcesses } from './cluster/worker-processes.ts';
+import type { ValidFile } from './generation.ts';
+import { createReloader, type ReadFile } from './lifecycle/reload.ts';
+import { watchFiles } from './lifecycle/watch-files.ts';
+import { urlOf } from './server/listener.ts';
+import { createEngine } from './serving/engine.ts';
 
 export interface GatewayOptions extends ValidFile {
   readonly log: Logger;
   readonly clock?: Clock;
   /** Reads the file again, as `loaded` and `config` were read. Without it the gateway never reloads. */
   readonly read?: () => ReadFile;
-  /** Judges a file that was read again and is valid in itself; an error keeps it out of force. */
+  /** Validates a file that was read again and is valid in itself; an error keeps it out of force. */
   readonly examine?: (file: ValidFile) => Promise<readonly Problem[]>;
 }
 
 export interface Gateway {
   /** Opens both listeners and starts to fetch keys; a dead issuer does not hold it up. Rejects when a port is taken. */
   listen(): Promise<{ readonly url: string; readonly adminUrl: string }>;
-  /** Puts the file as it is now in force, or says why not. */
+  /** Puts the file as it is now active, or says why not. */
   reload(trigger: ReloadReport['trigger']): Promise<ReloadReport>;
   /**
    * Ends: not ready, still accepting for `shutdown.delay`, then no new connections, and `shutdown.grace` for what runs.
@@ -52,19 +51,21 @@ export async function createGateway({
   const size = countWorkers(config);
   const control = { path: resolve(loaded.file), digests: loaded.digests, log, clock, read, examine };
   if (size > 1) {
-    const { fleet, problems } = await createWorkerFleet({ file, size, log, clock });
-    return fleet === undefined ? { problems } : { gateway: controlFleet({ fleet, ...control }), problems };
+    const { processes, problems } = await createWorkerProcesses({ file, size, log, clock });
+    return processes === undefined
+      ? { problems }
+      : { gateway: controlProcesses({ processes, ...control }), problems };
   }
   const { engine, problems } = await createEngine({ file, log, clock });
   if (engine === undefined) return { problems };
-  return { gateway: controlFleet({ fleet: createLocalFleet(engine), ...control }), problems };
+  return { gateway: controlProcesses({ processes: createLocalProcess(engine), ...control }), problems };
 }
 
 interface ControlOptions {
-  readonly fleet: Fleet;
+  readonly processes: ServingProcesses;
   /** Absolute path of the configuration file. */
   readonly path: string;
-  /** What the files held that the configuration in force was read from. */
+  /** What the files held that the configuration active was read from. */
   readonly digests: LoadedConfig['digests'];
   readonly log: Logger;
   readonly clock: Clock;
@@ -73,11 +74,11 @@ interface ControlOptions {
 }
 
 /** Puts the controls around what serves requests: admin listener, readiness, reload and drain. */
-function controlFleet({ fleet, path, digests, log, clock, read, examine }: ControlOptions): Gateway {
+function controlProcesses({ processes, path, digests, log, clock, read, examine }: ControlOptions): Gateway {
   const startedAtMs = clock();
-  const readiness = createReadiness({ ...fleet.current().config.readiness, clock });
+  const readiness = createReadiness({ ...processes.current().config.readiness, clock });
   const isReady = (): boolean =>
-    readiness.isReady(fleet.issuers().map(({ name, keys }) => ({ name, hasKeys: keys > 0 })));
+    readiness.isReady(processes.issuers().map(({ name, keys }) => ({ name, hasKeys: keys > 0 })));
   let draining: Promise<'clean' | 'cut'> | undefined;
 
   const watching =
@@ -86,12 +87,12 @@ function controlFleet({ fleet, path, digests, log, clock, read, examine }: Contr
   const reloader = createReloader({
     path,
     read: read ?? refuseToRead,
-    inForce: () => fleet.current().config,
-    filesInForce: () => fleet.current().files,
+    activeConfig: () => processes.current().config,
+    activeFiles: () => processes.current().files,
     examine,
     apply: async (file) => {
-      const problems = await fleet.apply(file);
-      if (fleet.current().config === file.config) adopt(file.config);
+      const problems = await processes.apply(file);
+      if (processes.current().config === file.config) adopt(file.config);
       return problems;
     },
     onFiles: follow,
@@ -100,7 +101,7 @@ function controlFleet({ fleet, path, digests, log, clock, read, examine }: Contr
   });
   const admin = createAdmin(
     createAdminSources({
-      fleet,
+      processes,
       reloader,
       isReady,
       isDraining: () => draining !== undefined,
@@ -119,11 +120,11 @@ function controlFleet({ fleet, path, digests, log, clock, read, examine }: Contr
     watching?.close();
     reloader.close();
     readiness.drain();
-    fleet.beginDrain();
-    const { delay: delayMs, grace } = fleet.current().config.shutdown;
+    processes.beginDrain();
+    const { delay: delayMs, grace } = processes.current().config.shutdown;
     log.info({ delayMs, graceMs: grace }, 'draining');
     await delay(delayMs);
-    const outcome = await fleet.end(grace);
+    const outcome = await processes.end(grace);
     await admin.close();
     log.info({ outcome }, 'ended');
     return outcome;
@@ -131,10 +132,10 @@ function controlFleet({ fleet, path, digests, log, clock, read, examine }: Contr
 
   return {
     async listen() {
-      const { host, port } = fleet.current().config.admin;
+      const { host, port } = processes.current().config.admin;
       await admin.listen({ host, port });
       try {
-        const url = await fleet.listen();
+        const url = await processes.listen();
         if (read !== undefined) void reloader.begin(digests);
         const addresses = { url, adminUrl: urlOf(admin.server) };
         log.info(addresses, 'listening');

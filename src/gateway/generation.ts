@@ -1,20 +1,26 @@
 import type { LoadedConfig } from '../config/load.ts';
 import { isError, type PathProblem, type Problem } from '../config/problem.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
-import { compileAssertion } from '../pipeline/assertion.ts';
-import { compileGate } from '../pipeline/compile-gate.ts';
+import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/decide.ts';
-import { createMemoryLimitStore, type LimitStore } from '../pipeline/limit-store.ts';
-import { compileUpstreams } from '../proxy/compile-upstreams.ts';
-import { compileForwardings, type RouteForwarding } from '../proxy/plan-forward.ts';
-import type { Upstream } from '../proxy/upstream.ts';
-import { compileIssuers } from '../tokens/compile-issuers.ts';
-import { createKeyStorePool, type KeyStorePool } from '../tokens/key-store-pool.ts';
+import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
+import { createMemoryLimitStore, type LimitStore } from '../pipeline/rate-limit/limit-store.ts';
+import { compileUpstreamPlans, type RouteUpstreamPlan } from '../proxy/request/upstream-request-plan.ts';
+import { compileUpstreams } from '../proxy/upstream/compile-upstreams.ts';
+import type { Upstream } from '../proxy/upstream/upstream.ts';
+import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
+import { createKeyStorePool, type KeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
-import { type ListenerTls, readListenerTls } from './listener-tls.ts';
-import { createTenure, type Tenure } from './tenure.ts';
+import { type ListenerTls, readListenerTls } from './server/listener-tls.ts';
+import { createInFlightCount, type InFlightCount } from './serving/in-flight-count.ts';
+
+/** A file without errors, with the options of the command line laid over its values. */
+export interface ValidFile {
+  readonly loaded: LoadedConfig;
+  readonly config: Config;
+}
 
 /** One configuration, compiled: immutable, and swapped whole by a reload. */
 export interface Generation {
@@ -23,21 +29,21 @@ export interface Generation {
   readonly verifier: LiveTokenVerifier;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   /** Beside `gate.routes`, by index. */
-  readonly forwarding: readonly RouteForwarding[];
+  readonly upstreamPlans: readonly RouteUpstreamPlan[];
   readonly trustedProxies: TrustedProxies | undefined;
   readonly tls: ListenerTls | undefined;
-  /** What every answer carries: names and values in turn. */
+  /** What every response carries: names and values in turn. */
   readonly responseHeaders: readonly string[];
   /** The `realm` of challenges. */
   readonly realm: string;
   /** Who still runs under it. */
-  readonly tenure: Tenure;
+  readonly inFlight: InFlightCount;
   /** Absolute paths of the files it was made of besides the configuration itself, for watching. */
   readonly files: readonly string[];
 }
 
 /** What outlives a configuration: a reload gives it to the next one. */
-export interface Lasting {
+export interface SharedState {
   readonly clock: Clock;
   readonly keyStores: KeyStorePool;
   readonly limitStore: LimitStore;
@@ -46,8 +52,8 @@ export interface Lasting {
 export interface CompileOptions {
   readonly loaded: LoadedConfig;
   readonly config: Config;
-  readonly lasting: Lasting;
-  /** The upstreams in force; those whose settings did not change are carried over with their connections. */
+  readonly shared: SharedState;
+  /** The upstreams active; those whose settings did not change are carried over with their connections. */
   readonly previousUpstreams?: ReadonlyMap<string, Upstream> | undefined;
 }
 
@@ -72,9 +78,9 @@ export async function findProblems(
   loaded: LoadedConfig & { readonly config: Config },
 ): Promise<readonly PathProblem[]> {
   const limitStore = createMemoryLimitStore();
-  const lasting = { clock: systemClock, keyStores: createKeyStorePool(), limitStore };
+  const shared = { clock: systemClock, keyStores: createKeyStorePool(), limitStore };
   const { generation, problems } = await compile(
-    { loaded, config: loaded.config, lasting },
+    { loaded, config: loaded.config, shared },
     { mayWrite: false },
   );
   generation.verifier.close();
@@ -84,7 +90,7 @@ export async function findProblems(
 
 /** A generation with an error among its problems must not serve. */
 async function compile(
-  { loaded, config, lasting, previousUpstreams }: CompileOptions,
+  { loaded, config, shared, previousUpstreams }: CompileOptions,
   { mayWrite }: { readonly mayWrite: boolean },
 ): Promise<{
   readonly generation: Generation;
@@ -94,30 +100,30 @@ async function compile(
   const issuers = compileIssuers(config, { resolvePath });
   const verifier = createTokenVerifier({
     issuers: issuers.issuers,
-    clock: lasting.clock,
+    clock: shared.clock,
     tokenBytes: config.listen.limits.tokenBytes,
     cacheBytes: config.tokenCache === 'off' ? 0 : config.tokenCache.maxBytes,
-    pool: lasting.keyStores,
+    pool: shared.keyStores,
   });
-  const assertion = compileAssertion(config, { resolvePath, clock: lasting.clock, mayWrite });
+  const assertion = compileAssertion(config, { resolvePath, clock: shared.clock, mayWrite });
   const { gate, problems } = await compileGate({
     config,
     issuers: issuers.issuers,
     verifier,
     assertion: assertion.signer,
-    limitStore: lasting.limitStore,
+    limitStore: shared.limitStore,
   });
   const upstreams = compileUpstreams(config, {
     resolvePath,
     ...(previousUpstreams === undefined ? {} : { previous: previousUpstreams }),
   });
-  const listener = readListenerTls(config.listen.tls, { resolvePath, nowMs: lasting.clock() });
+  const listener = readListenerTls(config.listen.tls, { resolvePath, nowMs: shared.clock() });
   const generation: Generation = {
     config,
     gate,
     verifier,
     upstreams: upstreams.upstreams,
-    forwarding: compileForwardings(config, gate.routes, upstreams.upstreams),
+    upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),
     trustedProxies: compileTrustedProxies(config.listen.trustedProxies),
     tls: listener.tls,
     responseHeaders: Object.entries(config.listen.responseHeaders).flatMap(([name, value]) => [
@@ -125,7 +131,7 @@ async function compile(
       value,
     ]),
     realm: realmOf(config),
-    tenure: createTenure(),
+    inFlight: createInFlightCount(),
     files: [...loaded.files, ...issuers.files, ...upstreams.files, ...listener.files],
   };
   return {

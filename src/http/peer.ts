@@ -9,7 +9,7 @@ export class Peer {
   /** The gateway's own port. */
   readonly port: string;
   /** The latest proxies that were asked about, which change with a reload at most. */
-  #judges: TrustedProxies | undefined;
+  #trusted: TrustedProxies | undefined;
   #isTrusted = false;
 
   constructor({ address, encrypted, port }: { address: string; encrypted: boolean; port: number }) {
@@ -20,8 +20,8 @@ export class Peer {
 
   /** Whether it is one of these proxies. */
   isAmong(proxies: TrustedProxies): boolean {
-    if (this.#judges !== proxies) {
-      this.#judges = proxies;
+    if (this.#trusted !== proxies) {
+      this.#trusted = proxies;
       this.#isTrusted = proxies.has(this.address);
     }
     return this.#isTrusted;

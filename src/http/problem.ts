@@ -3,7 +3,7 @@ import { REFUSALS, type Refusal, type RefusalCode } from '../core/refusals.ts';
 import { challengeFor } from './challenge.ts';
 
 /** A refusal as it goes over the wire. `headers` are names and values in turn; `body` is ASCII. */
-export interface Problem {
+export interface RenderedProblem {
   readonly status: number;
   readonly headers: string[];
   readonly body: string;
@@ -15,8 +15,8 @@ export interface ProblemContext {
   readonly requestId: string;
   /** The `realm` of challenges. */
   readonly realm: string;
-  /** What every answer to the request carries, names and values in turn. */
-  readonly answerHeaders: readonly string[];
+  /** What every response to the request carries, names and values in turn. */
+  readonly addedHeaders: readonly string[];
 }
 
 /** The body of each refusal up to the id of its request. */
@@ -36,8 +36,8 @@ const BEGINNINGS = Object.fromEntries(
  */
 export function renderProblem(
   refusal: Refusal,
-  { requestId, realm, answerHeaders }: ProblemContext,
-): Problem {
+  { requestId, realm, addedHeaders }: ProblemContext,
+): RenderedProblem {
   const body = `${BEGINNINGS[refusal.code]}${requestId}"}\n`;
   const headers = [
     'content-type',
@@ -56,7 +56,7 @@ export function renderProblem(
   if (refusal.headers !== undefined) {
     for (const [name, value] of Object.entries(refusal.headers)) headers.push(name, value);
   }
-  for (const item of answerHeaders) headers.push(item);
+  for (const item of addedHeaders) headers.push(item);
   return { status: REFUSALS[refusal.code].status, headers, body };
 }
 

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { parseAddressRange } from '../config/address-range.ts';
+import { parseAddressRange } from '../core/ip.ts';
 
 /** The proxies in front whose X-Forwarded-* fields count. */
 export interface TrustedProxies {

@@ -4,28 +4,39 @@ import { parseHost } from '../http/host.ts';
 import { parseTarget } from '../http/target.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
-import { ASSERTION_KEYS_PATH, type AssertionSigner, addAssertion, answerWithKeys } from './assertion.ts';
-import { answerPreflight, corsHeaders, judgeUpgradeOrigin, requestedMethod, VARY_BY_ORIGIN } from './cors.ts';
-import { corsOfPath } from './cors-of-path.ts';
-import { extractToken, refuseSeveralAuthorizations } from './extract-token.ts';
-import { type Firewall, screenHeaders } from './firewall.ts';
-import { judgeToken } from './judge.ts';
-import { matchRoute, type RouteTable } from './match-route.ts';
-import { isOwnAnswer, type OwnAnswer } from './own-answer.ts';
+import { authorizeToken } from './authorize-token.ts';
+import {
+  checkUpgradeOrigin,
+  corsHeaders,
+  requestedMethod,
+  respondToPreflight,
+  VARY_BY_ORIGIN,
+} from './cors/cors.ts';
+import { corsOfPath } from './cors/cors-of-path.ts';
+import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
+import { stripToken } from './credentials/strip-token.ts';
+import { type DirectResponse, isDirectResponse } from './direct-response.ts';
+import {
+  ASSERTION_KEYS_PATH,
+  type AssertionSigner,
+  addAssertion,
+  respondWithKeys,
+} from './identity/assertion/assertion.ts';
 import { type Matched, type Permit, permitAnonymous, permitVerified } from './permit.ts';
-import { NOTHING_SPENT, type Spent, spend } from './rate-limit.ts';
+import { consume, NOTHING_CONSUMED, type RateLimitResult } from './rate-limit/rate-limit.ts';
 import type { RequestFacts } from './request.ts';
+import { filterHeaders, type RequestHeaderFilter } from './request-header-filter.ts';
 import type { Route } from './route.ts';
-import { withholdToken } from './withhold-token.ts';
+import { matchRoute, type RouteTable } from './routing/match-route.ts';
 
 export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
   readonly route: Route | undefined;
-  readonly outcome: Permit | Refusal | OwnAnswer;
-  /** The token that held, also where the route refuses it; for the log. Undefined where none was judged good. */
+  readonly outcome: Permit | Refusal | DirectResponse;
+  /** The token that held, also where the route refuses it; for the log. Undefined where none was checked good. */
   readonly token?: VerifiedToken;
-  /** What every answer to the request carries, whoever gives it: CORS and RateLimit fields, names and values in turn. */
-  readonly answerHeaders?: readonly string[];
+  /** What every response to the request carries, whoever gives it: CORS and RateLimit fields, names and values in turn. */
+  readonly addedHeaders?: readonly string[];
 }
 
 /** The rules of one file, compiled: everything a decision needs. */
@@ -33,7 +44,7 @@ export interface Gate {
   readonly table: RouteTable;
   /** By `Route.index`. */
   readonly routes: readonly Route[];
-  readonly firewall: Firewall;
+  readonly headerFilter: RequestHeaderFilter;
   readonly verifier: TokenVerifier;
   /** Undefined in files that ask for no assertion. */
   readonly assertion: AssertionSigner | undefined;
@@ -55,10 +66,10 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
 function decideUpgrade(decision: Decision, trace: Trace | undefined): Decision {
   const { outcome } = decision;
   if (isRefusal(outcome)) return decision;
-  const takes = !isOwnAnswer(outcome) && outcome.route.config.websocket;
+  const takes = !isDirectResponse(outcome) && outcome.route.config.websocket;
   trace?.add({ step: 'upgrade', ok: takes, got: takes ? 'a WebSocket' : NO_UPGRADE.reason });
   if (takes) return decision;
-  const issuer = isOwnAnswer(outcome) ? undefined : outcome.token?.issuer;
+  const issuer = isDirectResponse(outcome) ? undefined : outcome.token?.issuer;
   return { ...decision, outcome: issuer === undefined ? NO_UPGRADE : { ...NO_UPGRADE, issuer } };
 }
 
@@ -82,13 +93,13 @@ function decideRequest(
   trace?.add({ step: 'path', ok: true, got: target.path });
 
   // 2. Firewall
-  const headers = screenHeaders(gate.firewall, request.rawHeaders);
+  const headers = filterHeaders(gate.headerFilter, request.rawHeaders);
   const host = parseHost(headers.hosts, request.httpVersion);
   if (isRefusal(host)) return refused('host', host, trace);
   trace?.add({ step: 'host', ok: true, got: host ?? 'none' });
 
   if (gate.assertion !== undefined && target.path === ASSERTION_KEYS_PATH) {
-    const keys = answerWithKeys(gate.assertion, request.method);
+    const keys = respondWithKeys(gate.assertion, request.method);
     if (isRefusal(keys)) return refused('match', keys, trace);
     trace?.add({ step: 'match', ok: true, got: "the gateway's own keys" });
     return { route: undefined, outcome: keys };
@@ -99,14 +110,14 @@ function decideRequest(
   if (asked !== undefined) {
     const match = matchRoute(gate.table, { method: asked, host, target });
     if (!isRefusal(match) && match.route.cors !== undefined) {
-      return decidePreflight(match.route, answerPreflight(match.route.cors, headers.origins), trace);
+      return decidePreflight(match.route, respondToPreflight(match.route.cors, headers.origins), trace);
     }
   }
   const match = explainPreflight(asked, matchRoute(gate.table, { method: request.method, host, target }));
   if (isRefusal(match)) {
     const cors = corsOfPath(gate.table, match.allow ?? [], { host, target });
     const decision = refused('match', match, trace);
-    return cors === undefined ? decision : { ...decision, answerHeaders: corsHeaders(cors, headers.origins) };
+    return cors === undefined ? decision : { ...decision, addedHeaders: corsHeaders(cors, headers.origins) };
   }
   const { route, parameters } = match;
   trace?.add({ step: 'match', ok: true, got: `route ${route.name}` });
@@ -116,31 +127,34 @@ function decideRequest(
   return decideWithin(gate, matched, trace);
 }
 
-/** The rest of the decision between the limits of the route, with the fields that its answers carry. */
+/** The rest of the decision between the limits of the route, with the fields that its responses carry. */
 function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
   const { route, headers, clientAddress, isUpgrade } = matched;
   const { cors, limits } = route;
   const shared = cors === undefined ? [] : corsHeaders(cors, headers.origins);
-  const carrying = (decision: Decision, spent: Spent): Decision => ({
+  const carrying = (decision: Decision, consumed: RateLimitResult): Decision => ({
     ...decision,
-    answerHeaders: [...(decision.answerHeaders ?? []), ...shared, ...spent.headers],
+    addedHeaders: [...(decision.addedHeaders ?? []), ...shared, ...consumed.headers],
   });
-  const refusedWithin = (step: string, refusal: Refusal, spent: Spent): Decision =>
-    carrying(refusedBy(route, step, refusal, trace), spent);
+  const refusedWithin = (step: string, refusal: Refusal, consumed: RateLimitResult): Decision =>
+    carrying(refusedBy(route, step, refusal, trace), consumed);
 
-  const origin = cors === undefined || !isUpgrade ? undefined : judgeUpgradeOrigin(cors, headers.origins);
-  if (origin !== undefined) return refusedWithin('origin', origin, NOTHING_SPENT);
+  const origin = cors === undefined || !isUpgrade ? undefined : checkUpgradeOrigin(cors, headers.origins);
+  if (origin !== undefined) return refusedWithin('origin', origin, NOTHING_CONSUMED);
 
-  return after(spend(limits?.byAddress, { clientAddress }), (spent) => {
-    if (spent.refusal !== undefined) return refusedWithin('limits', spent.refusal, spent);
+  return after(consume(limits?.byAddress, { clientAddress }), (consumed) => {
+    if (consumed.refusal !== undefined) return refusedWithin('limits', consumed.refusal, consumed);
     return after(decideAccess(gate, matched, trace), (decision) => {
       const { outcome } = decision;
-      if (limits === undefined || isRefusal(outcome) || isOwnAnswer(outcome))
-        return carrying(decision, spent);
-      return after(spend(limits.byToken, { clientAddress, token: outcome.token }, spent), (spentByToken) => {
-        if (spentByToken.refusal === undefined) return carrying(decision, spentByToken);
-        return refusedWithin('limits', spentByToken.refusal, spentByToken);
-      });
+      if (limits === undefined || isRefusal(outcome) || isDirectResponse(outcome))
+        return carrying(decision, consumed);
+      return after(
+        consume(limits.byToken, { clientAddress, token: outcome.token }, consumed),
+        (consumedByToken) => {
+          if (consumedByToken.refusal === undefined) return carrying(decision, consumedByToken);
+          return refusedWithin('limits', consumedByToken.refusal, consumedByToken);
+        },
+      );
     });
   });
 }
@@ -176,7 +190,7 @@ function decideVerified(
   const request = withoutToken(matched);
 
   // 6. Authorize; a route that only reports lets pass what its rules, not what the token itself, would refuse
-  const { access, identity } = judgeToken(route.ruling, { token: verified, request }, trace);
+  const { access, identity } = authorizeToken(route.policy, { token: verified, request }, trace);
   const passesAnyway = access !== undefined && route.reportsOnly && REFUSALS[access.code].status === 403;
   if (access !== undefined && !passesAnyway) return { route, outcome: access, token: verified };
   if (passesAnyway)
@@ -184,19 +198,24 @@ function decideVerified(
 
   // 7. Identity
   if (isRefusal(identity)) return { ...refusedBy(route, 'identity', identity, trace), token: verified };
-  const told = addAssertion(gate.assertion, { identity, route, token: verified });
-  if (isRefusal(told)) return { ...refusedBy(route, 'identity', told, trace), token: verified };
-  trace?.add({ step: 'identity', ok: true, got: namesOf(told) });
-  const outcome = permitVerified(matched, { request, identity: told, token: verified, wouldRefuse: access });
-  if (access === undefined || !route.tellsReports) return { route, outcome, token: verified };
-  return { route, outcome, token: verified, answerHeaders: ['x-sealgate-would-refuse', access.code] };
+  const reported = addAssertion(gate.assertion, { identity, route, token: verified });
+  if (isRefusal(reported)) return { ...refusedBy(route, 'identity', reported, trace), token: verified };
+  trace?.add({ step: 'identity', ok: true, got: namesOf(reported) });
+  const outcome = permitVerified(matched, {
+    request,
+    identity: reported,
+    token: verified,
+    wouldRefuse: access,
+  });
+  if (access === undefined || !route.exposesReports) return { route, outcome, token: verified };
+  return { route, outcome, token: verified, addedHeaders: ['x-sealgate-would-refuse', access.code] };
 }
 
 /** A route that takes tokens from cookies and the like sends them up only where it hands the token on. */
 function withoutToken(matched: Matched): Matched {
   const { route, headers, target } = matched;
   if (route.tokenSources.places.length === 0 || route.identity.forwardsToken) return matched;
-  return { ...matched, ...withholdToken(route.tokenSources, headers, target) };
+  return { ...matched, ...stripToken(route.tokenSources, headers, target) };
 }
 
 /** The token of a public route is not looked at, but two of them are refused here as everywhere. */
@@ -247,9 +266,13 @@ function explainPreflight(
       });
 }
 
-function decidePreflight(route: Route, outcome: OwnAnswer | Refusal, trace: Trace | undefined): Decision {
+function decidePreflight(
+  route: Route,
+  outcome: DirectResponse | Refusal,
+  trace: Trace | undefined,
+): Decision {
   if (isRefusal(outcome))
-    return { ...refusedBy(route, 'preflight', outcome, trace), answerHeaders: VARY_BY_ORIGIN };
+    return { ...refusedBy(route, 'preflight', outcome, trace), addedHeaders: VARY_BY_ORIGIN };
   trace?.add({ step: 'preflight', ok: true, got: `answered for route ${route.name}` });
   return { route, outcome };
 }

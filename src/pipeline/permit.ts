@@ -1,12 +1,12 @@
 import type { Refusal } from '../core/refusals.ts';
 import type { Target } from '../http/target.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { verifiedCredential } from './extract-token.ts';
-import type { ScreenedHeaders } from './firewall.ts';
-import type { PathParameters } from './path-pattern.ts';
-import type { ScreenedRequest } from './request.ts';
+import { verifiedCredential } from './credentials/extract-token.ts';
+import { offersProtocol } from './credentials/token-places.ts';
+import type { FilteredRequest } from './request.ts';
+import type { FilteredHeaders } from './request-header-filter.ts';
 import type { Route } from './route.ts';
-import { offersProtocol } from './token-places.ts';
+import type { PathParameters } from './routing/path-pattern.ts';
 
 declare const permitted: unique symbol;
 
@@ -20,8 +20,8 @@ export interface Permit {
   readonly parameters: PathParameters;
   readonly target: Target;
   readonly host: string | undefined;
-  /** The header fields as the firewall sorted them; `passed` are those that go up. */
-  readonly headers: ScreenedHeaders;
+  /** The header fields as the header filter sorted them; `passed` are those that go up. */
+  readonly headers: FilteredHeaders;
   /** Identity headers to add: lower-case names and encoded values in turn. */
   readonly identity: readonly string[];
   /** The fields with the client's credential, to send up as they came where the route says so: names and values in turn. */
@@ -35,7 +35,7 @@ export interface Permit {
 }
 
 /** A request with its route. */
-export interface Matched extends ScreenedRequest {
+export interface Matched extends FilteredRequest {
   readonly route: Route;
   readonly isUpgrade: boolean;
 }

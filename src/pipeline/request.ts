@@ -1,6 +1,6 @@
 import type { Target } from '../http/target.ts';
-import type { ScreenedHeaders } from './firewall.ts';
-import type { PathParameters } from './path-pattern.ts';
+import type { FilteredHeaders } from './request-header-filter.ts';
+import type { PathParameters } from './routing/path-pattern.ts';
 
 /** What the pipeline may know of a request. Nothing here is trusted. */
 export interface RequestFacts {
@@ -17,13 +17,13 @@ export interface RequestFacts {
   readonly isUpgrade?: boolean;
 }
 
-/** A request whose target and host have one reading, whose headers went through the firewall, and which has a route. */
-export interface ScreenedRequest {
+/** A request whose target and host have one reading, whose headers went through the header filter, and which has a route. */
+export interface FilteredRequest {
   readonly method: string;
   readonly clientAddress: string;
   readonly target: Target;
   /** Lower case, without port and trailing dot; from `Host` or `:authority` only. Undefined when HTTP/1.0 sent none. */
   readonly host: string | undefined;
-  readonly headers: ScreenedHeaders;
+  readonly headers: FilteredHeaders;
   readonly parameters: PathParameters;
 }

@@ -1,11 +1,11 @@
-import type { RouteConfig } from '../config/schema.ts';
+import type { RouteConfig } from '../config/schema/config.ts';
 import type { Refusal } from '../core/refusals.ts';
-import type { AccessRules } from './access-rules.ts';
-import type { CorsRules } from './cors.ts';
-import type { IdentityRules } from './identity-rules.ts';
-import type { PathPattern } from './path-pattern.ts';
-import type { RateLimits } from './rate-limit.ts';
-import type { TokenSources } from './token-sources.ts';
+import type { AccessRules } from './access/access-rules.ts';
+import type { CorsRules } from './cors/cors.ts';
+import type { TokenSources } from './credentials/token-sources.ts';
+import type { IdentityRules } from './identity/identity-rules.ts';
+import type { RateLimits } from './rate-limit/rate-limit.ts';
+import type { PathPattern } from './routing/path-pattern.ts';
 
 /** One route of the file, compiled. Identity of the object is identity of the route. */
 export interface Route {
@@ -25,12 +25,12 @@ export interface Route {
   /** Bits of the `SPELLINGS` that the route allows. */
   readonly allowedSpellings: number;
   /** Its `access` and `identity`, with an identity that equal rules share. */
-  readonly ruling: Ruling;
+  readonly policy: RoutePolicy;
   readonly access: AccessRules;
   /** True where the access rules only report: what they would refuse passes. */
   readonly reportsOnly: boolean;
   /** True where clients are told of it. */
-  readonly tellsReports: boolean;
+  readonly exposesReports: boolean;
   /** Places for the token beside Authorization. */
   readonly tokenSources: TokenSources;
   readonly identity: IdentityRules;
@@ -39,13 +39,13 @@ export interface Route {
 }
 
 /** What a route asks of a token and says of it. One object for all routes of a file that ask and say the same. */
-export interface Ruling {
+export interface RoutePolicy {
   readonly access: AccessRules;
   readonly identity: IdentityRules;
 }
 
-/** What a ruling makes of a verified token. */
-export interface Judgement {
+/** What a policy makes of a verified token. */
+export interface TokenAuthorization {
   /** The refusal of its access rules. */
   readonly access: Refusal | undefined;
   /** The identity headers as names and values in turn, or why they cannot be written. */

@@ -1,20 +1,20 @@
 import { connect as connectTcp, isIP, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
-import { ConnectTimeout, lossOf } from './failure.ts';
+import { ConnectTimeout, lossOf } from './errors.ts';
 
 /** Where one backend listens and how a connection to it is made. Everything is settled at load. */
-export interface Endpoint {
+export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
   /** Absolute path of a Unix socket to connect to instead of host and port. */
   readonly socketPath: string | undefined;
   readonly protocol: 'h1' | 'h2';
   /** Present for https: backends. Verification is not an option in here: it is always on. */
-  readonly tls: EndpointTls | undefined;
+  readonly tls: ConnectTls | undefined;
   readonly connectTimeoutMs: number;
 }
 
-export interface EndpointTls {
+export interface ConnectTls {
   /** PEM; undefined trusts the authorities that Node ships or the system names. */
   readonly ca: string | undefined;
   readonly cert: string | undefined;
@@ -24,7 +24,7 @@ export interface EndpointTls {
 }
 
 /** Where the bytes that come are read to, and who takes them, in place of the socket's own stream. */
-export type Reading = OnReadOpts & { readonly buffer: () => Buffer };
+export type ReadBuffering = OnReadOpts & { readonly buffer: () => Buffer };
 
 type Connected = (error: Error | null, socket?: Socket) => void;
 
@@ -36,9 +36,13 @@ const READ_BUFFER_BYTES = 64 * 1024;
  * Opens a connection and calls back once: with the socket when it may carry a request (for TLS: after the
  * certificate was verified), or with the error. The time limit covers name lookup, TCP and TLS together.
  */
-export function openConnection(endpoint: Endpoint, connected: Connected, reading?: Reading): Socket {
+export function openConnection(
+  connect: ConnectOptions,
+  connected: Connected,
+  reading?: ReadBuffering,
+): Socket {
   const socket =
-    endpoint.tls === undefined ? plainSocket(endpoint, reading) : tlsSocket(endpoint, endpoint.tls, reading);
+    connect.tls === undefined ? plainSocket(connect, reading) : tlsSocket(connect, connect.tls, reading);
   let callback: Connected | undefined = connected;
   const settle = (error: Error | null): void => {
     clearTimeout(timer);
@@ -48,27 +52,27 @@ export function openConnection(endpoint: Endpoint, connected: Connected, reading
     if (error === null) once(null, socket);
     else once(error);
   };
-  const timer = setTimeout(() => socket.destroy(new ConnectTimeout()), endpoint.connectTimeoutMs);
+  const timer = setTimeout(() => socket.destroy(new ConnectTimeout()), connect.connectTimeoutMs);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
-  socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () => settle(null));
+  socket.once(connect.tls === undefined ? 'connect' : 'secureConnect', () => settle(null));
   socket.on('error', settle);
-  socket.once('close', () => settle(lossOf({ withinAnswer: false })));
+  socket.once('close', () => settle(lossOf({ withinResponse: false })));
   return socket;
 }
 
-function plainSocket(endpoint: Endpoint, onread: Reading | undefined): Socket {
+function plainSocket(connect: ConnectOptions, onread: ReadBuffering | undefined): Socket {
   const options: NetConnectOpts & { highWaterMark: number } = {
-    ...placeOf(endpoint),
+    ...placeOf(connect),
     onread,
     highWaterMark: READ_BUFFER_BYTES,
   };
   return connectTcp(options);
 }
 
-function tlsSocket(endpoint: Endpoint, tls: EndpointTls, onread: Reading | undefined): TLSSocket {
-  const options: ConnectionOptions & { highWaterMark: number; onread: Reading | undefined } = {
-    ...placeOf(endpoint),
+function tlsSocket(connect: ConnectOptions, tls: ConnectTls, onread: ReadBuffering | undefined): TLSSocket {
+  const options: ConnectionOptions & { highWaterMark: number; onread: ReadBuffering | undefined } = {
+    ...placeOf(connect),
     onread,
     // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
     rejectUnauthorized: true,
@@ -76,7 +80,7 @@ function tlsSocket(endpoint: Endpoint, tls: EndpointTls, onread: Reading | undef
     servername: isIP(tls.serverName) === 0 ? tls.serverName : '',
     checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.serverName, certificate),
     minVersion: 'TLSv1.2',
-    ALPNProtocols: [ALPN_NAMES[endpoint.protocol]],
+    ALPNProtocols: [ALPN_NAMES[connect.protocol]],
     highWaterMark: READ_BUFFER_BYTES,
     ca: tls.ca,
     cert: tls.cert,
@@ -87,6 +91,10 @@ function tlsSocket(endpoint: Endpoint, tls: EndpointTls, onread: Reading | undef
 
 const ALPN_NAMES = { h1: 'http/1.1', h2: 'h2' } as const;
 
-function placeOf({ host, port, socketPath }: Endpoint): { path: string } | { host: string; port: number } {
+function placeOf({
+  host,
+  port,
+  socketPath,
+}: ConnectOptions): { path: string } | { host: string; port: number } {
   return socketPath === undefined ? { host, port } : { path: socketPath };
 }

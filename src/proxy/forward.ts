@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { refuse } from '../core/refusals.ts';
-import { Exchange } from './exchange.ts';
-import type { Forwarding } from './forwarding.ts';
+import type { ForwardJob } from './forward-job.ts';
+import { ProxiedRequest } from './proxied-request.ts';
 
 /** Requests that may wait on one connection. Node reads them for as long as nothing is written; refusals make it stop. */
 const MAX_WAITING = 1_024;
@@ -13,21 +13,21 @@ const TOO_MANY = refuse('pipelined_too_many', 'too many requests wait for their 
 });
 
 /**
- * Sends one request to the backend and the answer to the client, both as streams with back-pressure. One
+ * Sends one request to the backend and the response to the client, both as streams with back-pressure. One
  * request of a client is at most one request to a backend, save the repeat that contract §3.8 allows.
  */
-export function forward(forwarding: Forwarding): void {
-  const { res } = forwarding;
-  if (res.socket !== null || res.destroyed) new Exchange(forwarding).start();
-  else awaitTurn(forwarding);
+export function forward(job: ForwardJob): void {
+  const { res } = job;
+  if (res.socket !== null || res.destroyed) new ProxiedRequest(job).start();
+  else awaitTurn(job);
 }
 
 /**
- * The answers of pipelined requests queue behind each other. Going up one at a time keeps one client from holding many backend
- * connections with answers that wait for their turn.
+ * The responses of pipelined requests queue behind each other. Going up one at a time keeps one client from holding many backend
+ * connections with responses that wait for their turn.
  */
-function awaitTurn(forwarding: Forwarding): void {
-  const { req, res, observer } = forwarding;
+function awaitTurn(job: ForwardJob): void {
+  const { req, res, observer } = job;
   const socket: ClientSocket = req.socket;
   const waiting = socket[WAITING] ?? 0;
   if (waiting >= MAX_WAITING) {
@@ -35,7 +35,7 @@ function awaitTurn(forwarding: Forwarding): void {
     return;
   }
   socket[WAITING] = waiting + 1;
-  const exchange = new Exchange(forwarding);
+  const proxied = new ProxiedRequest(job);
   let isWaiting = true;
   const leave = (): void => {
     if (isWaiting) socket[WAITING] = (socket[WAITING] as number) - 1;
@@ -43,10 +43,10 @@ function awaitTurn(forwarding: Forwarding): void {
   };
   res.once('socket', () => {
     leave();
-    exchange.start();
+    proxied.start();
   });
   req.once('close', () => {
     leave();
-    exchange.abandonQueued();
+    proxied.abandonQueued();
   });
 }

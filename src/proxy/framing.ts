@@ -1,4 +1,5 @@
-import type { HeaderPairs } from './headers.ts';
+/** Header fields as names and values in turn, as Node's `rawHeaders` has them. */
+export type HeaderPairs = readonly string[];
 
 /** Whether a body follows the head of a message. */
 export type Framing =
@@ -29,11 +30,11 @@ export function requestFraming(rawHeaders: HeaderPairs): Framing {
   return framing;
 }
 
-/** What ends the body of an answer: its stated length, its last chunk, or the end of the connection. */
-export type AnswerEnd = 'length' | 'chunk' | 'close';
+/** What ends the body of a response: its stated length, its last chunk, or the end of the connection. */
+export type ResponseEnd = 'length' | 'chunk' | 'close';
 
-/** Reads the framing of an answer (RFC 9112 §6.3) whose head the parser accepted. */
-export function answerEnd(raw: HeaderPairs): AnswerEnd {
+/** Reads the framing of a response (RFC 9112 §6.3) whose head the parser accepted. */
+export function responseEnd(raw: HeaderPairs): ResponseEnd {
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     if (name.length === 14 && name.toLowerCase() === 'content-length') return 'length';

@@ -31,7 +31,7 @@ const NEEDS_ESCAPES = /[^ !#-[\]-~]/;
 
 /**
  * Renders an access line as pino would, by hand: this line is written for every request, and a general
- * serialiser costs ten times as much. `undefined` fields are left out; every text is escaped that needs it.
+ * serializer costs ten times as much. `undefined` fields are left out; every text is escaped that needs it.
  * The line is put together of as few pieces as can be, because each is a node of a tree that has yet to be flattened.
  */
 export function renderAccessLine(

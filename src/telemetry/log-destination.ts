@@ -13,7 +13,7 @@ const WAITING_BYTES = 16 * 1024 * 1024;
 
 /** The pause before a full pipe is tried again, and how often that is done when the process ends. */
 const FULL_PIPE_PAUSE_MS = 10;
-const FULL_PIPE_TRIES = 100;
+const FULL_PIPE_RETRIES = 100;
 
 export interface LogDestinationOptions {
   readonly fd?: number;
@@ -104,7 +104,7 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
 
   function flushSync(): void {
     handOver();
-    for (let tries = 0; waiting.length > 0 && tries < FULL_PIPE_TRIES; tries += 1) {
+    for (let retry = 0; waiting.length > 0 && retry < FULL_PIPE_RETRIES; retry += 1) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
       handOver();
     }

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/config.ts';
 import { escapeLines } from '../core/escape.ts';
 import { isoTime } from './iso-time.ts';
 

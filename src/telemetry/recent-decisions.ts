@@ -1,5 +1,5 @@
 /** What is remembered of a judged request; an access record is one. */
-export interface JudgedRequest {
+export interface DecidedRequest {
   readonly requestId: string;
   readonly method: string;
   readonly route: string | undefined;
@@ -24,7 +24,7 @@ export interface RecentDecision {
 }
 
 export interface RecentDecisions {
-  add(record: JudgedRequest, nowMs: number): void;
+  add(record: DecidedRequest, nowMs: number): void;
   /** Newest first. */
   list(): RecentDecision[];
 }
@@ -40,8 +40,8 @@ const KEPT_PER_SECOND = 100;
  * what is pointed at outlives its request, and all of thousands a second would cost more in garbage than they tell.
  */
 export function createRecentDecisions(capacity = DECISIONS_KEPT): RecentDecisions {
-  const quotas = new Map<string, Quota>();
-  const records = new Array<JudgedRequest | undefined>(capacity).fill(undefined);
+  const quotas = new Map<string, DecisionQuota>();
+  const records = new Array<DecidedRequest | undefined>(capacity).fill(undefined);
   const times = new Float64Array(capacity);
   let next = 0;
   return {
@@ -64,12 +64,12 @@ export function createRecentDecisions(capacity = DECISIONS_KEPT): RecentDecision
   };
 }
 
-interface Quota {
+interface DecisionQuota {
   second: number;
   admitted: number;
 }
 
-function admits(quotas: Map<string, Quota>, code: string, nowMs: number): boolean {
+function admits(quotas: Map<string, DecisionQuota>, code: string, nowMs: number): boolean {
   let quota = quotas.get(code);
   if (quota === undefined) {
     quota = { second: 0, admitted: 0 };
@@ -84,7 +84,7 @@ function admits(quotas: Map<string, Quota>, code: string, nowMs: number): boolea
   return quota.admitted <= KEPT_PER_SECOND;
 }
 
-function describe(record: JudgedRequest, timeMs: number): RecentDecision {
+function describe(record: DecidedRequest, timeMs: number): RecentDecision {
   return {
     time: new Date(timeMs).toISOString(),
     requestId: record.requestId,

@@ -29,18 +29,18 @@ export function forTerminal(
 }
 
 function renderForTerminal(line: string, color: boolean): string {
-  const paint = (style: Style, text: string): string =>
+  const colors = (style: Style, text: string): string =>
     color ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text;
   const { time, level, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const clock = paint('gray', String(time).slice(11, 23));
-  const label = paint(LEVEL_STYLES[String(level)] ?? 'gray', String(level).toUpperCase().padEnd(5));
+  const clock = colors('gray', String(time).slice(11, 23));
+  const label = colors(LEVEL_STYLES[String(level)] ?? 'gray', String(level).toUpperCase().padEnd(5));
   if (msg === 'request') {
     const [method, path, status, route, code, durationMs] = REQUEST_FIELDS.map((name) =>
       plain(fields[name] ?? '-'),
     );
-    const outcome = paint(Number(status) < 400 ? 'green' : 'yellow', `${status} ${code}`);
+    const outcome = colors(Number(status) < 400 ? 'green' : 'yellow', `${status} ${code}`);
     const rest = Object.entries(fields).filter(([name]) => !REQUEST_FIELDS.includes(name));
-    return `${clock} ${label} ${method} ${path} ${outcome} ${route} ${durationMs} ms  ${paint('gray', list(rest))}\n`;
+    return `${clock} ${label} ${method} ${path} ${outcome} ${route} ${durationMs} ms  ${colors('gray', list(rest))}\n`;
   }
   const stack = (err as { stack?: unknown } | undefined)?.stack;
   const trouble =
@@ -50,7 +50,7 @@ function renderForTerminal(line: string, color: boolean): string {
           .split('\n')
           .map((each) => `    ${plain(each)}`)
           .join('\n')}`;
-  return `${clock} ${label} ${plain(msg)}  ${paint('gray', list(Object.entries(fields)))}${trouble}\n`;
+  return `${clock} ${label} ${plain(msg)}  ${colors('gray', list(Object.entries(fields)))}${trouble}\n`;
 }
 
 function list(fields: readonly (readonly [string, unknown])[]): string {

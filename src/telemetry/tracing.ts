@@ -20,8 +20,8 @@ export interface RequestSpans {
   /** The decision is made. */
   decided(): void;
   /** The request goes up: gives the header fields that carry the trace on, lower case. */
-  forwarding(upstream: string): Readonly<Record<string, string>>;
-  /** The head of the backend's answer came so long after it was sent; undefined when none came. */
+  upstreamPlan(upstream: string): Readonly<Record<string, string>>;
+  /** The head of the backend's response came so long after it was sent; undefined when none came. */
   end(request: TracedRequest): void;
 }
 
@@ -60,13 +60,13 @@ function beginSpans(
     decided() {
       decision.end();
     },
-    forwarding(upstream) {
+    upstreamPlan(upstream) {
       upstreamSpan = tracer.startSpan(method, { kind: SpanKind.CLIENT }, inner);
       upstreamSpan.setAttribute('sealgate.upstream', upstream);
       upstreamSpan.setAttribute('http.request.method', method);
-      const carrier: Record<string, string> = {};
-      propagation.inject(trace.setSpan(inner, upstreamSpan), carrier);
-      return carrier;
+      const controller: Record<string, string> = {};
+      propagation.inject(trace.setSpan(inner, upstreamSpan), controller);
+      return controller;
     },
     end({ requestId, path, route, status, code, issuer, client }) {
       decision.end();

@@ -1,11 +1,24 @@
-import type { JudgedSet } from './key-set.ts';
-import type { ProviderRules } from './provider-rules.ts';
+import type { Refusal } from '../core/refusals.ts';
+import type { CheckedKeySet } from './keys/key-set.ts';
+import type { Claims } from './verified-token.ts';
+
+/** What is special about the tokens of a provider. Each rule is asked only where there is one. */
+export interface ProviderRules {
+  /** Recognises the `iss` of tokens whose issuers cannot be listed. */
+  readonly recognizes?: (unverifiedClaims: Claims) => boolean;
+  /** Whether a key that was found may sign this token. `keyIssuer` is the key's `issuer` member. */
+  readonly acceptsKey?: (unverifiedClaims: Claims, keyIssuer: string | undefined) => boolean;
+  /** Refuses kinds of tokens of this provider that are not meant for APIs. */
+  readonly validateKind?: (claims: Claims, idTokens: boolean) => Refusal | undefined;
+  /** The claim that stands in for `aud`. */
+  readonly audienceClaim?: (claims: Claims) => string;
+}
 
 /** An issuer of the file with its preset and defaults merged in: all that a request needs, looked up beforehand. */
 export interface CompiledIssuer {
   /** Its name in the file. */
   readonly name: string;
-  /** Every exact `iss` its tokens may carry; none when the preset recognises them by a rule. */
+  /** Every exact `iss` its tokens may carry; none when the preset recognizes them by a rule. */
   readonly issuers: readonly string[];
   readonly audiences: readonly string[] | 'any';
   /** What to say beside an audience that does not match, where the provider has a habit worth knowing. */
@@ -34,7 +47,7 @@ export interface TokenTypes {
 
 /** Where the keys come from. */
 export type KeySource =
-  | { readonly kind: 'static'; readonly judged: JudgedSet }
+  | { readonly kind: 'static'; readonly checked: CheckedKeySet }
   | { readonly kind: 'url'; readonly url: URL }
   | { readonly kind: 'discovery'; readonly issuer: string; readonly keysPath: string | undefined };
 
@@ -51,3 +64,5 @@ export interface KeySettings {
   readonly snapshot: string | undefined;
   readonly insecure: boolean;
 }
+
+export const NO_RULES: ProviderRules = {};

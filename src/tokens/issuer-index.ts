@@ -19,12 +19,12 @@ export function indexIssuers(issuers: readonly CompiledIssuer[]): IssuerIndex {
       folded.set(fold(iss), issuer.name);
     }
   }
-  const byRule = issuers.filter(({ rules }) => rules.recognises !== undefined);
+  const byRule = issuers.filter(({ rules }) => rules.recognizes !== undefined);
   return {
     find(unverifiedClaims) {
       const { iss } = unverifiedClaims;
       if (typeof iss !== 'string') return undefined;
-      return exact.get(iss) ?? byRule.find(({ rules }) => rules.recognises?.(unverifiedClaims));
+      return exact.get(iss) ?? byRule.find(({ rules }) => rules.recognizes?.(unverifiedClaims));
     },
     explainMiss(iss) {
       if (typeof iss !== 'string')

@@ -1,23 +1,28 @@
 import type { Clock } from '../core/clock.ts';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
+import { createTokenCache, type TokenCacheStats } from './cache/token-cache.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import { indexIssuers } from './issuer-index.ts';
-import { judgeBody } from './judge-body.ts';
-import { judgeHead } from './judge-head.ts';
-import { type Inquiry, judgeSignature, judgeSignatureNow, refusedVerdict } from './judge-signature.ts';
-import { describeLifetime, judgeTimes } from './judge-times.ts';
-import type { KeyRecord, KeyStatus, KeyStore, KeyTerm } from './key-store.ts';
-import { createKeyStorePool, type KeyStorePool } from './key-store-pool.ts';
-import { createKnownHeaders } from './known-headers.ts';
-import { parseToken } from './parse-token.ts';
-import { createTokenCache, type TokenCacheStats } from './token-cache.ts';
+import { createHeaderCache } from './jwt/header-cache.ts';
+import { parseToken } from './jwt/parse-token.ts';
+import { validateHeader } from './jwt/validate-header.ts';
+import { describeLifetime, validateLifetime } from './jwt/validate-lifetime.ts';
+import { validatePayload } from './jwt/validate-payload.ts';
+import type { VerificationKey } from './jwt/verify-signature.ts';
+import type { KeyRecord, KeySetValidity, KeyStatus, KeyStore } from './keys/key-store.ts';
+import { createKeyStorePool, type KeyStorePool } from './keys/key-store-pool.ts';
 import type { VerifiedToken } from './verified-token.ts';
-import type { VerificationKey } from './verify-signature.ts';
+import {
+  refusedResult,
+  type VerificationContext,
+  verifyWithKeys,
+  verifyWithKeysNow,
+} from './verify-with-keys.ts';
 
 export type TokenOutcome = VerifiedToken | Refusal;
 
-/** Judges raw tokens; the only maker of a `VerifiedToken`. */
+/** Validates raw tokens; the only maker of a `VerifiedToken`. */
 export interface TokenVerifier {
   /**
    * Validates form, issuer, algorithm, type, key, signature, claims and times, in this order; audience and binding are the route's
@@ -69,7 +74,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
   const index = indexIssuers(issuers);
   let closed = false;
   const cache = cacheBytes > 0 ? createTokenCache(cacheBytes, pool.scheduler.monotonicMs) : undefined;
-  const headers = createKnownHeaders();
+  const headers = createHeaderCache();
 
   function verify(
     rawToken: string,
@@ -79,57 +84,57 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
     // What is traced is looked at in full; what is too long is not worth hashing.
     const remembers = cache !== undefined && trace === undefined && rawToken.length <= tokenBytes;
     const memory = remembers ? { cache, name: cache.nameOf(rawToken) } : undefined;
-    const known = memory?.cache.recall(memory.name, accepts, clock());
+    const known = memory?.cache.get(memory.name, accepts, clock());
     if (known !== undefined) return known;
 
     const token = parseToken(rawToken, tokenBytes, trace === undefined ? headers : undefined);
     const malformed = isRefusal(token);
     trace?.add({ step: 'form', ok: !malformed, ...(malformed && { note: token.reason }) });
     if (malformed) return token;
-    const issuer = judgeHead(token, index, { accepts, trace });
+    const issuer = validateHeader(token, index, { accepts, trace });
     if (isRefusal(issuer)) return issuer;
 
-    const inquiry = { token, issuer, store: stores.get(issuer) as KeyStore, trace, memory };
-    const key = judgeSignature(inquiry);
-    if (!(key instanceof Promise)) return judgeSigned(inquiry, key);
+    const context = { token, issuer, store: stores.get(issuer) as KeyStore, trace, memory };
+    const key = verifyWithKeys(context);
+    if (!(key instanceof Promise)) return validateSigned(context, key);
     return key.then(() => {
       // Of several requests that waited with the same token, the first does the work for all.
-      const meanwhile = memory?.cache.recall(memory.name, accepts, clock());
-      return meanwhile ?? judgeSigned(inquiry, judgeSignatureNow(inquiry));
+      const meanwhile = memory?.cache.get(memory.name, accepts, clock());
+      return meanwhile ?? validateSigned(context, verifyWithKeysNow(context));
     });
   }
 
-  function judgeSigned(inquiry: Inquiry, key: VerificationKey | Refusal): TokenOutcome {
-    const { token, issuer, store, trace, memory } = inquiry;
+  function validateSigned(context: VerificationContext, key: VerificationKey | Refusal): TokenOutcome {
+    const { token, issuer, store, trace, memory } = context;
     // Of a missing key nothing is remembered: the next fetch may bring it.
     if (isRefusal(key) && key.code !== 'signature_invalid') return key;
-    const verdict = isRefusal(key) ? refusedVerdict(inquiry) : key.serial;
-    const isKept = memory?.cache.hasSeen(memory.name, verdict) ?? false;
+    const result = isRefusal(key) ? refusedResult(context) : key.serial;
+    const isKept = memory?.cache.hasSeen(memory.name, result) ?? false;
     // There is one: a key of it was tried.
-    const term = store.term() as KeyTerm;
+    const validity = store.validity() as KeySetValidity;
     const reject = (refusal: Refusal, fromMs = Number.NEGATIVE_INFINITY): Refusal => {
-      if (isKept) memory?.cache.reject(memory.name, { refusal, issuer, term, fromMs });
+      if (isKept) memory?.cache.reject(memory.name, { refusal, issuer, validity, fromMs });
       return refusal;
     };
     if (isRefusal(key)) return reject(key);
     if (token.newHeader !== undefined) headers.learn(token.newHeader, token.header);
-    const holding = judgeBody(token, issuer, { trace, isKept });
-    if (isRefusal(holding)) return reject(holding);
-    const untimely = judgeTimes(holding.lifetime, clock(), issuer.name);
+    const validated = validatePayload(token, issuer, { trace, isKept });
+    if (isRefusal(validated)) return reject(validated);
+    const untimely = validateLifetime(validated.lifetime, clock(), issuer.name);
     trace?.add({
       step: 'times',
       ok: untimely === undefined,
       expected: 'a moment in which the token is valid, tolerance included',
-      got: describeLifetime(holding.lifetime, clock()),
+      got: describeLifetime(validated.lifetime, clock()),
       ...(untimely && { note: untimely.reason }),
     });
     if (untimely?.code === 'token_not_yet_valid') return untimely;
-    if (untimely !== undefined) return reject(untimely, holding.token.rejectedFromMs);
+    if (untimely !== undefined) return reject(untimely, validated.token.rejectedFromMs);
     if (isKept) {
-      const acceptance = { ...holding, issuer, store, keyId: key.id, term };
+      const acceptance = { ...validated, issuer, store, keyId: key.id, validity };
       memory?.cache.accept(memory.name, acceptance, token.signingInput.length);
     }
-    return holding.token;
+    return validated.token;
   }
 
   return {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
-import { adminSources, BUSY_REPORT, FACTS, issuerReport } from '../support/admin-sources.ts';
-import { HOSTILE_TEXT, unseenIn } from '../support/unseen.ts';
+import { adminSources, BUSY_REPORT, FACTS, issuerReport } from '../support/gateway/admin-sources.ts';
+import { HOSTILE_TEXT, unseenIn } from '../support/pipeline/unseen.ts';
 
 const HOST = { host: '127.0.0.1:9090' };
 const BEYOND = { remoteAddress: '10.1.2.3' };
@@ -65,8 +65,8 @@ t.test('another method than a path takes is told which it takes, once it may kno
     ['OPTIONS', '/status', 'GET, HEAD'],
   ] as const;
   for (const [method, url, allow] of table) {
-    const answer = await app.inject({ method, url, headers: HOST });
-    t.match(answer, { statusCode: 405, headers: { allow } }, `${method} ${url}`);
+    const response = await app.inject({ method, url, headers: HOST });
+    t.match(response, { statusCode: 405, headers: { allow } }, `${method} ${url}`);
   }
   t.equal((await app.inject({ url: '/keys/refresh', ...BEYOND })).statusCode, 403);
   t.equal((await app.inject({ method: 'POST', url: '/keys', headers: HOST })).statusCode, 404);
@@ -75,10 +75,10 @@ t.test('another method than a path takes is told which it takes, once it may kno
 t.test('the status tells routes with their traffic, issuers, upstreams and reloads', async (t) => {
   const app = createAdmin(adminSources());
   t.teardown(() => app.close());
-  const answer = await app.inject({ url: '/status', headers: HOST });
-  t.equal(answer.statusCode, 200);
-  t.equal(answer.headers['cache-control'], 'no-store');
-  const status = answer.json();
+  const response = await app.inject({ url: '/status', headers: HOST });
+  t.equal(response.statusCode, 200);
+  t.equal(response.headers['cache-control'], 'no-store');
+  const status = response.json();
   t.match(status, {
     status: 'ready',
     config: { file: '/etc/sealgate/gateway.yaml', appliedAt: '2026-03-04T09:12:01.000Z', current: true },

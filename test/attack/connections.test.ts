@@ -1,19 +1,19 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { startEdge } from '../support/edge.ts';
-import { connectRaw, exchangeRaw, rawRequest } from '../support/raw.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { connectRaw, exchangeRaw, rawRequest } from '../support/clients/raw.ts';
+import { startHarness } from '../support/gateway/gateway-harness.ts';
 
 const get = (path: string, token?: string) =>
   rawRequest(`GET ${path} HTTP/1.1`, token === undefined ? [] : [`Authorization: Bearer ${token}`]);
 
-t.test('F7: of 1,000 pipelined requests each is judged alone and answered in its turn', async (t) => {
-  const edge = await startEdge(t);
+t.test('F7: of 1,000 pipelined requests each is checked alone and answered in its turn', async (t) => {
+  const harness = await startHarness(t);
   const tokens = {
-    alice: await edge.issuer.token(),
-    admin: await edge.issuer.token({ scope: 'admin' }),
-    late: await edge.issuer.token({ exp: 1 }),
+    alice: await harness.issuer.token(),
+    admin: await harness.issuer.token({ scope: 'admin' }),
+    late: await harness.issuer.token({ exp: 1 }),
     bad: 'not.a.token',
   };
   const kinds: readonly (readonly [string, string | undefined, number])[] = [
@@ -24,7 +24,7 @@ t.test('F7: of 1,000 pipelined requests each is judged alone and answered in its
     [tokens.bad, 'token_malformed', 401],
     [tokens.admin, undefined, 200],
   ];
-  const connection = await connectRaw(edge.port);
+  const connection = await connectRaw(harness.port);
   const asked = Array.from(
     { length: 1000 },
     (_, i) => kinds[(i * 7) % kinds.length] as (typeof kinds)[number],
@@ -38,7 +38,7 @@ t.test('F7: of 1,000 pipelined requests each is judged alone and answered in its
       if (target !== `/admin/${i}`) t.equal(target, `/admin/${i}`);
     } else if (code !== undefined && response?.code !== code) t.equal(response?.code, code, `request ${i}`);
   }
-  t.equal(edge.upstream.requests.length, asked.filter(([, , status]) => status === 200).length);
+  t.equal(harness.upstream.requests.length, asked.filter(([, , status]) => status === 200).length);
   t.equal(connection.rest().length, 0);
   connection.destroy();
 });
@@ -49,9 +49,9 @@ t.test('F8: token A, token B and none on one socket are each judged alone', asyn
     res.writeHead(200, { 'content-length': user.length });
     res.end(user);
   });
-  const edge = await startEdge(t, { upstream });
-  const [alice, bob] = [await edge.issuer.token(), await edge.issuer.token({ sub: 'bob' })];
-  const connection = await connectRaw(edge.port);
+  const harness = await startHarness(t, { upstream });
+  const [alice, bob] = [await harness.issuer.token(), await harness.issuer.token({ sub: 'bob' })];
+  const connection = await connectRaw(harness.port);
   for (const [path, token, expected] of [
     ['/protected', alice, 'alice'],
     ['/protected', bob, 'bob'],
@@ -69,8 +69,8 @@ t.test('F8: token A, token B and none on one socket are each judged alone', asyn
 });
 
 t.test('a parser error after good requests is answered last, and nothing after it is read', async (t) => {
-  const edge = await startEdge(t);
-  const connection = await connectRaw(edge.port);
+  const harness = await startHarness(t);
+  const connection = await connectRaw(harness.port);
   connection.send(
     `${get('/public/1')}${get('/public/2')}GET /public HTTP/1.1\nbroken\n\n${get('/public/3')}`,
   );
@@ -79,24 +79,24 @@ t.test('a parser error after good requests is answered last, and nothing after i
   t.equal((await connection.read())?.code, 'bad_request');
   t.equal(await connection.closed(), true);
   t.equal(connection.rest().length, 0);
-  t.equal(edge.upstream.requests.length, 2);
+  t.equal(harness.upstream.requests.length, 2);
 });
 
 t.test('CONNECT after a pipelined request is answered after it', async (t) => {
-  const edge = await startEdge(t);
-  const connection = await connectRaw(edge.port);
+  const harness = await startHarness(t);
+  const connection = await connectRaw(harness.port);
   connection.send(`${get('/public/1')}${rawRequest('CONNECT evil.example:443 HTTP/1.1')}${get('/public/2')}`);
   t.equal((await connection.read())?.status, 200);
   t.equal((await connection.read())?.code, 'method_not_allowed');
   t.equal(await connection.closed(), true);
-  t.equal(edge.upstream.requests.length, 1);
+  t.equal(harness.upstream.requests.length, 1);
 });
 
 /** F6: what a client may expect. */
 t.test('F6: Expect is decided first; nobody is told to continue into a refusal', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   const ask = async (path: string, headers: readonly string[]) => {
-    const connection = await connectRaw(edge.port);
+    const connection = await connectRaw(harness.port);
     connection.send(rawRequest(`POST ${path} HTTP/1.1`, headers));
     await new Promise((resolve) => connection.socket.once('data', resolve));
     return connection;
@@ -108,33 +108,33 @@ t.test('F6: Expect is decided first; nobody is told to continue into a refusal',
 
   const met = await ask('/public', ['Expect: 100-Continue', 'Content-Length: 5']);
   t.match(met.rest().toString(), /^HTTP\/1\.1 100 Continue\r\n\r\n/);
-  t.equal(edge.upstream.requests.length, 0);
+  t.equal(harness.upstream.requests.length, 0);
   met.send('hello');
   t.equal((await met.read())?.status, 200);
-  t.equal(edge.upstream.requests[0]?.body.toString(), 'hello');
-  t.equal(edge.upstream.requests[0]?.headers.expect, undefined);
+  t.equal(harness.upstream.requests[0]?.body.toString(), 'hello');
+  t.equal(harness.upstream.requests[0]?.headers.expect, undefined);
   met.destroy();
 
-  const old = await connectRaw(edge.port);
+  const old = await connectRaw(harness.port);
   old.send(rawRequest('POST /public HTTP/1.0', ['Expect: 100-continue', 'Content-Length: 5'], 'hello'));
   await new Promise((resolve) => old.socket.once('data', resolve));
   t.match(old.rest().toString(), /^HTTP\/1\.1 200 /, 'HTTP/1.0 knows no interim answers');
   old.destroy();
 
-  edge.upstream.reset();
+  harness.upstream.reset();
   for (const value of ['200-ok', '100-continue, 200-ok', 'x', '']) {
     const { response, closed } = await exchangeRaw(
-      edge.port,
+      harness.port,
       rawRequest('POST /public HTTP/1.1', [`Expect: ${value}`, 'Content-Length: 5'], 'hello'),
     );
     t.equal(response?.code, 'expectation_failed', JSON.stringify(value));
     t.equal(closed, true);
   }
-  t.equal(edge.upstream.bytes(), 0);
+  t.equal(harness.upstream.bytes(), 0);
 });
 
 t.test('F2: a body on GET, HEAD, DELETE or OPTIONS goes up with exactly its length', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   for (const method of ['GET', 'HEAD', 'DELETE', 'OPTIONS']) {
     for (const [headers, body] of [
       [['Content-Length: 5'], 'hello'],
@@ -142,13 +142,13 @@ t.test('F2: a body on GET, HEAD, DELETE or OPTIONS goes up with exactly its leng
       [['Content-Length: 0'], ''],
       [[], ''],
     ] as const) {
-      edge.upstream.reset();
-      const connection = await connectRaw(edge.port);
+      harness.upstream.reset();
+      const connection = await connectRaw(harness.port);
       connection.send(rawRequest(`${method} /public/1 HTTP/1.1`, headers, body) + get('/public/2'));
       t.equal((await connection.read(method))?.status, 200, `${method} ${headers}`);
       t.equal((await connection.read())?.status, 200);
       t.strictSame(
-        edge.upstream.requests.map((seen) => [seen.target, seen.body.toString()]),
+        harness.upstream.requests.map((seen) => [seen.target, seen.body.toString()]),
         [
           ['/public/1', body === '' ? '' : 'hello'],
           ['/public/2', ''],
@@ -160,7 +160,7 @@ t.test('F2: a body on GET, HEAD, DELETE or OPTIONS goes up with exactly its leng
 });
 
 t.test('F3: a body that is cut off reaches nobody as a whole request', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   for (const bytes of [
     rawRequest('POST /public HTTP/1.1', ['Content-Length: 10'], 'half'),
     rawRequest('POST /public HTTP/1.1', ['Transfer-Encoding: chunked'], 'a\r\nhalf'),
@@ -168,19 +168,19 @@ t.test('F3: a body that is cut off reaches nobody as a whole request', async (t)
     rawRequest('POST /public HTTP/1.1', ['Transfer-Encoding: chunked'], '4\r\nhalf\r\n0\r\n'),
     rawRequest('POST /public HTTP/1.1', ['Transfer-Encoding: chunked'], '4\r\nhalf\r\nXX\r\n'),
   ]) {
-    edge.upstream.reset();
-    const connection = await connectRaw(edge.port);
+    harness.upstream.reset();
+    const connection = await connectRaw(harness.port);
     const end = bytes.indexOf('half') + 4;
     connection.send(bytes.slice(0, end));
-    await until(() => edge.upstream.bytes() > 0);
+    await until(() => harness.upstream.bytes() > 0);
     connection.send(bytes.slice(end));
     connection.halfClose();
     await connection.closed();
     connection.destroy();
     // The next request gets a connection on which the one before left nothing.
-    t.equal((await exchangeRaw(edge.port, get('/public/next'))).response?.status, 200);
+    t.equal((await exchangeRaw(harness.port, get('/public/next'))).response?.status, 200);
     t.strictSame(
-      edge.upstream.requests.map(({ target }) => target),
+      harness.upstream.requests.map(({ target }) => target),
       ['/public/next'],
       JSON.stringify(bytes.slice(-30)),
     );
@@ -188,7 +188,7 @@ t.test('F3: a body that is cut off reaches nobody as a whole request', async (t)
 });
 
 /** F4: answers that two programs could read differently, or that are none. Every one is a 502 or a broken connection. */
-const BAD_ANSWERS: readonly (readonly [string, string])[] = [
+const BAD_RESPONSES: readonly (readonly [string, string])[] = [
   ['no HTTP', 'hello\r\n\r\n'],
   ['a bad status', 'HTTP/1.1 20 OK\r\nContent-Length: 2\r\n\r\nok'],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok'],
@@ -213,19 +213,19 @@ const BAD_ANSWERS: readonly (readonly [string, string])[] = [
   ['nothing', ''],
 ];
 
-t.test('F4: an answer that is none is a 502, and its connection serves nobody else', async (t) => {
-  for (const [name, answer] of BAD_ANSWERS) {
+t.test('F4: a response that is none is a 502, and its connection serves nobody else', async (t) => {
+  for (const [name, reply] of BAD_RESPONSES) {
     await t.test(name, async (t) => {
-      const backend = await startScriptedBackend(t, answer);
-      const edge = await startEdge(t, { file: { upstreams: { backend: { url: backend.url } } } });
-      const { response } = await exchangeRaw(edge.port, get('/public/1'));
+      const backend = await startScriptedBackend(t, reply);
+      const harness = await startHarness(t, { file: { upstreams: { backend: { url: backend.url } } } });
+      const { response } = await exchangeRaw(harness.port, get('/public/1'));
       t.equal(response?.status, 502);
       t.ok(
         ['upstream_invalid', 'upstream_unreachable'].includes(response?.code ?? ''),
         String(response?.code),
       );
       t.notMatch(JSON.stringify(response), backend.url.slice('http://'.length));
-      await exchangeRaw(edge.port, get('/public/2'));
+      await exchangeRaw(harness.port, get('/public/2'));
       t.ok(
         backend.requestsPerConnection.every((count) => count <= 1),
         String(backend.requestsPerConnection),
@@ -234,14 +234,14 @@ t.test('F4: an answer that is none is a 502, and its connection serves nobody el
   }
 });
 
-t.test('F4: a second answer that nobody asked for is given to nobody', async (t) => {
+t.test('F4: a second response that nobody asked for is given to nobody', async (t) => {
   const backend = await startScriptedBackend(
     t,
     'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirstHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond',
   );
-  const edge = await startEdge(t, { file: { upstreams: { backend: { url: backend.url } } } });
+  const harness = await startHarness(t, { file: { upstreams: { backend: { url: backend.url } } } });
   for (let i = 0; i < 5; i++) {
-    const { response } = await exchangeRaw(edge.port, get(`/public/${i}`));
+    const { response } = await exchangeRaw(harness.port, get(`/public/${i}`));
     t.notMatch(response?.body.toString(), 'second');
   }
   t.ok(
@@ -250,26 +250,26 @@ t.test('F4: a second answer that nobody asked for is given to nobody', async (t)
   );
 });
 
-t.test('F4: an answer that is shorter than it says is broken off, never a short 200', async (t) => {
-  for (const answer of [
+t.test('F4: a response that is shorter than it says is broken off, never a short 200', async (t) => {
+  for (const reply of [
     'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nXX\r\n',
   ]) {
-    const backend = await startScriptedBackend(t, answer);
-    const edge = await startEdge(t, { file: { upstreams: { backend: { url: backend.url } } } });
-    const connection = await connectRaw(edge.port);
+    const backend = await startScriptedBackend(t, reply);
+    const harness = await startHarness(t, { file: { upstreams: { backend: { url: backend.url } } } });
+    const connection = await connectRaw(harness.port);
     connection.send(get('/public'));
     const response = await connection.read();
-    t.ok(response === undefined || response.status === 502, JSON.stringify(answer));
+    t.ok(response === undefined || response.status === 502, JSON.stringify(reply));
     t.equal((await connection.closed()) || response?.status === 502, true);
     connection.destroy();
   }
 });
 
 /** A backend that says the same bytes to every request and then closes. */
-async function startScriptedBackend(t: Test, answer: string) {
+async function startScriptedBackend(t: Test, reply: string) {
   const requestsPerConnection: number[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -279,8 +279,8 @@ async function startScriptedBackend(t: Test, answer: string) {
     socket.on('data', (piece: Buffer) => {
       const heads = piece.toString('latin1').split('\r\n\r\n').length - 1;
       requestsPerConnection[at] = (requestsPerConnection[at] ?? 0) + heads;
-      socket.write(Buffer.from(answer, 'latin1'));
-      if (!answer.includes('first')) socket.end();
+      socket.write(Buffer.from(reply, 'latin1'));
+      if (!reply.includes('first')) socket.end();
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import t from 'tap';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { startEdge } from '../support/edge.ts';
-import { connectRaw, type RawConnection, rawRequest } from '../support/raw.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { connectRaw, type RawConnection, rawRequest } from '../support/clients/raw.ts';
+import { startHarness } from '../support/gateway/gateway-harness.ts';
 
 const CONNECTIONS = 64;
 
@@ -30,14 +30,14 @@ const MOODS = [
 const MANNERS = ['read', 'read', 'read', 'read', 'read', 'slow', 'cancel', 'cancelMidway'] as const;
 
 interface Tally {
-  answers: number;
+  responses: number;
   refusals: number;
   broken: number;
   cancelled: number;
 }
 
 t.test(
-  'under cancels, slow readers, resets and 503s each answer belongs to its asker, and nothing is left over',
+  'under cancels, slow readers, resets and 503s each response belongs to its caller, and nothing is left over',
   async (t) => {
     const taken = new Map<string, number>();
     const upstream = await startCountingUpstream((req, res) => {
@@ -45,9 +45,9 @@ t.test(
       taken.set(nonce, (taken.get(nonce) ?? 0) + 1);
       BACKEND[mood as (typeof MOODS)[number]](req, res, `${req.headers['x-user-id']} ${nonce}\n`);
     });
-    const edge = await startEdge(t, { upstream });
+    const harness = await startHarness(t, { upstream });
     const tokens = await Promise.all(
-      Array.from({ length: USERS }, (_, i) => edge.issuer.token({ sub: `user-${i}` })),
+      Array.from({ length: USERS }, (_, i) => harness.issuer.token({ sub: `user-${i}` })),
     );
     const warnings: string[] = [];
     const note = (warning: Error): void => void warnings.push(warning.name);
@@ -55,7 +55,7 @@ t.test(
     t.teardown(() => process.off('warning', note));
     const socketsBefore = openSockets();
 
-    const tally: Tally = { answers: 0, refusals: 0, broken: 0, cancelled: 0 };
+    const tally: Tally = { responses: 0, refusals: 0, broken: 0, cancelled: 0 };
     const wrong: string[] = [];
     const asked = new Map<string, { readonly mood: string; readonly method: string }>();
     let next = 0;
@@ -63,7 +63,7 @@ t.test(
     const rss: number[] = [];
     const sampler = setInterval(() => {
       // What the test itself remembers of each request must not pass for a leak.
-      edge.lines.length = 0;
+      harness.lines.length = 0;
       upstream.requests.length = 0;
       rss.push(process.memoryUsage().rss);
     }, 200);
@@ -72,7 +72,7 @@ t.test(
 
     t.strictSame(wrong.slice(0, 5), []);
     for (const [nonce, { mood, method }] of asked) {
-      // The one repeat that is allowed: a request without a body whose reused connection was gone before any answer.
+      // The one repeat that is allowed: a request without a body whose reused connection was gone before any response.
       const most = mood === 'resetBefore' && method === 'GET' ? 2 : 1;
       if ((taken.get(nonce) ?? 0) > most)
         t.fail(`${method} ${mood} reached the backend ${taken.get(nonce)} times`);
@@ -85,23 +85,23 @@ t.test(
         rssMiB: rss.map((bytes) => Math.round(bytes / 1024 ** 2)).filter((_, i) => i % 10 === 0),
       }),
     );
-    t.ok(tally.answers > 100 && tally.cancelled > 10 && tally.broken > 10, JSON.stringify(tally));
+    t.ok(tally.responses > 100 && tally.cancelled > 10 && tally.broken > 10, JSON.stringify(tally));
     const settled = rss.slice(Math.floor(rss.length / 2));
     const grown = Math.max(...settled.slice(-5)) - Math.max(...settled.slice(0, 5));
     t.ok(grown < 64 * 1024 ** 2, `RSS grew by ${Math.round(grown / 1024 ** 2)} MiB in the second half`);
     t.strictSame(warnings, []);
     t.strictSame(
-      edge.complaints.filter(({ level }) => level === 'error'),
+      harness.complaints.filter(({ level }) => level === 'error'),
       [],
     );
     // Kept connections to the backend end by themselves; those of clients are gone with them.
-    for (let tries = 0; openSockets() > socketsBefore && tries < 400; tries++) await pause(25);
+    for (let attempts = 0; openSockets() > socketsBefore && attempts < 400; attempts++) await pause(25);
     t.ok(openSockets() <= socketsBefore, `${openSockets()} sockets, ${socketsBefore} before`);
 
     async function behave(at: number): Promise<void> {
       let connection: RawConnection | undefined;
       for (let turn = at; performance.now() < until; turn++) {
-        connection ??= await connectRaw(edge.port);
+        connection ??= await connectRaw(harness.port);
         const user = (turn * 7 + at) % USERS;
         const mood = MOODS[Math.floor(Math.random() * MOODS.length)] as string;
         const manner = MANNERS[Math.floor(Math.random() * MANNERS.length)] as string;
@@ -138,7 +138,7 @@ t.test(
           connection = undefined;
         } else if (response.code !== undefined) tally.refusals += 1;
         else {
-          tally.answers += 1;
+          tally.responses += 1;
           const expected = `user-${user} ${nonce}\n`;
           const part = mood === 'big' ? response.body : response.body.subarray(0, expected.length);
           if (part.length < expected.length || !part.equals(Buffer.alloc(part.length, expected)))

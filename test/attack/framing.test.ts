@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { RefusalCode } from '../../src/core/refusals.ts';
-import { startEdge } from '../support/edge.ts';
-import { exchangeRaw, rawRequest } from '../support/raw.ts';
+import { exchangeRaw, rawRequest } from '../support/clients/raw.ts';
+import { startHarness } from '../support/gateway/gateway-harness.ts';
 
 /** What is sent, byte by byte, and the refusal it must get. `closes` is the rule for everything that breaks framing. */
 interface Attack {
@@ -276,15 +276,15 @@ const ONE_READING: readonly { readonly name: string; readonly bytes: string; rea
 ];
 
 t.test('F1: what the parser is patient with goes up in one clean form', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   for (const { name, bytes, body } of ONE_READING) {
-    edge.upstream.reset();
-    const { response } = await exchangeRaw(edge.port, bytes);
+    harness.upstream.reset();
+    const { response } = await exchangeRaw(harness.port, bytes);
     t.equal(response?.status, 200, name);
-    const [seen] = edge.upstream.requests;
+    const [seen] = harness.upstream.requests;
     t.equal(seen?.target, '/public', name);
     t.equal(seen?.body.toString(), body, name);
-    t.equal(edge.upstream.requests.length, 1, name);
+    t.equal(harness.upstream.requests.length, 1, name);
   }
 });
 
@@ -300,34 +300,34 @@ for (const [name, attacks] of TABLES) {
   t.test(
     `F1: ${name} get their refusal and a closed connection, and what was smuggled reaches nobody`,
     async (t) => {
-      const edge = await startEdge(t, {
+      const harness = await startHarness(t, {
         routes: [
           { name: 'public', path: '/public', upstream: 'backend', access: 'public' },
           { name: 'protected', path: '/protected', upstream: 'backend', access: 'public' },
         ],
       });
       for (const attack of attacks) {
-        edge.upstream.reset();
-        const { response, closed } = await exchangeRaw(edge.port, attack.bytes);
+        harness.upstream.reset();
+        const { response, closed } = await exchangeRaw(harness.port, attack.bytes);
         t.equal(response?.code, attack.code, attack.name);
         t.equal(closed, true, `${attack.name}: closes`);
-        const smuggled = edge.upstream.requests.filter(({ target }) => target.includes('smuggled'));
+        const smuggled = harness.upstream.requests.filter(({ target }) => target.includes('smuggled'));
         t.equal(smuggled.length, 0, `${attack.name}: nothing smuggled`);
       }
       t.equal(
-        (await exchangeRaw(edge.port, rawRequest('GET /public HTTP/1.1'))).response?.status,
+        (await exchangeRaw(harness.port, rawRequest('GET /public HTTP/1.1'))).response?.status,
         200,
         'still serving',
       );
-      t.strictSame(edge.complaints, []);
+      t.strictSame(harness.complaints, []);
     },
   );
 }
 
 t.test('a head that is refused never costs the backend a byte', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   for (const { name, bytes } of [...TWO_READINGS, ...LENGTHS, ...LINES, ...BOMBS.slice(0, 5)]) {
-    await exchangeRaw(edge.port, bytes);
-    t.equal(edge.upstream.bytes(), 0, name);
+    await exchangeRaw(harness.port, bytes);
+    t.equal(harness.upstream.bytes(), 0, name);
   }
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { startEdge } from '../support/edge.ts';
-import { exchangeRaw } from '../support/raw.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { exchangeRaw } from '../support/clients/raw.ts';
+import { startHarness } from '../support/gateway/gateway-harness.ts';
 
 /** H6: what a request may not say of the host it is for. `undefined` is a Host that passes. */
 const HOSTS: readonly (readonly [readonly string[], 'bad_request' | undefined])[] = [
@@ -58,22 +58,22 @@ const HOSTS: readonly (readonly [readonly string[], 'bad_request' | undefined])[
 ];
 
 t.test('H6: a Host that is not exactly one host is refused, and closes', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   for (const [lines, code] of HOSTS) {
-    edge.upstream.reset();
+    harness.upstream.reset();
     const bytes = `GET /public HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
-    const { response, closed } = await exchangeRaw(edge.port, bytes);
+    const { response, closed } = await exchangeRaw(harness.port, bytes);
     const name = JSON.stringify(lines).slice(0, 80);
     t.equal(response?.code, code, name);
     t.equal(response?.status, code === undefined ? 200 : 400, name);
     if (code === undefined) continue;
     t.equal(closed, true, `${name}: closes`);
-    t.equal(edge.upstream.bytes(), 0, name);
+    t.equal(harness.upstream.bytes(), 0, name);
   }
 });
 
 t.test('H6: a route of a host answers to that host alone, in any spelling of it', async (t) => {
-  const edge = await startEdge(t, {
+  const harness = await startHarness(t, {
     routes: [
       { name: 'a', host: 'a.example', path: '/', upstream: 'backend', access: 'public' },
       { name: 'rest', path: '/', upstream: 'backend', access: 'authenticated' },
@@ -94,7 +94,7 @@ t.test('H6: a route of a host answers to that host alone, in any spelling of it'
       name === 'Forwarded' ? 'Forwarded: host=a.example' : `${name}: a.example`,
     );
     const bytes = `GET / HTTP/1.1\r\n${[`Host: ${host}`, ...spoofs].join('\r\n')}\r\n\r\n`;
-    t.equal((await exchangeRaw(edge.port, bytes)).response?.status, status, host);
+    t.equal((await exchangeRaw(harness.port, bytes)).response?.status, status, host);
   }
 });
 
@@ -103,8 +103,8 @@ t.test('HTTP/1.0 may leave Host out, and gets no chunks', async (t) => {
     res.write('first');
     res.end('last');
   });
-  const edge = await startEdge(t, { upstream });
-  const { response } = await exchangeRaw(edge.port, 'GET /public HTTP/1.0\r\n\r\n');
+  const harness = await startHarness(t, { upstream });
+  const { response } = await exchangeRaw(harness.port, 'GET /public HTTP/1.0\r\n\r\n');
   t.equal(response?.status, 200);
   t.equal(response?.body.toString(), 'firstlast');
   t.equal(response?.headers['transfer-encoding'], undefined);
@@ -136,28 +136,28 @@ const fold = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '-');
 t.test(
   'H1–H3: no spelling of an identity header goes up from a client, and the real one is there once',
   async (t) => {
-    const edge = await startEdge(t, {
+    const harness = await startHarness(t, {
       file: { identity: { headers: { 'x-tenant': 'tenant' }, reserved: ['remote-user'] } },
     });
-    const token = await edge.issuer.token({ tenant: 'acme', scope: 'a' });
+    const token = await harness.issuer.token({ tenant: 'acme', scope: 'a' });
     const spoofed = IDENTITY.flatMap(aliases);
     for (const [path, authorization] of [
       ['/public', []],
       ['/protected', [`Authorization: Bearer ${token}`]],
     ] as const) {
       for (let at = 0; at < spoofed.length; at += 20) {
-        edge.upstream.reset();
+        harness.upstream.reset();
         const lines = [
           'Host: a.example',
           ...authorization,
           ...spoofed.slice(at, at + 20).map((name) => `${name}: evil`),
         ];
         const { response } = await exchangeRaw(
-          edge.port,
+          harness.port,
           `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`,
         );
         t.equal(response?.status, 200);
-        const raw = edge.upstream.requests[0]?.rawHeaders ?? [];
+        const raw = harness.upstream.requests[0]?.rawHeaders ?? [];
         t.notOk(raw.includes('evil'), path);
         const names = raw.filter((_, index) => index % 2 === 0).map(fold);
         for (const name of IDENTITY) {
@@ -165,7 +165,7 @@ t.test(
           t.equal(names.filter((seen) => seen === fold(name)).length, expected, `${name} on ${path}`);
         }
         if (path === '/protected')
-          t.match(edge.upstream.requests[0]?.headers, { 'x-user-id': 'alice', 'x-tenant': 'acme' });
+          t.match(harness.upstream.requests[0]?.headers, { 'x-user-id': 'alice', 'x-tenant': 'acme' });
       }
     }
   },
@@ -174,8 +174,8 @@ t.test(
 t.test(
   'H4: Connection takes away nothing that the gateway adds, nor what belongs to the message',
   async (t) => {
-    const edge = await startEdge(t);
-    const token = await edge.issuer.token();
+    const harness = await startHarness(t);
+    const token = await harness.issuer.token();
     const nominated = [
       'x-user-id, x-user-issuer',
       'X-User-Id',
@@ -191,7 +191,7 @@ t.test(
       '"x-user-id"',
     ];
     for (const value of nominated) {
-      edge.upstream.reset();
+      harness.upstream.reset();
       const lines = [
         'Host: a.example',
         `Connection: ${value}`,
@@ -202,16 +202,16 @@ t.test(
         'Content-Length: 5',
       ];
       const { response } = await exchangeRaw(
-        edge.port,
+        harness.port,
         `POST /protected HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\nhello`,
       );
       t.equal(response?.status, 200, value);
-      const [seen] = edge.upstream.requests;
-      t.equal(edge.upstream.requests.length, 1, 'the body is no request');
+      const [seen] = harness.upstream.requests;
+      t.equal(harness.upstream.requests.length, 1, 'the body is no request');
       t.equal(seen?.body.toString(), 'hello');
       t.match(seen?.headers, {
         'x-user-id': 'alice',
-        'x-user-issuer': edge.issuer.url,
+        'x-user-issuer': harness.issuer.url,
         'content-type': 'text/plain',
         cookie: 'a=b',
         'x-forwarded-for': '127.0.0.1',
@@ -225,19 +225,19 @@ t.test(
 );
 
 t.test('H4: what Connection names of the client stays here', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   await exchangeRaw(
-    edge.port,
+    harness.port,
     'GET /public HTTP/1.1\r\nHost: a\r\nConnection: x-hop, X-Other\r\nX-Hop: 1\r\nx-other: 2\r\nX-Kept: 3\r\n\r\n',
   );
-  const headers = edge.upstream.requests[0]?.headers;
+  const headers = harness.upstream.requests[0]?.headers;
   t.equal(headers?.['x-hop'], undefined);
   t.equal(headers?.['x-other'], undefined);
   t.equal(headers?.['x-kept'], '3');
 });
 
 t.test('H5: a client that is no trusted proxy cannot say where it comes from', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   const spoofs = [
     'X-Forwarded-For: 10.0.0.1',
     'X-Forwarded-For: 10.0.0.2',
@@ -260,16 +260,19 @@ t.test('H5: a client that is no trusted proxy cannot say where it comes from', a
     'SCRIPT_NAME: /evil',
     'X-Request-Id: evil',
   ];
-  await exchangeRaw(edge.port, `GET /public HTTP/1.1\r\nHost: a.example\r\n${spoofs.join('\r\n')}\r\n\r\n`);
-  const [seen] = edge.upstream.requests;
+  await exchangeRaw(
+    harness.port,
+    `GET /public HTTP/1.1\r\nHost: a.example\r\n${spoofs.join('\r\n')}\r\n\r\n`,
+  );
+  const [seen] = harness.upstream.requests;
   t.match(seen?.headers, {
     'x-forwarded-for': '127.0.0.1',
     'x-forwarded-proto': 'http',
     'x-forwarded-host': 'a.example',
-    'x-forwarded-port': String(edge.port),
+    'x-forwarded-port': String(harness.port),
   });
   t.notMatch(JSON.stringify(seen?.rawHeaders), /evil|10\.0\.0\.|https|"443"|"on"/);
-  t.equal(edge.lines.at(-1)?.client, '127.0.0.1');
+  t.equal(harness.lines.at(-1)?.client, '127.0.0.1');
 });
 
 t.test('H5: what a trusted proxy took off the path goes up, with what the route takes off', async (t) => {
@@ -285,34 +288,34 @@ t.test('H5: what a trusted proxy took off the path goes up, with what the route 
     'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
   ];
   for (const trustedProxies of [[], ['127.0.0.1']]) {
-    const edge = await startEdge(t, { routes, listen: { trustedProxies } });
+    const harness = await startHarness(t, { routes, listen: { trustedProxies } });
     const isTrusted = trustedProxies.length > 0;
     const seen = async (path: string, ...lines: readonly string[]) => {
-      edge.upstream.reset();
+      harness.upstream.reset();
       const head = ['Host: a.example', ...lines, 'X_Forwarded_Prefix: /evil'].join('\r\n');
-      await exchangeRaw(edge.port, `GET ${path} HTTP/1.1\r\n${head}\r\n\r\n`);
-      const raw = edge.upstream.requests[0]?.rawHeaders ?? [];
+      await exchangeRaw(harness.port, `GET ${path} HTTP/1.1\r\n${head}\r\n\r\n`);
+      const raw = harness.upstream.requests[0]?.rawHeaders ?? [];
       return raw.filter((_, at) => /prefix/i.test(raw[at - 1] ?? '') && at % 2 === 1);
     };
-    const told = 'X-Forwarded-Prefix: /app';
+    const reported = 'X-Forwarded-Prefix: /app';
     t.same(await seen('/x'), []);
-    t.same(await seen('/x', told), isTrusted ? ['/app'] : []);
+    t.same(await seen('/x', reported), isTrusted ? ['/app'] : []);
     t.same(await seen('/x', 'X-Forwarded-Prefix: //evil.example'), []);
-    t.same(await seen('/x', told, 'Connection: X-Forwarded-Prefix'), isTrusted ? ['/app'] : []);
+    t.same(await seen('/x', reported, 'Connection: X-Forwarded-Prefix'), isTrusted ? ['/app'] : []);
     t.same(await seen('/shop/x'), ['/shop']);
-    t.same(await seen('/shop/x', told), isTrusted ? ['/app/shop'] : ['/shop']);
-    t.same(await seen('/live/x', told, ...handshake), isTrusted ? ['/app/live'] : ['/live']);
+    t.same(await seen('/shop/x', reported), isTrusted ? ['/app/shop'] : ['/shop']);
+    t.same(await seen('/live/x', reported, ...handshake), isTrusted ? ['/app/live'] : ['/live']);
   }
 });
 
 t.test('H7: Authorization goes nowhere: not up, not into a body, not into a log', async (t) => {
-  const edge = await startEdge(t);
-  const token = await edge.issuer.token();
+  const harness = await startHarness(t);
+  const token = await harness.issuer.token();
   const secrets = [`Bearer ${token}`, 'Bearer not-a-token-but-secret', 'Basic c2VjcmV0OnNlY3JldA=='];
   for (const path of ['/public', '/protected']) {
     for (const secret of secrets) {
       const { response } = await exchangeRaw(
-        edge.port,
+        harness.port,
         `GET ${path}?access_token=query-secret HTTP/1.1\r\nHost: a\r\nAuthorization: ${secret}\r\nCookie: c=d\r\n\r\n`,
       );
       const value = secret.slice(secret.indexOf(' ') + 1);
@@ -320,19 +323,19 @@ t.test('H7: Authorization goes nowhere: not up, not into a body, not into a log'
       t.notMatch(JSON.stringify(response?.headers), value);
     }
   }
-  for (const { headers } of edge.upstream.requests) t.equal(headers.authorization, undefined);
-  const logged = JSON.stringify([edge.lines, edge.complaints]);
+  for (const { headers } of harness.upstream.requests) t.equal(headers.authorization, undefined);
+  const logged = JSON.stringify([harness.lines, harness.complaints]);
   for (const secret of [...secrets, 'query-secret'])
     t.notOk(logged.includes(secret.slice(secret.indexOf(' ') + 1)));
 });
 
 t.test('H8: a token behind the hundredth header is no token that nobody saw', async (t) => {
-  const edge = await startEdge(t);
-  const token = await edge.issuer.token();
+  const harness = await startHarness(t);
+  const token = await harness.issuer.token();
   const fill = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: y`).join('\r\n');
   const ask = (count: number) =>
     exchangeRaw(
-      edge.port,
+      harness.port,
       `GET /protected HTTP/1.1\r\nHost: a\r\n${fill(count)}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
     );
   t.equal((await ask(98)).response?.status, 200);
@@ -341,21 +344,21 @@ t.test('H8: a token behind the hundredth header is no token that nobody saw', as
 });
 
 t.test('H9: trailers of a request stay here', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   const body = '5\r\nhello\r\n0\r\nX-User-Id: evil\r\nAuthorization: Bearer evil\r\nX-Trailer: evil\r\n\r\n';
   const { response } = await exchangeRaw(
-    edge.port,
+    harness.port,
     `POST /public HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Trailer\r\n\r\n${body}`,
   );
   t.equal(response?.status, 200);
-  const [seen] = edge.upstream.requests;
+  const [seen] = harness.upstream.requests;
   t.equal(seen?.body.toString(), 'hello');
   t.strictSame(seen?.trailers, []);
   t.notMatch(JSON.stringify(seen?.rawHeaders), 'evil');
   t.equal(seen?.headers.trailer, undefined);
 });
 
-t.test('H10: hop-by-hop and identity names of an answer stay here, Set-Cookie does not', async (t) => {
+t.test('H10: hop-by-hop and identity names of a response stay here, Set-Cookie does not', async (t) => {
   const upstream = await startCountingUpstream((_, res) => {
     res.writeHead(200, [
       ...[
@@ -374,8 +377,8 @@ t.test('H10: hop-by-hop and identity names of an answer stay here, Set-Cookie do
     ]);
     res.end('ok');
   });
-  const edge = await startEdge(t, { upstream });
-  const { response } = await exchangeRaw(edge.port, 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n');
+  const harness = await startHarness(t, { upstream });
+  const { response } = await exchangeRaw(harness.port, 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n');
   for (const name of [
     'x-drop-me',
     'proxy-authenticate',
@@ -397,7 +400,7 @@ t.test('H10: hop-by-hop and identity names of an answer stay here, Set-Cookie do
 });
 
 t.test('hop-by-hop fields of a request stay here', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   const lines = [
     'Host: a',
     'Connection: keep-alive, Upgrade, HTTP2-Settings',
@@ -409,9 +412,12 @@ t.test('hop-by-hop fields of a request stay here', async (t) => {
     'TE: trailers, deflate',
     'Trailer: X-T',
   ];
-  const { response } = await exchangeRaw(edge.port, `GET /public HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+  const { response } = await exchangeRaw(
+    harness.port,
+    `GET /public HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`,
+  );
   t.equal(response?.status, 200, 'F5: an upgrade to h2c is ignored');
-  const headers = edge.upstream.requests[0]?.headers ?? {};
+  const headers = harness.upstream.requests[0]?.headers ?? {};
   for (const name of [
     'upgrade',
     'http2-settings',

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { startEdge } from '../support/edge.ts';
-import { connectRaw, exchangeRaw, type RawConnection, rawRequest } from '../support/raw.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { connectRaw, exchangeRaw, type RawConnection, rawRequest } from '../support/clients/raw.ts';
+import { startHarness } from '../support/gateway/gateway-harness.ts';
 
 const get = (path: string) => rawRequest(`GET ${path} HTTP/1.1`);
 
@@ -27,17 +27,17 @@ t.test('O9: readers that do not read hold no more than a few buffers, and others
     };
     write();
   });
-  const edge = await startEdge(t, { upstream });
+  const harness = await startHarness(t, { upstream });
   const readers: RawConnection[] = [];
   for (let i = 0; i < 10; i++) {
-    const reader = await connectRaw(edge.port);
+    const reader = await connectRaw(harness.port);
     reader.socket.pause();
     reader.send(get('/public/big'));
     readers.push(reader);
   }
   const before = process.memoryUsage().rss;
   for (let i = 0; i < 50; i++) {
-    t.equal((await exchangeRaw(edge.port, get('/public'))).response?.status, 200);
+    t.equal((await exchangeRaw(harness.port, get('/public'))).response?.status, 200);
   }
   const grown = (process.memoryUsage().rss - before) / 1024 ** 2;
   t.ok(
@@ -49,14 +49,14 @@ t.test('O9: readers that do not read hold no more than a few buffers, and others
 });
 
 t.test('O9: 1,000 idle sockets leave others served, and cost little', async (t) => {
-  const edge = await startEdge(t);
-  await exchangeRaw(edge.port, get('/public'));
+  const harness = await startHarness(t);
+  await exchangeRaw(harness.port, get('/public'));
   const before = process.memoryUsage().rss;
   const idle: RawConnection[] = [];
   for (let i = 0; i < 1000; i += 50) {
-    idle.push(...(await Promise.all(Array.from({ length: 50 }, () => connectRaw(edge.port)))));
+    idle.push(...(await Promise.all(Array.from({ length: 50 }, () => connectRaw(harness.port)))));
   }
-  t.equal((await exchangeRaw(edge.port, get('/public'))).response?.status, 200);
+  t.equal((await exchangeRaw(harness.port, get('/public'))).response?.status, 200);
   const perSocket = (process.memoryUsage().rss - before) / idle.length / 1024;
   t.ok(perSocket < 64, `${perSocket.toFixed(1)} KiB for both ends of one`);
   for (const connection of idle) connection.destroy();
@@ -65,15 +65,15 @@ t.test('O9: 1,000 idle sockets leave others served, and cost little', async (t) 
 t.test(
   'O9: connections beyond the limit are closed at once, and the ones that stand are served',
   async (t) => {
-    const edge = await startEdge(t, { listen: { limits: { connections: 5 } } });
+    const harness = await startHarness(t, { listen: { limits: { connections: 5 } } });
     const five: RawConnection[] = [];
     for (let i = 0; i < 5; i++) {
-      const connection = await connectRaw(edge.port);
+      const connection = await connectRaw(harness.port);
       connection.send(get('/public'));
       t.equal((await connection.read())?.status, 200);
       five.push(connection);
     }
-    const sixth = await connectRaw(edge.port).catch(() => undefined);
+    const sixth = await connectRaw(harness.port).catch(() => undefined);
     t.equal(sixth === undefined || (await sixth.closed(2000)), true);
     five[0]?.send(get('/public'));
     t.equal((await five[0]?.read())?.status, 200);

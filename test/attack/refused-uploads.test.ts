@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { hasOpenssl, makeAuthority } from '../support/authority.ts';
-import { type Edge, startEdge } from '../support/edge.ts';
-import { connectRaw, rawRequest } from '../support/raw.ts';
+import { connectRaw, rawRequest } from '../support/clients/raw.ts';
+import { type Harness, startHarness } from '../support/gateway/gateway-harness.ts';
+import { hasOpenssl, makeAuthority } from '../support/tls/authority.ts';
 
 const MIB = 1024 * 1024;
 const UPLOAD = Buffer.alloc(12 * MIB, 'x');
@@ -13,7 +13,7 @@ const authority = hasOpenssl() ? makeAuthority('test-ca') : undefined;
 const certificate = authority?.issue('localhost');
 
 /** A backend that responds before it has read the body; `/public/long` with more than the buffers between hold. */
-async function startUploads(t: Test, isTls: boolean): Promise<Edge> {
+async function startUploads(t: Test, isTls: boolean): Promise<Harness> {
   const server = createServer((req, res) => {
     req.on('error', () => {}).resume();
     if (req.url === '/limited') req.on('end', () => res.end('all'));
@@ -25,7 +25,7 @@ async function startUploads(t: Test, isTls: boolean): Promise<Edge> {
     server.closeAllConnections();
     server.close();
   });
-  return startEdge(t, {
+  return startHarness(t, {
     routes: [
       { name: 'public', path: '/public', upstream: 'backend', access: 'public' },
       { name: 'protected', path: '/protected', upstream: 'backend', access: 'authenticated' },
@@ -53,7 +53,7 @@ for (const [over, isTls] of [
 ] as const) {
   const skip = isTls && authority === undefined ? 'openssl is not installed' : false;
   t.test(`over ${over}, who sends everything before reading gets its response`, { skip }, async (t) => {
-    const edge = await startUploads(t, isTls);
+    const harness = await startUploads(t, isTls);
     for (const [headers, body] of [LENGTH, CHUNKED]) {
       for (const [path, status, code] of [
         ['/protected', 401, 'token_missing'],
@@ -64,9 +64,9 @@ for (const [over, isTls] of [
         ['/public/401', 401, undefined],
         ['/public/200', 200, undefined],
       ] as const) {
-        edge.lines.length = 0;
+        harness.lines.length = 0;
         const connection = await connectRaw(
-          edge.port,
+          harness.port,
           isTls ? { ca: authority?.cert, servername: 'localhost', ALPNProtocols: ['http/1.1'] } : undefined,
         );
         const name = `${path} ${headers}`;
@@ -78,16 +78,16 @@ for (const [over, isTls] of [
         t.equal(response?.status, status, name);
         t.equal(response?.code, code, name);
         connection.destroy();
-        while (edge.lines.length === 0) await setImmediate();
-        t.match(edge.lines, [{ status, code: code ?? 'allow' }], name);
+        while (harness.lines.length === 0) await setImmediate();
+        t.match(harness.lines, [{ status, code: code ?? 'allow' }], name);
       }
     }
   });
 }
 
 t.test('who sends everything before reading gets a response that no buffer holds', async (t) => {
-  const edge = await startUploads(t, false);
-  const { socket, send } = await connectRaw(edge.port);
+  const harness = await startUploads(t, false);
+  const { socket, send } = await connectRaw(harness.port);
   socket.removeAllListeners('data');
   socket.pause();
   send(rawRequest('POST /public/long HTTP/1.1', ['Connection: close', ...LENGTH[0]]));
@@ -103,8 +103,8 @@ t.test('who sends everything before reading gets a response that no buffer holds
 });
 
 t.test('an early refusal of the backend asks the client for another connection', async (t) => {
-  const edge = await startUploads(t, false);
-  const connection = await connectRaw(edge.port);
+  const harness = await startUploads(t, false);
+  const connection = await connectRaw(harness.port);
   connection.send(rawRequest('POST /public/413 HTTP/1.1', ['Content-Length: 1000000'], 'some'));
   const response = await connection.read();
   t.equal(response?.status, 413);

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import t, { type Test } from 'tap';
-import { hasOpenssl, makeAuthority } from '../support/authority.ts';
-import { type CountingUpstream, startCountingUpstream } from '../support/counting-upstream.ts';
-import { type Edge, startEdge } from '../support/edge.ts';
-import { connectRaw, exchangeRaw, rawRequest } from '../support/raw.ts';
+import { type CountingUpstream, startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { connectRaw, exchangeRaw, rawRequest } from '../support/clients/raw.ts';
+import { type Harness, startHarness } from '../support/gateway/gateway-harness.ts';
+import { hasOpenssl, makeAuthority } from '../support/tls/authority.ts';
 
 // They wait more than they work.
 t.jobs = 5;
@@ -12,13 +12,13 @@ t.jobs = 5;
 const FAST = { limits: { headerTimeout: '1s', bodyIdle: '500ms' } };
 
 t.test('O9: a head that takes too long gets 408 and is closed, however it dawdles', async (t) => {
-  const edge = await startEdge(t, { listen: FAST });
+  const harness = await startHarness(t, { listen: FAST });
   const dawdlers = [
     'GET /public HTTP/1.1\r\n',
     'GET /public',
     rawRequest('GET /public HTTP/1.1').slice(0, -2),
   ].map(async (start) => {
-    const connection = await connectRaw(edge.port);
+    const connection = await connectRaw(harness.port);
     connection.send(start);
     const drip = setInterval(() => connection.socket.writable && connection.send('X'), 100);
     const response = await connection.read();
@@ -30,69 +30,72 @@ t.test('O9: a head that takes too long gets 408 and is closed, however it dawdle
     t.equal(response?.status, 408);
     t.equal(closed, true);
   }
-  t.equal(edge.upstream.bytes(), 0);
+  t.equal(harness.upstream.bytes(), 0);
 });
 
 t.test('O9: a body that stops gets 408 and its request is taken back from the backend', async (t) => {
-  const edge = await startEdge(t, { listen: FAST });
+  const harness = await startHarness(t, { listen: FAST });
   for (const bytes of [
     rawRequest('POST /public HTTP/1.1', ['Content-Length: 1000000'], 'some'),
     rawRequest('POST /public HTTP/1.1', ['Transfer-Encoding: chunked'], '4\r\nsome\r\n'),
     rawRequest('POST /public HTTP/1.1', ['Transfer-Encoding: chunked'], '4'),
   ]) {
-    const { response, closed } = await exchangeRaw(edge.port, bytes);
+    const { response, closed } = await exchangeRaw(harness.port, bytes);
     t.equal(response?.code, 'request_timeout');
     t.equal(closed, true);
-    t.equal(edge.upstream.requests.length, 0);
+    t.equal(harness.upstream.requests.length, 0);
   }
 });
 
 t.test('O9: a refused body is not waited for much longer than any other', async (t) => {
-  const edge = await startEdge(t, { listen: FAST });
-  const connection = await connectRaw(edge.port);
+  const harness = await startHarness(t, { listen: FAST });
+  const connection = await connectRaw(harness.port);
   connection.send(rawRequest('POST /protected HTTP/1.1', ['Content-Length: 1000'], 'some'));
   t.equal((await connection.read())?.code, 'token_missing');
   t.equal(await connection.closed(20_000), true);
-  t.equal(edge.upstream.bytes(), 0);
+  t.equal(harness.upstream.bytes(), 0);
 });
 
 /** Longer where something must not be taken for stalled: the machine may be busy with others. */
 const PATIENT = { limits: { bodyIdle: '1500ms' } };
 
 t.test('O9: a body that keeps coming may take as long as it likes', async (t) => {
-  const edge = await startEdge(t, { listen: PATIENT });
-  const connection = await connectRaw(edge.port);
+  const harness = await startHarness(t, { listen: PATIENT });
+  const connection = await connectRaw(harness.port);
   connection.send(rawRequest('POST /public HTTP/1.1', ['Content-Length: 16']));
   await connection.sendSlowly(
     Array.from({ length: 16 }, () => 'x'),
     300,
   );
   t.equal((await connection.read())?.status, 200, 'after some five seconds, three times the idle limit');
-  t.equal(edge.upstream.requests[0]?.body.length, 16);
+  t.equal(harness.upstream.requests[0]?.body.length, 16);
   connection.destroy();
 });
 
 const MIB = 1024 * 1024;
 
 /** A backend whose answers are as long as their path says, and the gateway before it. */
-async function startLarge(t: Test, listen: object = {}): Promise<{ edge: Edge; upstream: CountingUpstream }> {
+async function startLarge(
+  t: Test,
+  listen: object = {},
+): Promise<{ harness: Harness; upstream: CountingUpstream }> {
   const upstream = await startCountingUpstream((req, res) => {
     res.end(Buffer.alloc(Number(req.url?.split('/').at(-1)), 'x'));
   });
-  return { edge: await startEdge(t, { upstream, listen: { ...FAST, ...listen } }), upstream };
+  return { harness: await startHarness(t, { upstream, listen: { ...FAST, ...listen } }), upstream };
 }
 
-async function lineOf(edge: Edge): Promise<Edge['lines'][number] | undefined> {
-  while (edge.lines.length === 0) await new Promise(setImmediate);
-  return edge.lines[0];
+async function lineOf(harness: Harness): Promise<Harness['lines'][number] | undefined> {
+  while (harness.lines.length === 0) await new Promise(setImmediate);
+  return harness.lines[0];
 }
 
-t.test('O9: a client that never reads its answer is cut off and lets go of its backend', async (t) => {
-  const { edge, upstream } = await startLarge(t);
-  const connection = await connectRaw(edge.port);
+t.test('O9: a client that never reads its response is cut off and lets go of its backend', async (t) => {
+  const { harness, upstream } = await startLarge(t);
+  const connection = await connectRaw(harness.port);
   connection.socket.pause();
   connection.send(rawRequest(`GET /public/${50 * MIB} HTTP/1.1`));
-  t.match(await lineOf(edge), {
+  t.match(await lineOf(harness), {
     status: 200,
     code: 'request_timeout',
     reason: /took nothing of its response/,
@@ -103,17 +106,17 @@ t.test('O9: a client that never reads its answer is cut off and lets go of its b
   while (upstream.connections() > 0) await new Promise(setImmediate);
 });
 
-t.test('O9: a client that never reads is cut off wherever its answer stands by then', async (t) => {
-  const { edge, upstream } = await startLarge(t);
-  // What fits into the buffers between depends on the system; beyond that, what waits is the end of an answer or its middle.
+t.test('O9: a client that never reads is cut off wherever its response stands by then', async (t) => {
+  const { harness, upstream } = await startLarge(t);
+  // What fits into the buffers between depends on the system; beyond that, what waits is the end of a response or its middle.
   const sizes = Array.from({ length: 48 }, (_, at) => 2 * MIB + at * 128 * 1024);
-  const connections = await Promise.all(sizes.map(() => connectRaw(edge.port)));
+  const connections = await Promise.all(sizes.map(() => connectRaw(harness.port)));
   for (const [at, connection] of connections.entries()) {
     connection.socket.pause();
     connection.send(rawRequest(`GET /public/${sizes[at]} HTTP/1.1`));
   }
-  while (edge.lines.length < sizes.length) await new Promise(setImmediate);
-  t.same(new Set(edge.lines.map(({ code }) => code)), new Set(['allow', 'request_timeout']));
+  while (harness.lines.length < sizes.length) await new Promise(setImmediate);
+  t.same(new Set(harness.lines.map(({ code }) => code)), new Set(['allow', 'request_timeout']));
   for (const connection of connections) connection.destroy();
   await upstream.close();
 });
@@ -122,8 +125,8 @@ t.test('O9: a client that never reads is cut off wherever its answer stands by t
 const ALONE = { buffered: false };
 
 t.test('O9: a client that takes little by little may take as long as it likes', ALONE, async (t) => {
-  const { edge } = await startLarge(t, PATIENT);
-  const connection = await connectRaw(edge.port);
+  const { harness } = await startLarge(t, PATIENT);
+  const connection = await connectRaw(harness.port);
   const { socket } = connection;
   let taken = 0;
   socket.removeAllListeners('data');
@@ -137,19 +140,19 @@ t.test('O9: a client that takes little by little may take as long as it likes', 
   connection.send(rawRequest(`GET /public/${40 * MIB} HTTP/1.1`, ['Connection: close']));
   await once(socket, 'end');
   t.ok(taken > 40 * MIB);
-  t.match(edge.lines, [{ code: 'allow' }]);
+  t.match(harness.lines, [{ code: 'allow' }]);
 });
 
 t.test(
-  'O9: what a slow client was given to take its answer does not bound the answer behind it',
+  'O9: what a slow client was given to take its response does not bound the response behind it',
   ALONE,
   async (t) => {
     const upstream = await startCountingUpstream((req, res) => {
       if (req.url === '/public/late') setTimeout(() => res.end('late'), 4_000);
       else res.end(Buffer.alloc(16 * MIB, 'x'));
     });
-    const edge = await startEdge(t, { upstream, listen: PATIENT });
-    const connection = await connectRaw(edge.port);
+    const harness = await startHarness(t, { upstream, listen: PATIENT });
+    const connection = await connectRaw(harness.port);
     const { socket } = connection;
     let text = '';
     let taken = 0;
@@ -176,16 +179,16 @@ t.test('O9: over HTTP/2 only the stream that nobody reads is cut off', { skip },
   const upstream = await startCountingUpstream((_, res) => {
     res.end(Buffer.alloc(100 * 1024, 'x'));
   });
-  const edge = await startEdge(t, {
+  const harness = await startHarness(t, {
     upstream,
     files: { 'tls.crt': own.cert, 'tls.key': own.key },
     listen: { ...FAST, tls: { cert: 'tls.crt', key: 'tls.key' } },
   });
-  const session = connectHttp2(`https://localhost:${edge.port}`, { ca: authority.cert });
+  const session = connectHttp2(`https://localhost:${harness.port}`, { ca: authority.cert });
   t.teardown(() => session.destroy());
   const unread = session.request({ ':path': '/public/unread' });
   unread.on('error', () => {});
-  t.match(await lineOf(edge), { status: 200, code: 'request_timeout' });
+  t.match(await lineOf(harness), { status: 200, code: 'request_timeout' });
   unread.resume();
   await once(unread, 'close').catch(() => {});
   t.not(unread.rstCode, 0);

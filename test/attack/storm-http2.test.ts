@@ -1,5 +1,5 @@
 import t from 'tap';
-import { playStorm, skipTls } from '../support/storm.ts';
+import { playStorm, skipTls } from '../support/storm/storm.ts';
 import { CONNECTION_ENDINGS } from '../support/storm-http2-connections.ts';
 import { STREAM_ENDINGS } from '../support/storm-http2-streams.ts';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { RefusalCode } from '../../src/core/refusals.ts';
-import { startEdge } from '../support/edge.ts';
-import { exchangeRaw, rawRequest } from '../support/raw.ts';
+import { exchangeRaw, rawRequest } from '../support/clients/raw.ts';
+import { startHarness } from '../support/gateway/gateway-harness.ts';
 
 /** P1 to P10, P14: targets with two readings. Each would be `/admin` or an escape from `/public` to some backend. */
 const AMBIGUOUS: readonly string[] = [
@@ -88,7 +88,7 @@ const AMBIGUOUS: readonly string[] = [
   '*',
 ];
 
-/** Targets that the parser itself does not take: the answer is the same, and the connection closes. */
+/** Targets that the parser itself does not take: the response is the same, and the connection closes. */
 const UNPARSED: readonly string[] = [
   'admin',
   './admin',
@@ -139,35 +139,38 @@ const PASSED: readonly string[] = [
 ];
 
 t.test('P1–P10, P14: a target with two readings is refused and costs the backend nothing', async (t) => {
-  const edge = await startEdge(t);
-  const token = await edge.issuer.token({ scope: 'admin' });
+  const harness = await startHarness(t);
+  const token = await harness.issuer.token({ scope: 'admin' });
   for (const target of AMBIGUOUS) {
     for (const authorization of [[], [`Authorization: Bearer ${token}`]]) {
-      const { response } = await exchangeRaw(edge.port, rawRequest(`GET ${target} HTTP/1.1`, authorization));
+      const { response } = await exchangeRaw(
+        harness.port,
+        rawRequest(`GET ${target} HTTP/1.1`, authorization),
+      );
       t.equal(response?.code, 'ambiguous_path' satisfies RefusalCode, JSON.stringify(target));
       t.equal(response?.status, 400);
     }
   }
   for (const target of UNPARSED) {
-    const { response, closed } = await exchangeRaw(edge.port, rawRequest(`GET ${target} HTTP/1.1`));
+    const { response, closed } = await exchangeRaw(harness.port, rawRequest(`GET ${target} HTTP/1.1`));
     t.equal(response?.code, 'ambiguous_path', JSON.stringify(target));
     t.equal(closed, true);
   }
-  t.equal(edge.upstream.bytes(), 0);
+  t.equal(harness.upstream.bytes(), 0);
 });
 
 t.test('P6, P7, P10: what has one reading goes up byte for byte', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   for (const target of PASSED) {
-    edge.upstream.reset();
-    const { response } = await exchangeRaw(edge.port, rawRequest(`GET ${target} HTTP/1.1`));
+    harness.upstream.reset();
+    const { response } = await exchangeRaw(harness.port, rawRequest(`GET ${target} HTTP/1.1`));
     t.equal(response?.status, 200, JSON.stringify(target.slice(0, 60)));
-    t.equal(edge.upstream.requests[0]?.target, target);
+    t.equal(harness.upstream.requests[0]?.target, target);
   }
 });
 
-/** P6, P13, P16: what looks like a protected place is judged as one, or is nothing at all. */
-const JUDGED: readonly (readonly [string, RefusalCode])[] = [
+/** P6, P13, P16: what looks like a protected place is checked as one, or is nothing at all. */
+const CHECKED: readonly (readonly [string, RefusalCode])[] = [
   ['/admin', 'token_missing'],
   ['/admin/', 'token_missing'],
   ['/admin/x', 'token_missing'],
@@ -191,16 +194,19 @@ const JUDGED: readonly (readonly [string, RefusalCode])[] = [
   ['/ready', 'route_unknown'],
 ];
 
-t.test('P6, P13, P16: every spelling of a protected path is judged, and no other path is open', async (t) => {
-  const edge = await startEdge(t);
-  for (const [target, code] of JUDGED) {
-    for (const header of ['User-Agent: kube-probe/1.30', 'User-Agent: ELB-HealthChecker/2.0', 'X: y']) {
-      const { response } = await exchangeRaw(edge.port, rawRequest(`GET ${target} HTTP/1.1`, [header]));
-      t.equal(response?.code, code, target.slice(0, 40));
+t.test(
+  'P6, P13, P16: every spelling of a protected path is checked, and no other path is open',
+  async (t) => {
+    const harness = await startHarness(t);
+    for (const [target, code] of CHECKED) {
+      for (const header of ['User-Agent: kube-probe/1.30', 'User-Agent: ELB-HealthChecker/2.0', 'X: y']) {
+        const { response } = await exchangeRaw(harness.port, rawRequest(`GET ${target} HTTP/1.1`, [header]));
+        t.equal(response?.code, code, target.slice(0, 40));
+      }
     }
-  }
-  t.equal(edge.upstream.bytes(), 0);
-});
+    t.equal(harness.upstream.bytes(), 0);
+  },
+);
 
 /** P11, P12: fields by which some framework would let a client speak of another request. */
 const OVERRIDES: readonly string[] = [
@@ -219,19 +225,22 @@ const OVERRIDES: readonly string[] = [
 ];
 
 t.test('P11, P12: fields that override path or method change no judgement and do not go up', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   for (const name of OVERRIDES) {
     for (const value of ['/public', '/admin', 'GET', 'DELETE']) {
-      edge.upstream.reset();
+      harness.upstream.reset();
       const denied = await exchangeRaw(
-        edge.port,
+        harness.port,
         rawRequest('POST /admin HTTP/1.1', [`${name}: ${value}`, 'Content-Length: 0']),
       );
       t.equal(denied.response?.code, 'token_missing', name);
-      t.equal(edge.upstream.bytes(), 0);
-      const passed = await exchangeRaw(edge.port, rawRequest('GET /public HTTP/1.1', [`${name}: ${value}`]));
+      t.equal(harness.upstream.bytes(), 0);
+      const passed = await exchangeRaw(
+        harness.port,
+        rawRequest('GET /public HTTP/1.1', [`${name}: ${value}`]),
+      );
       t.equal(passed.response?.status, 200);
-      t.equal(edge.upstream.requests[0]?.headers[name.toLowerCase()], undefined, `${name} stays here`);
+      t.equal(harness.upstream.requests[0]?.headers[name.toLowerCase()], undefined, `${name} stays here`);
     }
   }
 });
@@ -239,7 +248,7 @@ t.test('P11, P12: fields that override path or method change no judgement and do
 t.test(
   'P12: TRACE and CONNECT are refused everywhere; every other method needs a rule like any other',
   async (t) => {
-    const edge = await startEdge(t, {
+    const harness = await startHarness(t, {
       routes: [
         { name: 'public', path: '/public', upstream: 'backend', access: 'public' },
         { name: 'admin', path: '/admin', upstream: 'backend', access: 'authenticated' },
@@ -247,33 +256,41 @@ t.test(
       ],
     });
     for (const target of ['/public', '/admin', '/nowhere']) {
-      const { response } = await exchangeRaw(edge.port, rawRequest(`TRACE ${target} HTTP/1.1`));
+      const { response } = await exchangeRaw(harness.port, rawRequest(`TRACE ${target} HTTP/1.1`));
       t.equal(response?.code, 'method_not_allowed', target);
       t.equal(response?.status, 405);
     }
     for (const target of ['/public', 'api.example.com:443', 'api.example.com', '*', '127.0.0.1:22']) {
-      const { response, closed } = await exchangeRaw(edge.port, rawRequest(`CONNECT ${target} HTTP/1.1`));
+      const { response, closed } = await exchangeRaw(harness.port, rawRequest(`CONNECT ${target} HTTP/1.1`));
       t.equal(response?.code, 'method_not_allowed', target);
       t.equal(closed, true);
     }
     for (const method of ['HEAD', 'OPTIONS', 'PROPFIND', 'PURGE', 'DELETE', 'QUERY', 'M-SEARCH', 'SOURCE']) {
       const length = 'Content-Length: 0';
-      const admin = await exchangeRaw(edge.port, rawRequest(`${method} /admin HTTP/1.1`, [length]), method);
+      const admin = await exchangeRaw(
+        harness.port,
+        rawRequest(`${method} /admin HTTP/1.1`, [length]),
+        method,
+      );
       t.equal(
         admin.response?.status,
         method === 'QUERY' && admin.response?.status === 400 ? 400 : 401,
         method,
       );
-      const reads = await exchangeRaw(edge.port, rawRequest(`${method} /reads HTTP/1.1`, [length]), method);
+      const reads = await exchangeRaw(
+        harness.port,
+        rawRequest(`${method} /reads HTTP/1.1`, [length]),
+        method,
+      );
       t.equal(reads.response?.status, reads.response?.code === 'bad_request' ? 400 : 405, method);
       if (reads.response?.status === 405) t.strictSame(reads.response.headers.allow, ['GET'], method);
     }
-    t.equal(edge.upstream.bytes(), 0);
+    t.equal(harness.upstream.bytes(), 0);
   },
 );
 
 t.test('P14: OPTIONS * is refused, and so is any absolute form, whatever Host says', async (t) => {
-  const edge = await startEdge(t);
+  const harness = await startHarness(t);
   for (const line of [
     'OPTIONS * HTTP/1.1',
     'GET http://api.example.com/public HTTP/1.1',
@@ -281,15 +298,15 @@ t.test('P14: OPTIONS * is refused, and so is any absolute form, whatever Host sa
     'GET ws://api.example.com/public HTTP/1.1',
     'GET ftp://api.example.com/public HTTP/1.1',
   ]) {
-    const { response } = await exchangeRaw(edge.port, rawRequest(line));
+    const { response } = await exchangeRaw(harness.port, rawRequest(line));
     t.equal(response?.status, 400, line);
   }
-  t.equal(edge.upstream.bytes(), 0);
+  t.equal(harness.upstream.bytes(), 0);
 });
 
 /** P15: what a parameter holds decoded stays out of the path that goes up. */
 t.test('P15: a rewrite never decodes what follows it', async (t) => {
-  const edge = await startEdge(t, {
+  const harness = await startHarness(t, {
     routes: [{ name: 'u', path: '/users/:id', rewrite: '/v2/u', upstream: 'backend', access: 'public' }],
   });
   for (const [target, up] of [
@@ -299,9 +316,9 @@ t.test('P15: a rewrite never decodes what follows it', async (t) => {
     ['/users/7?x', '/v2/u?x'],
     ['/users/7/', '/v2/u/'],
   ] as const) {
-    edge.upstream.reset();
-    const { response } = await exchangeRaw(edge.port, rawRequest(`GET ${target} HTTP/1.1`));
+    harness.upstream.reset();
+    const { response } = await exchangeRaw(harness.port, rawRequest(`GET ${target} HTTP/1.1`));
     t.equal(response?.status, 200, target);
-    t.equal(edge.upstream.requests[0]?.target, up);
+    t.equal(harness.upstream.requests[0]?.target, up);
   }
 });

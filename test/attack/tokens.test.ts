@@ -1,14 +1,14 @@
 import { request } from 'node:http';
 import t from 'tap';
-import { badTokens, boundTokens, PUBLISHED } from '../support/bad-tokens.ts';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { startGateway } from '../support/gateway.ts';
-import { createKeyServer } from '../support/key-server.ts';
-import { mint, signingKey } from '../support/mint.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { startGateway } from '../support/gateway/gateway.ts';
+import { badTokens, boundTokens, PUBLISHED } from '../support/tokens/bad-tokens.ts';
+import { createKeyServer } from '../support/tokens/key-server.ts';
+import { mint, signingKey } from '../support/tokens/mint.ts';
 
 const now = Math.floor(Date.now() / 1000);
 
-interface Answer {
+interface Reply {
   readonly status: number | undefined;
   readonly body: string;
   readonly challenge: string;
@@ -30,7 +30,7 @@ routes: [{ name: api, path: /, upstream: app, access: authenticated }]
 `,
     { clock: () => now * 1000 },
   );
-  const ask = (authorization: string): Promise<Answer> =>
+  const ask = (authorization: string): Promise<Reply> =>
     new Promise((resolve, reject) => {
       const outgoing = request(gateway.url, { headers: { authorization }, agent: false }, (response) => {
         let body = '';
@@ -66,8 +66,8 @@ t.test('no bad token gets one byte to a backend, and none of them gets into the 
       continue;
     }
     t.equal(status, 401, name);
-    const { code: answered, ...rest } = JSON.parse(body) as { code: string };
-    t.equal(answered, token === '' ? 'token_malformed' : code, name);
+    const { code: responded, ...rest } = JSON.parse(body) as { code: string };
+    t.equal(responded, token === '' ? 'token_malformed' : code, name);
     t.same(
       Object.keys(rest).sort(),
       ['requestId', 'status', 'title', 'type'],

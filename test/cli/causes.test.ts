@@ -4,9 +4,9 @@ import { ADVICE } from '../../src/cli/advice.ts';
 import { CAUSES, type Cause } from '../../src/core/causes.ts';
 import { REFUSALS } from '../../src/core/refusals.ts';
 import { UPSTREAM_FAULTS } from '../../src/proxy/upstream-faults.ts';
-import { folderWith, sealgate } from '../support/cli.ts';
-import { encode, mint, mintText, type SigningKey, signingKey } from '../support/mint.ts';
-import { inPlace } from '../support/verifier.ts';
+import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { encode, mint, mintText, type SigningKey, signingKey } from '../support/tokens/mint.ts';
+import { inPlace } from '../support/tokens/verifier.ts';
 
 const KEY = signingKey('ES256');
 const NOW = Date.parse('2026-01-31T12:00:00Z') / 1000;
@@ -351,7 +351,7 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
 
 /** The other causes, by the test that brings them about, and what it says of each where that is not its name. */
 const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Cause, string])[]>> = {
-  'gateway/causes.test.ts': [
+  'gateway/serving/causes.test.ts': [
     'request_syntax',
     'request_framing',
     'http_version',
@@ -366,16 +366,16 @@ const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Ca
     'expectation_failed',
     'rate_limited',
   ],
-  'gateway/http2.test.ts': [
+  'gateway/server/http2/http2.test.ts': [
     ['method_unknown', 'a method nobody knows'],
     ['header_bytes', '40 KiB of fields'],
   ],
-  'gateway/overload.test.ts': ['event_loop_behind'],
-  'gateway/drain.test.ts': ['shutting_down'],
-  'gateway/unforeseen.test.ts': ['internal'],
+  'gateway/server/overload.test.ts': ['event_loop_behind'],
+  'gateway/lifecycle/drain.test.ts': ['shutting_down'],
+  'gateway/serving/unforeseen.test.ts': ['internal'],
   'attack/slow-clients.test.ts': [['response_stalled', 'took nothing of its response']],
-  'pipeline/rate-limit.test.ts': ['limit_store_down'],
-  'proxy/upstream.test.ts': ['upstream_full', 'upstream_unhealthy'],
+  'pipeline/rate-limit/rate-limit.test.ts': ['limit_store_down'],
+  'proxy/upstream/upstream.test.ts': ['upstream_full', 'upstream_unhealthy'],
   'proxy/forward.test.ts': ['pipelined_too_many'],
   'proxy/upstream-faults.test.ts': ['request_unfit', 'field_twice'],
 };
@@ -386,13 +386,13 @@ for (const [cause, words, reason] of EXPLAINED) {
     const ask = ['explain', '-c', path('gw.yaml'), '--at', '2026-01-31T12:00:00Z'];
     const { code, stdout } = await sealgate([...ask, '--format', 'json', ...words]);
     t.equal(code, CAUSES[cause] === 'keys_unavailable' ? 1 : 3);
-    const answer = JSON.parse(stdout);
-    const last = answer.steps.at(-1);
-    t.equal(answer.code, CAUSES[cause]);
+    const response = JSON.parse(stdout);
+    const last = response.steps.at(-1);
+    t.equal(response.code, CAUSES[cause]);
     t.ok(last.note.endsWith(ADVICE[cause]), last.note);
     const text = (await sealgate([...ask, ...words])).stdout;
-    const [told = '', advised = ''] = text.trimEnd().split('\n').slice(-2);
-    t.match(told, reason);
+    const [reported = '', advised = ''] = text.trimEnd().split('\n').slice(-2);
+    t.match(reported, reason);
     t.equal(advised, `  To change this: ${ADVICE[cause]}`);
     t.notMatch(stdout + text, SECRET, 'no claim is shown');
   });

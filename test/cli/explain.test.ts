@@ -1,8 +1,8 @@
 import t from 'tap';
-import { folderWith, sealgate } from '../support/cli.ts';
-import { createKeyServer } from '../support/key-server.ts';
-import { mint, signingKey } from '../support/mint.ts';
-import { inPlace } from '../support/verifier.ts';
+import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { createKeyServer } from '../support/tokens/key-server.ts';
+import { mint, signingKey } from '../support/tokens/mint.ts';
+import { inPlace } from '../support/tokens/verifier.ts';
 
 const KEY = signingKey('ES256');
 const NOW = Date.parse('2026-01-31T12:00:00Z') / 1000;
@@ -39,7 +39,7 @@ async function explain(...words: string[]) {
 
 const tokenWith = (changes: Record<string, unknown> = {}) => mint(KEY, { ...claims, ...changes });
 
-t.test('says what the gate would say, with the exit code of the verdict', async (t) => {
+t.test('says what the gate would say, with the exit code of the result', async (t) => {
   const table: [string[], number, Record<string, unknown>][] = [
     [
       ['/orders/7', '--token', tokenWith()],
@@ -88,10 +88,10 @@ t.test('says what the gate would say, with the exit code of the verdict', async 
     ],
   ];
   for (const [words, exit, expected] of table) {
-    const answer = await explain(...words);
-    t.match({ ...answer, exit: answer.exit }, { exit, ...expected }, words.join(' ').slice(0, 90));
-    t.equal(answer.steps.at(-1).ok, exit === 0, 'the last step is the verdict');
-    for (const step of answer.steps) {
+    const response = await explain(...words);
+    t.match({ ...response, exit: response.exit }, { exit, ...expected }, words.join(' ').slice(0, 90));
+    t.equal(response.steps.at(-1).ok, exit === 0, 'the last step is the verdict');
+    for (const step of response.steps) {
       t.strictSame(Object.keys(step), ['step', 'ok', 'expected', 'got', 'note']);
       if (!step.ok) t.ok(step.expected, `what ${step.step} wants is said`);
     }
@@ -109,7 +109,7 @@ t.test('claim values are hidden unless asked for', async (t) => {
     }
   }
   const elsewhere = ['/orders', '--token', tokenWith({ aud: `https://${SECRET}.example` })];
-  const reasonOf = (answer: { steps: { got: string }[] }) => answer.steps.at(-1)?.got;
+  const reasonOf = (response: { steps: { got: string }[] }) => response.steps.at(-1)?.got;
   t.equal(reasonOf(await explain(...elsewhere)), 'the token is for another audience, expected "api"');
   t.match(reasonOf(await explain(...elsewhere, '--show-claims')), SECRET);
   const shown = await explain('/orders', '--token', tokenWith(), '--show-claims');

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { runCli } from '../../src/cli/run.ts';
-import { createKeyServer, type KeyServer } from '../support/key-server.ts';
-import { signingKey } from '../support/mint.ts';
+import { createKeyServer, type KeyServer } from '../support/tokens/key-server.ts';
+import { signingKey } from '../support/tokens/mint.ts';
 
 const good = signingKey('ES256', { kid: 'good' });
 const enc = signingKey('RS256', { kid: 'enc', members: { use: 'enc', alg: 'RSA-OAEP' } });

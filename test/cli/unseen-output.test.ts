@@ -1,10 +1,10 @@
 import t from 'tap';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { runCli } from '../../src/cli/run.ts';
-import { folderWith, sealgate } from '../support/cli.ts';
-import { mint, signingKey } from '../support/mint.ts';
-import { HOSTILE_TEXT, unseenIn } from '../support/unseen.ts';
-import { inPlace } from '../support/verifier.ts';
+import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { HOSTILE_TEXT, unseenIn } from '../support/pipeline/unseen.ts';
+import { mint, signingKey } from '../support/tokens/mint.ts';
+import { inPlace } from '../support/tokens/verifier.ts';
 
 const KEY = signingKey('ES256');
 /** What a token, a provider or a file may hold; YAML takes it in quotes. */

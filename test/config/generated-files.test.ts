@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import t from 'tap';
 import { generatedFiles } from '../../scripts/generated-files.ts';
-import { type JsonSchema, plainJsonSchema } from '../../src/config/json-schema.ts';
+import { type JsonSchema, plainJsonSchema } from '../../src/config/schema/json-schema.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 

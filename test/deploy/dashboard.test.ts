@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { liveText, startLiveGateway } from '../support/live-gateway.ts';
-import { hasPrometheus, startPrometheus } from '../support/prometheus.ts';
-import { findTypeErrors } from '../support/type-errors.ts';
+import { liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
+import { hasPrometheus, startPrometheus } from '../support/peers/prometheus.ts';
+import { findTypeErrors } from '../support/pipeline/type-errors.ts';
 
 interface Panel {
   readonly id: number;
@@ -102,7 +102,7 @@ t.test(
     for (const metric of metrics) queries.set(metric, 'alerts');
     t.ok(queries.size > 35, `${queries.size} queries`);
 
-    // Rates want traffic between two scrapes, so it goes on until everything has an answer.
+    // Rates want traffic between two scrapes, so it goes on until everything has a response.
     const deadline = performance.now() + 40_000;
     for (let round = 0; queries.size > 0 && performance.now() < deadline; round += 1) {
       const token = live.token({ jti: `${round}` });

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { exchangeRaw } from '../support/raw.ts';
-import { type BackendName, whyNot } from '../support/real-backends.ts';
-import { openArena } from './arena.ts';
+import { type BackendName, whyNot } from '../support/backends/real-backends.ts';
+import { exchangeRaw } from '../support/clients/raw.ts';
+import { openDifferentialHarness } from './harness.ts';
 import { mayReach } from './reach-model.ts';
 
 const BACKENDS: readonly BackendName[] = ['nginx', 'apache', 'node'];
@@ -58,13 +58,13 @@ t.test('the model knows what stays public', async (t) => {
 
 for (const name of BACKENDS) {
   t.test(`${name} never gets what the model does not let through`, { skip: whyNot(name) }, async (t) => {
-    const { edge, play } = await openArena(t, [name]);
+    const { harness, play } = await openDifferentialHarness(t, [name]);
     const host = `${name}.example`;
-    const open = await exchangeRaw(edge.port, `GET /public/x HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    const open = await exchangeRaw(harness.port, `GET /public/x HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
     t.strictSame(open.response?.headers['x-area'], ['public'], 'the public area is open');
-    const token = await edge.issuer.token();
+    const token = await harness.issuer.token();
     const shown = await exchangeRaw(
-      edge.port,
+      harness.port,
       `GET /admin HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
     );
     t.strictSame(shown.response?.headers['x-area'], ['admin'], 'the protected one is there for who may');
@@ -85,7 +85,7 @@ for (const name of BACKENDS) {
     t.ok(cases > 0);
     t.ok(reached > 100, `${reached} of ${cases} went up`);
     t.strictSame(
-      edge.complaints.filter(({ level }) => level === 'error'),
+      harness.complaints.filter(({ level }) => level === 'error'),
       [],
     );
   });

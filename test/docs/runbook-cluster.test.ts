@@ -6,20 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { builtGateway } from '../support/built-gateway.ts';
-import { type Cluster, type Stored, startCluster } from '../support/cluster.ts';
-import { freePorts } from '../support/free-ports.ts';
-import { type LiveGateway, liveText, startLiveGateway } from '../support/live-gateway.ts';
-import { type DocumentedCommand, readCommands } from '../support/runbook.ts';
-import { type SpdyStream, serveSpdy } from '../support/spdy.ts';
+import { freePorts } from '../support/backends/free-ports.ts';
+import { type Cluster, type Stored, startCluster } from '../support/cluster/cluster.ts';
+import { type DocumentedCommand, readCommands } from '../support/cluster/runbook.ts';
+import { type SpdyStream, serveSpdy } from '../support/cluster/spdy.ts';
+import { builtGateway } from '../support/gateway/built-gateway.ts';
+import { type LiveGateway, liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
 
 const skip = spawnSync('kubectl', ['version', '--client']).status === 0 ? false : 'kubectl is not installed';
 const commands = readCommands('docs/operations.md').filter(({ program }) => program === 'kubectl');
 const setUp = commands.filter(({ section }) => section === 'In Kubernetes');
 const rest = commands.filter(({ section }) => section !== 'In Kubernetes');
 
-/** What the page promises of the answer, and the exit code where it is not 0. */
-const ANSWERS: readonly (readonly [RegExp, RegExp, number?])[] = [
+/** What the page promises of the response, and the exit code where it is not 0. */
+const RESPONSES: readonly (readonly [RegExp, RegExp, number?])[] = [
   [/^kubectl kustomize/, /kind: HorizontalPodAutoscaler/],
   [/get pods/, /^sealgate-2-a /m],
   [/--prefix/, /^\[pod\/sealgate-2-a\/sealgate\] \{.*"msg":"listening"/m],
@@ -56,11 +56,11 @@ t.test(
     writeFileSync(env.KUBECONFIG, kubeconfig(cluster.url));
 
     const run = async ({ where, text }: DocumentedCommand): Promise<void> => {
-      const [, answer, code = 0] = ANSWERS.find(([pattern]) => pattern.test(text)) ?? [];
-      if (answer === undefined) return void t.fail(`nothing is known of ${where} ${text}`);
+      const [, response, code = 0] = RESPONSES.find(([pattern]) => pattern.test(text)) ?? [];
+      if (response === undefined) return void t.fail(`nothing is known of ${where} ${text}`);
       const { status, stdout, stderr } = await finish('bash', ['-o', 'pipefail', '-c', text], env);
       t.equal(status, code, `${where} ${text}`, { stdout, stderr });
-      t.match(stdout, answer, where, { stderr });
+      t.match(stdout, response, where, { stderr });
     };
 
     for (const command of setUp) await run(command);
@@ -78,7 +78,7 @@ t.test(
     for (const command of rest) {
       if (command.text.includes('port-forward')) await portForward(t, command, env);
       else {
-        // Something to put in force: in the cluster is an older file than here.
+        // Something to put active: in the cluster is an older file than here.
         if (command.text.includes(' diff ')) age(cluster);
         await run(command);
       }
@@ -194,7 +194,7 @@ function execute(query: URLSearchParams, socket: Socket, head: Buffer): void {
       for (const one of streams) one.end();
     });
   };
-  serveSpdy(socket, { onStream, onData: () => {}, onEnd: () => {} }, head);
+  serveSpdy(socket, { onStream, onResponseData: () => {}, onEnd: () => {} }, head);
 }
 
 /** Joins each second stream, which carries the data, with the admin listener; the ones before are for errors. */
@@ -214,7 +214,7 @@ function forward(live: LiveGateway, socket: Socket, head: Buffer): void {
     socket,
     {
       onStream,
-      onData: (stream, data) => targets.get(stream)?.write(data),
+      onResponseData: (stream, data) => targets.get(stream)?.write(data),
       onEnd: (stream) => targets.get(stream)?.end(),
     },
     head,
@@ -233,12 +233,12 @@ async function portForward(
   });
   const ended = once(child, 'exit');
   const ask = () => fetch(`http://127.0.0.1:${local}/status`).catch(() => undefined);
-  let answer = await ask();
-  while (answer === undefined && child.exitCode === null) {
+  let response = await ask();
+  while (response === undefined && child.exitCode === null) {
     await delay(20);
-    answer = await ask();
+    response = await ask();
   }
-  t.match(await answer?.json(), { status: 'ready' }, `${where} ${text}`);
+  t.match(await response?.json(), { status: 'ready' }, `${where} ${text}`);
   child.kill('SIGKILL');
   await ended;
 }

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { cannotBoot, MACHINE, runOnBootedMachine } from '../support/booted-machine.ts';
-import { type DocumentedCommand, readCommands } from '../support/runbook.ts';
+import { cannotBoot, MACHINE, runOnBootedMachine } from '../support/cluster/booted-machine.ts';
+import { type DocumentedCommand, readCommands } from '../support/cluster/runbook.ts';
 
 /** Programs whose commands belong to other places than the gateway's own machine; runbook-cluster and runbook-tools run them. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['export', 'haproxy', 'kubectl', 'promtool', 'ssh']);
@@ -9,8 +9,8 @@ const QUIET =
   /^([A-Z_]+=|install |cp |set -a|nginx -t|systemd-analyze verify|systemctl (daemon-reload|reload|restart|enable))/;
 /** What the state of this machine makes of a command: one issuer and one backend are down. */
 const CODES: readonly (readonly [RegExp, number])[] = [[/check .*--online/, 1]];
-/** What must be in the answer of a command, that the page promises. */
-const ANSWERS: readonly (readonly [RegExp, RegExp])[] = [
+/** What must be in the response of a command, that the page promises. */
+const RESPONSES: readonly (readonly [RegExp, RegExp])[] = [
   [/^systemctl status/, /Active: active \(running\)/],
   [/^journalctl -u sealgate -n/, /"msg":"request"/],
   [/level == "error" or/, /"level":"error"/],
@@ -53,7 +53,7 @@ run() { eval "\${2//\\$SEEN/$seen}" >"$out/$1.out" 2>"$out/$1.err"; echo $? >"$o
 await() { for _ in $(seq 400); do if eval "$1" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "never: $1"; journalctl -u sealgate -n 30 --no-pager; exit 1; }
 out=${MACHINE.shared}/results
 mkdir "$out" /srv/work && cd /srv/work && ln -s ${MACHINE.repository}/deploy deploy
-systemd-run --quiet --working-directory=/srv/work node --import ${MACHINE.repository}/node_modules/tsx/dist/loader.mjs ${MACHINE.repository}/test/support/machine-peers.ts
+systemd-run --quiet --working-directory=/srv/work node --import ${MACHINE.repository}/node_modules/tsx/dist/loader.mjs ${MACHINE.repository}/test/support/cluster/machine-peers.ts
 await '[ -s gateway.yaml ]'
 ${setUp.map(run).join('\n')}
 await 'curl -sf http://127.0.0.1:9090/ready'
@@ -92,11 +92,11 @@ t.test(
       const expected = CODES.find(([pattern]) => pattern.test(text))?.[1] ?? 0;
       t.equal(Number(code), expected, `${where} ${text}`, { stdout, stderr });
       if (!QUIET.test(text)) t.not(stdout, '', `${where} says something`, { stderr });
-      for (const [pattern, answer] of ANSWERS) {
-        if (pattern.test(text)) t.match(stdout, answer, `${where} says what it should`);
+      for (const [pattern, response] of RESPONSES) {
+        if (pattern.test(text)) t.match(stdout, response, `${where} says what it should`);
       }
     }
-    for (const [pattern] of ANSWERS)
+    for (const [pattern] of RESPONSES)
       t.ok(
         inOrder.some(({ text }) => pattern.test(text)),
         String(pattern),

@@ -5,9 +5,9 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { freePorts } from '../support/free-ports.ts';
-import { liveText, startLiveGateway } from '../support/live-gateway.ts';
-import { type DocumentedCommand, readCommands } from '../support/runbook.ts';
+import { freePorts } from '../support/backends/free-ports.ts';
+import { type DocumentedCommand, readCommands } from '../support/cluster/runbook.ts';
+import { liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
 
 const commands = readCommands('docs/operations.md');
 const of = (program: string): readonly DocumentedCommand[] =>
@@ -103,12 +103,12 @@ PidFile none
     }
   });
   const ask = () => fetch(`http://127.0.0.1:${local}/status`).catch(() => undefined);
-  let answer = await ask();
-  while (answer === undefined) {
+  let response = await ask();
+  while (response === undefined) {
     if (tunnel.exitCode !== null) throw new Error(`ssh ended: ${errors}`);
     await delay(20);
-    answer = await ask();
+    response = await ask();
   }
-  t.equal(answer.status, 200, 'also what only the machine itself may see');
-  t.match(await answer.json(), { status: 'ready' });
+  t.equal(response.status, 200, 'also what only the machine itself may see');
+  t.match(await response.json(), { status: 'ready' });
 });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { folderWith, sealgate } from '../support/cli.ts';
-import { mint, signingKey } from '../support/mint.ts';
-import { inPlace } from '../support/verifier.ts';
+import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { mint, signingKey } from '../support/tokens/mint.ts';
+import { inPlace } from '../support/tokens/verifier.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 

@@ -1,10 +1,10 @@
 import t from 'tap';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { createKeyServer } from '../support/key-server.ts';
-import { mint, signingKey } from '../support/mint.ts';
-import { hasNginx } from '../support/nginx.ts';
-import { startNginxFront } from '../support/nginx-front.ts';
-import { REPLICAS, startLoad, startReplicas } from '../support/replicas.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { REPLICAS, startLoad, startReplicas } from '../support/gateway/replicas.ts';
+import { hasNginx } from '../support/peers/nginx.ts';
+import { startNginxFront } from '../support/peers/nginx-front.ts';
+import { createKeyServer } from '../support/tokens/key-server.ts';
+import { mint, signingKey } from '../support/tokens/mint.ts';
 
 const skip = hasNginx ? false : 'nginx is not installed';
 

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { startStand } from '../../demo/stand.ts';
-import { browserMissing, launchBrowser } from '../support/browser.ts';
+import { startSetup } from '../../demo/setup.ts';
+import { browserMissing, launchBrowser } from '../support/clients/browser.ts';
 
 /** Sends a request by its button and reads the newest answer. */
 async function press(
@@ -27,11 +27,11 @@ async function logIn(page: Page, name: string): Promise<void> {
 }
 
 t.test('a person walks through the demo page in a browser', { skip: browserMissing }, async (t) => {
-  const stand = await startStand({ familiarPorts: false, logGateway: () => {}, logBackend: () => {} });
-  t.teardown(() => stand.close());
+  const setup = await startSetup({ familiarPorts: false, logGateway: () => {}, logBackend: () => {} });
+  t.teardown(() => setup.close());
   const browser = await launchBrowser();
   t.teardown(() => browser.close());
-  const url = `${stand.gatewayUrl}/demo`;
+  const url = `${setup.gatewayUrl}/demo`;
 
   const troubles: string[] = [];
   const strangers: string[] = [];
@@ -44,7 +44,7 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
     });
     page.on('request', (request) => {
       const { origin, protocol } = new URL(request.url());
-      const known = [stand.gatewayUrl, stand.provider.issuer].includes(origin) || protocol === 'data:';
+      const known = [setup.gatewayUrl, setup.provider.issuer].includes(origin) || protocol === 'data:';
       if (!known) strangers.push(request.url());
     });
     t.teardown(() => context.close());
@@ -111,11 +111,11 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
     t.ok(await page.getByRole('button', { name: 'Read orders' }).isDisabled());
   });
 
-  await t.test('an answer of the provider that belongs to another login is not used', async (t) => {
+  await t.test('a response of the provider that belongs to another login is not used', async (t) => {
     const page = await open(t);
     const pending = JSON.stringify({ verifier: 'v', state: 'mine', request: {} });
     await page.evaluate(`sessionStorage.setItem('sealgate-demo-login', '${pending}')`);
-    await page.goto(`${url}?code=stolen&state=theirs&iss=${encodeURIComponent(stand.provider.issuer)}`);
+    await page.goto(`${url}?code=stolen&state=theirs&iss=${encodeURIComponent(setup.provider.issuer)}`);
 
     t.match(await page.getByRole('alert').textContent(), /another login/);
   });

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import t from 'tap';
 import { startBackend } from '../../demo/backend.ts';
-import { startProvider } from '../../demo/provider.ts';
+import { startProvider } from '../../demo/provider/provider.ts';
 
 const curlMissing = existsSync('/usr/bin/curl') ? false : 'curl is not installed';
 
@@ -41,8 +41,8 @@ t.test(
   async (t) => {
     const { stdout, stderr, code } = await runDemo(['--once']);
 
-    const answers = stdout.split('\n').filter((line) => /^[✓✗]/.test(line));
-    t.same(answers, [
+    const responses = stdout.split('\n').filter((line) => /^[✓✗]/.test(line));
+    t.same(responses, [
       '✓ no token → 401 token_missing',
       '✓ a token with the scope → 200',
       '✓ a token without the scope → 403 insufficient_scope',
@@ -69,9 +69,9 @@ t.test(
       const commands = [...printed.matchAll(/^# (.*) → (\d+)( \w+)?.*\n(curl .*)$/gm)];
       t.equal(commands.length, 4);
       for (const [, title = '', status = '', refusal = '', command = ''] of commands) {
-        const { stdout: answer } = await promisify(execFile)('sh', ['-c', command]);
-        t.match(answer, new RegExp(`^HTTP/1.1 ${status} `), title);
-        if (refusal.startsWith(' ')) t.match(answer, `"code":"${refusal.trim()}"`, `${title}: the code`);
+        const { stdout: response } = await promisify(execFile)('sh', ['-c', command]);
+        t.match(response, new RegExp(`^HTTP/1.1 ${status} `), title);
+        if (refusal.startsWith(' ')) t.match(response, `"code":"${refusal.trim()}"`, `${title}: the code`);
       }
     });
 

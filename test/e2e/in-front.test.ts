@@ -1,8 +1,8 @@
 import t from 'tap';
-import { hasHaproxy, startHaproxy } from '../support/haproxy.ts';
-import { holdFront } from '../support/hold-front.ts';
-import { hasNginx } from '../support/nginx.ts';
-import { startNginxFront } from '../support/nginx-front.ts';
+import { checkFrontProxy } from '../support/peers/front-proxy-checks.ts';
+import { hasHaproxy, startHaproxy } from '../support/peers/haproxy.ts';
+import { hasNginx } from '../support/peers/nginx.ts';
+import { startNginxFront } from '../support/peers/nginx-front.ts';
 
 const FRONTS = [
   { name: 'HAProxy', start: startHaproxy, skip: hasHaproxy ? false : 'haproxy is not installed' },
@@ -10,5 +10,5 @@ const FRONTS = [
 ] as const;
 
 for (const { name, start, skip } of FRONTS) {
-  t.test(`${name} in front, by the sample file`, { skip, timeout: 60_000 }, (t) => holdFront(t, start));
+  t.test(`${name} in front, by the sample file`, { skip, timeout: 60_000 }, (t) => checkFrontProxy(t, start));
 }

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import t, { type Test } from 'tap';
-import { type ForwarderProcess, startForwarderProcess } from '../support/forwarder-process.ts';
-import { hasNginx, type Nginx, startNginx } from '../support/nginx.ts';
-import { hashOf, patternHash, patternStream } from '../support/pattern.ts';
+import { hashOf, patternHash, patternStream } from '../support/backends/pattern.ts';
+import { hasNginx, type Nginx, startNginx } from '../support/peers/nginx.ts';
+import { type ForwarderProcess, startForwarderProcess } from '../support/proxy/forwarder-process.ts';
 
 const MIB = 1024 * 1024;
 const SIZES = [0, 1, 65_535, 65_537, MIB + 1, 50 * MIB, 100 * MIB];
@@ -22,13 +22,13 @@ interface Upload {
   readonly chunked: boolean;
 }
 
-/** Sends the pattern and gives the answer; the caller reads it. */
+/** Sends the pattern and gives the response; the caller reads it. */
 async function send(gateway: ForwarderProcess, upload: Upload): Promise<IncomingMessage> {
   const framing = upload.chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': upload.bytes };
   const req = httpRequest(`${gateway.url}${upload.path}`, { method: upload.method, headers: framing });
-  const answered = once(req, 'response') as Promise<[IncomingMessage]>;
+  const responded = once(req, 'response') as Promise<[IncomingMessage]>;
   await pipeline(patternStream(upload.bytes), req);
-  return (await answered)[0];
+  return (await responded)[0];
 }
 
 async function receive(url: string): Promise<{ hash: string; bytes: number }> {

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { startGateway } from '../support/gateway.ts';
-import { createKeyServer, type KeyServer } from '../support/key-server.ts';
-import { mint, type SigningKey, signingKey } from '../support/mint.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { startGateway } from '../support/gateway/gateway.ts';
+import { createKeyServer, type KeyServer } from '../support/tokens/key-server.ts';
+import { mint, type SigningKey, signingKey } from '../support/tokens/mint.ts';
 
 const NAMES = ['one', 'two', 'three', 'four', 'five'] as const;
 

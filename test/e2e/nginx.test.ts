@@ -4,10 +4,10 @@ import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { startForwarder } from '../support/forwarder.ts';
-import { hasNginx, startNginx } from '../support/nginx.ts';
+import { hasNginx, startNginx } from '../support/peers/nginx.ts';
+import { startForwarder } from '../support/proxy/forwarder.ts';
 
-interface Answer {
+interface Reply {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly body: Buffer;
@@ -41,7 +41,7 @@ t.test(
     const ask = async (
       path: string,
       options: { method?: string; headers?: Record<string, string>; body?: string } = {},
-    ): Promise<Answer> => {
+    ): Promise<Reply> => {
       const req = request(`${gateway.url}${path}`, {
         method: options.method ?? 'GET',
         headers: options.headers ?? {},
@@ -59,9 +59,9 @@ t.test(
         [418, 'teapot'],
         [503, 'busy'],
       ] as const) {
-        const answer = await ask(`/status/${code}`);
-        t.equal(answer.status, code);
-        if (body !== undefined) t.equal(answer.body.toString(), body);
+        const response = await ask(`/status/${code}`);
+        t.equal(response.status, code);
+        if (body !== undefined) t.equal(response.body.toString(), body);
       }
       t.match((await ask('/status/302')).headers.location, /\/elsewhere$/, 'relayed, not followed');
     });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
-import { liveText, startLiveGateway } from '../support/live-gateway.ts';
-import { hasPrometheus, startPrometheus } from '../support/prometheus.ts';
+import { liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
+import { hasPrometheus, startPrometheus } from '../support/peers/prometheus.ts';
 
 const promtool = {
   skip: spawnSync('promtool', ['--version']).status === 0 ? false : 'promtool is not installed',
@@ -13,10 +13,10 @@ t.test('promtool finds nothing wrong with what /metrics says', promtool, async (
   await live.get('/a');
   await live.get('/a', 'nonsense');
   await live.get('/nowhere');
-  const answer = await live.admin('/metrics');
-  t.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+  const response = await live.admin('/metrics');
+  t.match(response.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
   const { stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
-    input: await answer.text(),
+    input: await response.text(),
     encoding: 'utf8',
   });
   const ours = `${stdout}${stderr}`.split('\n').filter((line) => line.includes('sealgate_'));

@@ -1,15 +1,15 @@
 import t from 'tap';
 import { startBackend } from '../../demo/backend.ts';
-import { fetchToken } from '../../demo/client-credentials.ts';
+import { fetchToken } from '../../demo/provider/client-credentials.ts';
 import {
   AUDIENCE,
   CLIENTS,
   OTHER_AUDIENCE,
   type RunningProvider,
   startProvider,
-} from '../../demo/provider.ts';
-import { startGateway } from '../support/gateway.ts';
-import { logIn, refreshTokens } from '../support/user-agent.ts';
+} from '../../demo/provider/provider.ts';
+import { logIn, refreshTokens } from '../support/clients/user-agent.ts';
+import { startGateway } from '../support/gateway/gateway.ts';
 
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 
@@ -40,13 +40,13 @@ t.teardown(async () => {
   await Promise.all([...Object.values(providers), stranger, backend].map((each) => each.close()));
 });
 
-interface Answer {
+interface Reply {
   readonly status: number;
   readonly code?: string;
   readonly headers?: Record<string, string>;
 }
 
-async function call(token: string | undefined, { method = 'GET', path = '/orders' } = {}): Promise<Answer> {
+async function call(token: string | undefined, { method = 'GET', path = '/orders' } = {}): Promise<Reply> {
   const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
   const response = await fetch(`${gateway.url}${path}`, { method, headers });
   return { ...((await response.json()) as object), status: response.status };
@@ -56,15 +56,15 @@ t.test('who logs in with authorization code and PKCE is known to the backend', a
   const { issuer } = providers.RS256;
   const tokens = await logIn(issuer, { login: 'zoë', scope: 'openid orders:read' });
 
-  const answer = await call(tokens.access_token);
+  const reply = await call(tokens.access_token);
 
-  t.equal(answer.status, 200);
-  t.match(answer.headers, {
+  t.equal(reply.status, 200);
+  t.match(reply.headers, {
     'x-user-id': 'zo%C3%AB',
     'x-user-issuer': issuer,
     'x-user-scopes': 'orders:read',
   });
-  t.notOk(answer.headers?.authorization, 'the token stays at the gateway');
+  t.notOk(reply.headers?.authorization, 'the token stays at the gateway');
 
   const refused = await call(tokens.access_token, { method: 'POST' });
   t.match(refused, { status: 403, code: 'insufficient_scope' }, 'what was not consented to is refused');
@@ -85,11 +85,11 @@ for (const alg of ALGORITHMS) {
     const token = await fetchToken(providers[alg].issuer, { scope: 'orders:read' });
     t.equal(JSON.parse(atob(token.split('.')[0] ?? '')).alg, alg);
 
-    const answer = await call(token);
+    const reply = await call(token);
 
-    t.equal(answer.status, 200);
-    t.equal(answer.headers?.['x-user-id'], CLIENTS.robot.clientId);
-    t.equal(answer.headers?.['x-user-issuer'], providers[alg].issuer);
+    t.equal(reply.status, 200);
+    t.equal(reply.headers?.['x-user-id'], CLIENTS.robot.clientId);
+    t.equal(reply.headers?.['x-user-issuer'], providers[alg].issuer);
   });
 }
 

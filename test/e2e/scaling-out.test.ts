@@ -1,9 +1,9 @@
 import t from 'tap';
 import { request } from 'undici';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { hasHaproxy, startHaproxy } from '../support/haproxy.ts';
-import { hasRedisServer, startRedisServer } from '../support/redis-server.ts';
-import { REPLICAS, startLoad, startReplicas } from '../support/replicas.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { REPLICAS, startLoad, startReplicas } from '../support/gateway/replicas.ts';
+import { hasHaproxy, startHaproxy } from '../support/peers/haproxy.ts';
+import { hasRedisServer, startRedisServer } from '../support/peers/redis-server.ts';
 
 const haproxy = hasHaproxy ? false : 'haproxy is not installed';
 const redis = hasRedisServer() ? false : 'redis-server is not installed';
@@ -64,13 +64,13 @@ routes:
     );
     // Until its connection to the store stands, a gateway cannot tell and refuses.
     for (const { url } of replicas.gateways) {
-      for (let tries = 1; (await statusOf(`${url}/other`)) !== 200; tries += 1) {
-        if (tries === 500) throw new Error('the store never answered');
+      for (let attempts = 1; (await statusOf(`${url}/other`)) !== 200; attempts += 1) {
+        if (attempts === 500) throw new Error('the store never answered');
       }
     }
     const url = await startHaproxy(t, replicas.ports);
-    const answers = await Promise.all(Array.from({ length: 2 * limit }, () => statusOf(`${url}/limited`)));
-    t.same(answers.toSorted(), [...Array(limit).fill(200), ...Array(limit).fill(429)]);
+    const responses = await Promise.all(Array.from({ length: 2 * limit }, () => statusOf(`${url}/limited`)));
+    t.same(responses.toSorted(), [...Array(limit).fill(200), ...Array(limit).fill(429)]);
     t.equal(upstream.requests.filter(({ target }) => target === '/limited').length, limit);
     for (const { adminUrl } of replicas.gateways) {
       const metrics = await (await request(`${adminUrl}/metrics`)).body.text();

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { json } from 'node:stream/consumers';
 import t from 'tap';
-import { startCountingUpstream } from '../support/counting-upstream.ts';
-import { startGatewayProcess } from '../support/gateway-process.ts';
+import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
+import { startGatewayProcess } from '../support/gateway/gateway-process.ts';
 
 interface OtlpSpan {
   readonly traceId: string;
@@ -18,14 +18,14 @@ interface OtlpSpan {
 /** A collector that takes spans by OTLP/HTTP with JSON and keeps them. */
 async function startCollector(t: Tap) {
   const spans: OtlpSpan[] = [];
-  let tell = (): void => {};
+  let notify = (): void => {};
   const server = createServer(async (req, res) => {
     const { resourceSpans } = (await json(req)) as {
       resourceSpans: { scopeSpans: { spans: OtlpSpan[] }[] }[];
     };
     for (const { scopeSpans } of resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
     res.setHeader('content-type', 'application/json').end('{}');
-    tell();
+    notify();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
@@ -36,10 +36,10 @@ async function startCollector(t: Tap) {
     endpoint: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
     has: (count: number) =>
       new Promise<readonly OtlpSpan[]>((there) => {
-        tell = () => {
+        notify = () => {
           if (spans.length >= count) there(spans);
         };
-        tell();
+        notify();
       }),
   };
 }

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { WebSocketServer } from 'ws';
-import { browserMissing, launchBrowser } from '../support/browser.ts';
-import { startEdge } from '../support/edge.ts';
+import { browserMissing, launchBrowser } from '../support/clients/browser.ts';
+import { startHarness } from '../support/gateway/gateway-harness.ts';
 
 interface Outcome {
   readonly opened: boolean;
@@ -45,7 +45,7 @@ t.test(
       websocket: true,
       tokenFrom: [{ webSocketProtocol: 'bearer' }, { cookie: 'session' }],
     };
-    const edge = await startEdge(t, {
+    const harness = await startHarness(t, {
       routes: [
         { ...route, name: 'chat', cors: { origins: [origin] } },
         { ...route, name: 'other', path: '/other', cors: { origins: ['https://app.example.com'] } },
@@ -72,11 +72,11 @@ t.test(
             };
             socket.onclose = ({ code, reason }) => resolve({ ...outcome, code, reason });
           }),
-        [`ws://127.0.0.1:${edge.port}${path}`, protocols],
+        [`ws://127.0.0.1:${harness.port}${path}`, protocols],
       );
     // Tokens that live a second longer, so that each tunnel ends by itself.
     const token = (scope: string) =>
-      edge.issuer.token({ sub: 'alice', scope, exp: Math.floor(Date.now() / 1000) - 28 });
+      harness.issuer.token({ sub: 'alice', scope, exp: Math.floor(Date.now() / 1000) - 28 });
 
     const good = await token('chat');
     t.same(await talk('/chat', ['chat.v1', 'bearer', good]), {
@@ -90,7 +90,7 @@ t.test(
 
     await page
       .context()
-      .addCookies([{ name: 'session', value: await token('chat'), url: `http://127.0.0.1:${edge.port}` }]);
+      .addCookies([{ name: 'session', value: await token('chat'), url: `http://127.0.0.1:${harness.port}` }]);
     t.match(await talk('/chat', ['chat.v1']), { opened: true, code: 4001 });
     t.notOk(String(seen[1]?.cookie).includes('session='), 'the cookie with the token stays at the gateway');
     await page.context().clearCookies();
@@ -102,7 +102,7 @@ t.test(
     ];
     for (const [name, path, protocols, code] of refused) {
       t.match(await talk(path, protocols), { opened: false, code: 1006 }, name);
-      t.equal(edge.lines.at(-1)?.code, code, name);
+      t.equal(harness.lines.at(-1)?.code, code, name);
     }
     t.equal(seen.length, 2, 'the backend saw only what was permitted');
   },

@@ -3,18 +3,18 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type Edge, startEdge } from '../support/edge.ts';
-import { RawClient } from '../support/raw-client.ts';
+import { RawClient } from '../support/clients/raw-client.ts';
+import { type Harness, startHarness } from '../support/gateway/gateway-harness.ts';
 
-interface Stand {
-  readonly edge: Edge;
+interface ForwarderHarness {
+  readonly harness: Harness;
   readonly url: string;
   /** The handshakes that reached the backend. */
   readonly seen: IncomingMessage[];
   connect(path: string, headers?: Record<string, string>): WebSocket;
 }
 
-async function startStand(t: Test): Promise<Stand> {
+async function startForwarderHarness(t: Test): Promise<ForwarderHarness> {
   const seen: IncomingMessage[] = [];
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   server.on('connection', (socket, request) => {
@@ -24,7 +24,7 @@ async function startStand(t: Test): Promise<Stand> {
   });
   await once(server, 'listening');
   const backend = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const edge = await startEdge(t, {
+  const harness = await startHarness(t, {
     routes: [
       { name: 'open', path: '/open', upstream: backend, access: 'public', websocket: true },
       { name: 'guarded', path: '/guarded', upstream: backend, access: { scopes: ['chat'] }, websocket: true },
@@ -52,9 +52,9 @@ async function startStand(t: Test): Promise<Stand> {
     for (const socket of [...sockets, ...server.clients]) socket.terminate();
     server.close();
   });
-  const url = `ws://127.0.0.1:${edge.port}`;
+  const url = `ws://127.0.0.1:${harness.port}`;
   return {
-    edge,
+    harness,
     url,
     seen,
     connect(path, headers = {}) {
@@ -66,7 +66,7 @@ async function startStand(t: Test): Promise<Stand> {
   };
 }
 
-/** The answer to a handshake that was not agreed to. */
+/** The response to a handshake that was not agreed to. */
 async function refusal(socket: WebSocket): Promise<{ status: number; code: string; type: string }> {
   const [, res] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
   const body = JSON.parse(Buffer.concat(await res.toArray()).toString()) as { code: string };
@@ -80,25 +80,25 @@ async function echo(socket: WebSocket, text: string): Promise<string> {
 }
 
 t.test('threat W1: a handshake passes the whole gate before anything reaches the backend', async (t) => {
-  const { edge, seen, connect } = await startStand(t);
+  const { harness, seen, connect } = await startForwarderHarness(t);
   const cases: [string, Record<string, string>, number, string][] = [
     ['/guarded', {}, 401, 'token_missing'],
     ['/guarded', { authorization: 'Bearer nonsense' }, 401, 'token_malformed'],
-    ['/guarded', { authorization: `Bearer ${await edge.issuer.token()}` }, 403, 'insufficient_scope'],
-    ['/guarded', { authorization: `Bearer ${await edge.issuer.token({ exp: 1 })}` }, 401, 'token_expired'],
+    ['/guarded', { authorization: `Bearer ${await harness.issuer.token()}` }, 403, 'insufficient_scope'],
+    ['/guarded', { authorization: `Bearer ${await harness.issuer.token({ exp: 1 })}` }, 401, 'token_expired'],
     ['/nowhere', {}, 404, 'route_unknown'],
     ['/open;x/guarded', {}, 400, 'ambiguous_path'],
     ['/plain', {}, 400, 'upgrade_refused'],
     ['/browsers', { origin: 'https://evil.example' }, 403, 'origin_not_allowed'],
   ];
   for (const [path, headers, status, code] of cases) {
-    const answer = await refusal(connect(path, headers));
-    t.match(answer, { status, code, type: /^application\/problem\+json/ }, `${path} ${code}`);
+    const response = await refusal(connect(path, headers));
+    t.match(response, { status, code, type: /^application\/problem\+json/ }, `${path} ${code}`);
   }
   t.equal(seen.length, 0);
-  t.equal(edge.upstream.connections(), 0);
+  t.equal(harness.upstream.connections(), 0);
   t.same(
-    edge.lines.map(({ code }) => code),
+    harness.lines.map(({ code }) => code),
     cases.map(([, , , code]) => code),
   );
 });
@@ -106,8 +106,8 @@ t.test('threat W1: a handshake passes the whole gate before anything reaches the
 t.test(
   'a permitted handshake is tunnelled with identity and without what a client may not say',
   async (t) => {
-    const { edge, seen, connect } = await startStand(t);
-    const token = await edge.issuer.token({ sub: 'alice', scope: 'chat' });
+    const { harness, seen, connect } = await startForwarderHarness(t);
+    const token = await harness.issuer.token({ sub: 'alice', scope: 'chat' });
     const socket = connect('/guarded/room?q=1', { authorization: `Bearer ${token}`, 'x-user-id': 'root' });
     await once(socket, 'open');
     t.equal(await echo(socket, 'hello'), 'hello');
@@ -116,16 +116,16 @@ t.test(
     t.equal(request?.headers['x-user-id'], 'alice');
     t.equal(request?.headers.authorization, undefined);
     t.match(request?.headers, { 'x-forwarded-for': '127.0.0.1', 'x-request-id': /./ });
-    t.equal(edge.lines.length, 0, 'no line while it runs');
+    t.equal(harness.lines.length, 0, 'no line while it runs');
     socket.close();
     await once(socket, 'close');
-    while (edge.lines.length === 0) await new Promise(setImmediate);
-    t.match(edge.lines[0], { status: 101, route: 'guarded', code: 'allow', issuer: 'test' });
+    while (harness.lines.length === 0) await new Promise(setImmediate);
+    t.match(harness.lines[0], { status: 101, route: 'guarded', code: 'allow', issuer: 'test' });
   },
 );
 
 t.test('an allowed origin and clients that are no browsers pass the allowlist', async (t) => {
-  const { connect } = await startStand(t);
+  const { connect } = await startForwarderHarness(t);
   for (const headers of [{ origin: 'https://app.example.com' }, {}]) {
     const socket = connect('/browsers', headers as Record<string, string>);
     await once(socket, 'open');
@@ -134,9 +134,9 @@ t.test('an allowed origin and clients that are no browsers pass the allowlist', 
 });
 
 t.test('threat W3: the tunnel ends with its token', async (t) => {
-  const { edge, connect } = await startStand(t);
+  const { harness, connect } = await startForwarderHarness(t);
   const exp = Math.floor(Date.now() / 1000) - 29;
-  const token = await edge.issuer.token({ scope: 'chat', exp });
+  const token = await harness.issuer.token({ scope: 'chat', exp });
   const socket = connect('/guarded', { authorization: `Bearer ${token}` });
   await once(socket, 'open');
   t.equal(((await once(socket, 'close')) as [number])[0], 4001);
@@ -144,24 +144,24 @@ t.test('threat W3: the tunnel ends with its token', async (t) => {
 });
 
 t.test('a drain ends tunnels with 1001 and cleanly', async (t) => {
-  const { edge, connect } = await startStand(t);
+  const { harness, connect } = await startForwarderHarness(t);
   const socket = connect('/open');
   await once(socket, 'open');
   const closed = once(socket, 'close') as Promise<[number]>;
-  t.equal(await edge.drain(), 'clean');
+  t.equal(await harness.drain(), 'clean');
   t.equal((await closed)[0], 1001);
 });
 
 t.test('trap 5, threat W4: resets and pipelining around handshakes leave the process alive', async (t) => {
-  const { edge, connect } = await startStand(t);
+  const { harness, connect } = await startForwarderHarness(t);
   const handshake = (path: string): string =>
     `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
   for (const path of ['/open', '/guarded', '/plain', '/nowhere']) {
-    const reset = new RawClient(edge.port);
+    const reset = new RawClient(harness.port);
     reset.write(handshake(path));
     reset.socket.once('connect', () => setImmediate(() => reset.socket.resetAndDestroy()));
     await reset.end();
-    const pipelined = new RawClient(edge.port);
+    const pipelined = new RawClient(harness.port);
     pipelined.write(`GET /plain HTTP/1.1\r\nHost: x\r\n\r\n${handshake(path)}`);
     await pipelined.until(/HTTP\/1\.1 200.*HTTP\/1\.1 (101|4\d\d)/s);
     pipelined.destroy();
@@ -172,8 +172,8 @@ t.test('trap 5, threat W4: resets and pipelining around handshakes leave the pro
 });
 
 t.test('an upgrade to anything but websocket is ignored and the request served', async (t) => {
-  const { edge } = await startStand(t);
-  const c = new RawClient(edge.port);
+  const { harness } = await startForwarderHarness(t);
+  const c = new RawClient(harness.port);
   c.write(
     'POST /plain HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 5\r\n\r\nhello',
   );
@@ -182,8 +182,8 @@ t.test('an upgrade to anything but websocket is ignored and the request served',
 });
 
 t.test('a browser can announce its token as a protocol, which the backend never sees', async (t) => {
-  const { edge, url, seen } = await startStand(t);
-  const token = await edge.issuer.token();
+  const { harness, url, seen } = await startForwarderHarness(t);
+  const token = await harness.issuer.token();
   for (const [offered, agreed, forwarded] of [
     [['bearer', token], 'bearer', undefined],
     [['chat', 'bearer', token], 'chat', 'chat'],

@@ -1,10 +1,10 @@
 import t from 'tap';
-import { type Forwarder, type Outcome, startForwarder } from '../support/forwarder.ts';
-import { createRandom, type MutatedResponse, mutateResponse } from '../support/mutated-responses.ts';
-import { readAnswerByNode } from '../support/node-answer.ts';
-import { RawClient } from '../support/raw-client.ts';
-import { judgeAnswer } from '../support/read-answer.ts';
-import { answer, type RawUpstream, startRawUpstream } from '../support/upstream.ts';
+import { type RawUpstream, response, startRawUpstream } from '../support/backends/upstream.ts';
+import { readResponseByNode } from '../support/clients/node-response.ts';
+import { RawClient } from '../support/clients/raw-client.ts';
+import { checkResponse } from '../support/clients/read-response.ts';
+import { type Forwarder, type Outcome, startForwarder } from '../support/proxy/forwarder.ts';
+import { createRandom, type MutatedResponse, mutateResponse } from '../support/storm/mutated-responses.ts';
 
 /** A few in the suite; `npm run fuzz` plays on until its cases or its minutes are over. */
 const CASES = Number(process.env.FUZZ_CASES ?? 400);
@@ -35,7 +35,7 @@ async function openLane(): Promise<Lane> {
   const backend = await startRawUpstream(async ({ socket, target }) => {
     const one = lane?.now;
     if (target.startsWith('/of/') || one === undefined) {
-      socket.write(answer('200 OK', [], `for ${target}`));
+      socket.write(response('200 OK', [], `for ${target}`));
       return;
     }
     for (const piece of one.pieces) {
@@ -66,8 +66,8 @@ async function faultOf(one: Case, text: string | undefined, outcome: Outcome): P
   if (text === undefined) return 'it hangs';
   if (outcome.kind === 'abandoned') return 'the log says that the client left';
   const bytes = [Buffer.from(text, 'latin1')];
-  const read = await readAnswerByNode(bytes, one.method);
-  const ours = judgeAnswer(bytes, one.method);
+  const read = await readResponseByNode(bytes, one.method);
+  const ours = checkResponse(bytes, one.method);
   const status = outcome.kind === 'refused' ? undefined : outcome.status;
   if (outcome.kind === 'refused') {
     if (read === undefined) return 'a refusal that is not whole';
@@ -80,7 +80,7 @@ async function faultOf(one: Case, text: string | undefined, outcome: Outcome): P
   } else {
     if (read === undefined) return 'not whole, and the log does not say so';
     if (read.status !== status) return 'another status';
-    const sent = judgeAnswer(one.pieces, one.method);
+    const sent = checkResponse(one.pieces, one.method);
     if (typeof sent === 'string' || sent.endedBy === 'nothing') return 'whole, of what is no response';
     if (sent.body !== read.body) return 'another body';
   }

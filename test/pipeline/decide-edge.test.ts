@@ -1,7 +1,7 @@
 import t from 'tap';
 import { isRefusal, refuse } from '../../src/core/refusals.ts';
 import { decide, type Gate } from '../../src/pipeline/decide.ts';
-import type { LimitStore } from '../../src/pipeline/limit-store.ts';
+import type { LimitStore } from '../../src/pipeline/rate-limit/limit-store.ts';
 import type { RequestFacts } from '../../src/pipeline/request.ts';
 import {
   compileFile,
@@ -10,9 +10,9 @@ import {
   fileWith,
   gateOf,
   requestOf,
+  resultOf,
   tokenOf,
-  verdictOf,
-} from '../support/gate.ts';
+} from '../support/pipeline/gate.ts';
 
 const APP = 'https://app.example.com';
 const verifier = fakeVerifier({
@@ -24,7 +24,7 @@ const bearer = (name: string) => ['Authorization', `Bearer ${name}`];
 const preflight = (path: string, method: string, origin = APP) =>
   requestOf(`OPTIONS ${path}`, 'Origin', origin, 'Access-Control-Request-Method', method);
 
-const headersOf = (gate: Gate, request: RequestFacts) => decideNow(gate, request).answerHeaders ?? [];
+const headersOf = (gate: Gate, request: RequestFacts) => decideNow(gate, request).addedHeaders ?? [];
 
 t.test('a preflight is answered without a token, even where OPTIONS is no method of the route', async (t) => {
   const gate = await gateOf(
@@ -35,15 +35,15 @@ t.test('a preflight is answered without a token, even where OPTIONS is no method
     ]),
     verifier,
   );
-  t.equal(verdictOf(gate, preflight('/a', 'PUT')), 'preflight');
+  t.equal(resultOf(gate, preflight('/a', 'PUT')), 'preflight');
   t.equal(decideNow(gate, preflight('/a', 'PUT')).route?.name, 'r0');
-  t.equal(verdictOf(gate, preflight('/a', 'PUT', 'https://evil.example')), 'origin_not_allowed');
-  t.equal(verdictOf(gate, preflight('/a', 'GET')), 'method_not_allowed', 'that route has no cors');
-  t.equal(verdictOf(gate, preflight('/a', 'DELETE')), 'method_not_allowed');
-  t.equal(verdictOf(gate, preflight('/b', 'GET')), 'token_missing', 'nor has this one');
-  t.equal(verdictOf(gate, preflight('/c', 'GET')), 'route_unknown');
-  t.equal(verdictOf(gate, preflight('/a/../b', 'PUT')), 'ambiguous_path', 'the path comes first');
-  t.equal(verdictOf(gate, requestOf('OPTIONS /b', 'Origin', APP)), 'token_missing', 'no preflight');
+  t.equal(resultOf(gate, preflight('/a', 'PUT', 'https://evil.example')), 'origin_not_allowed');
+  t.equal(resultOf(gate, preflight('/a', 'GET')), 'method_not_allowed', 'that route has no cors');
+  t.equal(resultOf(gate, preflight('/a', 'DELETE')), 'method_not_allowed');
+  t.equal(resultOf(gate, preflight('/b', 'GET')), 'token_missing', 'nor has this one');
+  t.equal(resultOf(gate, preflight('/c', 'GET')), 'route_unknown');
+  t.equal(resultOf(gate, preflight('/a/../b', 'PUT')), 'ambiguous_path', 'the path comes first');
+  t.equal(resultOf(gate, requestOf('OPTIONS /b', 'Origin', APP)), 'token_missing', 'no preflight');
 });
 
 t.test('a refused preflight says nothing of the rules', async (t) => {
@@ -51,7 +51,7 @@ t.test('a refused preflight says nothing of the rules', async (t) => {
   t.strictSame(headersOf(gate, preflight('/', 'GET', 'https://evil.example')), ['vary', 'Origin']);
 });
 
-t.test('every answer of the route carries its CORS fields, refusals too', async (t) => {
+t.test('every response of the route carries its CORS fields, refusals too', async (t) => {
   const gate = await gateOf(
     fileWith([
       { access: { scopes: ['x'] }, cors: { origins: [APP] }, rateLimit: { max: 9, window: '1h', by: 'ip' } },
@@ -65,7 +65,7 @@ t.test('every answer of the route carries its CORS fields, refusals too', async 
     [[...bearer('alice'), ...bearer('bob')], 'multiple_tokens'],
   ] as const) {
     const request = requestOf('GET /', 'Origin', APP, ...credentials);
-    t.equal(verdictOf(gate, request), code);
+    t.equal(resultOf(gate, request), code);
     const headers = headersOf(gate, request);
     t.match(headers.slice(0, 4), ['vary', 'Origin', 'access-control-allow-origin', APP], code);
     t.ok(headers.includes('ratelimit'), code);
@@ -81,11 +81,11 @@ t.test('a 405 may be read by the scripts that the routes of its path let in, and
     ]),
     verifier,
   );
-  const answer = (target: string, origin: string) => headersOf(gate, requestOf(target, 'Origin', origin));
-  t.match(answer('DELETE /a', APP), ['vary', 'Origin', 'access-control-allow-origin', APP]);
-  t.strictSame(answer('DELETE /a', 'https://evil.example'), ['vary', 'Origin']);
-  t.strictSame(answer('DELETE /b', APP), []);
-  t.strictSame(answer('DELETE /c', APP), []);
+  const response = (target: string, origin: string) => headersOf(gate, requestOf(target, 'Origin', origin));
+  t.match(response('DELETE /a', APP), ['vary', 'Origin', 'access-control-allow-origin', APP]);
+  t.strictSame(response('DELETE /a', 'https://evil.example'), ['vary', 'Origin']);
+  t.strictSame(response('DELETE /b', APP), []);
+  t.strictSame(response('DELETE /c', APP), []);
 });
 
 t.test('limits by address come before the token, so guessing at tokens is limited', async (t) => {
@@ -93,14 +93,9 @@ t.test('limits by address come before the token, so guessing at tokens is limite
     fileWith([{ access: 'authenticated', rateLimit: { max: 3, window: '1h', by: 'ip' } }]),
     verifier,
   );
-  const verdicts = ['x', 'y', 'z', 'alice'].map((name) =>
-    verdictOf(gate, requestOf('GET /', ...bearer(name))),
-  );
-  t.strictSame(verdicts, ['signature_invalid', 'signature_invalid', 'signature_invalid', 'rate_limited']);
-  t.equal(
-    verdictOf(gate, { ...requestOf('GET /', ...bearer('alice')), clientAddress: '192.0.2.9' }),
-    'allow',
-  );
+  const results = ['x', 'y', 'z', 'alice'].map((name) => resultOf(gate, requestOf('GET /', ...bearer(name))));
+  t.strictSame(results, ['signature_invalid', 'signature_invalid', 'signature_invalid', 'rate_limited']);
+  t.equal(resultOf(gate, { ...requestOf('GET /', ...bearer('alice')), clientAddress: '192.0.2.9' }), 'allow');
 });
 
 t.test('limits by subject come after access: what is refused before costs nobody anything', async (t) => {
@@ -108,11 +103,10 @@ t.test('limits by subject come after access: what is refused before costs nobody
     fileWith([{ access: 'authenticated', rateLimit: { max: 1, window: '1h', by: 'subject' } }]),
     verifier,
   );
-  for (let i = 0; i < 5; i++)
-    t.equal(verdictOf(gate, requestOf('GET /', ...bearer('late'))), 'token_expired');
-  t.equal(verdictOf(gate, requestOf('GET /', ...bearer('alice'))), 'allow');
-  t.equal(verdictOf(gate, requestOf('GET /', ...bearer('alice'))), 'rate_limited');
-  t.equal(verdictOf(gate, requestOf('GET /', ...bearer('bob'))), 'allow');
+  for (let i = 0; i < 5; i++) t.equal(resultOf(gate, requestOf('GET /', ...bearer('late'))), 'token_expired');
+  t.equal(resultOf(gate, requestOf('GET /', ...bearer('alice'))), 'allow');
+  t.equal(resultOf(gate, requestOf('GET /', ...bearer('alice'))), 'rate_limited');
+  t.equal(resultOf(gate, requestOf('GET /', ...bearer('bob'))), 'allow');
 });
 
 t.test('an optional route counts who is nobody by address', async (t) => {
@@ -120,9 +114,9 @@ t.test('an optional route counts who is nobody by address', async (t) => {
     fileWith([{ access: 'optional', rateLimit: { max: 1, window: '1h', by: 'subject' } }]),
     verifier,
   );
-  t.equal(verdictOf(gate, requestOf('GET /')), 'allow');
-  t.equal(verdictOf(gate, requestOf('GET /')), 'rate_limited');
-  t.equal(verdictOf(gate, requestOf('GET /', ...bearer('alice'))), 'allow');
+  t.equal(resultOf(gate, requestOf('GET /')), 'allow');
+  t.equal(resultOf(gate, requestOf('GET /')), 'rate_limited');
+  t.equal(resultOf(gate, requestOf('GET /', ...bearer('alice'))), 'allow');
 });
 
 t.test('routes do not share their counters, and a reload keeps them', async (t) => {
@@ -140,16 +134,16 @@ t.test('routes do not share their counters, and a reload keeps them', async (t) 
   };
   for (let reload = 0; reload < 2; reload++) {
     const { gate } = await compileFile(file, { verifier, limitStore });
-    for (const path of ['/a', '/b']) t.equal(verdictOf(gate, requestOf(`GET ${path}`)), 'allow');
+    for (const path of ['/a', '/b']) t.equal(resultOf(gate, requestOf(`GET ${path}`)), 'allow');
   }
   t.strictSame([...counted.values()], [2, 2]);
 });
 
 t.test('a shared store is waited for in both places', async (t) => {
-  const answers: (boolean | undefined)[] = [];
+  const responses: (boolean | undefined)[] = [];
   const limitStore: LimitStore = {
     async take() {
-      const allowed = answers.shift();
+      const allowed = responses.shift();
       return allowed === undefined ? undefined : { allowed, remaining: 0, resetMs: 0, retryMs: 0 };
     },
     close: async () => {},
@@ -171,7 +165,7 @@ t.test('a shared store is waited for in both places', async (t) => {
     [[undefined], 'overloaded'],
     [[true, undefined], 'overloaded'],
   ] as const) {
-    answers.splice(0, 9, ...given);
+    responses.splice(0, 9, ...given);
     const { outcome } = await decide(gate, requestOf('GET /', ...bearer('alice')));
     t.equal(isRefusal(outcome) ? outcome.code : 'allow', code, JSON.stringify(given));
   }
@@ -182,14 +176,14 @@ t.test('a WebSocket of an origin that is not listed is refused before its token 
   const gate = await gateOf(fileWith([{ access: 'authenticated', cors, websocket: true }]), verifier);
   const upgrade = (...headers: string[]) => ({ ...requestOf('GET /', ...headers), isUpgrade: true });
   t.equal(
-    verdictOf(gate, upgrade('Origin', 'https://evil.example', ...bearer('alice'))),
+    resultOf(gate, upgrade('Origin', 'https://evil.example', ...bearer('alice'))),
     'origin_not_allowed',
   );
-  t.equal(verdictOf(gate, upgrade('Origin', APP, 'Origin', APP, ...bearer('alice'))), 'origin_not_allowed');
-  t.equal(verdictOf(gate, upgrade('Origin', APP, ...bearer('alice'))), 'allow');
-  t.equal(verdictOf(gate, upgrade(...bearer('alice'))), 'allow', 'no browser');
+  t.equal(resultOf(gate, upgrade('Origin', APP, 'Origin', APP, ...bearer('alice'))), 'origin_not_allowed');
+  t.equal(resultOf(gate, upgrade('Origin', APP, ...bearer('alice'))), 'allow');
+  t.equal(resultOf(gate, upgrade(...bearer('alice'))), 'allow', 'no browser');
   t.equal(
-    verdictOf(gate, requestOf('GET /', 'Origin', 'https://evil.example', ...bearer('alice'))),
+    resultOf(gate, requestOf('GET /', 'Origin', 'https://evil.example', ...bearer('alice'))),
     'allow',
     'a plain request of another origin is served, and its answer unreadable to scripts',
   );
@@ -200,8 +194,8 @@ t.test(
   async (t) => {
     const gate = await gateOf(fileWith([{ access: 'authenticated' }]), verifier);
     const upgrade = (...headers: string[]) => ({ ...requestOf('GET /', ...headers), isUpgrade: true });
-    t.equal(verdictOf(gate, upgrade()), 'token_missing');
-    t.equal(verdictOf(gate, upgrade(...bearer('alice'))), 'upgrade_refused');
-    t.equal(verdictOf(gate, requestOf('GET /', ...bearer('alice'))), 'allow');
+    t.equal(resultOf(gate, upgrade()), 'token_missing');
+    t.equal(resultOf(gate, upgrade(...bearer('alice'))), 'upgrade_refused');
+    t.equal(resultOf(gate, requestOf('GET /', ...bearer('alice'))), 'allow');
   },
 );

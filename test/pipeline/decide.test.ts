@@ -10,9 +10,9 @@ import {
   gateOf,
   permitOf,
   requestOf,
+  resultOf,
   tokenOf,
-  verdictOf,
-} from '../support/gate.ts';
+} from '../support/pipeline/gate.ts';
 
 const verifier = fakeVerifier({
   good: tokenOf({ sub: 'alice', iss: 'https://corp.example' }, { scopes: ['a', 'b'] }),
@@ -82,10 +82,10 @@ t.test('each form of access admits what it should and nothing else', async (t) =
       two: 'multiple_tokens',
     },
   };
-  for (const [path, verdicts] of Object.entries(table)) {
-    for (const [credential, expected] of Object.entries(verdicts)) {
+  for (const [path, results] of Object.entries(table)) {
+    for (const [credential, expected] of Object.entries(results)) {
       t.equal(
-        verdictOf(gate, requestOf(`GET ${path}`, ...(credentials[credential] ?? []))),
+        resultOf(gate, requestOf(`GET ${path}`, ...(credentials[credential] ?? []))),
         expected,
         `${path} ${credential}`,
       );
@@ -117,7 +117,7 @@ t.test('scheme tricks never pass (RFC 6750 §2.1)', async (t) => {
   };
   for (const [value, expected] of Object.entries(table)) {
     t.equal(
-      verdictOf(gate, requestOf('GET /guarded', 'Authorization', value)),
+      resultOf(gate, requestOf('GET /guarded', 'Authorization', value)),
       expected,
       JSON.stringify(value),
     );
@@ -126,13 +126,13 @@ t.test('scheme tricks never pass (RFC 6750 §2.1)', async (t) => {
 
 t.test('the steps refuse in the order of the contract', async (t) => {
   const two = [...bearer('bad'), ...bearer('bad')];
-  t.equal(verdictOf(gate, requestOf('GET //guarded', 'Host', 'a@b', ...two)), 'ambiguous_path');
-  t.equal(verdictOf(gate, requestOf('GET /nowhere', 'Host', 'a@b', ...two)), 'bad_request');
-  t.equal(verdictOf(gate, requestOf('GET /nowhere', ...two)), 'route_unknown');
-  t.equal(verdictOf(gate, requestOf('POST /scoped', ...two)), 'method_not_allowed');
-  t.equal(verdictOf(gate, requestOf('GET /scoped', ...two)), 'multiple_tokens');
-  t.equal(verdictOf(gate, requestOf('CONNECT gw.example:443')), 'method_not_allowed');
-  t.equal(verdictOf(gate, requestOf('TRACE /open')), 'method_not_allowed');
+  t.equal(resultOf(gate, requestOf('GET //guarded', 'Host', 'a@b', ...two)), 'ambiguous_path');
+  t.equal(resultOf(gate, requestOf('GET /nowhere', 'Host', 'a@b', ...two)), 'bad_request');
+  t.equal(resultOf(gate, requestOf('GET /nowhere', ...two)), 'route_unknown');
+  t.equal(resultOf(gate, requestOf('POST /scoped', ...two)), 'method_not_allowed');
+  t.equal(resultOf(gate, requestOf('GET /scoped', ...two)), 'multiple_tokens');
+  t.equal(resultOf(gate, requestOf('CONNECT gw.example:443')), 'method_not_allowed');
+  t.equal(resultOf(gate, requestOf('TRACE /open')), 'method_not_allowed');
 });
 
 t.test('a refusal still names its route', async (t) => {
@@ -177,7 +177,7 @@ t.test('a verifier that waits for keys makes the decision a promise, with the sa
   t.match((await decide(slow, requestOf('GET /', ...bearer('bad')))).outcome, { code: 'signature_invalid' });
 });
 
-t.test('a token that is judged again gives the same headers, and another token its own', async (t) => {
+t.test('a token that is checked again gives the same headers, and another token its own', async (t) => {
   const first = permitOf(gate, requestOf('GET /guarded', ...bearer('good')));
   const second = permitOf(gate, requestOf('GET /guarded', ...bearer('good')));
   t.equal(first.identity, second.identity, 'remembered');

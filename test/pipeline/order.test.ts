@@ -3,10 +3,10 @@ import type { Cause } from '../../src/core/causes.ts';
 import { isRefusal } from '../../src/core/refusals.ts';
 import type { Step } from '../../src/core/trace.ts';
 import { decide } from '../../src/pipeline/decide.ts';
-import { freezeTime } from '../support/frozen-time.ts';
-import { fileWith, gateOf, requestOf } from '../support/gate.ts';
-import { mint, type SigningKey, signingKey } from '../support/mint.ts';
-import { verifierOf } from '../support/verifier.ts';
+import { freezeTime } from '../support/pipeline/frozen-time.ts';
+import { fileWith, gateOf, requestOf } from '../support/pipeline/gate.ts';
+import { mint, type SigningKey, signingKey } from '../support/tokens/mint.ts';
+import { verifierOf } from '../support/tokens/verifier.ts';
 
 const time = freezeTime();
 const now = time.clock() / 1000;
@@ -111,10 +111,10 @@ t.test('a token without a flaw passes, and its steps are told in order', async (
   const trace = { showClaims: false, add: (step: Step) => void steps.push(step) };
   const { outcome } = await decide(gate, requestWith(goodDraft()), trace);
   t.notOk(isRefusal(outcome), JSON.stringify(outcome));
-  const told = steps.map(({ step }) => step);
+  const reported = steps.map(({ step }) => step);
   const wanted = [...new Set(['path', 'host', 'match', 'token', ...FLAWS.map(([step]) => step)])];
   t.same(
-    [...new Set(told)].filter((step) => wanted.includes(step)),
+    [...new Set(reported)].filter((step) => wanted.includes(step)),
     wanted,
   );
 });

@@ -7,9 +7,9 @@ import {
   gateOf,
   permitOf,
   requestOf,
+  resultOf,
   tokenOf,
-  verdictOf,
-} from '../support/gate.ts';
+} from '../support/pipeline/gate.ts';
 
 const verifier = fakeVerifier({
   good: tokenOf({ sub: 's' }, { scopes: ['read'] }),
@@ -22,22 +22,22 @@ const verifier = fakeVerifier({
 const access = { scopes: ['read'] };
 const identity = { headers: { 'x-user-id': { claim: 'sub', required: true } } };
 
-const verdict = (gate: Awaited<ReturnType<typeof gateOf>>, path: string, token?: string) =>
-  verdictOf(
+const result = (gate: Awaited<ReturnType<typeof gateOf>>, path: string, token?: string) =>
+  resultOf(
     gate,
     requestOf(`GET ${path}`, ...(token === undefined ? [] : ['Authorization', `Bearer ${token}`])),
   );
 
 t.test('report mode relaxes the access rules and nothing else', async (t) => {
   const gate = await gateOf(fileWith([{ access, identity, mode: 'report' }]), verifier);
-  t.equal(verdict(gate, '/', 'good'), 'allow');
-  t.equal(verdict(gate, '/', 'weak'), 'allow');
-  t.equal(verdict(gate, '/'), 'token_missing');
-  t.equal(verdict(gate, '/', 'unknown'), 'signature_invalid');
-  t.equal(verdict(gate, '/', 'expired'), 'token_expired');
-  t.equal(verdict(gate, '/', 'foreign'), 'audience_mismatch');
-  t.equal(verdict(gate, '/', 'nobody'), 'identity_incomplete');
-  t.equal(verdict(gate, '/a//b', 'good'), 'ambiguous_path');
+  t.equal(result(gate, '/', 'good'), 'allow');
+  t.equal(result(gate, '/', 'weak'), 'allow');
+  t.equal(result(gate, '/'), 'token_missing');
+  t.equal(result(gate, '/', 'unknown'), 'signature_invalid');
+  t.equal(result(gate, '/', 'expired'), 'token_expired');
+  t.equal(result(gate, '/', 'foreign'), 'audience_mismatch');
+  t.equal(result(gate, '/', 'nobody'), 'identity_incomplete');
+  t.equal(result(gate, '/a//b', 'good'), 'ambiguous_path');
 });
 
 t.test('what would have been refused is told with the permit', async (t) => {
@@ -60,12 +60,12 @@ t.test('clients are told only where the file says so', async (t) => {
     );
     const gate = await gateOf(file, verifier);
     for (const path of ['/a', '/b']) {
-      const told = (token: string) =>
-        decideNow(gate, requestOf(`GET ${path}`, 'Authorization', `Bearer ${token}`)).answerHeaders?.includes(
+      const reported = (token: string) =>
+        decideNow(gate, requestOf(`GET ${path}`, 'Authorization', `Bearer ${token}`)).addedHeaders?.includes(
           'x-sealgate-would-refuse',
         ) ?? false;
-      t.equal(told('weak'), reportHeader);
-      t.equal(told('good'), false);
+      t.equal(reported('weak'), reportHeader);
+      t.equal(reported('good'), false);
     }
   }
 });
@@ -81,6 +81,6 @@ t.test('the mode of a route goes before that of the file', async (t) => {
     ),
     verifier,
   );
-  t.equal(verdict(gate, '/a', 'weak'), 'allow');
-  t.equal(verdict(gate, '/b', 'weak'), 'insufficient_scope');
+  t.equal(result(gate, '/a', 'weak'), 'allow');
+  t.equal(result(gate, '/b', 'weak'), 'insufficient_scope');
 });

@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import t, { type Test } from 'tap';
-import { ask, listen, openSender, send } from '../support/h1-stand.ts';
-import { startStand } from '../support/stand.ts';
-import { answer } from '../support/upstream.ts';
+import { response } from '../support/backends/upstream.ts';
+import { startForwarderHarness } from '../support/proxy/forwarder-harness.ts';
+import { ask, listen, openDispatcher, send } from '../support/proxy/h1-harness.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\n';
 const CHUNKS = 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n';
@@ -17,21 +17,21 @@ interface Early {
 
 const RESPONSES: Readonly<Record<string, Early>> = {
   '413 with a length': {
-    bytes: answer('413 Content Too Large', ['connection: close'], 'too big'),
+    bytes: response('413 Content Too Large', ['connection: close'], 'too big'),
     status: 413,
     body: 'too big',
     end: 'complete',
   },
-  '401 without body': { bytes: answer('401 Unauthorized'), status: 401, body: '', end: 'complete' },
+  '401 without body': { bytes: response('401 Unauthorized'), status: 401, body: '', end: 'complete' },
   '200 with chunks': { bytes: `${OK}${CHUNKS}`, status: 200, body: 'hello', end: 'complete' },
   '500 after an interim response': {
-    bytes: `HTTP/1.1 100 Continue\r\n\r\n${answer('500 X', [], 'no')}`,
+    bytes: `HTTP/1.1 100 Continue\r\n\r\n${response('500 X', [], 'no')}`,
     status: 500,
     body: 'no',
     end: 'complete',
   },
   '200 with a body of some size': {
-    bytes: answer('200 OK', [], 'x'.repeat(40_000)),
+    bytes: response('200 OK', [], 'x'.repeat(40_000)),
     status: 200,
     body: 'x'.repeat(40_000),
     end: 'complete',
@@ -67,11 +67,11 @@ async function upload(t: Test, bytes: string, pieces: readonly number[]) {
       });
     });
   });
-  const sender = openSender(t, await listen(t, server));
+  const dispatcher = openDispatcher(t, await listen(t, server));
   body.write('the beginning');
-  const heard = send(sender, { method: 'POST', body });
+  const heard = send(dispatcher, { method: 'POST', body });
   await heard.over;
-  return { heard, sender, body };
+  return { heard, dispatcher, body };
 }
 
 t.test(
@@ -80,12 +80,12 @@ t.test(
     for (const [name, { bytes, status, body, end }] of Object.entries(RESPONSES)) {
       for (const pieces of [[10], [1_000_000], [10, 10, 10, 1_000_000, 10]]) {
         const label = `${name}, ${pieces.length} more`;
-        const { heard, sender, body: sent } = await upload(t, bytes, pieces);
+        const { heard, dispatcher, body: sent } = await upload(t, bytes, pieces);
         t.equal(heard.status, status, label);
         t.equal(heard.body, body, label);
         if (end === 'complete') t.equal(heard.calls.at(-1), 'complete', label);
         else t.match(heard.error?.code, end === 'lost' ? LOST : end, label);
-        t.equal(sender.connections, 0, `${label}: the connection is not used again`);
+        t.equal(dispatcher.connections, 0, `${label}: the connection is not used again`);
         t.ok(sent.destroyed, `${label}: nothing more is taken from the client`);
         await new Promise(setImmediate);
         t.notOk(
@@ -102,19 +102,19 @@ t.test('a response to half an upload ends the upload, also where the backend wou
   const server = createServer((socket) => {
     opened += 1;
     socket.on('error', () => {});
-    socket.once('data', () => socket.write(answer('413 Content Too Large', [], 'too big')));
+    socket.once('data', () => socket.write(response('413 Content Too Large', [], 'too big')));
     socket.resume();
   });
-  const sender = openSender(t, await listen(t, server));
+  const dispatcher = openDispatcher(t, await listen(t, server));
   const body = new PassThrough();
   body.write('half');
-  const heard = await ask(sender, { method: 'POST', body, bodyLength: 8 });
+  const heard = await ask(dispatcher, { method: 'POST', body, bodyLength: 8 });
   t.strictSame([heard.status, heard.body, heard.calls.at(-1)], [413, 'too big', 'complete']);
   t.ok(body.destroyed);
-  t.equal(sender.connections, 0);
+  t.equal(dispatcher.connections, 0);
   const next = new PassThrough();
   next.end('next');
-  t.equal((await ask(sender, { method: 'POST', body: next, bodyLength: 4 })).status, 413);
+  t.equal((await ask(dispatcher, { method: 'POST', body: next, bodyLength: 4 })).status, 413);
   t.equal(opened, 2, 'the next request goes over another connection');
 });
 
@@ -137,9 +137,13 @@ t.test(
       [`${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n`, 200, 'finished'],
     ];
     for (const [early, status, kind] of cases) {
-      const { backend, gateway, client } = await startStand(t, ({ socket }) => socket.write(early), {
-        plan: { bodyLimit: 10 },
-      });
+      const { backend, gateway, client } = await startForwarderHarness(
+        t,
+        ({ socket }) => socket.write(early),
+        {
+          plan: { bodyLimit: 10 },
+        },
+      );
       const c = client();
       c.write(`POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
       if (early === '') while (backend.requests.length === 0) await new Promise(setImmediate);

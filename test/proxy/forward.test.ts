@@ -3,29 +3,29 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { AnswerNames } from '../../src/proxy/answer-names.ts';
 import { forward } from '../../src/proxy/forward.ts';
-import type { ForwardPlan } from '../../src/proxy/forwarding.ts';
-import { startForwarder } from '../support/forwarder.ts';
-import { RawClient } from '../support/raw-client.ts';
-import { answerFine, startStand } from '../support/stand.ts';
-import { answer, startRawUpstream, valuesOf } from '../support/upstream.ts';
+import type { UpstreamRequestPlan } from '../../src/proxy/forward-job.ts';
+import { ResponseHeaderFilter } from '../../src/proxy/response/response-header-filter.ts';
+import { response, startRawUpstream, valuesOf } from '../support/backends/upstream.ts';
+import { RawClient } from '../support/clients/raw-client.ts';
+import { startForwarder } from '../support/proxy/forwarder.ts';
+import { respondFine, startForwarderHarness } from '../support/proxy/forwarder-harness.ts';
 
-const PLAN: ForwardPlan = {
+const PLAN: UpstreamRequestPlan = {
   method: 'GET',
   target: '/',
   headers: [],
   timeouts: { responseMs: 10_000, idleMs: 10_000 },
   bodyLimit: undefined,
   bodyIdleMs: 10_000,
-  answerNames: new AnswerNames([]),
+  responseHeaderFilter: new ResponseHeaderFilter([]),
   responseHeaders: [],
   rewritten: undefined,
   host: undefined,
 };
 
-t.test('a request goes up with target and headers as they came and the answer comes down', async (t) => {
-  const { backend, gateway, client } = await startStand(t, answerFine, {
+t.test('a request goes up with target and headers as they came and the response comes down', async (t) => {
+  const { backend, gateway, client } = await startForwarderHarness(t, respondFine, {
     identityPairs: ['x-user-id', 'alice'],
   });
   const c = client();
@@ -45,7 +45,7 @@ t.test('a request goes up with target and headers as they came and the answer co
 });
 
 t.test('the Host of the client reaches the backend where the upstream asks for it', async (t) => {
-  const { backend, client } = await startStand(t, answerFine, { clientHost: true });
+  const { backend, client } = await startForwarderHarness(t, respondFine, { clientHost: true });
   const c = client();
   c.write('GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n');
   await c.until(/fine$/);
@@ -53,7 +53,7 @@ t.test('the Host of the client reaches the backend where the upstream asks for i
 });
 
 t.test('the path of the upstream URL comes first', async (t) => {
-  const backend = await startRawUpstream(answerFine);
+  const backend = await startRawUpstream(respondFine);
   const gateway = await startForwarder(`${backend.url}/base/`);
   t.teardown(() => Promise.all([gateway.close(), backend.close()]));
   const c = new RawClient(gateway.port);
@@ -64,7 +64,7 @@ t.test('the path of the upstream URL comes first', async (t) => {
 });
 
 t.test('threat F2: a body arrives with exact framing or not at all, on every method', async (t) => {
-  const { backend, client } = await startStand(t, answerFine);
+  const { backend, client } = await startForwarderHarness(t, respondFine);
   const methods = ['GET', 'HEAD', 'DELETE', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'QUERY'];
   const framings = [
     { name: 'none', head: '', body: '', arrives: '' },
@@ -107,7 +107,7 @@ t.test('threat F2: a body arrives with exact framing or not at all, on every met
 });
 
 t.test('threat F3: a body that is cut off ends the backend connection', async (t) => {
-  const { backend, gateway, client } = await startStand(t, answerFine);
+  const { backend, gateway, client } = await startForwarderHarness(t, respondFine);
   for (const head of ['Content-Length: 100', 'Transfer-Encoding: chunked']) {
     const index = backend.requests.length;
     const c = client();
@@ -130,34 +130,38 @@ t.test('threat F3: a body that is cut off ends the backend connection', async (t
 });
 
 t.test('a transfer coding other than chunked is refused and nothing goes up', async (t) => {
-  const { backend, client } = await startStand(t, answerFine);
+  const { backend, client } = await startForwarderHarness(t, respondFine);
   const c = client();
   c.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n');
   await c.until(/HTTP\/1\.1 400 .*bad_request/s);
   t.equal(backend.sockets.length, 0);
 });
 
-t.test('trap 4: an answer with a Trailer field is harmless in all five shapes', async (t) => {
-  const shapes: { name: string; request: string; answer: string }[] = [
+t.test('trap 4: a response with a Trailer field is harmless in all five shapes', async (t) => {
+  const shapes: { name: string; request: string; response: string }[] = [
     {
       name: 'length instead of chunks',
       request: 'GET / HTTP/1.1',
-      answer: 'HTTP/1.1 200 OK\r\nTrailer: x-sum\r\nContent-Length: 4\r\n\r\nfine',
+      response: 'HTTP/1.1 200 OK\r\nTrailer: x-sum\r\nContent-Length: 4\r\n\r\nfine',
     },
-    { name: 'HEAD', request: 'HEAD / HTTP/1.1', answer: 'HTTP/1.1 200 OK\r\nTrailer: x-sum\r\n\r\n' },
-    { name: '204', request: 'GET / HTTP/1.1', answer: 'HTTP/1.1 204 No Content\r\nTrailer: x-sum\r\n\r\n' },
-    { name: '304', request: 'GET / HTTP/1.1', answer: 'HTTP/1.1 304 Not Modified\r\nTrailer: x-sum\r\n\r\n' },
+    { name: 'HEAD', request: 'HEAD / HTTP/1.1', response: 'HTTP/1.1 200 OK\r\nTrailer: x-sum\r\n\r\n' },
+    { name: '204', request: 'GET / HTTP/1.1', response: 'HTTP/1.1 204 No Content\r\nTrailer: x-sum\r\n\r\n' },
+    {
+      name: '304',
+      request: 'GET / HTTP/1.1',
+      response: 'HTTP/1.1 304 Not Modified\r\nTrailer: x-sum\r\n\r\n',
+    },
     {
       name: 'HTTP/1.0 client',
       request: 'GET / HTTP/1.0',
-      answer:
+      response:
         'HTTP/1.1 200 OK\r\nTrailer: x-sum\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\nx-sum: 1\r\n\r\n',
     },
   ];
   let next = '';
-  const { client } = await startStand(t, ({ socket }) => socket.write(next));
+  const { client } = await startForwarderHarness(t, ({ socket }) => socket.write(next));
   for (const shape of shapes) {
-    next = shape.answer;
+    next = shape.response;
     const c = client();
     c.write(`${shape.request}\r\nHost: x\r\n\r\n`);
     const text = await c.until(/\r\n\r\n/);
@@ -168,8 +172,8 @@ t.test('trap 4: an answer with a Trailer field is harmless in all five shapes', 
 });
 
 t.test('trap 18a: a client that asks for close gets close', async (t) => {
-  const { client } = await startStand(t, ({ socket }) =>
-    socket.write(answer('200 OK', ['Connection: keep-alive', 'Keep-Alive: timeout=50'], 'fine')),
+  const { client } = await startForwarderHarness(t, ({ socket }) =>
+    socket.write(response('200 OK', ['Connection: keep-alive', 'Keep-Alive: timeout=50'], 'fine')),
   );
   const c = client();
   c.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
@@ -179,10 +183,10 @@ t.test('trap 18a: a client that asks for close gets close', async (t) => {
   t.equal(ended, 'closed');
 });
 
-t.test('trap 3: one request in is one request out, whatever the answer', async (t) => {
+t.test('trap 3: one request in is one request out, whatever the response', async (t) => {
   let status = '';
-  const { backend, client } = await startStand(t, ({ socket }) =>
-    socket.write(answer(status, ['Retry-After: 0', 'Location: /elsewhere'])),
+  const { backend, client } = await startForwarderHarness(t, ({ socket }) =>
+    socket.write(response(status, ['Retry-After: 0', 'Location: /elsewhere'])),
   );
   const statuses = ['503 Service Unavailable', '302 Found', '429 Too Many Requests', '408 Request Timeout'];
   for (const [index, each] of statuses.entries()) {
@@ -196,16 +200,18 @@ t.test('trap 3: one request in is one request out, whatever the answer', async (
 });
 
 t.test('a reason phrase of its own is relayed', async (t) => {
-  const { client } = await startStand(t, ({ socket }) => socket.write(answer('299 Rather Fine')));
+  const { client } = await startForwarderHarness(t, ({ socket }) =>
+    socket.write(response('299 Rather Fine')),
+  );
   const c = client();
   c.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   t.match(await c.until(/\r\n\r\n/), /^HTTP\/1.1 299 Rather Fine\r\n/);
 });
 
-t.test('interim answers are not relayed and do not disturb the final one', async (t) => {
-  const { client } = await startStand(t, ({ socket }) =>
+t.test('interim responses are not relayed and do not disturb the final one', async (t) => {
+  const { client } = await startForwarderHarness(t, ({ socket }) =>
     socket.write(
-      `HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${answer('200 OK', [], 'fine')}`,
+      `HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${response('200 OK', [], 'fine')}`,
     ),
   );
   const c = client();
@@ -217,7 +223,7 @@ t.test('interim answers are not relayed and do not disturb the final one', async
 
 t.test('an event stream arrives piece by piece, its head at once', async (t) => {
   let upstream: IncomingMessage['socket'] | undefined;
-  const { client } = await startStand(t, ({ socket }) => {
+  const { client } = await startForwarderHarness(t, ({ socket }) => {
     upstream = socket;
     socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
   });
@@ -231,7 +237,7 @@ t.test('an event stream arrives piece by piece, its head at once', async (t) => 
 });
 
 t.test('a request body arrives piece by piece', async (t) => {
-  const { backend, client } = await startStand(t, answerFine);
+  const { backend, client } = await startForwarderHarness(t, respondFine);
   const c = client();
   c.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello');
   while (backend.requests[0]?.body.toString() !== 'hello') await new Promise(setImmediate);
@@ -241,7 +247,7 @@ t.test('a request body arrives piece by piece', async (t) => {
 });
 
 t.test('a client that leaves ends the request at the backend', async (t) => {
-  const { backend, gateway, client } = await startStand(t, ({ socket }) => {
+  const { backend, gateway, client } = await startForwarderHarness(t, ({ socket }) => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart');
   });
   const c = client();
@@ -252,8 +258,8 @@ t.test('a client that leaves ends the request at the backend', async (t) => {
   t.match(await gateway.nextOutcome(), { kind: 'finished', status: 200, clientGone: true });
 });
 
-t.test('a client that leaves before the answer ends the request at the backend', async (t) => {
-  const { backend, gateway, client } = await startStand(t, () => {});
+t.test('a client that leaves before the response ends the request at the backend', async (t) => {
+  const { backend, gateway, client } = await startForwarderHarness(t, () => {});
   const c = client();
   c.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   while (backend.requests.length === 0) await new Promise(setImmediate);
@@ -263,8 +269,8 @@ t.test('a client that leaves before the answer ends the request at the backend',
 });
 
 t.test('a request that is broken off leaves no connection behind', async (t) => {
-  const { backend, client } = await startStand(t, (request) => {
-    if (request.target === '/fine') answerFine(request);
+  const { backend, client } = await startForwarderHarness(t, (request) => {
+    if (request.target === '/fine') respondFine(request);
   });
   const requests = [
     'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
@@ -307,9 +313,11 @@ class StuckResponse extends EventEmitter {
 }
 
 t.test('a client that leaves after the backend was done disturbs nobody on the connection', async (t) => {
-  const { backend, gateway, client } = await startStand(t, ({ target, socket }) => {
+  const { backend, gateway, client } = await startForwarderHarness(t, ({ target, socket }) => {
     socket.write(
-      target === '/stuck' ? answer('200 OK', [], 'fine') : 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf',
+      target === '/stuck'
+        ? response('200 OK', [], 'fine')
+        : 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf',
     );
   });
   const res = new StuckResponse();
@@ -337,8 +345,8 @@ t.test('a client that leaves after the backend was done disturbs nobody on the c
 });
 
 t.test('pipelined requests go up one at a time and come down in order', async (t) => {
-  const { backend, client } = await startStand(t, ({ target, socket }) => {
-    socket.write(answer('200 OK', [], `<${target}>`));
+  const { backend, client } = await startForwarderHarness(t, ({ target, socket }) => {
+    socket.write(response('200 OK', [], `<${target}>`));
   });
   const c = client();
   const wave = Array.from({ length: 50 }, (_, i) => `GET /${i} HTTP/1.1\r\nHost: x\r\n\r\n`);
@@ -352,7 +360,7 @@ t.test('pipelined requests go up one at a time and come down in order', async (t
 });
 
 t.test('a pipelining client that leaves has its queued requests dropped', async (t) => {
-  const { backend, gateway, client } = await startStand(t, () => {});
+  const { backend, gateway, client } = await startForwarderHarness(t, () => {});
   const c = client();
   c.write('GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
   while (backend.requests.length === 0) await new Promise(setImmediate);
@@ -365,8 +373,8 @@ t.test('a pipelining client that leaves has its queued requests dropped', async 
 t.test(
   'a connection on which too many requests wait has the further ones refused, in their turn',
   async (t) => {
-    const { backend, gateway, client } = await startStand(t, ({ target, socket }) => {
-      if (target !== '/slow') socket.write(answer('200 OK', [], 'fine'));
+    const { backend, gateway, client } = await startForwarderHarness(t, ({ target, socket }) => {
+      if (target !== '/slow') socket.write(response('200 OK', [], 'fine'));
     });
     const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`;
     const c = client();
@@ -380,7 +388,7 @@ t.test(
       });
     }
     t.equal(backend.requests.length, 1);
-    backend.requests[0]?.socket.write(answer('200 OK', [], 'slow'));
+    backend.requests[0]?.socket.write(response('200 OK', [], 'slow'));
     const text = await c.until(/(?:HTTP\/1.1 503 .*){3}overloaded[^}]*\}\s*$/s);
     const statuses = [...text.matchAll(/HTTP\/1.1 (\d+) /g)].map(([, status]) => status);
     t.strictSame(statuses, [...Array.from({ length: 1_025 }, () => '200'), '503', '503', '503']);
@@ -389,9 +397,9 @@ t.test(
   },
 );
 
-t.test('an early answer reaches a client that is still sending', async (t) => {
-  const { gateway, client } = await startStand(t, ({ socket }) => {
-    socket.end(answer('413 Payload Too Large', ['Connection: close'], 'no'));
+t.test('an early response reaches a client that is still sending', async (t) => {
+  const { gateway, client } = await startForwarderHarness(t, ({ socket }) => {
+    socket.end(response('413 Payload Too Large', ['Connection: close'], 'no'));
   });
   const c = client();
   c.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n${'x'.repeat(1000)}`);

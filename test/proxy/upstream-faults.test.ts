@@ -3,15 +3,15 @@ import t from 'tap';
 import { CAUSES } from '../../src/core/causes.ts';
 import { REFUSALS } from '../../src/core/refusals.ts';
 import {
-  AnswerInvalid,
   ConnectTimeout,
   failureOf,
-  NoAnswerInTime,
+  InvalidResponse,
   NoHttp2,
+  ResponseTimeout,
   StreamReset,
-} from '../../src/proxy/failure.ts';
+} from '../../src/proxy/errors.ts';
 import { UPSTREAM_FAULTS, type UpstreamFault } from '../../src/proxy/upstream-faults.ts';
-import { startStand } from '../support/stand.ts';
+import { startForwarderHarness } from '../support/proxy/forwarder-harness.ts';
 
 t.test('every fault of a backend has a reason of its own, which the documentation explains', async (t) => {
   const documented = readFileSync(new URL('../../docs/refusals.md', import.meta.url), 'utf8');
@@ -50,7 +50,7 @@ const EXAMPLES: Readonly<Record<UpstreamFault, Example>> = {
   speaks_tls: bytes('\x15\x03\x01\x00\x02\x02\x46'),
   speaks_http2: bytes('\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64'),
   not_http: bytes('220 mail.example ESMTP\r\n'),
-  not_http2: { error: new AnswerInvalid('not_http2') },
+  not_http2: { error: new InvalidResponse('not_http2') },
   version_unknown: bytes('HTTP/2 200 OK\r\n\r\n'),
   status_line_malformed: bytes('HTTP/1.1 2000 OK\r\n\r\n'),
   line_ends_with_lf: bytes('HTTP/1.1 200 OK\nContent-Length: 2\n\nok'),
@@ -65,26 +65,26 @@ const EXAMPLES: Readonly<Record<UpstreamFault, Example>> = {
   chunked_repeated: bytes(`${OK}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n`),
   chunked_in_http10: bytes('HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'),
   coding_unknown: bytes(`${OK}Transfer-Encoding: gzip, chunked\r\n\r\n`),
-  length_mismatch: { error: new AnswerInvalid('length_mismatch') },
+  length_mismatch: { error: new InvalidResponse('length_mismatch') },
   chunk_size_malformed: bytes(`${CHUNKED}zz\r\n`),
   chunk_extension_malformed: bytes(`${CHUNKED}5;=\r\nhello\r\n`),
-  chunk_extensions_too_large: { error: new AnswerInvalid('chunk_extensions_too_large') },
+  chunk_extensions_too_large: { error: new InvalidResponse('chunk_extensions_too_large') },
   chunk_overlong: bytes(`${CHUNKED}4\r\nhello\r\n`),
   trailer_malformed: bytes(`${CHUNKED}0\r\nA\r\n\r\n`),
   trailer_framing: bytes(`${CHUNKED}0\r\nContent-Length: 0\r\n\r\n`),
-  trailers_too_large: { error: new AnswerInvalid('trailers_too_large') },
+  trailers_too_large: { error: new InvalidResponse('trailers_too_large') },
   interim_http10: bytes('HTTP/1.0 100 Continue\r\n\r\n'),
   interim_too_many: bytes('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(17)),
   switch_unasked: bytes('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n'),
-  status_below_200: { error: new AnswerInvalid('status_below_200') },
-  handshake_unproven: { error: new AnswerInvalid('handshake_unproven') },
-  bytes_unasked: { error: new AnswerInvalid('bytes_unasked') },
-  head_unsendable: { error: new AnswerInvalid('head_unsendable') },
-  http2_violated: { error: new AnswerInvalid('http2_violated') },
+  status_below_200: { error: new InvalidResponse('status_below_200') },
+  handshake_unproven: { error: new InvalidResponse('handshake_unproven') },
+  bytes_unasked: { error: new InvalidResponse('bytes_unasked') },
+  head_unsendable: { error: new InvalidResponse('head_unsendable') },
+  http2_violated: { error: new InvalidResponse('http2_violated') },
   reset_before_response: { bytes: '', afterwards: 'reset' },
   closed_before_response: { bytes: OK, afterwards: 'end' },
   stream_reset: { error: new StreamReset() },
-  response_cut: { error: new AnswerInvalid('response_cut') },
+  response_cut: { error: new InvalidResponse('response_cut') },
 
   connection_refused: coded('ECONNREFUSED'),
   name_not_found: coded('ENOTFOUND'),
@@ -97,7 +97,7 @@ const EXAMPLES: Readonly<Record<UpstreamFault, Example>> = {
   no_socket_file: coded('ENOENT'),
   permission_denied: coded('EACCES'),
   closed_while_connecting: coded('ECONNRESET'),
-  upstream_removed: coded('SEALGATE_SENDER_CLOSED'),
+  upstream_removed: coded('SEALGATE_DISPATCHER_CLOSED'),
   failed: coded('EXOTIC'),
   certificate_expired: coded('CERT_HAS_EXPIRED'),
   certificate_not_yet_valid: coded('CERT_NOT_YET_VALID'),
@@ -118,12 +118,12 @@ const EXAMPLES: Readonly<Record<UpstreamFault, Example>> = {
   tls_failed: coded('ERR_SSL_ANYTHING_ELSE'),
   connect_timeout: { error: new ConnectTimeout(), connecting: true },
   connection_dead: coded('ETIMEDOUT', false),
-  response_timeout: { error: new NoAnswerInTime(false) },
-  idle_timeout: { error: new NoAnswerInTime(true) },
+  response_timeout: { error: new ResponseTimeout(false) },
+  idle_timeout: { error: new ResponseTimeout(true) },
 };
 
 t.test('each fault is told by its reason, and by nothing of the response', async (t) => {
-  const { gateway, client } = await startStand(t, ({ socket, target }) => {
+  const { gateway, client } = await startForwarderHarness(t, ({ socket, target }) => {
     const example = EXAMPLES[target.slice(1) as UpstreamFault];
     if (!('bytes' in example)) return;
     socket.write(example.bytes, 'latin1', () => {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { GatewayProcess } from './gateway-process.ts';
+import type { GatewayProcess } from './gateway/gateway-process.ts';
 
 /** Words of Node for a gateway that can be asked what it holds. */
 export const GAUGE: readonly string[] = [
@@ -47,9 +47,9 @@ export function memoryOf(gateway: GatewayProcess): Promise<Memory> {
 }
 
 async function ask<Told>(gateway: GatewayProcess, signal: NodeJS.Signals, msg: string): Promise<Told> {
-  const told = () => gateway.lines.filter((line) => line.msg === msg);
-  const known = told().length;
+  const reported = () => gateway.lines.filter((line) => line.msg === msg);
+  const known = reported().length;
   gateway.child.kill(signal);
-  while (told().length === known) await pause(5);
-  return told().at(-1) as unknown as Told;
+  while (reported().length === known) await pause(5);
+  return reported().at(-1) as unknown as Told;
 }

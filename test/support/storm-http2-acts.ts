@@ -1,8 +1,14 @@
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connectFrames, type FrameClient, type FrameClientOptions, literal, TYPE } from './http2-client.ts';
-import { frame } from './http2-frame.ts';
-import type { StormStage } from './storm-endings.ts';
+import {
+  connectFrames,
+  type FrameClient,
+  type FrameClientOptions,
+  literal,
+  TYPE,
+} from './clients/http2-client.ts';
+import { frame } from './clients/http2-frame.ts';
+import type { StormStage } from './storm/storm-endings.ts';
 
 /** The streams that an ending has. */
 export const STREAMS = Array.from({ length: 10 }, (_, at) => 2 * at + 1);

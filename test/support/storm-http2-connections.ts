@@ -1,7 +1,7 @@
 import { constants } from 'node:http2';
-import { connectFrames, goawayFrame, literal, TYPE } from './http2-client.ts';
-import { frame } from './http2-frame.ts';
-import type { Ending } from './storm-endings.ts';
+import { connectFrames, goawayFrame, literal, TYPE } from './clients/http2-client.ts';
+import { frame } from './clients/http2-frame.ts';
+import type { Ending } from './storm/storm-endings.ts';
 import {
   get,
   HALF_OPEN,

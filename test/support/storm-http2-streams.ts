@@ -1,7 +1,7 @@
 import { constants } from 'node:http2';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connectFrames, resetFrame, TYPE } from './http2-client.ts';
-import type { Ending } from './storm-endings.ts';
+import { connectFrames, resetFrame, TYPE } from './clients/http2-client.ts';
+import type { Ending } from './storm/storm-endings.ts';
 import {
   get,
   goOn,
@@ -62,7 +62,7 @@ export const STREAM_ENDINGS: Readonly<Record<string, Ending>> = {
   'answers no ping': {
     lines: 10,
     play: async (stage) => {
-      const client = await open(stage, { answers: false });
+      const client = await open(stage, { responses: false });
       for (const stream of STREAMS) client.request(stream, `/public/never/${stage.id}`);
     },
   },

@@ -20,7 +20,7 @@ const RECORD: AccessRecord = {
 
 const FULL: AccessRecord = { ...RECORD, code: 'key_unknown', reason: 'no key "a"', subject: 'sub|1' };
 
-/** The line as pino's own serialiser writes it. */
+/** The line as pino's own serializer writes it. */
 function writtenByPino(level: 'info' | 'error', record: AccessRecord): Record<string, unknown> {
   const lines: string[] = [];
   const log = createLogger('info', { write: (line) => void lines.push(line) });

@@ -76,14 +76,14 @@ t.test('a reader that is too slow costs lines, which are counted, and neither me
   (child.stdin as Writable).write('go on');
   await once(child, 'close');
   const lines = text.trimEnd().split('\n');
-  const told = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  const reported = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   const numbers = lines.filter((line) => line.startsWith('line ')).map((line) => Number(line.split(' ')[1]));
   t.same(
     numbers,
     [...numbers].sort((left, right) => left - right),
     'in order',
   );
-  t.ok(told.length > 0 && numbers.length < 50_000, 'lines were dropped');
-  const missing = told.reduce((sum, { lines }) => sum + lines, 0);
+  t.ok(reported.length > 0 && numbers.length < 50_000, 'lines were dropped');
+  const missing = reported.reduce((sum, { lines }) => sum + lines, 0);
   t.equal(numbers.length + missing + (lines.includes('last') ? 0 : -1), 50_000, 'what is missing is told');
 });

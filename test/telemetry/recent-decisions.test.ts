@@ -1,7 +1,7 @@
 import t from 'tap';
-import { createRecentDecisions, type JudgedRequest } from '../../src/telemetry/recent-decisions.ts';
+import { createRecentDecisions, type DecidedRequest } from '../../src/telemetry/recent-decisions.ts';
 
-const REFUSED: JudgedRequest = {
+const REFUSED: DecidedRequest = {
   requestId: 'r',
   method: 'GET',
   route: 'orders',
@@ -22,7 +22,7 @@ t.test('the newest decision comes first and the oldest ones are dropped', async 
 
 t.test('a decision shows names and codes and nothing else of the request', async (t) => {
   const recent = createRecentDecisions();
-  recent.add({ ...REFUSED, path: '/secret', subject: 'alice' } as JudgedRequest, 0);
+  recent.add({ ...REFUSED, path: '/secret', subject: 'alice' } as DecidedRequest, 0);
   const [decision] = recent.list();
   t.same(Object.keys(decision ?? {}), [
     'time',

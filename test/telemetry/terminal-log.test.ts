@@ -49,12 +49,12 @@ t.test('nothing that came from outside commands the terminal', async (t) => {
   t.match(written[0], /\\u001b\[2J\\u000d\\u000a/);
 });
 
-t.test('colours change nothing but colours', async (t) => {
-  const colourful = terminal(true);
+t.test('colors change nothing but colors', async (t) => {
+  const colorful = terminal(true);
   const plain = terminal();
   const line = renderAccessLine('info', RECORD);
-  colourful.log.write(line);
+  colorful.log.write(line);
   plain.log.write(line);
-  t.not(colourful.written[0], plain.written[0]);
-  t.equal(stripVTControlCharacters(String(colourful.written[0])), plain.written[0]);
+  t.not(colorful.written[0], plain.written[0]);
+  t.equal(stripVTControlCharacters(String(colorful.written[0])), plain.written[0]);
 });

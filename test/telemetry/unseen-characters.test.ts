@@ -2,7 +2,7 @@ import t from 'tap';
 import { type AccessRecord, renderAccessLine } from '../../src/telemetry/access-line.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { forTerminal } from '../../src/telemetry/terminal-log.ts';
-import { HOSTILE_TEXT, UNSEEN, unseenIn } from '../support/unseen.ts';
+import { HOSTILE_TEXT, UNSEEN, unseenIn } from '../support/pipeline/unseen.ts';
 
 const record = (text: string): AccessRecord => ({
   requestId: 'id-1',

@@ -1,9 +1,9 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import t from 'tap';
 import { isRefusal } from '../../src/core/refusals.ts';
-import { freezeTime } from '../support/frozen-time.ts';
-import { encode, mint, mintText, signingKey } from '../support/mint.ts';
-import { inPlace, verifierOf } from '../support/verifier.ts';
+import { freezeTime } from '../support/pipeline/frozen-time.ts';
+import { encode, mint, mintText, signingKey } from '../support/tokens/mint.ts';
+import { inPlace, verifierOf } from '../support/tokens/verifier.ts';
 
 const ISS = 'https://corp.example';
 const time = freezeTime();
@@ -14,7 +14,7 @@ const strangers = ALGORITHMS.map((alg) => signingKey(alg, { kid: alg }, 'strange
 const good = { iss: ISS, aud: 'api', sub: 'u', iat: now, exp: now + 300 };
 
 /** What jose makes of a token under the same rules, as far as it has them. */
-async function josesVerdict(token: string): Promise<boolean> {
+async function josesResult(token: string): Promise<boolean> {
   try {
     await jwtVerify(token, createLocalJWKSet({ keys: keys.map(({ jwk }) => jwk) as never }), {
       issuer: ISS,
@@ -89,14 +89,14 @@ t.test(
     await verifier.start();
     let accepted = 0;
     for (const token of variants()) {
-      const [verdict, outcome] = [await josesVerdict(token), await verifier.verify(token, undefined)];
+      const [result, outcome] = [await josesResult(token), await verifier.verify(token, undefined)];
       const ours = !isRefusal(outcome);
       if (ours) accepted += 1;
-      if (ours === verdict) continue;
+      if (ours === result) continue;
       const header = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString());
       t.ok(
         ours && isStatedDifference(header, token),
-        `jose: ${verdict}, ours: ${isRefusal(outcome) ? outcome.code : 'ok'} for ${JSON.stringify(header)}`,
+        `jose: ${result}, ours: ${isRefusal(outcome) ? outcome.code : 'ok'} for ${JSON.stringify(header)}`,
       );
     }
     t.ok(accepted > 40, `${accepted} good ones among them`);

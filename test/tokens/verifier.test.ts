@@ -1,9 +1,9 @@
 import t from 'tap';
-import { judgeKeys, loadLocalKeySet } from '../../src/tokens/key-set.ts';
-import { badTokens, PUBLISHED } from '../support/bad-tokens.ts';
-import { freezeTime } from '../support/frozen-time.ts';
-import { mint, signingKey } from '../support/mint.ts';
-import { codeOf, inPlace, verifierOf } from '../support/verifier.ts';
+import { checkKeys, loadLocalKeySet } from '../../src/tokens/keys/key-set.ts';
+import { freezeTime } from '../support/pipeline/frozen-time.ts';
+import { badTokens, PUBLISHED } from '../support/tokens/bad-tokens.ts';
+import { mint, signingKey } from '../support/tokens/mint.ts';
+import { codeOf, inPlace, verifierOf } from '../support/tokens/verifier.ts';
 
 const time = freezeTime();
 const now = time.clock() / 1000;
@@ -70,7 +70,7 @@ t.test('J4 key material in the header never counts', async (t) => {
   t.equal(codeOf(verifier.verify(mint(rs, good, jku), undefined)), 'ok', 'a good key is not spoilt by them');
 });
 
-t.test('J8 each issuer is judged by its own keys, and routes by the issuers they accept', async (t) => {
+t.test('J8 each issuer is checked by its own keys, and routes by the issuers they accept', async (t) => {
   const other = 'https://other.example';
   const verifier = await started({
     corp: { ...corp, jwks: inPlace(rs) },
@@ -90,7 +90,7 @@ t.test('J8 each issuer is judged by its own keys, and routes by the issuers they
   }
 });
 
-t.test('the issuer of the route is judged before any key is looked up', async (t) => {
+t.test('the issuer of the route is checked before any key is looked up', async (t) => {
   const verifier = verifierOf({ corp }, { time });
   t.equal(codeOf(verifier.verify(token, new Set(['b']))), 'issuer_not_allowed');
   t.equal(codeOf(verifier.verify(mint(rs, good, { alg: 'none' }), new Set(['b']))), 'issuer_not_allowed');
@@ -177,12 +177,12 @@ t.test('J22 J24 unusable keys are skipped, not their set', async (t) => {
     noAlg.jwk,
     three.jwk,
   ];
-  const judged = judgeKeys(keys, new Set(['RS256', 'PS256', 'ES256']));
+  const checked = checkKeys(keys, new Set(['RS256', 'PS256', 'ES256']));
   t.same(
-    judged.reports.map(({ state }) => state),
+    checked.reports.map(({ state }) => state),
     ['broken', 'broken', 'broken', 'broken', 'skipped', 'broken', 'broken', 'usable', 'usable'],
   );
-  const set = await loadLocalKeySet(judged);
+  const set = await loadLocalKeySet(checked);
   t.equal(set.find('RS256', 'bare').length, 1);
   t.equal(set.find('PS256', 'bare').length, 1, 'configuration decides where the key does not');
   t.equal(set.find('RS256', 'three').length, 1, 'the least odd exponent');

@@ -1,0 +1,98 @@
+import { type Algorithm, forge, mintToken, type Pool } from '../load/tokens.ts';
+import { LARGE_PATH } from '../load/upstream.ts';
+
+export type Pools = Readonly<Record<Algorithm, Pool>>;
+
+export interface Case {
+  readonly name: string;
+  readonly about: string;
+  /** Which peers take part: all, those that check tokens of this algorithm, or only Sealgate. */
+  readonly peers: 'all' | Algorithm | 'sealgate';
+  readonly expect: 'allowed' | 'refused';
+  readonly tokens: (pools: Pools) => Promise<readonly string[]>;
+  readonly path?: string;
+  readonly connections?: number;
+  readonly newConnections?: true;
+}
+
+/** Distinct tokens that a cache of default size holds with ease. */
+const WITHIN_CAPACITY = 5_000;
+
+const one = async (pools: Pools) => pools.RS256.tokens.slice(0, 1);
+
+export const CASES: readonly Case[] = [
+  {
+    name: 'repeated',
+    about: 'one good token, again and again',
+    peers: 'all',
+    expect: 'allowed',
+    tokens: one,
+  },
+  {
+    name: 'fresh',
+    about: 'every request another good RS256 token',
+    peers: 'all',
+    expect: 'allowed',
+    tokens: async (pools) => pools.RS256.tokens,
+  },
+  {
+    name: 'fresh ES256',
+    about: 'every request another good ES256 token',
+    peers: 'ES256',
+    expect: 'allowed',
+    tokens: async (pools) => pools.ES256.tokens,
+  },
+  {
+    name: 'fresh EdDSA',
+    about: 'every request another good EdDSA token',
+    peers: 'EdDSA',
+    expect: 'allowed',
+    tokens: async (pools) => pools.EdDSA.tokens,
+  },
+  {
+    name: 'many tokens',
+    about: `${WITHIN_CAPACITY} good tokens in turn, within the cache's capacity`,
+    peers: 'sealgate',
+    expect: 'allowed',
+    tokens: async (pools) => pools.RS256.tokens.slice(0, WITHIN_CAPACITY),
+  },
+  { name: 'no token', about: 'no Authorization', peers: 'RS256', expect: 'refused', tokens: async () => [] },
+  {
+    name: 'expired',
+    about: 'one token that expired an hour ago',
+    peers: 'RS256',
+    expect: 'refused',
+    tokens: async (pools) => [await mintToken(pools.RS256.key, { lifetimeSeconds: -3600 })],
+  },
+  {
+    name: 'forged, seen before',
+    about: 'one token with a bad signature, again and again',
+    peers: 'RS256',
+    expect: 'refused',
+    tokens: async (pools) => (await one(pools)).map(forge),
+  },
+  {
+    name: 'forged, each another',
+    about: 'every request another token with a bad signature',
+    peers: 'RS256',
+    expect: 'refused',
+    tokens: async (pools) => pools.RS256.tokens.map(forge),
+  },
+  {
+    name: 'new connection',
+    about: 'one good token, every request on a new connection',
+    peers: 'all',
+    expect: 'allowed',
+    tokens: one,
+    newConnections: true,
+  },
+  {
+    name: 'large',
+    about: 'answers of 10 MiB on 8 connections',
+    peers: 'all',
+    expect: 'allowed',
+    tokens: one,
+    path: LARGE_PATH,
+    connections: 8,
+  },
+];

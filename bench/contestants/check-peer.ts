@@ -1,0 +1,76 @@
+import { request } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { AUDIENCE, forge, mintToken, type Pool } from '../load/tokens.ts';
+import { LARGE_BYTES, LARGE_PATH, SMALL_BYTES } from '../load/upstream.ts';
+import type { Peer, RunningPeer } from '../peers/peer.ts';
+import { routePath } from '../peers/sealgate.ts';
+
+interface Reply {
+  readonly status: number;
+  readonly bytes: number;
+}
+
+/**
+ * Proves, before anything is counted, that a peer passes good tokens and whole responses, and that it refuses
+ * what it claims to check. Throws with the name of what failed.
+ */
+export async function checkPeer(peer: Peer, { port }: RunningPeer, pool: Pool): Promise<void> {
+  const good = pool.tokens[0] ?? '';
+  await untilAllowed(peer, port, good);
+  const small = await get(port, `${routePath(0)}/7`, good);
+  if (small.bytes !== SMALL_BYTES) throw new Error(`${peer.name}: ${small.bytes} bytes of a small answer`);
+  const large = await get(port, LARGE_PATH, good);
+  if (large.bytes !== LARGE_BYTES) throw new Error(`${peer.name}: ${large.bytes} bytes of a large answer`);
+  if (peer.algorithms.length === 0) return;
+
+  const header = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url');
+  const bad: Record<string, string | undefined> = {
+    'no token': undefined,
+    'no token at all': 'garbage',
+    'an expired token': await mintToken(pool.key, { lifetimeSeconds: -3600 }),
+    'a forged token': forge(good),
+    'a token without signature': `${header}.${good.split('.')[1]}.`,
+    'a token for someone else': await mintToken(pool.key, { audience: `${AUDIENCE}/other` }),
+    'a token of another issuer': await mintToken(pool.key, { issuer: 'https://other.bench.test' }),
+  };
+  for (const [what, token] of Object.entries(bad)) {
+    const { status } = await get(port, `${routePath(0)}/7`, token);
+    if (status !== 401) throw new Error(`${peer.name} answers ${status} to ${what}`);
+  }
+}
+
+async function untilAllowed(peer: Peer, port: number, token: string): Promise<void> {
+  let last = 0;
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    last = await get(port, `${routePath(0)}/7`, token).then(
+      ({ status }) => status,
+      () => 0,
+    );
+    if (last === 200) return;
+    await wait(50);
+  }
+  throw new Error(`${peer.name} answers ${last} to a good token`);
+}
+
+function get(port: number, path: string, token: string | undefined): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      host: 'api.bench.test',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    };
+    const sent = request(
+      { host: '127.0.0.1', port, path, headers, agent: false, timeout: 10_000 },
+      (response) => {
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes }));
+        response.on('error', reject);
+      },
+    );
+    sent.on('timeout', () => sent.destroy(new Error('no answer in 10 s')));
+    sent.on('error', reject);
+    sent.end();
+  });
+}

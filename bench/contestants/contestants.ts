@@ -1,0 +1,54 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Pool } from '../load/tokens.ts';
+import { apacheOpenidc, haproxyJwt, haproxyPlain, nginxPlain } from '../peers/debian.ts';
+import { bareHttpProxy, bareNode, express, httpProxyJose, httpProxyJwt } from '../peers/node.ts';
+import type { Ground, Peer, RunningPeer } from '../peers/peer.ts';
+import { sealgate } from '../peers/sealgate.ts';
+import { checkPeer } from './check-peer.ts';
+
+export const SEALGATE = sealgate('Sealgate', { routes: 10, issuers: 1 });
+
+/** In the order of the table. */
+export const PEERS: readonly Peer[] = [
+  nginxPlain,
+  haproxyPlain,
+  haproxyJwt,
+  apacheOpenidc,
+  bareNode,
+  bareHttpProxy,
+  SEALGATE,
+  httpProxyJose,
+  httpProxyJwt,
+  express,
+];
+
+export interface Contestant {
+  readonly peer: Peer;
+  readonly running: RunningPeer;
+}
+
+export interface Lineup {
+  readonly contestants: readonly Contestant[];
+  /** Why peers do not take part: name → reason. */
+  readonly absent: ReadonlyMap<string, string>;
+}
+
+/** Starts the peers that this machine can run and proves each of them; one that fails its proof ends the run. */
+export async function startPeers(peers: readonly Peer[], ground: Ground, pool: Pool): Promise<Lineup> {
+  const contestants: Contestant[] = [];
+  const absent = new Map<string, string>();
+  for (const peer of peers) {
+    const missing = peer.missing?.();
+    if (missing !== undefined) {
+      absent.set(peer.name, `needs ${missing}`);
+      continue;
+    }
+    const folder = join(ground.folder, peer.name.replaceAll(/[^A-Za-z0-9]+/g, '-'));
+    mkdirSync(folder);
+    const running = await peer.start({ ...ground, folder });
+    await checkPeer(peer, running, pool);
+    contestants.push({ peer, running });
+  }
+  return { contestants, absent };
+}

@@ -1,0 +1,75 @@
+import type { Contestant } from '../contestants/contestants.ts';
+import { measure, medianSample } from '../measure/measure.ts';
+import { CONNECTIONS, type Results } from '../measure/rounds.ts';
+import { routePath } from '../peers/sealgate.ts';
+
+export interface Latency {
+  readonly requestsPerSecond: number;
+  readonly p50Micros: number;
+  readonly p99Micros: number;
+  /** What the upstream itself took at the same rate. */
+  readonly direct: { readonly p50Micros: number; readonly p99Micros: number };
+}
+
+interface Wanted {
+  readonly contestants: readonly Contestant[];
+  readonly results: Results;
+  readonly token: string;
+  readonly upstream: { readonly pid: number; readonly port: number };
+  readonly runs: number;
+  readonly seconds: number;
+  readonly folder: string;
+  /** Told of a peer that has no result, and why. */
+  readonly leftOut: (what: string) => void;
+}
+
+/**
+ * Latencies at half of the rate at which each peer was saturated, and of the upstream alone at that same rate, in turns. A peer that
+ * fails, or is gone by now, is told of and left out.
+ */
+export async function measureLatency(wanted: Wanted): Promise<ReadonlyMap<string, Latency>> {
+  const found = new Map<string, Latency>();
+  for (const { peer, running } of wanted.contestants) {
+    const saturated = wanted.results.get('repeated')?.get(peer.name);
+    if (saturated === undefined || saturated instanceof Error) continue;
+    try {
+      found.set(peer.name, await latencyAt(saturated.requestsPerSecond / 2, running, wanted));
+    } catch (error) {
+      wanted.leftOut(`${peer.name}: ${(error as Error).message}`);
+    }
+  }
+  return found;
+}
+
+async function latencyAt(
+  requestsPerSecond: number,
+  running: { pid: number; port: number },
+  wanted: Wanted,
+): Promise<Latency> {
+  const pauseMs = (CONNECTIONS * 1000) / requestsPerSecond;
+  const through = [];
+  const direct = [];
+  for (let round = 0; round < wanted.runs; round += 1) {
+    through.push(await paced(running, pauseMs, wanted));
+    direct.push(await paced(wanted.upstream, pauseMs, wanted));
+  }
+  return { ...medianSample(through), direct: medianSample(direct) };
+}
+
+function paced(target: { pid: number; port: number }, pauseMs: number, { token, seconds, folder }: Wanted) {
+  return measure({
+    pid: target.pid,
+    expect: 'allowed',
+    folder,
+    load: {
+      port: target.port,
+      seconds,
+      connections: CONNECTIONS,
+      paths: [`${routePath(0)}/7`],
+      tokens: [token],
+      first: 0,
+      pauseMs,
+      newConnections: false,
+    },
+  });
+}

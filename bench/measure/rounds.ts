@@ -1,0 +1,109 @@
+import type { Case, Pools } from '../contestants/cases.ts';
+import type { Contestant } from '../contestants/contestants.ts';
+import { SEALGATE } from '../contestants/contestants.ts';
+import { routePath } from '../peers/sealgate.ts';
+import { measure, medianSample, type Sample } from './measure.ts';
+
+export const CONNECTIONS = 64;
+const PATHS = Array.from({ length: 10 }, (_, index) => `${routePath(index)}/7`);
+
+/** Case → peer → its medians, or why there are none. */
+export type Results = ReadonlyMap<string, ReadonlyMap<string, Sample | Error>>;
+
+interface Wanted {
+  readonly contestants: readonly Contestant[];
+  readonly cases: readonly Case[];
+  readonly pools: Pools;
+  readonly runs: number;
+  readonly seconds: number;
+  readonly folder: string;
+}
+
+/**
+ * Measures every case on every peer, `runs` times in turns, so that a slow minute of the machine falls on all
+ * of them alike. A list of tokens goes on where the peer's last run of that case ended.
+ */
+export async function measureInRounds(wanted: Wanted): Promise<Results> {
+  const { contestants, cases, pools, runs, seconds } = wanted;
+  const results = new Map<string, Map<string, Sample | Error>>();
+  for (const one of cases) {
+    const tokens = await one.tokens(pools);
+    const tracks = contestants
+      .filter(({ peer }) => takesPart(one, peer))
+      .map((contestant) => ({
+        contestant,
+        samples: [] as Sample[],
+        first: 0,
+        failure: undefined as Error | undefined,
+      }));
+    for (let round = 0; round <= runs; round += 1) {
+      for (const track of tracks) {
+        if (track.failure) continue;
+        const run = { ...wanted, tokens, track };
+        try {
+          const sample = round === 0 ? await warmUp(one, run) : await runOnce(one, run, seconds);
+          track.first += sample.requests + CONNECTIONS;
+          if (round > 0) track.samples.push(sample);
+        } catch (error) {
+          track.failure = error as Error;
+        }
+      }
+    }
+    results.set(
+      one.name,
+      new Map(
+        tracks.map(({ contestant, samples, failure }) => [
+          contestant.peer.name,
+          failure ?? medianSample(samples),
+        ]),
+      ),
+    );
+    process.stderr.write(`  ${one.name}: done\n`);
+  }
+  return results;
+}
+
+function takesPart(one: Case, peer: Contestant['peer']): boolean {
+  if (one.peers === 'all') return true;
+  return one.peers === 'sealgate' ? peer === SEALGATE : peer.algorithms.includes(one.peers);
+}
+
+interface Run extends Wanted {
+  readonly tokens: readonly string[];
+  readonly track: { readonly contestant: Contestant; readonly first: number };
+}
+
+/** What a just-in-time compiler wants to have seen before it is checked, and the longest that is waited for it. */
+const WARM_REQUESTS = 20_000;
+const WARM_SECONDS = 8;
+
+/** Presses until the code is warm, however slow the machine is at the moment; the last second's sample stands for it. */
+async function warmUp(one: Case, run: Run): Promise<Sample> {
+  let requests = 0;
+  let sample = await runOnce(one, run, 1);
+  for (let second = 1; second < WARM_SECONDS; second += 1) {
+    requests += sample.requests;
+    if (requests >= WARM_REQUESTS || one.path !== undefined) break;
+    sample = await runOnce(one, run, 1);
+  }
+  return { ...sample, requests };
+}
+
+function runOnce(one: Case, { tokens, track, folder }: Run, seconds: number): Promise<Sample> {
+  const { running } = track.contestant;
+  return measure({
+    pid: running.pid,
+    expect: one.expect,
+    folder,
+    load: {
+      port: running.port,
+      seconds,
+      connections: one.connections ?? CONNECTIONS,
+      paths: one.path === undefined ? PATHS : [one.path],
+      tokens,
+      first: track.first,
+      pauseMs: 0,
+      newConnections: one.newConnections ?? false,
+    },
+  });
+}

@@ -1,0 +1,72 @@
+import { isError, type PathProblem } from '../../config/problem.ts';
+import { error, note } from '../../config/rules/rule.ts';
+import { type UpstreamConfig, upstreamSchema } from '../../config/schema/config.ts';
+import { probeUpstream } from '../../proxy/upstream/probe-upstream.ts';
+import { compileIssuers } from '../../tokens/issuers/compile-issuers.ts';
+import { type IssuerInspection, inspectIssuer } from '../../tokens/issuers/inspect-issuer.ts';
+import { ADVICE } from '../advice.ts';
+import type { CommandIo } from '../io.ts';
+import type { ConfigCheck } from './check.ts';
+
+/**
+ * For `check --online`: asks every issuer for its metadata and keys, and opens a connection to every backend. What is as it should be
+ * is a note, so that silence is never taken for success. A file with errors asks nobody.
+ */
+export function onlineChecks(env: CommandIo['env']): readonly ConfigCheck[] {
+  return [checkIssuers(env), checkUpstreams].map(
+    (check): ConfigCheck =>
+      (sound) =>
+        sound.isWhole ? check(sound) : {},
+  );
+}
+
+function checkIssuers(env: CommandIo['env']): ConfigCheck {
+  return async ({ config, resolvePath }) => {
+    const { issuers } = compileIssuers(config, { resolvePath });
+    const inspections = await Promise.all(issuers.map((issuer) => inspectIssuer(issuer, { env })));
+    const problems = inspections.flatMap((inspection): readonly PathProblem[] => {
+      const { name, keysFrom, findings } = inspection;
+      // What is in the file was checked when it was read.
+      if (keysFrom === 'file') return [];
+      const key = config.issuers[name]?.jwksUri === undefined ? 'issuer' : 'jwksUri';
+      const path = ['issuers', name, key];
+      const found = findings.map((finding) => ({ ...finding, path }));
+      return findings.some(isError) ? found : [...found, note(path, describeSuccess(inspection))];
+    });
+    return { problems };
+  };
+}
+
+function describeSuccess({ keysFrom, keys, jwksUri }: IssuerInspection): string {
+  const usable = keys.filter(({ state }) => state === 'usable').length;
+  const which = keysFrom === 'metadata' ? 'the metadata is good, and the keys are' : 'the keys are';
+  return `${which} at ${jwksUri ?? 'their place'}: ${usable} usable`;
+}
+
+const checkUpstreams: ConfigCheck = async ({ config, resolvePath }) => {
+  const named = Object.entries(config.upstreams).map(([name, upstream]) => ({
+    upstream,
+    path: ['upstreams', name, upstream.url === undefined ? 'urls' : 'url'],
+  }));
+  const inPlace = config.routes.flatMap(({ upstream: url }, index) =>
+    Object.hasOwn(config.upstreams, url)
+      ? []
+      : [{ upstream: upstreamSchema.parse({ url }), path: ['routes', index, 'upstream'] }],
+  );
+  const probed = await Promise.all(
+    [...named, ...inPlace].map(async ({ upstream, path }) => {
+      const failed = await probeUpstream(upstream, resolvePath);
+      if (failed.length > 0) {
+        return failed.map(({ origin, refusal: { reason, cause } }) =>
+          error(path, `the backend cannot be reached at ${origin}: ${reason}`, { hint: ADVICE[cause] }),
+        );
+      }
+      return [note(path, `the backend accepts connections${describeEach(upstream)}`)];
+    }),
+  );
+  return { problems: probed.flat() };
+};
+
+function describeEach({ urls }: UpstreamConfig): string {
+  return urls === undefined || urls.length === 1 ? '' : ` at all ${urls.length} addresses`;
+}

@@ -1,0 +1,62 @@
+import { escapeText } from '../../core/escape.ts';
+import { isRefusal, REFUSALS } from '../../core/refusals.ts';
+import type { Step } from '../../core/trace.ts';
+import { isDirectResponse } from '../../pipeline/direct-response.ts';
+import type { Permit } from '../../pipeline/permit.ts';
+import type { SimulatedDecision } from '../../simulate/simulate.ts';
+import { ADVICE } from '../advice.ts';
+import type { Colors } from './colors.ts';
+
+/** Writes a response for people: one line a step, what was expected and got where it failed, and what would have to change. */
+export function describeDecision(simulated: SimulatedDecision, colors: Colors): readonly string[] {
+  const { request, steps, decision } = simulated;
+  const width = Math.max(...steps.map(({ step }) => step.length));
+  return [
+    escapeText(`${request.method} ${request.rawTarget}`),
+    '',
+    ...steps.flatMap((step) => describeStep(step, width, colors)),
+    '',
+    ...describeOutcome(decision.outcome, decision.route?.name, colors),
+  ];
+}
+
+function describeStep(
+  { step, ok, expected, got, note }: Step,
+  width: number,
+  colors: Colors,
+): readonly string[] {
+  const head = `  ${ok ? colors.green('ok  ') : colors.red('FAIL')}  ${step.padEnd(width)}`;
+  // What a token says must not look like a step of its own.
+  if (ok) return [got === undefined ? head.trimEnd() : `${head}  ${escapeText(got)}`];
+  const rows = [
+    ...(expected === undefined ? [] : [`expected: ${escapeText(expected)}`]),
+    ...(got === undefined ? [] : [`got:      ${escapeText(got)}`]),
+    ...(note === undefined || note === got ? [] : [`because:  ${escapeText(note)}`]),
+  ];
+  const [first = '', ...more] = rows;
+  return [`${head}  ${first}`.trimEnd(), ...more.map((row) => `        ${' '.repeat(width)}  ${row}`)];
+}
+
+function describeOutcome(
+  outcome: SimulatedDecision['decision']['outcome'],
+  route: string | undefined,
+  colors: Colors,
+): readonly string[] {
+  const where = route === undefined ? '' : ` by route ${route}`;
+  if (!isRefusal(outcome)) {
+    if (isDirectResponse(outcome)) return [colors.green(`Allowed${where}: answered by the gateway itself`)];
+    return [colors.green(`Allowed${where}`), ...describeReport(outcome)];
+  }
+  const { status, title } = REFUSALS[outcome.code];
+  const advice = ADVICE[outcome.cause];
+  return [
+    colors.red(`Refused${where}: ${status} ${outcome.code}: ${title}`),
+    `  ${escapeText(outcome.reason)}`,
+    `  To change this: ${advice}`,
+  ];
+}
+
+function describeReport({ wouldRefuse }: Permit): readonly string[] {
+  if (wouldRefuse === undefined) return [];
+  return [`  only because it reports: it would be refused with ${wouldRefuse.code}: ${wouldRefuse.reason}`];
+}

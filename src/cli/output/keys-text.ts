@@ -1,0 +1,57 @@
+import type { IssuerInspection } from '../../tokens/issuers/inspect-issuer.ts';
+import type { KeyReport } from '../../tokens/keys/check-key.ts';
+import type { Colors } from './colors.ts';
+
+/** The report of `sealgate keys` for people: an issuer to a paragraph, a key to a line. */
+export function keysText(inspections: readonly IssuerInspection[], colors: Colors): string {
+  return inspections.map((inspection) => issuerText(inspection, colors)).join('\n');
+}
+
+const ORIGINS = { file: 'in the file', jwksUri: 'by jwksUri', metadata: 'by metadata' } as const;
+
+function issuerText(inspection: IssuerInspection, colors: Colors): string {
+  const { name, issuer, keysFrom, jwksUri, cacheControl, clockDifferenceMs, keys, findings } = inspection;
+  const rows = [HEAD, ...keys.map(keyRow)];
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = [
+    `${name}  ${printable(issuer ?? '(by rule)')}`,
+    `  keys   ${jwksUri === undefined ? '-' : printable(jwksUri)} ${colors.dim(`(${ORIGINS[keysFrom]})`)}`,
+    ...(cacheControl === undefined ? [] : [`  cache  ${printable(cacheControl)}`]),
+    ...(clockDifferenceMs === undefined ? [] : [`  clock  ${describeClock(clockDifferenceMs)}`]),
+    ...(keys.length === 0 ? [] : rows.map((row) => `    ${align(row, widths)}`)),
+    ...findings.flatMap(({ severity, message, hint }) => [
+      `  ${severity === 'error' ? colors.red('error:') : colors.yellow('warning:')} ${printable(message)}`,
+      ...(hint === undefined ? [] : [colors.dim(`      hint: ${hint}`)]),
+    ]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const HEAD = ['KEY ID', 'TYPE', 'ALG', 'USE', 'BITS', 'STATE'] as const;
+
+function keyRow({ kid, kty, alg, use, bits, state, reason }: KeyReport): readonly string[] {
+  const result = reason === undefined ? state : `${state}: ${reason}`;
+  return [kid, kty, alg, use, bits?.toString(), result].map((cell) => printable(cell ?? '-'));
+}
+
+function align(row: readonly string[], widths: readonly number[]): string {
+  return row
+    .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+    .join('  ')
+    .trimEnd();
+}
+
+/** Half a second is the error of a clock that is told in whole seconds. */
+function describeClock(differenceMs: number): string {
+  const seconds = Math.abs(differenceMs) / 1000;
+  if (seconds <= 1.5) return "agrees with this machine's";
+  return `${seconds.toFixed(1)} s ${differenceMs > 0 ? 'ahead of' : 'behind'} this machine's`;
+}
+
+/** What a provider sent must not move the cursor. */
+function printable(text: string): string {
+  return text.replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

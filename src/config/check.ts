@@ -1,0 +1,105 @@
+import { type IssueContext, problemsOf, withoutEchoes } from './diagnostics/format-issue.ts';
+import { type PartialConfig, partialConfig, type Wrongs, wholeFile } from './diagnostics/partial-config.ts';
+import { type ConfigPath, isError, type PathProblem, pathKey } from './problem.ts';
+import { applyRules, applyRulesToPart } from './rules/rules.ts';
+import { applyTextRules } from './rules/texts/text-rules.ts';
+import { type Config, configSchema } from './schema/config.ts';
+import type { Substitution } from './source/substitution.ts';
+import type { SourceProblem, YamlSource } from './source/yaml-source.ts';
+import { validate, valueAt } from './validate.ts';
+
+export interface CheckedConfig {
+  readonly config: Config | undefined;
+  readonly problems: readonly PathProblem[];
+  /** What of the file has no error, for looking further; undefined when that is nothing. */
+  readonly sound: () => PartialConfig | undefined;
+}
+
+/** What was read, before anyone looked at what it means. */
+export interface PlainConfig {
+  readonly value: unknown;
+  readonly source: YamlSource;
+  readonly substitutions: ReadonlyMap<string, Substitution>;
+  readonly early: readonly SourceProblem[];
+}
+
+/** Schema first, then rules over what is valid. Something wrong in itself is not also blamed for what follows from it. */
+export function check(plain: PlainConfig): CheckedConfig {
+  const { value, source, substitutions, early } = plain;
+  const known = new Set(early.map(({ path }) => pathKey(path)));
+  const textProblems = applyTextRules(value, substitutions).filter(({ path }) => !known.has(pathKey(path)));
+  const { config, leaves } = validate(value, substitutions);
+  const inFile = {
+    issuerNames: Object.keys(Object(valueAt(value, ['issuers']))),
+    upstreamNames: Object.keys(Object(valueAt(value, ['upstreams']))),
+    policyNames: Object.keys(Object(valueAt(value, ['policies']))),
+  };
+  const lineOf = (path: ConfigPath): number => source.locate(path).line;
+  const conclude = (found: readonly PathProblem[]): CheckedConfig => {
+    const problems = explainedByText(found, textProblems);
+    const places = [...early, ...problems].filter(isWrong).map(({ path }) => path);
+    const sound = (): PartialConfig | undefined =>
+      config !== undefined && places.length === 0 ? wholeFile(config) : findSound(value, { leaves, places });
+    return { config, problems, sound };
+  };
+  if (config !== undefined) return conclude(applyRules({ config, ...inFile, lineOf }));
+
+  const context: IssueContext = {
+    schema: configSchema,
+    valueAt: (path) => valueAt(value, path),
+    writtenAt: (path) => substitutions.get(pathKey(path))?.written,
+  };
+  const schemaProblems = withoutEchoes(leaves.flatMap((leaf) => problemsOf(leaf, context))).filter(
+    ({ path }) => !known.has(pathKey(path)),
+  );
+  const rest = partialConfig(value, { leaves, places: [] });
+  if (rest === undefined) return conclude(schemaProblems);
+  const ruleProblems = applyRulesToPart({
+    config: rest.config,
+    ...inFile,
+    lineOf: (path) => lineOf(rest.toFilePath(path)),
+  })
+    .map((problem) => ({ ...problem, path: rest.toFilePath(problem.path) }))
+    .filter(({ path }) => !rest.isTouched(path));
+  return conclude([...schemaProblems, ...ruleProblems]);
+}
+
+/** Leaves out what is wrong, and then what lacks what was left out, such as a route its upstream. */
+function findSound(value: unknown, { leaves, places }: Wrongs): PartialConfig | undefined {
+  const rest = partialConfig(value, { leaves, places });
+  if (rest === undefined) return undefined;
+  const { issuers, upstreams, policies } = rest.config;
+  const lacking = applyRulesToPart({
+    config: rest.config,
+    issuerNames: Object.keys(issuers),
+    upstreamNames: Object.keys(upstreams),
+    policyNames: Object.keys(policies),
+    lineOf: () => 0,
+  })
+    .filter(isError)
+    .map(({ path }) => rest.toFilePath(path))
+    .filter((path) => !places.some((known) => pathKey(known) === pathKey(path)));
+  return lacking.length === 0 ? rest : findSound(value, { leaves, places: [...places, ...lacking] });
+}
+
+/** The severity of early problems is `error` unless they say otherwise. */
+function isWrong({ severity = 'error' }: { readonly severity?: PathProblem['severity'] }): boolean {
+  return isError({ severity });
+}
+
+/** Where a character is the cause, the value is not also said to be no URL or no number. */
+function explainedByText(
+  found: readonly PathProblem[],
+  textProblems: readonly PathProblem[],
+): readonly PathProblem[] {
+  const placeOf = ({ path, at }: PathProblem): string => `${at ?? 'value'} ${pathKey(path)}`;
+  const ofText = new Set(textProblems.map(placeOf));
+  const isExplained = (problem: PathProblem): boolean => ofText.has(placeOf(problem));
+  const raised = new Set(found.filter((problem) => isError(problem) && isExplained(problem)).map(placeOf));
+  return [
+    ...textProblems.map((problem) =>
+      raised.has(placeOf(problem)) ? { ...problem, severity: 'error' as const } : problem,
+    ),
+    ...found.filter((problem) => !isExplained(problem)),
+  ];
+}

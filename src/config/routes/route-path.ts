@@ -1,0 +1,145 @@
+interface Spelling {
+  readonly pattern: RegExp;
+  /** The name of what is most likely meant; a rest of the path, where there is none. */
+  readonly name: (match: RegExpExecArray) => string | undefined;
+}
+
+/** One segment of a route's path: text to be equal to, or a parameter that takes any one segment. */
+export type RouteSegment =
+  | { readonly kind: 'static'; readonly text: string }
+  | { readonly kind: 'parameter'; readonly name: string };
+
+export interface RoutePathProblem {
+  readonly message: string;
+  readonly hint?: string;
+}
+
+const PARAMETER = /^:([A-Za-z_][A-Za-z0-9_]*)$/;
+
+/** What no path of a route can hold, because no canonical request path does once it is decoded. */
+const REFUSED: readonly { readonly pattern: RegExp; readonly message: string; readonly hint?: string }[] = [
+  { pattern: /^(?!\/)/, message: 'expected a path that starts with `/`' },
+  {
+    pattern: /\*/,
+    message: '`*` has no meaning in a path',
+    hint: 'prefix is the default: a path takes everything below it; `exact: true` ends that',
+  },
+  {
+    pattern: /[?#]/,
+    message: 'a path has no query and no fragment',
+    hint: 'the query takes no part in matching',
+  },
+  { pattern: /\/\//, message: 'a path has no empty segments', hint: 'write one `/`' },
+  { pattern: /\/\.{1,2}(\/|$)/, message: 'a path has no `.` or `..` segments' },
+  {
+    pattern: /%/,
+    message: 'a path is written decoded',
+    hint: 'write the character itself; requests are compared once decoded',
+  },
+  { pattern: /[\\;]|\p{Cc}/u, message: 'a path has no `\\`, no `;` and no control characters' },
+  {
+    pattern: /.\/$/,
+    message: 'a path does not end with `/`',
+    hint: 'the path without it takes both spellings',
+  },
+];
+
+/** Reads the path of a route; `/` has no segments. Compared segment by segment, once decoded. */
+export function parseRoutePath(path: string): readonly RouteSegment[] | RoutePathProblem {
+  const segmentTexts = path === '/' ? [] : path.slice(1).split('/');
+  const foreign = segmentTexts.flatMap((text) => findForeignParameter(text) ?? [])[0];
+  if (foreign !== undefined) return foreign;
+  const refused = REFUSED.find(({ pattern }) => pattern.test(path));
+  if (refused !== undefined) {
+    const { message, hint } = refused;
+    return hint === undefined ? { message } : { message, hint };
+  }
+  const names = new Set<string>();
+  const segments: RouteSegment[] = [];
+  for (const text of segmentTexts) {
+    if (!text.startsWith(':')) {
+      segments.push({ kind: 'static', text });
+      continue;
+    }
+    const name = PARAMETER.exec(text)?.[1];
+    if (name === undefined) {
+      return {
+        message: `\`${text}\` is not a parameter`,
+        hint: 'letters, digits and `_`, such as `:orderId`',
+      };
+    }
+    if (names.has(name)) return { message: `the parameter \`:${name}\` stands in the path twice` };
+    names.add(name);
+    segments.push({ kind: 'parameter', name });
+  }
+  return segments;
+}
+
+/** Narrows the outcome of `parseRoutePath`. */
+export function isRoutePath(
+  outcome: readonly RouteSegment[] | RoutePathProblem,
+): outcome is readonly RouteSegment[] {
+  return Array.isArray(outcome);
+}
+
+const PREFIX = 'prefix is the default: a path takes everything below it; `exact: true` ends that';
+
+const TEXT = 'a path is text and `:name`; write a route for each, or the path above it';
+
+/** Segments that OData and FHIR name with a `$`; all others are how some router writes a parameter. */
+const DOLLAR_NAMES: ReadonlySet<string> = new Set(
+  (
+    '$metadata $batch $count $value $ref $entity $all $crossjoin $links $query $root $each $this $filter ' +
+    '$apply-codesystem $validate $expand $lookup $translate $subsumes $closure $everything $export $import $match ' +
+    '$meta $graphql $diff $merge $evaluate $convert $reindex $versions $document $stats $submit $transform'
+  ).split(' '),
+);
+
+/** How other routers write a parameter. */
+const PARAMETERS: readonly Spelling[] = [
+  // Express, with a pattern or a number of times; `:path*` is the rest of the path.
+  { pattern: /^:([A-Za-z_]\w*)[^\w-].*$/, name: ([text, inner]) => (/[+*]$/.test(text) ? undefined : inner) },
+  // OpenAPI, Spring, ASP.NET, AWS; in AWS `{proxy+}` and in ASP.NET `{*rest}` are the rest of the path.
+  { pattern: /\{([^{}]*)\}/, name: ([, inner = '']) => (/[+*]/.test(inner) ? undefined : nameIn(inner)) },
+  // Flask: <int:id>.
+  { pattern: /<([^<>]*)>/, name: ([, inner = '']) => (/path:/.test(inner) ? undefined : nameIn(inner)) },
+  // Next.js and SvelteKit; `[...slug]` is the rest of the path.
+  {
+    pattern: /^\[+([^[\]]*)\]+$/,
+    name: ([, inner = '']) => (inner.startsWith('...') ? undefined : nameIn(inner)),
+  },
+  // Ktor, Remix.
+  { pattern: /^\$([A-Za-z_]\w*|\d+)$/, name: ([, inner = '']) => nameIn(inner) },
+];
+
+/** Regular expressions, and groups of Next.js. */
+const PATTERN = /^\^|^\(.*\)$|\(\?|[.\])][+?]|\\[dwsDWS]|[{}]|\$$/;
+
+/**
+ * What is wrong with a segment that is a parameter or a pattern to another tool: here it would be a text that no request has, and
+ * its requests would fall to a route that asks for less.
+ */
+export function findForeignParameter(segment: string): RoutePathProblem | undefined {
+  if (DOLLAR_NAMES.has(segment)) return undefined;
+  for (const { pattern, name } of PARAMETERS) {
+    const match = pattern.exec(segment);
+    if (match === null) continue;
+    const meant = name(match);
+    return {
+      message: `\`${segment}\` is no parameter here`,
+      hint: meant === undefined ? PREFIX : `a parameter is a whole segment: write \`:${meant}\``,
+    };
+  }
+  return PATTERN.test(segment)
+    ? { message: `\`${segment}\` is no pattern here: paths are compared as text`, hint: TEXT }
+    : undefined;
+}
+
+/** `id` of `id:int`, `int:id` and `id?`; a name that is certainly allowed where there is none. */
+function nameIn(inner: string): string {
+  const words = inner.split(':').flatMap((part) => /[A-Za-z_]\w*/.exec(part.replaceAll('-', '_'))?.[0] ?? []);
+  const name = TYPES.has(words[0] ?? '') && words.length > 1 ? words[1] : words[0];
+  return name ?? 'id';
+}
+
+const TYPES: ReadonlySet<string> = new Set(['int', 'string', 'float', 'uuid', 'str', 'slug']);

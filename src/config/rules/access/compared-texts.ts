@@ -1,0 +1,135 @@
+import type { ConfigPath, PathProblem } from '../../problem.ts';
+import { allRules } from '../../routes/route-access.ts';
+import type { PolicyConfig } from '../../schema/config.ts';
+import { type Rule, warning } from '../rule.ts';
+
+/** A text that a token is compared with. */
+interface ComparedText {
+  readonly text: string;
+  readonly path: ConfigPath;
+  readonly subject: Subject;
+}
+
+type Subject =
+  | { readonly kind: 'scopes' | 'roles' }
+  | { readonly kind: 'claim'; readonly expression: string };
+
+interface Kind {
+  /** What a person took the text for. */
+  readonly pattern: RegExp;
+  /** Left out for claims, whose values are free texts. */
+  readonly ofNamesOnly?: true;
+  readonly message: (text: string) => string;
+  /** How a condition asks for what is meant. */
+  readonly condition: (value: string, text: string) => string | undefined;
+}
+
+const quote = (text: string): string => JSON.stringify(text);
+
+/** Nothing in `scopes`, `roles` and `claims` is a pattern, a range or a negation. The first that fits speaks. */
+const KINDS: readonly Kind[] = [
+  {
+    pattern: /^\^|\.[*+]/,
+    message: (text) => `\`${text}\` is compared as text: it is no regular expression here`,
+    condition: (value, text) => `${value}.matches(${quote(text)})`,
+  },
+  {
+    pattern: /\*/,
+    message: (text) => `\`${text}\` is compared as text: \`*\` is no wildcard here`,
+    condition(value, text) {
+      const rest = text.replaceAll('*', '');
+      if (rest === '') return undefined;
+      if (text === `${rest}*`) return `${value}.startsWith(${quote(rest)})`;
+      return text === `*${rest}` ? `${value}.endsWith(${quote(rest)})` : undefined;
+    },
+  },
+  {
+    pattern: /^!=?\s*\S/,
+    message: (text) => `\`${text}\` is compared as text: nothing is negated here`,
+    condition: (value, text) => `${value} != ${quote(text.replace(/^!=?\s*/, ''))}`,
+  },
+  {
+    pattern: /^[<>]=?\s*-?\d+(?:\.\d+)?$/,
+    message: (text) => `\`${text}\` is compared as text: it is no range here`,
+    condition: (value, text) => `${value} ${text}`,
+  },
+  {
+    pattern: /^[\w:.-]+(?:\s*\|\|?\s*[\w:.-]+)+$/,
+    ofNamesOnly: true,
+    message: (text) => `\`${text}\` is one name: \`|\` separates nothing here`,
+    condition: () => undefined,
+  },
+];
+
+/** A text that is meant as a pattern is equal to nothing that a token holds. */
+export const comparedTextsAreNoPatterns: Rule = ({ config }) =>
+  allRules(config).flatMap(({ rules, path }) =>
+    [
+      ...namesIn(rules.scopes, [...path, 'scopes'], { kind: 'scopes' }),
+      ...namesIn(rules.roles, [...path, 'roles'], { kind: 'roles' }),
+      ...valuesIn(rules.claims, [...path, 'claims']),
+    ].flatMap(describe),
+  );
+
+function describe({ text, path, subject }: ComparedText): readonly PathProblem[] {
+  const kind = KINDS.find(
+    ({ pattern, ofNamesOnly }) => pattern.test(text) && !(ofNamesOnly && subject.kind === 'claim'),
+  );
+  if (kind === undefined) return [];
+  return [warning(path, kind.message(text), { hint: hintFor(kind, text, subject), hintShowsValue: true })];
+}
+
+function hintFor({ condition }: Kind, text: string, subject: Subject): string {
+  if (subject.kind === 'claim') {
+    if (/^\*+$/.test(text)) return `for any value write \`when: has(${subject.expression})\``;
+    const asked = condition(subject.expression, text);
+    return asked === undefined ? 'list each value' : `list each value, or write \`when: ${asked}\``;
+  }
+  const asked = condition('one', text);
+  if (asked === undefined) {
+    return text.includes('|')
+      ? 'for one of several write { any: [ … ] }'
+      : 'name each, as the tokens have it';
+  }
+  const list = `token.${subject.kind}`;
+  return text.startsWith('!')
+    ? `write \`when: !(${quote(text.replace(/^!=?\s*/, ''))} in ${list})\``
+    : `name each, or write \`when: ${list}.exists(one, ${asked})\``;
+}
+
+function namesIn(
+  wanted: PolicyConfig['scopes'],
+  path: ConfigPath,
+  subject: Subject,
+): readonly ComparedText[] {
+  if (wanted === undefined) return [];
+  const of = (names: readonly string[], place: ConfigPath) =>
+    names.map((text, at) => ({ text, path: [...place, at], subject }));
+  if (Array.isArray(wanted)) return of(wanted, path);
+  return [...of(wanted.any ?? [], [...path, 'any']), ...of(wanted.all ?? [], [...path, 'all'])];
+}
+
+function valuesIn(claims: PolicyConfig['claims'], path: ConfigPath): readonly ComparedText[] {
+  if (claims === undefined) return [];
+  const of = (value: unknown, place: ConfigPath, steps: readonly string[]): readonly ComparedText[] => {
+    if (Array.isArray(value)) return value.flatMap((each, at) => of(each, [...place, at], steps));
+    const subject: Subject = { kind: 'claim', expression: expressionFor(steps) };
+    return typeof value === 'string' ? [{ text: value, path: place, subject }] : [];
+  };
+  if (!Array.isArray(claims)) {
+    return Object.entries(claims).flatMap(([name, value]) => of(value, [...path, name], [name]));
+  }
+  return claims.flatMap(({ claim, ...rule }, index) =>
+    (['equals', 'any', 'all'] as const).flatMap((key) =>
+      of(rule[key], [...path, index, key], [claim].flat()),
+    ),
+  );
+}
+
+/** The claim as a condition names it. */
+function expressionFor(steps: readonly string[]): string {
+  return steps.reduce(
+    (inside, step) => (/^[A-Za-z_]\w*$/.test(step) ? `${inside}.${step}` : `${inside}[${quote(step)}]`),
+    'claims',
+  );
+}

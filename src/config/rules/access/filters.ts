@@ -1,0 +1,40 @@
+import { valuesAt } from '../../places.ts';
+import type { PathProblem } from '../../problem.ts';
+import { type Rule, warning } from '../rule.ts';
+
+/** What looks like another kind of pattern, and as a regular expression takes something else or nothing. */
+const KINDS: readonly {
+  readonly pattern: RegExp;
+  readonly message: string;
+  readonly hint: (text: string) => string;
+}[] = [
+  {
+    pattern: /^\/(.+)\/[a-z]*$/s,
+    message: 'the slashes are part of the expression',
+    hint: (text) => `write ${text.replace(/^\/(.+)\/[a-z]*$/s, '$1')}; (?i) in front ignores case`,
+  },
+  {
+    pattern: /^[\w:.-]+[\w:-]\*$/,
+    message: 'in a regular expression `*` repeats the character before it',
+    hint: (text) => `for all that starts so write ^${text.slice(0, -1)}`,
+  },
+];
+
+/** A filter that matches nothing sends nothing. */
+export const filtersCanMatch: Rule = ({ config }) =>
+  ['identity.headers.*.filter', 'routes.*.identity.headers.*.filter']
+    .flatMap((pattern) => valuesAt(config, pattern))
+    .flatMap(({ path, value }): readonly PathProblem[] => {
+      const text = String(value);
+      const found = KINDS.find(({ pattern }) => pattern.test(text));
+      if (found !== undefined)
+        return [warning(path, found.message, { hint: found.hint(text), hintShowsValue: true })];
+      return isBeyondAnEnd(text)
+        ? [warning(path, 'nothing stands before a start (`^`) or after an end (`$`): this matches nothing')]
+        : [];
+    });
+
+/** Only where nothing else of the syntax makes it another matter. */
+function isBeyondAnEnd(text: string): boolean {
+  return !/[[\]\\|()]/.test(text) && (/\$[^?*+{$]/.test(text) || /[^^]\^/.test(text));
+}

@@ -1,0 +1,47 @@
+import { editDistance } from '../../diagnostics/nearest.ts';
+import type { ConfigPath } from '../../problem.ts';
+import { allRules } from '../../routes/route-access.ts';
+import { type Rule, warning } from '../rule.ts';
+
+/** Shorter names differ by one letter without being misspelt. */
+const SHORTEST = 5;
+
+/** A scope that is one typing error away from another opens or closes a route for nobody who meant it. */
+export const scopesAreSpelledAlike: Rule = ({ config, lineOf }) => {
+  const uses = new Map<string, ConfigPath[]>();
+  for (const { rules, path } of allRules(config)) {
+    for (const [scope, place] of scopesOf(rules.scopes, [...path, 'scopes'])) {
+      uses.set(scope, [...(uses.get(scope) ?? []), place]);
+    }
+  }
+  // The one used most comes first: the others are compared with it.
+  const scopes = [...uses.entries()].sort(([, a], [, b]) => b.length - a.length);
+  return scopes.flatMap(([scope, places], index) => {
+    const twin = scopes.slice(0, index).find(([other]) => isTypingErrorOf(scope, other));
+    const [place] = places;
+    const [twinPlace] = twin?.[1] ?? [];
+    if (twin === undefined || place === undefined || twinPlace === undefined) return [];
+    return [
+      warning(place, `scope \`${scope}\` looks like \`${twin[0]}\` (line ${lineOf(twinPlace)})`, {
+        hint: 'if both are meant, leave it',
+      }),
+    ];
+  });
+};
+
+type Scopes =
+  | readonly string[]
+  | { readonly any?: readonly string[] | undefined; readonly all?: readonly string[] | undefined };
+
+function scopesOf(scopes: Scopes | undefined, path: ConfigPath): readonly (readonly [string, ConfigPath])[] {
+  if (scopes === undefined) return [];
+  if ('length' in scopes) return scopes.map((scope, index) => [scope, [...path, index]] as const);
+  return (['any', 'all'] as const).flatMap((key) => scopesOf(scopes[key], [...path, key]));
+}
+
+function isTypingErrorOf(scope: string, other: string): boolean {
+  if (Math.min(scope.length, other.length) < SHORTEST) return false;
+  // `v1` and `v2` are two versions, not one misspelt.
+  if (scope.replace(/\d+/g, '0') === other.replace(/\d+/g, '0')) return false;
+  return scope.toLowerCase() === other.toLowerCase() || editDistance(scope, other, 2) < 2;
+}

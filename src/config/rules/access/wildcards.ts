@@ -1,0 +1,45 @@
+import { valuesAt } from '../../places.ts';
+import type { PathProblem } from '../../problem.ts';
+import { error, type Rule } from '../rule.ts';
+
+/** `*` is a letter of header names (RFC 9110 §5.6.2), so the schema takes it; no header has it. */
+const HEADER_LISTS = ['identity.reserved.*', 'routes.*.cors.headers.*'];
+const HEADER_KEYS = [
+  'identity.headers.*',
+  'routes.*.identity.headers.*',
+  'issuers.*.keys.headers.*',
+  'listen.responseHeaders.*',
+];
+/** Nothing but origins has wildcards. */
+export const wildcardsAreWhereTheyWork: Rule = ({ config }) => [
+  ...HEADER_LISTS.flatMap((pattern) => valuesAt(config, pattern)).flatMap(({ path, value }) =>
+    String(value).includes('*') ? [headerError(path, String(value))] : [],
+  ),
+  ...HEADER_KEYS.flatMap((pattern) => valuesAt(config, pattern)).flatMap(({ path }) =>
+    String(path.at(-1)).includes('*') ? [headerError(path, String(path.at(-1)), 'key')] : [],
+  ),
+  ...config.routes.flatMap(({ tokenFrom = [], cors }, index) => [
+    ...tokenFrom.flatMap((source, at) =>
+      'header' in source && source.header.includes('*')
+        ? [headerError(['routes', index, 'tokenFrom', at, 'header'], source.header)]
+        : [],
+    ),
+    ...(cors?.exposeHeaders ?? []).flatMap((name, at) => {
+      const path = ['routes', index, 'cors', 'exposeHeaders', at];
+      if (!name.includes('*') || (name === '*' && !cors?.credentials)) return [];
+      return [
+        error(path, name === '*' ? 'with `credentials`, `*` is no wildcard to browsers' : words(name), {
+          hint: 'name each header',
+        }),
+      ];
+    }),
+  ]),
+];
+
+function words(name: string): string {
+  return `\`${name}\` is no header: \`*\` is no wildcard here`;
+}
+
+function headerError(path: PathProblem['path'], name: string, at?: 'key'): PathProblem {
+  return error(path, words(name), { hint: 'name each header', ...(at && { at }) });
+}

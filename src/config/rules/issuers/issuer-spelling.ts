@@ -1,0 +1,104 @@
+import type { ConfigPath, PathProblem } from '../../problem.ts';
+import { error, type Rule, warning } from '../rule.ts';
+
+interface Spelling {
+  readonly pattern: RegExp;
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  /** What is most likely meant. */
+  readonly hint: (issuer: string, match: RegExpExecArray) => string;
+}
+
+const exact = (issuer: string): string => `write ${issuer}`;
+/** RFC 8414 puts its name before the path of the issuer, OpenID Connect Discovery behind it. */
+const withoutWellKnown = (issuer: string): string =>
+  issuer.replace(/\/\.well-known\/(?:oauth-authorization-server(?=\/|$)|[^/]+.*$)/, '');
+const withoutSlash = (issuer: string): string => exact(issuer.replace(/\/+$/, ''));
+
+/** An `iss` is compared as it is. What is known of providers stands here, for files that name no preset. */
+const SPELLINGS: readonly Spelling[] = [
+  {
+    pattern: /\/\.well-known\/(?:openid-configuration|oauth-authorization-server|jwks\.json).*$/,
+    severity: 'error',
+    message: 'an address below `/.well-known/` is that of metadata or keys, not the `iss` of tokens',
+    hint: (issuer) => exact(withoutWellKnown(issuer)),
+  },
+  {
+    pattern: /[<>{}]|\bYOUR[-_]/i,
+    severity: 'error',
+    message: 'a part of this is a placeholder that nobody has filled in',
+    hint: () => 'copy the `iss` of a token',
+  },
+  {
+    pattern: /^https:\/\/login\.microsoftonline\.com\/(?:common|organizations|consumers)(?:\/|$)/,
+    severity: 'error',
+    message: 'no token has this `iss`: it names the tenant that the caller is from',
+    hint: () => 'use `preset: entra-multitenant` with `tenants`, or name your tenant',
+  },
+  {
+    pattern: /^https:\/\/sts\.windows\.net\/[^/]+$/,
+    severity: 'warning',
+    message: 'issuers at sts.windows.net end with `/`',
+    hint: (issuer) => exact(`${issuer}/`),
+  },
+  {
+    pattern: /^https:\/\/[\w.-]+\.auth0\.com$/,
+    severity: 'warning',
+    message: 'issuers of Auth0 end with `/`',
+    hint: (issuer) => exact(`${issuer}/`),
+  },
+  {
+    pattern:
+      /^https:\/\/(?:login\.microsoftonline\.com\/.*|[\w.-]+\.okta(?:preview)?\.com\/.*|cognito-idp\.[\w.-]+\/.*|securetoken\.google\.com\/.*|accounts\.google\.com|token\.actions\.githubusercontent\.com|[^?#]*\/realms\/[^/?#]+)\/+$/,
+    severity: 'warning',
+    message: 'issuers of this provider do not end with `/`',
+    hint: withoutSlash,
+  },
+  {
+    pattern:
+      /\/(?:authorize|oauth\/token|connect\/token|protocol\/openid-connect\/\w+|discovery\/v2\.0\/keys|v1\/keys|jwks(?:\.json)?)$/,
+    severity: 'warning',
+    message: 'this is an endpoint of a provider, and hardly the `iss` of tokens',
+    hint: () => 'copy the `iss` of a token; the address of keys is `jwksUri`',
+  },
+];
+
+/** Finds issuers that no token has. */
+export const issuersAreSpelledAsInTokens: Rule = ({ config }) =>
+  Object.entries(config.issuers).flatMap(([name, { issuer, jwksUri, preset }]): readonly PathProblem[] => [
+    ...(issuer === undefined || preset === 'entra-multitenant'
+      ? []
+      : checkSpelling(issuer, ['issuers', name, 'issuer'])),
+    ...(jwksUri !== undefined &&
+    /\/\.well-known\/(?:openid-configuration|oauth-authorization-server)/.test(jwksUri)
+      ? [
+          error(['issuers', name, 'jwksUri'], 'this is the address of metadata, not of keys', {
+            hint: 'leave `jwksUri` out: the metadata says where the keys are',
+          }),
+        ]
+      : []),
+    ...(jwksUri?.includes('#')
+      ? [
+          error(['issuers', name, 'jwksUri'], 'what follows `#` is never sent', {
+            hint: 'leave it out: an address of keys has no fragment',
+          }),
+        ]
+      : []),
+    ...(jwksUri !== undefined && jwksUri === issuer
+      ? [
+          warning(['issuers', name, 'jwksUri'], 'this is the issuer, and hardly where its keys are', {
+            hint: 'leave it out',
+          }),
+        ]
+      : []),
+  ]);
+
+function checkSpelling(issuer: string, path: ConfigPath): readonly PathProblem[] {
+  for (const { pattern, severity, message, hint } of SPELLINGS) {
+    const match = pattern.exec(issuer);
+    if (match === null) continue;
+    const report = severity === 'error' ? error : warning;
+    return [report(path, message, { hint: hint(issuer, match), hintShowsValue: true })];
+  }
+  return [];
+}

@@ -1,0 +1,97 @@
+import { isLoopbackHost } from '../../../core/ip.ts';
+import type { PathProblem } from '../../problem.ts';
+import type { IssuerConfig } from '../../schema/config.ts';
+import { error, type Rule, warning } from '../rule.ts';
+
+/** A token names its issuer by `iss` alone; two that share one could use each other's keys. */
+export const issuersAreUnique: Rule = ({ config, lineOf }) => {
+  const first = new Map<string, string>();
+  return Object.entries(config.issuers).flatMap(([name, { issuer }]) => {
+    // A preset derives it; what it derives is compared when the issuers are compiled.
+    if (issuer === undefined) return [];
+    const other = first.get(issuer);
+    if (other === undefined) {
+      first.set(issuer, name);
+      return [];
+    }
+    const line = lineOf(['issuers', other, 'issuer']);
+    return [
+      error(['issuers', name, 'issuer'], `\`${other}\` (line ${line}) has the same \`issuer\``, {
+        hint: 'an `iss` belongs to one issuer; give that one several audiences',
+      }),
+    ];
+  });
+};
+
+/** Keys that come over plain HTTP can be replaced on the way, and with them every decision. */
+export const issuersAreReachable: Rule = ({ config }) =>
+  Object.entries(config.issuers).flatMap(([name, issuer]) => [
+    ...discoverable(name, issuer),
+    ...(['issuer', 'jwksUri'] as const).flatMap((key) => plainHttp(name, issuer, key)),
+  ]);
+
+function discoverable(name: string, { issuer, ...source }: IssuerConfig): readonly PathProblem[] {
+  if (source.preset !== undefined) return [];
+  if (issuer === undefined) {
+    return [
+      error(['issuers', name, 'issuer'], `\`issuer\` is missing in \`issuers.${name}\``, {
+        hint: 'the exact `iss` of its tokens; only a preset can derive it',
+      }),
+    ];
+  }
+  if (source.jwksUri !== undefined || source.jwks !== undefined) return [];
+  if (issuer === undefined) {
+    return [error(['issuers', name], '`issuer` is missing', { hint: 'only some presets can do without it' })];
+  }
+  const path = ['issuers', name, 'issuer'];
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
+    return [
+      error(path, 'expected an https: URL, because the keys are found through it', {
+        hint: 'give `jwksUri` if the issuer is not a URL',
+      }),
+    ];
+  }
+  return /[?#]/.test(issuer) || url.username !== '' || url.password !== ''
+    ? [error(path, 'an issuer that is looked up has no query, no fragment and no user')]
+    : [];
+}
+
+function plainHttp(name: string, issuer: IssuerConfig, key: 'issuer' | 'jwksUri'): readonly PathProblem[] {
+  const text = issuer[key];
+  if (text === undefined || issuer.insecure === true || !URL.canParse(text)) return [];
+  // AD FS signs with `iss: http://HOST/adfs/services/trust`: a name, where nothing is fetched from it.
+  if (key === 'issuer' && (issuer.jwksUri !== undefined || issuer.jwks !== undefined)) return [];
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'http:' && !isLoopbackHost(hostname)
+    ? [
+        error(['issuers', name, key], `\`${key}\` is plain http: beyond this machine`, {
+          hint:
+            key === 'issuer'
+              ? 'use https:; if it is only the name in `iss`, give an https: `jwksUri`; or accept the risk with `insecure: true`'
+              : 'use https:, or accept the risk with `insecure: true`',
+        }),
+      ]
+    : [];
+}
+
+const SHORTEST_INTERVAL_MS = 1000;
+
+/** A provider is not asked more than once a second, whatever the file says. */
+export const intervalsAreSane: Rule = ({ config }) =>
+  Object.entries(config.issuers).flatMap(([name, { keys }]) => [
+    ...(['refresh', 'cooldown'] as const).flatMap((key) => {
+      const interval = keys?.[key];
+      const path = ['issuers', name, 'keys', key];
+      return interval !== undefined && interval < SHORTEST_INTERVAL_MS
+        ? [error(path, 'one second is the shortest interval')]
+        : [];
+    }),
+    ...(keys?.maxStale !== undefined && keys.maxStale < (keys.refresh ?? 600_000)
+      ? [
+          warning(['issuers', name, 'keys', 'maxStale'], '`maxStale` is shorter than `refresh`', {
+            hint: 'keys would be given up before they are fetched again',
+          }),
+        ]
+      : []),
+  ]);

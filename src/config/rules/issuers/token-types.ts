@@ -1,0 +1,34 @@
+import type { PathProblem } from '../../problem.ts';
+import { error, type Rule, warning } from '../rule.ts';
+
+/** Made for something else than an API call; refused whatever the file says. */
+const FOREIGN: ReadonlySet<string> = new Set(['logout+jwt', 'secevent+jwt', 'dpop+jwt', 'refresh+jwt']);
+
+/** What is called a type elsewhere: in the payload of tokens, in responses of providers, in OpenAPI. */
+const OTHER_TYPES =
+  /^(?:bearer|dpop|id|access|refresh|logout|(?:access|id|refresh)[_-]?token|code|json|application\/json)$/i;
+
+/** `typ` is one media type (RFC 7515 §4.1.9). */
+export const tokenTypesCanCome: Rule = ({ config }) =>
+  Object.entries(config.issuers).flatMap(([name, { tokenTypes = [] }]) =>
+    tokenTypes.flatMap((type, index): readonly PathProblem[] => {
+      const path = ['issuers', name, 'tokenTypes', index];
+      const short = type.toLowerCase().replace(/^application\//, '');
+      if (FOREIGN.has(short))
+        return [error(path, `tokens of type \`${type}\` are never accepted for an API call`)];
+      if (/^(?:\*|any|all|none|null|undefined|-)$/i.test(type)) {
+        return [
+          error(path, `\`${type}\` is no type`, { hint: 'leave `tokenTypes` out for JWT, at+jwt and none' }),
+        ];
+      }
+      if (type.includes(';'))
+        return [error(path, 'a type has no parameters here: it is compared as a whole')];
+      return OTHER_TYPES.test(type)
+        ? [
+            warning(path, `\`${type}\` is hardly the \`typ\` in the header of a token`, {
+              hint: 'most have JWT or at+jwt there; `typ` of the payload is a claim',
+            }),
+          ]
+        : [];
+    }),
+  );

@@ -1,0 +1,111 @@
+import { emptyTree, insert, overlapping, type PatternTree } from '../../routes/pattern-tree.ts';
+import { acceptedIssuers, accessAlternatives, policyOf } from '../../routes/route-access.ts';
+import { type RoutePattern, routePatterns } from '../../routes/route-order.ts';
+import type { AccessBlockConfig, Config, PolicyConfig } from '../../schema/config.ts';
+import { type Rule, warning } from '../rule.ts';
+
+/**
+ * `/Admin` is not `/admin` here, so it falls to the route around it. A backend that ignores case serves both alike,
+ * and then the weaker route opens what the stricter one guards.
+ */
+export const caseVariantsStayGuarded: Rule = ({ config, lineOf }) => {
+  if (config.matching.case === 'insensitive') return [];
+  const patterns = routePatterns(config);
+  const byUpstream = new Map<string | undefined, PatternTree>();
+  for (const pattern of patterns) {
+    const upstream = upstreamOf(pattern, config);
+    const tree = byUpstream.get(upstream) ?? emptyTree();
+    byUpstream.set(upstream, tree);
+    insert(tree, pattern);
+  }
+  return patterns.flatMap((strict) => {
+    const tree = byUpstream.get(upstreamOf(strict, config)) ?? emptyTree();
+    const weak = overlapping(tree, strict).find(
+      (candidate) =>
+        candidate !== strict &&
+        (candidate.host === undefined || strict.host === undefined || candidate.host === strict.host) &&
+        takesCaseVariantOf(candidate, strict) &&
+        isWeaker(candidate, strict, config),
+    );
+    if (weak === undefined) return [];
+    const line = lineOf(['routes', weak.index]);
+    return [
+      warning(
+        ['routes', strict.index, 'path'],
+        `other spellings of this path in upper or lower case go to \`${weak.name}\` (line ${line}), which asks for less`,
+        { hint: 'if the backend ignores case, set `matching: { case: insensitive }`' },
+      ),
+    ];
+  });
+};
+
+function upstreamOf({ index }: RoutePattern, { routes }: Config): string | undefined {
+  return routes[index]?.upstream;
+}
+
+/** Some path that `strict` takes, with the case of a letter changed, goes to `weak`. */
+function takesCaseVariantOf(weak: RoutePattern, strict: RoutePattern): boolean {
+  if (weak.exact && weak.segments.length < strict.segments.length) return false;
+  if (strict.exact && strict.segments.length < weak.segments.length) return false;
+  const compatible = strict.segments.every((segment, position) => {
+    const other = weak.segments[position];
+    return (
+      other === undefined ||
+      other.kind === 'parameter' ||
+      segment.kind === 'parameter' ||
+      other.text === segment.text
+    );
+  });
+  const changeable = strict.segments.some((segment, position) => {
+    const other = weak.segments[position];
+    const hasCase = segment.kind === 'static' && segment.text.toLowerCase() !== segment.text.toUpperCase();
+    return hasCase && (other === undefined || other.kind === 'parameter');
+  });
+  return compatible && changeable;
+}
+
+/** Something gets through `weak` that `strict` would refuse. */
+function isWeaker(weak: RoutePattern, strict: RoutePattern, config: Config): boolean {
+  const weakAccess = config.routes[weak.index]?.access;
+  const strictAccess = config.routes[strict.index]?.access;
+  if (weakAccess === undefined || strictAccess === undefined || strictAccess === 'public') return false;
+  if (weakAccess === 'public') return true;
+  if (strictAccess === 'optional') return false;
+  if (weakAccess === 'optional') return true;
+  const needed = accessAlternatives(strictAccess, []).map(({ block }) => demandsOf(block, config));
+  return accessAlternatives(weakAccess, []).some(({ block }) => {
+    const given = demandsOf(block, config);
+    return !needed.some((demands) => [...demands].every((demand) => given.has(demand)));
+  });
+}
+
+/** The parts of a block and its policy, comparable; a part that is written otherwise counts as another one. */
+function demandsOf(block: AccessBlockConfig, config: Config): ReadonlySet<string> {
+  const { policy: _, ...own } = block;
+  return new Set([
+    `issuers ${[...acceptedIssuers(block, config)].sort().join()}`,
+    ...ruleDemands(own),
+    ...ruleDemands(policyOf(block, config) ?? {}),
+  ]);
+}
+
+function ruleDemands({ issuers: _, scopes, roles, ...others }: PolicyConfig): readonly string[] {
+  return [
+    ...listDemands('scope', scopes),
+    ...listDemands('role', roles),
+    ...Object.entries(others)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => `${key} ${JSON.stringify(value)}`),
+  ];
+}
+
+function listDemands(kind: string, list: AccessBlockConfig['scopes']): readonly string[] {
+  if (list === undefined) return [];
+  if (Array.isArray(list)) return list.map((name) => `${kind} ${name}`);
+  const { any, all = [] } = list as { any?: readonly string[]; all?: readonly string[] };
+  const either =
+    any === undefined
+      ? []
+      : [any.length === 1 ? `${kind} ${any[0]}` : `${kind} any ${[...any].sort().join()}`];
+  return [...all.map((name) => `${kind} ${name}`), ...either];
+}

@@ -1,0 +1,45 @@
+import { parseRouteHost } from '../../../core/host.ts';
+import { isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
+import type { Config, RouteConfig } from '../../schema/config.ts';
+import { error, type Rule } from '../rule.ts';
+
+/** Order never matters, so two routes may not take one request. */
+export const routesDoNotConflict: Rule = ({ config, lineOf }) => {
+  const places = new Map<string, number[]>();
+  return config.routes.flatMap((route, index) => {
+    const place = placeOf(route, config);
+    if (place === undefined) return [];
+    const before = places.get(place) ?? [];
+    places.set(place, [...before, index]);
+    const other = before.find((candidate) => sharedMethods(route, config.routes[candidate]) !== undefined);
+    const rival = other === undefined ? undefined : config.routes[other];
+    if (other === undefined || rival === undefined) return [];
+    return [
+      error(
+        ['routes', index, 'path'],
+        `route \`${route.name}\` takes the same requests as \`${rival.name}\` (line ${lineOf(['routes', other])}): ${sharedMethods(route, rival)}`,
+        { hint: 'make their hosts, paths or methods differ' },
+      ),
+    ];
+  });
+};
+
+/** Equal for routes that take the same targets: parameters count by position, not by name. */
+function placeOf({ host, path, exact }: RouteConfig, { matching }: Config): string | undefined {
+  const segments = parseRoutePath(path);
+  if (!isRoutePath(segments)) return undefined;
+  const texts = segments.map((segment) => {
+    if (segment.kind === 'parameter') return null;
+    return matching.case === 'insensitive' ? segment.text.toLowerCase() : segment.text;
+  });
+  return JSON.stringify([host === undefined ? null : (parseRouteHost(host) ?? host), texts, exact]);
+}
+
+function sharedMethods(a: RouteConfig, b: RouteConfig | undefined): string | undefined {
+  if (b === undefined) return undefined;
+  if (a.methods === undefined || b.methods === undefined) {
+    return (a.methods ?? b.methods)?.join(', ') ?? 'all methods';
+  }
+  const shared = a.methods.filter((method) => b.methods?.includes(method));
+  return shared.length > 0 ? shared.join(', ') : undefined;
+}

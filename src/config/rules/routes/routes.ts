@@ -1,0 +1,70 @@
+import { parseRouteHost } from '../../../core/host.ts';
+import type { ConfigPath, PathProblem } from '../../problem.ts';
+import { findForeignParameter, isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
+import type { RouteConfig } from '../../schema/config.ts';
+import { error, type Rule } from '../rule.ts';
+
+/** What each route says of itself, and that its name is its own. */
+export const routesAreWellFormed: Rule = ({ config, lineOf }) => {
+  const first = new Map<string, number>();
+  return config.routes.flatMap((route, index) => {
+    const path: ConfigPath = ['routes', index];
+    const other = first.get(route.name);
+    if (other === undefined) first.set(route.name, index);
+    const twin =
+      other === undefined
+        ? []
+        : [
+            error(
+              [...path, 'name'],
+              `another route is named \`${route.name}\` (line ${lineOf(['routes', other, 'name'])})`,
+              {
+                hint: 'logs, metrics and explain tell routes apart by name',
+              },
+            ),
+          ];
+    return [...twin, ...host(route, path), ...ownPath(route, path), ...rewrite(route, path)];
+  });
+};
+
+function host({ host: text }: RouteConfig, path: ConfigPath): readonly PathProblem[] {
+  if (text === undefined || parseRouteHost(text) !== undefined) return [];
+  return [
+    error([...path, 'host'], `\`${text}\` is not a host name`, {
+      hint: 'a name or address alone: no scheme, no port, no wildcard; letters beyond ASCII as xn--',
+    }),
+  ];
+}
+
+function ownPath({ path: text }: RouteConfig, path: ConfigPath): readonly PathProblem[] {
+  const outcome = parseRoutePath(text);
+  return isRoutePath(outcome) ? [] : [error([...path, 'path'], outcome.message, { hint: outcome.hint })];
+}
+
+const NO_PARAMETERS = 'it only replaces `path` at the front';
+
+/** Sent to the backend as it is written. A parameter would put decoded input of a client into an upstream path. */
+function rewrite({ rewrite: text }: RouteConfig, path: ConfigPath): readonly PathProblem[] {
+  if (text === undefined) return [];
+  const place = [...path, 'rewrite'];
+  if (/%(?:2[ef5]|5c|[01]\p{Hex_Digit}|7f)/iu.test(text)) {
+    return [error(place, 'a rewrite has no escaped `.`, `/`, `\\`, `%` or control character')];
+  }
+  if (text.split('/').some((segment) => findForeignParameter(segment) !== undefined)) {
+    return [error(place, 'a rewrite has no parameters', { hint: NO_PARAMETERS })];
+  }
+  const outcome = parseRoutePath(text.replace(/%\p{Hex_Digit}{2}/gu, 'x'));
+  if (!isRoutePath(outcome)) {
+    return [error(place, outcome.message.replace(/^a path/, 'a rewrite'), { hint: outcome.hint })];
+  }
+  if (outcome.some(({ kind }) => kind === 'parameter')) {
+    return [error(place, 'a rewrite has no parameters', { hint: NO_PARAMETERS })];
+  }
+  return /^[\x21\x24-\x3b\x3d\x40-\x5b\x5d\x5f\x61-\x7a\x7e]*$/.test(text)
+    ? []
+    : [
+        error(place, 'a rewrite is written as it goes on the wire', {
+          hint: 'percent-encode other characters',
+        }),
+      ];
+}

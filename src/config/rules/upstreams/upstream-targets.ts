@@ -1,0 +1,73 @@
+import { isIP } from 'node:net';
+import { isLoopbackHost } from '../../../core/ip.ts';
+import type { ConfigPath, PathProblem } from '../../problem.ts';
+import type { Config } from '../../schema/config.ts';
+import { error, type Rule, warning } from '../rule.ts';
+
+/** Where the URLs of backends lead: not to this gateway, not to a parameter, and to a port that speaks their scheme. */
+export const upstreamsLeadToBackends: Rule = ({ config }) => [
+  ...Object.entries(config.upstreams).flatMap(([name, { url, urls = [], socket, tls }]) => [
+    ...(url === undefined
+      ? []
+      : target(url, ['upstreams', name, 'url'], { config, isSocket: socket !== undefined })),
+    ...urls.flatMap((text, at) => target(text, ['upstreams', name, 'urls', at], { config, isSocket: false })),
+    ...serverName(tls?.serverName, ['upstreams', name, 'tls', 'serverName']),
+  ]),
+  ...config.routes.flatMap(({ upstream }, index) =>
+    /^https?:\/\//i.test(upstream)
+      ? target(upstream, ['routes', index, 'upstream'], { config, isSocket: false })
+      : [],
+  ),
+];
+
+function target(
+  text: string,
+  path: ConfigPath,
+  { config, isSocket }: { readonly config: Config; readonly isSocket: boolean },
+): readonly PathProblem[] {
+  if (!URL.canParse(text)) return [];
+  const { protocol, hostname, port, pathname } = new URL(text);
+  if (/%7B|%3C|\/:[A-Za-z_]|\/\$\w/i.test(pathname)) {
+    return [
+      error(path, 'the path of an upstream has no parameters', {
+        hint: 'it is put before the forwarded path as it is',
+      }),
+    ];
+  }
+  if (isSocket) return [];
+  if ((protocol === 'http:' && port === '443') || (protocol === 'https:' && port === '80')) {
+    return [
+      warning(path, `port ${port} is mostly spoken to as ${protocol === 'http:' ? 'https:' : 'http:'}`),
+    ];
+  }
+  const own = (['listen', 'admin'] as const).find((section) =>
+    isOwn(config[section], { protocol, hostname, port }),
+  );
+  return own === undefined
+    ? []
+    : [
+        warning(path, `this leads back to the gateway itself (\`${own}\`)`, {
+          hint: 'name the address of the backend',
+        }),
+      ];
+}
+
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+function isOwn(
+  { host, port }: { readonly host: string; readonly port: number },
+  url: { readonly protocol: string; readonly hostname: string; readonly port: string },
+): boolean {
+  const urlPort = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+  if (port === 0 || port !== urlPort) return false;
+  return isLoopbackHost(url.hostname)
+    ? EVERY_ADDRESS.has(host) || isLoopbackHost(host)
+    : url.hostname === host;
+}
+
+function serverName(name: string | undefined, path: ConfigPath): readonly PathProblem[] {
+  if (name === undefined) return [];
+  return isIP(name) !== 0 || /[/:*\s]/.test(name)
+    ? [error(path, 'expected a host name alone: no address, scheme, port or wildcard')]
+    : [];
+}

@@ -1,0 +1,102 @@
+import * as z from 'zod';
+import { type accessBlock, mode, policy } from './access.ts';
+import { type assertion, fileIdentity, type identity, type identitySource } from './identity.ts';
+import { issuer, issuerNames } from './issuers.ts';
+import { admin, listen, type listenerTls, log, readiness, shutdown } from './listener.ts';
+import { type cors, type rateLimit, rateLimitStore, route, type tokenSource } from './routes.ts';
+import { type claimName, name, size } from './scalars.ts';
+import { fileTest } from './tests.ts';
+import { type timeouts, upstreamSchema } from './upstreams.ts';
+
+export { ALGORITHMS, PRESETS } from './issuers.ts';
+export { upstreamSchema } from './upstreams.ts';
+
+/**
+ * The file an operator writes, as a schema: what each key may hold, its default, and the words that the
+ * editor help and docs/configuration.md show. What needs more than one key to judge (names that must exist,
+ * conflicts) is in `rules.ts`. Durations become milliseconds, sizes bytes.
+ */
+
+export const configSchema = z
+  .strictObject({
+    listen: listen.prefault({}),
+    admin: admin.prefault({}),
+    readiness: readiness.prefault({}),
+    workers: z
+      .union([z.int().min(1).max(256), z.literal('auto')])
+      .default(1)
+      .meta({
+        description:
+          'Processes that serve requests; `auto` is one per core. Keys are fetched once for all. Rate limits in memory count per process.',
+        examples: [4, 'auto'],
+      }),
+    shutdown: shutdown.prefault({}),
+    log: log.prefault({}),
+    matching: z
+      .strictObject({
+        case: z
+          .enum(['sensitive', 'insensitive'])
+          .default('sensitive')
+          .meta({ description: '`insensitive` is for backends that take `/Admin` for `/admin`.' }),
+      })
+      .prefault({})
+      .meta({ description: 'How paths are compared.' }),
+    defaults: z
+      .strictObject({ issuers: issuerNames.optional() })
+      .prefault({})
+      .meta({ description: 'For routes that name none.' }),
+    rateLimitStore: rateLimitStore.optional(),
+    tokenCache: z
+      .union([
+        z.literal('off'),
+        z.strictObject({
+          maxBytes: size.prefault('32MiB').meta({ description: 'Memory for remembered tokens.' }),
+        }),
+      ])
+      .prefault({})
+      .meta({
+        description:
+          'Remembers verified tokens, so that each is verified once. Times and keys are judged at every use; `off` verifies every time.',
+        examples: ['off', { maxBytes: '64MiB' }],
+      }),
+    issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
+    upstreams: z.record(name, upstreamSchema).default({}).meta({ description: 'Backends by name.' }),
+    policies: z.record(name, policy).default({}).meta({ description: 'Rules by name, for several routes.' }),
+    mode: mode.default('enforce'),
+    reportHeader: z.boolean().default(false).meta({
+      description:
+        'Tells clients in `X-Sealgate-Would-Refuse` with which code `mode: report` would have refused them.',
+    }),
+    identity: fileIdentity
+      .prefault({})
+      .meta({ description: 'What backends are told about callers, for all routes.' }),
+    routes: z
+      .array(route)
+      .min(1, 'expected at least one route')
+      .meta({ description: 'What is let through, and where to. The order never matters.' }),
+    tests: z.array(fileTest).default([]).meta({
+      description:
+        'Questions to these rules. A file that fails one is not valid: `check` says how, `start` and a reload refuse it.',
+    }),
+  })
+  .meta({ title: 'Sealgate configuration' });
+
+/** The validated file: data without behavior. Durations in milliseconds, sizes in bytes. */
+export type Config = z.output<typeof configSchema>;
+export type IssuerConfig = Config['issuers'][string];
+export type UpstreamConfig = Config['upstreams'][string];
+export type RouteConfig = Config['routes'][number];
+export type AccessConfig = RouteConfig['access'];
+export type AccessBlockConfig = z.output<typeof accessBlock>;
+export type ClaimName = z.output<typeof claimName>;
+export type IdentityConfig = z.output<typeof identity>;
+export type IdentitySource = z.output<typeof identitySource>;
+export type TimeoutsConfig = z.output<typeof timeouts>;
+export type CorsConfig = z.output<typeof cors>;
+export type RateLimitConfig = z.output<typeof rateLimit>;
+export type RateLimitStoreConfig = z.output<typeof rateLimitStore>;
+export type TokenSourceConfig = z.output<typeof tokenSource>;
+export type PolicyConfig = z.output<typeof policy>;
+export type FileTestConfig = z.output<typeof fileTest>;
+export type ListenerTlsConfig = z.output<typeof listenerTls>;
+export type AssertionConfig = z.output<typeof assertion>;

@@ -1,0 +1,46 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Engine } from '../serving/engine.ts';
+import type { KeyReply } from './worker-messages.ts';
+
+/** Gives workers the keys that the primary has fetched. */
+export interface KeyBroker {
+  keysOf(request: { readonly issuer: string; readonly hasNone: boolean }): Promise<KeyReply>;
+}
+
+const DEFAULT_COOLDOWN_MS = 30_000;
+
+/**
+ * Makes the desk. Whoever asks gets what is there if it was fetched within the issuer's cooldown, and joins or starts a fetch otherwise:
+ * so all workers together ask the issuer no more often than one process would.
+ */
+export function createKeyBroker(engine: Engine, clock: Clock): KeyBroker {
+  const attemptedAtMs = new Map<string, number>();
+  const running = new Map<string, Promise<void>>();
+
+  function refresh(issuer: string): Promise<void> {
+    const known = running.get(issuer);
+    if (known !== undefined) return known;
+    const started = engine.refreshKeys(issuer).finally(() => {
+      running.delete(issuer);
+      attemptedAtMs.set(issuer, clock());
+    });
+    running.set(issuer, started);
+    return started;
+  }
+
+  return {
+    async keysOf({ issuer, hasNone }) {
+      const { config, verifier } = engine.current();
+      const cooldownMs = config.issuers[issuer]?.keys?.cooldown ?? DEFAULT_COOLDOWN_MS;
+      const latestMs = Math.max(attemptedAtMs.get(issuer) ?? 0, verifier.record(issuer)?.fetchedAtMs ?? 0);
+      if (clock() - latestMs >= cooldownMs) await refresh(issuer);
+      const record = verifier.record(issuer);
+      const status = verifier.status().find(({ name }) => name === issuer);
+      const serves = status?.state === 'fresh' || (hasNone && status?.state === 'stale');
+      if (record === undefined || !serves) {
+        return { error: status?.lastError ?? 'the keys have not been fetched yet' };
+      }
+      return { record };
+    },
+  };
+}

@@ -1,0 +1,213 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { GatewayReport } from '../../admin/report.ts';
+import { isError, type Problem } from '../../config/problem.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Metric } from '../../telemetry/metric.ts';
+import type { ValidFile } from '../generation.ts';
+import { createEngine } from '../serving/engine.ts';
+import { createKeyBroker } from './key-broker.ts';
+import { connectRpc, type Rpc } from './rpc.ts';
+import type { ServingProcesses } from './serving-processes.ts';
+import type { PrimaryRequest, WorkerRequest } from './worker-messages.ts';
+import { type Pulse, watchPulse } from './worker-pulse.ts';
+
+export interface WorkerProcessesOptions {
+  readonly file: ValidFile;
+  readonly size: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+interface WorkerProcess {
+  readonly worker: Worker;
+  readonly link: Rpc;
+  readonly pulse: Pulse;
+  /** What it answered last to each question about its state. */
+  readonly known: Map<WorkerRequest['ask'], unknown>;
+  readonly exited: Promise<unknown>;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 30_000;
+/** A worker that lived so long did not end because of how it was started. */
+const LONG_LIFE_MS = 10_000;
+/** What a worker may need beyond its grace before it is killed. */
+const END_MARGIN_MS = 2_000;
+
+/**
+ * Serves in worker processes. The primary compiles every file as well, to check it before the workers see it, and fetches the keys
+ * for all; it never listens for requests itself. A worker that ends is replaced, after a pause that grows while they end soon.
+ */
+export async function createWorkerProcesses({ file, size, log, clock }: WorkerProcessesOptions): Promise<{
+  readonly processes?: ServingProcesses;
+  readonly problems: readonly Problem[];
+}> {
+  const members = new Set<WorkerProcess>();
+  const { engine, problems } = await createEngine({
+    file,
+    log,
+    clock,
+    keys: { onLoaded: (issuer) => notifyAll({ ask: 'keys', issuer }) },
+  });
+  if (engine === undefined) return { problems };
+  const broker = createKeyBroker(engine, clock);
+  let ending = false;
+  let restarts = 0;
+  let backoffMs = FIRST_BACKOFF_MS;
+
+  function notifyAll(request: WorkerRequest): void {
+    for (const { link } of members) link.ask(request).catch(() => undefined);
+  }
+
+  /** What each worker says of its state, and of one that does not respond what it said last. */
+  async function gather<Reply>(ask: 'report' | 'metrics'): Promise<Reply[]> {
+    const replies = await Promise.all(
+      [...members].map(async (member) => {
+        const reply = member.link.ask<Reply>({ ask });
+        reply.then(
+          (value) => member.known.set(ask, value),
+          () => undefined,
+        );
+        await member.pulse.unlessSilent(reply).catch(() => undefined);
+        return members.has(member) ? (member.known.get(ask) as Reply | undefined) : undefined;
+      }),
+    );
+    return replies.filter((reply) => reply !== undefined);
+  }
+
+  /** Starts a worker; resolves with its URL once it listens. */
+  function start(): Promise<string> {
+    const worker = cluster.fork();
+    const startedAtMs = clock();
+    let resolve: (url: string) => void = () => {};
+    let reject: (error: Error) => void = () => {};
+    const listening = new Promise<string>((...settle) => {
+      [resolve, reject] = settle;
+    });
+    const link = connectRpc(
+      {
+        send: (message) => {
+          if (worker.isConnected()) worker.send(message as never);
+        },
+        onMessage: (listener) => worker.on('message', listener),
+      },
+      async (message) => {
+        const request = message as PrimaryRequest;
+        if (request.ask === 'keysOf') return broker.keysOf(request);
+        if (request.ask === 'failed') return reject(new Error(request.error));
+        member = { worker, link, pulse: watch(worker, link), known: new Map(), exited };
+        members.add(member);
+        resolve(request.url);
+      },
+    );
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    let member: WorkerProcess | undefined;
+    worker.on('error', (error) => log.error({ err: error }, 'a worker cannot be reached'));
+    worker.once('exit', (exitCode: number | null, signal: string | null) => {
+      // What it said last may still be on its way.
+      if (worker.isConnected()) worker.once('disconnect', () => link.close());
+      else link.close();
+      member?.pulse.stop();
+      reject(new Error('the worker ended before it listened'));
+      if (member === undefined || !members.delete(member) || ending) return;
+      restarts += 1;
+      backoffMs =
+        clock() - startedAtMs >= LONG_LIFE_MS
+          ? FIRST_BACKOFF_MS
+          : Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+      log.error({ ...nameOf(worker), exitCode, signal, backoffMs }, 'a worker ended; it is replaced');
+      replaceLater();
+    });
+    return listening;
+  }
+
+  function watch(worker: Worker, link: Rpc): Pulse {
+    const name = nameOf(worker);
+    return watchPulse(() => link.ask({ ask: 'alive' }), {
+      silent: () => log.warn(name, 'a worker does not respond'),
+      responsive: () => log.info(name, 'a worker responds again'),
+      hung() {
+        log.error(name, 'a worker has not responded for 30 s; it is killed');
+        worker.process.kill('SIGKILL');
+      },
+    });
+  }
+
+  function replaceLater(): void {
+    setTimeout(() => {
+      if (ending) return;
+      start().catch((error: Error) => {
+        if (ending) return;
+        backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+        log.error({ reason: error.message, backoffMs }, 'a worker could not be replaced');
+        replaceLater();
+      });
+    }, backoffMs);
+  }
+
+  /** A worker that does not respond now reloads when it goes on, or is replaced by one that reads the new file. */
+  async function reload(member: WorkerProcess): Promise<void> {
+    const { worker, link, pulse } = member;
+    const reloaded = link
+      .ask<readonly string[]>({ ask: 'reload' })
+      .catch((error: Error) => (members.has(member) ? [error.message] : []))
+      .then((errors) => {
+        if (errors.length === 0) return;
+        // It saw another file than we did. A new worker reads what is there now.
+        log.error({ ...nameOf(worker), errors }, 'a worker refused the configuration; it is replaced');
+        worker.kill();
+      });
+    await pulse
+      .unlessSilent(reloaded)
+      .catch(() => log.warn(nameOf(worker), 'a worker has not confirmed the configuration'));
+  }
+
+  async function endMember(
+    { worker, link, exited }: WorkerProcess,
+    graceMs: number,
+  ): Promise<'clean' | 'cut'> {
+    const outcome = link.ask<'clean' | 'cut'>({ ask: 'end', graceMs }).catch(() => 'cut' as const);
+    const kill = setTimeout(() => worker.process.kill('SIGKILL'), graceMs + END_MARGIN_MS);
+    await exited;
+    clearTimeout(kill);
+    return outcome;
+  }
+
+  const processes: ServingProcesses = {
+    async listen() {
+      cluster.setupPrimary({ serialization: 'advanced' });
+      void engine.current().verifier.start();
+      const [url] = await Promise.all(Array.from({ length: size }, start));
+      return url as string;
+    },
+    async apply(next) {
+      const found = await engine.apply(next);
+      if (found.some(isError)) return found;
+      for (const member of [...members]) await reload(member);
+      return found;
+    },
+    current: () => engine.current(),
+    issuers: () => engine.issuers(),
+    reports: () => gather<GatewayReport>('report'),
+    metrics: () => gather<readonly Metric[]>('metrics'),
+    refreshKeys: (issuer) => engine.refreshKeys(issuer),
+    beginDrain: () => notifyAll({ ask: 'drain' }),
+    async end(graceMs) {
+      ending = true;
+      const outcomes = await Promise.all([...members].map((member) => endMember(member, graceMs)));
+      await engine.end(0);
+      return outcomes.includes('cut') ? 'cut' : 'clean';
+    },
+    size: () => size,
+    unresponsive: () =>
+      [...members].filter(({ pulse }) => !pulse.isResponsive).map(({ worker }) => worker.id),
+    restarts: () => restarts,
+  };
+  return { processes, problems };
+}
+
+/** How log lines name a worker: its number, which no other worker of this gateway ever has, and its process. */
+function nameOf({ id, process }: Worker): { readonly worker: number; readonly pid: number | undefined } {
+  return { worker: id, pid: process.pid };
+}

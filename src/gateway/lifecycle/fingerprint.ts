@@ -1,0 +1,37 @@
+import { readFile, stat } from 'node:fs/promises';
+import { digestOf } from '../../config/source/read-file.ts';
+
+/** What each file holds, in short: equal for equal contents. A file that cannot be read counts as what its error is. */
+export async function fingerprint(paths: Iterable<string>): Promise<Map<string, string>> {
+  const digests = [...new Set(paths)].map(async (path) => [path, await digest(path)] as const);
+  return new Map(await Promise.all(digests));
+}
+
+async function digest(path: string): Promise<string> {
+  try {
+    return digestOf(await readFile(path));
+  } catch (error) {
+    return UNREADABLE + (error as NodeJS.ErrnoException).code;
+  }
+}
+
+/** How the entry of a file begins that could not be read. */
+export const UNREADABLE = 'unreadable: ';
+
+/** Whether every file could be read. */
+export function isReadable(fingerprint: ReadonlyMap<string, string>): boolean {
+  return [...fingerprint.values()].every((digest) => !digest.startsWith(UNREADABLE));
+}
+
+/** Changes whenever a file is written or replaced, without reading it. */
+export async function stamp(paths: readonly string[]): Promise<string> {
+  const marks = await Promise.all(
+    [...new Set(paths)].map((path) =>
+      stat(path).then(
+        ({ ino, size, mtimeMs }) => `${ino}:${size}:${mtimeMs}`,
+        (error: NodeJS.ErrnoException) => String(error.code),
+      ),
+    ),
+  );
+  return marks.join(' ');
+}

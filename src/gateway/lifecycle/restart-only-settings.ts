@@ -1,0 +1,42 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { PathProblem } from '../../config/problem.ts';
+import type { Config } from '../../config/schema/config.ts';
+
+/** What a running process cannot change: where it listens, and what its parser was made with. */
+const RESTART_ONLY_KEYS = [
+  ['listen', 'host'],
+  ['listen', 'port'],
+  ['listen', 'limits', 'headerBytes'],
+  ['listen', 'limits', 'requests'],
+  ['listen', 'tls', 'http2'],
+  ['listen', 'tls', 'clientCert'],
+  ['admin', 'host'],
+  ['admin', 'port'],
+  ['rateLimitStore'],
+  ['workers'],
+] as const;
+
+/** Here only whether there is one counts: the files themselves are read again. */
+const RESTART_ONLY_PRESENCE = [['listen', 'tls', 'clientCa']] as const;
+
+/** What of a new file only a restart can bring into force. */
+export function findRestartOnlyChanges(activeConfig: Config, next: Config): readonly PathProblem[] {
+  const changed = [
+    ...RESTART_ONLY_KEYS.filter(
+      (path) => !isDeepStrictEqual(valueAt(activeConfig, path), valueAt(next, path)),
+    ),
+    ...RESTART_ONLY_PRESENCE.filter(
+      (path) => (valueAt(activeConfig, path) === undefined) !== (valueAt(next, path) === undefined),
+    ),
+  ];
+  return changed.map((path) => ({
+    severity: 'error',
+    path,
+    message: `a change of ${path.join('.')} needs a restart`,
+    hint: 'put the old value back to reload the rest, or restart',
+  }));
+}
+
+function valueAt(config: Config, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], config);
+}

@@ -1,0 +1,142 @@
+import type { GatewayReport } from '../../admin/report.ts';
+import type { Config } from '../../config/schema/config.ts';
+import { VERSION } from '../../core/version.ts';
+import { counter, gauge, type Metric, type Sample, single } from '../../telemetry/metric.ts';
+
+const STATES = ['waiting', 'fresh', 'stale', 'expired'] as const;
+
+/** Describes the state of one process as metrics; those of its requests are in `telemetry/request-metrics.ts`. */
+export function describeGateway(report: GatewayReport, { listen }: Config): Metric[] {
+  const { issuers, cache, connections } = report;
+  const byIssuer = (value: (issuer: (typeof issuers)[number]) => number | null): Sample[] =>
+    issuers.flatMap((issuer) => {
+      const number = value(issuer);
+      return number === null ? [] : [{ labels: { issuer: issuer.name }, value: number }];
+    });
+  return [
+    gauge('sealgate_connections', 'Open client connections.', single(connections), 'sum'),
+    gauge(
+      'sealgate_connections_limit',
+      'Client connections that listen.limits.connections allows.',
+      single(listen.limits.connections),
+      'sum',
+    ),
+    gauge(
+      'sealgate_issuer_keys',
+      'Usable keys of an issuer.',
+      byIssuer(({ keys }) => keys),
+      'min',
+    ),
+    gauge(
+      'sealgate_issuer_keys_age_seconds',
+      'Time since the keys of an issuer were fetched.',
+      byIssuer(({ ageSeconds }) => ageSeconds),
+    ),
+    gauge(
+      'sealgate_issuer_state',
+      'One for the state an issuer is in: waiting (no keys yet), fresh, stale (old keys serve), expired (too old to serve).',
+      issuers.flatMap(({ name, state }) =>
+        STATES.map((one) => ({ labels: { issuer: name, state: one }, value: one === state ? 1 : 0 })),
+      ),
+    ),
+    counter(
+      'sealgate_issuer_key_fetches_total',
+      'Attempts to fetch the keys of an issuer.',
+      byIssuer(({ fetches }) => fetches),
+    ),
+    counter(
+      'sealgate_issuer_key_fetch_failures_total',
+      'Attempts that brought no usable key set.',
+      byIssuer(({ failures }) => failures),
+    ),
+    gauge('sealgate_token_cache_entries', 'Tokens remembered.', single(cache.entries), 'sum'),
+    gauge('sealgate_token_cache_bytes', 'Estimated memory of remembered tokens.', single(cache.bytes), 'sum'),
+    counter('sealgate_token_cache_hits_total', 'Tokens that were remembered.', single(cache.hits)),
+    counter('sealgate_token_cache_misses_total', 'Tokens that had to be verified.', single(cache.misses)),
+    counter(
+      'sealgate_token_cache_evictions_total',
+      'Tokens forgotten for want of room.',
+      single(cache.evictions),
+    ),
+    ...describeUpstreams(report),
+  ];
+}
+
+function describeUpstreams({ upstreams }: GatewayReport): Metric[] {
+  const byTarget = (
+    value: (target: GatewayReport['upstreams'][number]['targets'][number]) => number | null,
+  ): Sample[] =>
+    upstreams.flatMap(({ name, targets }) =>
+      targets.flatMap((target) => {
+        const number = value(target);
+        return number === null ? [] : [{ labels: { upstream: name, target: target.url }, value: number }];
+      }),
+    );
+  return [
+    gauge(
+      'sealgate_upstream_running_requests',
+      'Requests under way at a backend.',
+      byTarget(({ running }) => running),
+      'sum',
+    ),
+    gauge(
+      'sealgate_upstream_connections',
+      'Open connections to a backend.',
+      byTarget(({ connections }) => connections),
+      'sum',
+    ),
+    gauge(
+      'sealgate_upstream_healthy',
+      'One while a backend that is watched is healthy.',
+      byTarget(({ healthy }) => (healthy === null ? null : Number(healthy))),
+      'min',
+    ),
+  ];
+}
+
+/** What the process as a whole can say beside its traffic. */
+export interface ControlState {
+  readonly ready: boolean;
+  readonly reloads: Readonly<Record<'applied' | 'unchanged' | 'refused', number>>;
+  readonly current: boolean;
+  readonly appliedAtMs: number;
+  readonly workers: number;
+  readonly unresponsiveWorkers: number;
+  readonly workerRestarts: number;
+}
+
+/** Describes readiness, configuration and workers as metrics. */
+export function describeControl(state: ControlState): Metric[] {
+  return [
+    gauge('sealgate_build_info', 'The version that runs.', [
+      { labels: { version: VERSION, node: process.version }, value: 1 },
+    ]),
+    gauge('sealgate_ready', 'One while traffic should come.', single(Number(state.ready))),
+    counter(
+      'sealgate_config_reloads_total',
+      'Configurations that were applied, found unchanged, or refused.',
+      Object.entries(state.reloads).map(([result, value]) => ({ labels: { result }, value })),
+    ),
+    gauge(
+      'sealgate_config_last_reload_successful',
+      'Zero while the file on disk is refused and an older configuration serves.',
+      single(Number(state.current)),
+    ),
+    gauge(
+      'sealgate_config_applied_timestamp_seconds',
+      'When the configuration in force was taken over.',
+      single(state.appliedAtMs / 1000),
+    ),
+    gauge('sealgate_workers', 'Processes that serve requests.', single(state.workers)),
+    gauge(
+      'sealgate_workers_unresponsive',
+      'Workers that do not respond; their other metrics are those they last gave.',
+      single(state.unresponsiveWorkers),
+    ),
+    counter(
+      'sealgate_worker_restarts_total',
+      'Workers that ended and were replaced.',
+      single(state.workerRestarts),
+    ),
+  ];
+}

@@ -1,0 +1,83 @@
+import type { CacheReport, GatewayReport, IssuerReport, UpstreamReport } from '../../admin/report.ts';
+import type { RouteFacts } from '../../admin/status.ts';
+import { describeAccess } from '../../pipeline/access/authorize.ts';
+import type { Generation } from '../generation.ts';
+import type { Observation } from './observation.ts';
+
+/** What a report is made of. */
+export interface ReportSources {
+  readonly generation: Generation;
+  readonly observation: Observation;
+  /** Open client connections. */
+  readonly connections: number;
+  readonly nowMs: number;
+}
+
+/** Puts what this process knows of its traffic into plain data. */
+export function reportGateway({ generation, observation, connections, nowMs }: ReportSources): GatewayReport {
+  return {
+    traffic: observation.requests.traffic(),
+    history: observation.history.slices(nowMs),
+    decisions: observation.decisions.list(),
+    issuers: reportIssuers(generation),
+    upstreams: reportUpstreams(generation),
+    cache: reportCache(generation),
+    connections,
+  };
+}
+
+/** How it stands with the keys of each issuer. */
+export function reportIssuers({ verifier }: Generation): IssuerReport[] {
+  return verifier
+    .status()
+    .map(({ name, state, keys, ageMs, nextRefreshMs, lastError, fetches, failures }) => ({
+      name,
+      state,
+      keys,
+      ageSeconds: toSeconds(ageMs),
+      nextRefreshSeconds: toSeconds(nextRefreshMs),
+      lastError: lastError ?? null,
+      fetches,
+      failures,
+    }));
+}
+
+function toSeconds(ms: number | undefined): number | null {
+  return ms === undefined || !Number.isFinite(ms) ? null : Math.round(ms / 1000);
+}
+
+function reportUpstreams({ upstreams }: Generation): UpstreamReport[] {
+  return [...upstreams.values()].map((upstream) => ({ name: upstream.name, targets: upstream.status() }));
+}
+
+function reportCache({ verifier }: Generation): CacheReport {
+  const stats = verifier.cacheStats();
+  if (stats === undefined) return { entries: 0, bytes: 0, hits: 0, misses: 0, evictions: 0 };
+  const { accepted, rejected, hits, misses } = stats;
+  return {
+    entries: accepted.entries + rejected.entries,
+    bytes: accepted.bytes + rejected.bytes,
+    hits,
+    misses,
+    evictions: accepted.evictions + rejected.evictions,
+  };
+}
+
+/** The routes of the file as the status shows them. */
+export function describeRoutes({ gate }: Generation): RouteFacts[] {
+  return gate.routes.map(({ config, access, reportsOnly }) => ({
+    name: config.name,
+    host: config.host ?? null,
+    path: config.path,
+    exact: config.exact,
+    methods: config.methods ?? null,
+    upstream: withoutPassword(config.upstream),
+    access: describeAccess(access),
+    mode: reportsOnly ? 'report' : 'enforce',
+  }));
+}
+
+/** An upstream may be a URL in place, and a URL may hold a password. */
+function withoutPassword(upstream: string): string {
+  return URL.canParse(upstream) ? new URL(upstream).origin : upstream;
+}

@@ -1,0 +1,56 @@
+import type { Http2Session } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import type { Config } from '../../../config/schema/config.ts';
+import { Http2Connection } from './http2-connection.ts';
+
+type Limits = Config['listen']['limits'];
+
+/** The connections of one listener over HTTP/2, looked at in turn as long as there are any. */
+export interface Http2Connections {
+  add(socket: TLSSocket, session: Http2Session): void;
+  /** Lets what is open finish, and takes no more. */
+  close(): void;
+  destroy(): void;
+}
+
+/** A quarter of the shortest deadline that a file can set, within these bounds in milliseconds. */
+const [SHORTEST_LOOK_MS, LONGEST_LOOK_MS] = [25, 1_000];
+
+/** Keeps connections; one timer looks at all of them. `limits` is read at every look, so a reload counts from the next one. */
+export function keepConnections(limits: () => Limits): Http2Connections {
+  const connections = new Set<Http2Connection>();
+  /** Stands still while this process does: what a client did meanwhile has yet to be read. */
+  let nowMs = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function lookLater(): void {
+    const { bodyIdle, headerTimeout } = limits();
+    const pauseMs = Math.min(
+      Math.max(Math.min(bodyIdle, headerTimeout) / 4, SHORTEST_LOOK_MS),
+      LONGEST_LOOK_MS,
+    );
+    const startedAtMs = performance.now();
+    timer = setTimeout(() => {
+      nowMs += Math.min(performance.now() - startedAtMs, 2 * pauseMs);
+      for (const connection of connections) connection.look(nowMs, limits());
+      timer = undefined;
+      if (connections.size > 0) lookLater();
+    }, pauseMs);
+    timer.unref();
+  }
+
+  return {
+    add(socket, session) {
+      const connection = new Http2Connection(socket, session, nowMs);
+      connections.add(connection);
+      socket.once('close', () => connections.delete(connection));
+      if (timer === undefined) lookLater();
+    },
+    close() {
+      for (const connection of connections) connection.close(nowMs);
+    },
+    destroy() {
+      for (const connection of connections) connection.destroy();
+    },
+  };
+}

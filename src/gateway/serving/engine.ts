@@ -1,0 +1,223 @@
+import type { FastifyInstance } from 'fastify';
+import type { GatewayReport, IssuerReport } from '../../admin/report.ts';
+import type { Problem } from '../../config/problem.ts';
+import type { Clock } from '../../core/clock.ts';
+import { createRefCount } from '../../core/ref-count.ts';
+import { refuse } from '../../core/refusals.ts';
+import type { Upstream } from '../../proxy/upstream/upstream.ts';
+import { createTunnels } from '../../proxy/websocket/tunnels.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Metric } from '../../telemetry/metric.ts';
+import { findTracing } from '../../telemetry/tracing.ts';
+import { createKeyStorePool, type KeyStorePoolOptions } from '../../tokens/keys/key-store-pool.ts';
+import { compileGeneration, type Generation, type SharedState, type ValidFile } from '../generation.ts';
+import { describeGateway } from '../reports/gateway-metrics.ts';
+import { reportGateway, reportIssuers } from '../reports/gateway-report.ts';
+import { createObservation } from '../reports/observation.ts';
+import { createApp } from '../server/app.ts';
+import type { ClientConnection } from '../server/client-connection.ts';
+import { createClientConnections } from '../server/client-connections.ts';
+import { drainServer } from '../server/drain-server.ts';
+import { createListener, urlOf } from '../server/listener.ts';
+import { applyLimits } from '../server/listener-limits.ts';
+import { renewListenerTls } from '../server/listener-tls.ts';
+import { guardOverload } from '../server/overload.ts';
+import { createInFlightSet } from './in-flight-set.ts';
+import { openLimitStore } from './open-limit-store.ts';
+import { createServing } from './serve.ts';
+import type { Transaction } from './transaction.ts';
+
+/** The part of a gateway that serves requests: one per process that listens. */
+export interface Engine {
+  /** Opens the listener and starts to fetch keys; rejects when the port is taken. */
+  listen(): Promise<string>;
+  /** Compiles a file and serves by it from the next request on; changes nothing when it gives an error. */
+  apply(file: ValidFile): Promise<readonly Problem[]>;
+  current(): Generation;
+  report(): GatewayReport;
+  issuers(): IssuerReport[];
+  metrics(): Metric[];
+  refreshKeys(issuer: string | undefined): Promise<void>;
+  /** From now on answers ask clients to close. */
+  beginDrain(): void;
+  /** Stops accepting, lets what runs finish, and breaks off what is left after `graceMs`. */
+  end(graceMs: number): Promise<'clean' | 'cut'>;
+}
+
+export interface EngineOptions {
+  readonly file: ValidFile;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Where keys come from and who hears of them, other than by default. */
+  readonly keys?: Pick<KeyStorePoolOptions, 'load' | 'onLoaded'>;
+  /** Which of several processes this is; undefined if it is the only one. */
+  readonly worker?: number | undefined;
+}
+
+const STALLED = refuse(
+  'response_stalled',
+  'the client took nothing of its response for listen.limits.bodyIdle',
+);
+/** Time in which those who serve a request report its end themselves after its connection has closed: they know more of it. */
+const LAST_EVENTS_MS = 1_000;
+const SHUTTING_DOWN = refuse('shutting_down', 'shutdown.grace ended before the request did');
+
+/** How long requests of a replaced configuration may hold on to what only it has: backends and issuers that left the file. */
+const RETIREMENT_LIMIT_MS = 300_000;
+
+/** Makes the engine of a valid file; gives problems instead when the file does not compile. */
+export async function createEngine({
+  file,
+  log,
+  clock,
+  keys,
+  worker,
+}: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly Problem[] }> {
+  const shared: SharedState = {
+    clock,
+    keyStores: createKeyStorePool({ clock, log, ...keys }),
+    limitStore: await openLimitStore(file.config.rateLimitStore, { clock, log }),
+  };
+  const first = await compileGeneration({ ...file, shared });
+  if (first.generation === undefined) return { problems: first.problems };
+
+  let current = first.generation;
+  let isDraining = false;
+  let running: FastifyInstance | undefined;
+  const observation = createObservation({
+    log,
+    clock,
+    allowedShare: () => current.config.log.sampling.allowed,
+    worker,
+  });
+  const upstreams = createRefCount<Upstream>((upstream) => void upstream.close());
+  upstreams.take(current.upstreams.values());
+
+  const transactions = createInFlightSet<Transaction>();
+  const tunnels = createTunnels();
+  const overload = guardOverload({ limitMs: () => current.config.listen.overload.eventLoopDelay });
+  const serving = createServing({
+    current: () => current,
+    isDraining: () => isDraining,
+    overload,
+    tunnels,
+    tracing: await findTracing(),
+    log,
+    began(transaction) {
+      transactions.add(transaction);
+      transaction.connection.running += 1;
+    },
+    finished(transaction, status) {
+      if (!transactions.remove(transaction)) return;
+      transaction.connection.running -= 1;
+      const record = transaction.describe(status);
+      observation.observe(record, transaction.verificationMs);
+      transaction.spans?.end(record);
+      transaction.generation.inFlight.leave();
+    },
+  });
+  const connections = createClientConnections({
+    idleMs: () => current.config.listen.limits.bodyIdle,
+    stalled(connections) {
+      for (const transaction of transactions)
+        if (connections.has(transaction.connection)) transaction.stalled(STALLED);
+    },
+    closed(connection) {
+      // A request ends with its connection, whatever else tells it so or does not.
+      if (connection.running > 0) setTimeout(endRunning, LAST_EVENTS_MS, connection).unref();
+    },
+  });
+  const app = await createApp(
+    (request) =>
+      createListener(current.config.listen.limits, {
+        connections,
+        events: { ...serving, request },
+        tls: current.tls,
+      }),
+    serving,
+  );
+
+  function endRunning(connection: ClientConnection): void {
+    if (connection.running === 0) return;
+    for (const transaction of transactions) if (transaction.connection === connection) transaction.end();
+  }
+
+  function watch({ upstreams }: Generation): void {
+    for (const upstream of upstreams.values()) {
+      upstream.watch(
+        (change) => log[change.healthy ? 'info' : 'warn'](change, 'the health of a backend changed'),
+        (failure) => log.debug(failure, 'a connection to a backend failed'),
+      );
+    }
+  }
+
+  function activate(next: Generation): void {
+    const before = current;
+    upstreams.take(next.upstreams.values());
+    current = next;
+    if (running !== undefined) watch(next);
+    observation.requests.retainRoutes(new Set(next.config.routes.map(({ name }) => name)));
+    applyLimits(app.server, next.config.listen.limits);
+    renewListenerTls(app.server, next.tls);
+    before.inFlight.retire(RETIREMENT_LIMIT_MS, () => {
+      before.verifier.close();
+      upstreams.release(before.upstreams.values());
+    });
+  }
+
+  const report = (): GatewayReport =>
+    reportGateway({ generation: current, observation, connections: connections.size, nowMs: clock() });
+
+  const engine: Engine = {
+    async listen() {
+      const { host, port } = current.config.listen;
+      // First of all: whether the gateway is ready depends on it.
+      void current.verifier.start();
+      await app.listen({ host, port }).catch((error: Error) => {
+        current.verifier.close();
+        throw error;
+      });
+      running = app;
+      watch(current);
+      return urlOf(app.server);
+    },
+    async apply(next) {
+      const compiled = await compileGeneration({
+        ...next,
+        shared,
+        previousUpstreams: current.upstreams,
+      });
+      if (compiled.generation === undefined) return compiled.problems;
+      // The keys of a new issuer come before the first request that needs them; known ones are warm.
+      await compiled.generation.verifier.start();
+      activate(compiled.generation);
+      return compiled.problems;
+    },
+    current: () => current,
+    report,
+    issuers: () => reportIssuers(current),
+    metrics: () => [...observation.requests.metrics(), ...describeGateway(report(), current.config)],
+    refreshKeys: (issuer) => current.verifier.refresh(issuer),
+    beginDrain() {
+      isDraining = true;
+    },
+    async end(graceMs) {
+      isDraining = true;
+      tunnels.drain();
+      const refuseRunning = (): void => {
+        for (const transaction of transactions) transaction.refused(SHUTTING_DOWN);
+      };
+      const outcome =
+        running === undefined
+          ? 'clean'
+          : await drainServer(running, graceMs, { connections, running: transactions, refuseRunning });
+      for (const transaction of transactions) transaction.end();
+      overload.stop();
+      current.verifier.close();
+      await shared.limitStore.close();
+      await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));
+      return outcome;
+    },
+  };
+  return { engine, problems: first.problems };
+}

@@ -1,0 +1,263 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import { resolveForwarded } from '../../http/forwarded.ts';
+import { peerOf } from '../../http/peer.ts';
+import { type Decision, decide } from '../../pipeline/decide.ts';
+import { isDirectResponse } from '../../pipeline/direct-response.ts';
+import type { Permit } from '../../pipeline/permit.ts';
+import { forward } from '../../proxy/forward.ts';
+import type { UpstreamRequestPlan } from '../../proxy/forward-job.ts';
+import { planUpstreamRequest, type RouteUpstreamPlan } from '../../proxy/request/upstream-request-plan.ts';
+import { openTunnel } from '../../proxy/websocket/open-tunnel.ts';
+import type { Tunnels } from '../../proxy/websocket/tunnels.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { type Tracing, withTraceFields } from '../../telemetry/tracing.ts';
+import type { Generation } from '../generation.ts';
+import type { AppHandlers } from '../server/app.ts';
+import { connectionOf } from '../server/client-connection.ts';
+import type { GatewayResponse, ListenerEvents } from '../server/listener-events.ts';
+import type { OverloadGuard } from '../server/overload.ts';
+import { framingFault } from '../server/request-framing.ts';
+import { sendRefusalOnSocket } from '../server/send-response.ts';
+import { traceRefusedSteps } from './refused-steps.ts';
+import { Transaction } from './transaction.ts';
+
+/** What serving needs of the running gateway. `current` changes at a reload; a request keeps the one it began with. */
+export interface ServeContext {
+  readonly current: () => Generation;
+  readonly isDraining: () => boolean;
+  readonly overload: OverloadGuard;
+  readonly tunnels: Tunnels;
+  /** Undefined unless an OpenTelemetry SDK was preloaded. */
+  readonly tracing: Tracing | undefined;
+  readonly log: Logger;
+  /** Told of every request at its beginning. */
+  readonly began: (transaction: Transaction) => void;
+  /** Told of the end of every request, once or more; status 0 stands for a response that never began. */
+  readonly finished: (transaction: Transaction, status: number) => void;
+}
+
+/**
+ * Serves requests: the gate, the forwarding, refusals and the access line of each. The order of the steps of a
+ * decision is in `pipeline/decide.ts`; here is only what needs a socket.
+ */
+export function createServing(context: ServeContext): AppHandlers & Omit<ListenerEvents, 'request'> {
+  return {
+    gate(req, res, pass) {
+      const transaction = begin({ req, socket: req.socket, rawTarget: req.url ?? '', res });
+      res.transaction = transaction;
+      if (context.isDraining()) res.shouldKeepAlive = false;
+
+      const fault =
+        framingFault(req, transaction.generation.config.listen.limits) ?? context.overload.refusal();
+      if (fault !== undefined) {
+        transaction.refused(fault);
+        return;
+      }
+      check({ req, transaction, isUpgrade: false }, (outcome) => {
+        if (isRefusal(outcome)) transaction.refused(outcome);
+        else if (isDirectResponse(outcome)) transaction.respondDirectly(outcome);
+        else if (transaction.hasResponded) return;
+        else if (!expectsOnlyContinue(req)) transaction.refused(UNMET_EXPECTATION);
+        else pass(req, res);
+      });
+    },
+
+    forward(req, res) {
+      const transaction = transactionOf(res);
+      if (transaction?.permit === undefined)
+        throw new Error('a request reached the forwarder without a permit');
+      const { permit, generation } = transaction;
+      const upstreamPlan = generation.upstreamPlans[permit.route.index] as RouteUpstreamPlan;
+      try {
+        const plan = planFor(transaction, permit, upstreamPlan);
+        // HTTP/1.0 knows no interim responses (RFC 9110 §10.1.1).
+        if (req.headers.expect !== undefined && req.httpVersion !== '1.0') res.writeContinue();
+        forward({ plan, req, res, upstream: upstreamPlan.upstream, observer: transaction });
+      } catch (error) {
+        transaction.refused(failed(transaction, error, 'the forwarding failed'));
+      }
+    },
+
+    upgrade(req, socket) {
+      const transaction = begin({ req, socket, rawTarget: req.url ?? '' });
+      const fault =
+        framingFault(req, transaction.generation.config.listen.limits) ?? context.overload.refusal();
+      if (fault !== undefined) {
+        refuseOn(transaction, fault);
+        return;
+      }
+      check({ req, transaction, isUpgrade: true }, (outcome) => {
+        if (isRefusal(outcome)) refuseOn(transaction, outcome);
+        else {
+          try {
+            const { permit } = transaction;
+            if (permit === undefined) throw new Error('a handshake passed without a permit');
+            tunnel({ req, socket, transaction, permit });
+          } catch (error) {
+            refuseOn(transaction, failed(transaction, error, 'the forwarding failed'));
+          }
+        }
+      });
+    },
+
+    unparsed(refusal, socket) {
+      refuseOn(begin({ req: undefined, socket, rawTarget: '' }), refusal);
+    },
+
+    brokenBody(refusal, res) {
+      transactionOf(res)?.bodyBroke(refusal);
+    },
+  };
+
+  function begin({ req, socket, rawTarget, res }: Beginning): Transaction {
+    const generation = context.current();
+    const { trustedProxies } = generation;
+    generation.inFlight.enter();
+    const peer = peerOf(socket);
+    const forwarded = resolveForwarded(
+      { peer, host: req?.headers.host, rawHeaders: req?.rawHeaders ?? [] },
+      trustedProxies,
+    );
+    const mayName = trustedProxies !== undefined && peer.isAmong(trustedProxies);
+    const requestId = mayName ? saneRequestId(req?.headers['x-request-id']) : undefined;
+    const transaction = new Transaction({
+      method: req?.method ?? '',
+      rawTarget,
+      forwarded,
+      generation,
+      requestId,
+      connection: connectionOf(socket),
+      res,
+      ended: context.finished,
+    });
+    context.began(transaction);
+    if (context.tracing !== undefined && req !== undefined)
+      transaction.spans = context.tracing.begin(transaction.method, req.headers);
+    return transaction;
+  }
+
+  /** Runs the decision; settled in the same tick unless keys must be waited for. No failure is ever "allow". */
+  function check(
+    { req, transaction, isUpgrade }: { req: IncomingMessage; transaction: Transaction; isUpgrade: boolean },
+    then: (outcome: Decision['outcome']) => void,
+  ): void {
+    const fail = (error: unknown): void => then(failed(transaction, error, 'the decision failed'));
+    const refusedSteps = traceRefusedSteps(context.log);
+    const settle = (made: Decision): void => {
+      const { route, outcome, token, addedHeaders } = made;
+      refusedSteps?.write(made, transaction.requestId);
+      transaction.decided();
+      transaction.spans?.decided();
+      transaction.route = route?.name;
+      transaction.token = token;
+      if (addedHeaders !== undefined) {
+        transaction.addedHeaders = [...transaction.addedHeaders, ...addedHeaders];
+      }
+      if (!isRefusal(outcome) && !isDirectResponse(outcome)) {
+        transaction.permit = outcome;
+        transaction.issuer = outcome.token?.issuer;
+      }
+      then(outcome);
+    };
+    let decision: Decision | Promise<Decision>;
+    try {
+      decision = decide(
+        transaction.generation.gate,
+        {
+          method: transaction.method,
+          rawTarget: transaction.rawTarget,
+          rawHeaders: req.rawHeaders,
+          httpVersion: req.httpVersion,
+          clientAddress: transaction.forwarded.client,
+          isUpgrade,
+        },
+        refusedSteps,
+      );
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    if (decision instanceof Promise) {
+      transaction.watchClient();
+      decision.then(settle, fail);
+    } else settle(decision);
+  }
+
+  /** What nobody foresaw ends its own request only; the log has the reason, the client is told that there is one. */
+  function failed({ requestId }: Transaction, error: unknown, what: string): Refusal {
+    context.log.error({ err: error, requestId }, what);
+    return refuse('internal', what);
+  }
+
+  function planFor(
+    transaction: Transaction,
+    permit: Permit,
+    upstreamPlan: RouteUpstreamPlan,
+  ): UpstreamRequestPlan {
+    const plan = planUpstreamRequest(permit, upstreamPlan, transaction);
+    if (transaction.spans === undefined) return plan;
+    const fields = transaction.spans.upstreamPlan(upstreamPlan.upstream.name);
+    return { ...plan, headers: withTraceFields(plan.headers, fields) };
+  }
+
+  /** The access line of a tunnel is written when it is over. */
+  function tunnel({ req, socket, transaction, permit }: Tunnelling): void {
+    const upstreamPlan = transaction.generation.upstreamPlans[permit.route.index] as RouteUpstreamPlan;
+    openTunnel({
+      req,
+      socket,
+      takeHead: () => transaction.connection.takeAhead(),
+      plan: planFor(transaction, permit, upstreamPlan),
+      upstream: upstreamPlan.upstream,
+      tunnels: context.tunnels,
+      expiresAtMs: permit.token?.rejectedFromMs,
+      observer: {
+        asked: (upstream, address) => transaction.asked(upstream, address),
+        refused: (refusal, upstreamMs) => {
+          transaction.refused(refusal, upstreamMs);
+          refuseOn(transaction, refusal);
+        },
+        finished: (result) => transaction.finished(result),
+        abandoned: (upstreamMs) => transaction.abandoned(upstreamMs),
+      },
+    });
+  }
+
+  function refuseOn(transaction: Transaction, refusal: Refusal): void {
+    transaction.note(refusal);
+    context.finished(transaction, sendRefusalOnSocket(refusal, transaction, transaction.connection));
+  }
+}
+
+interface Tunnelling {
+  readonly req: IncomingMessage;
+  readonly socket: Socket;
+  readonly transaction: Transaction;
+  readonly permit: Permit;
+}
+
+function transactionOf({ transaction }: GatewayResponse): Transaction | undefined {
+  return transaction instanceof Transaction ? transaction : undefined;
+}
+
+interface Beginning {
+  readonly req: IncomingMessage | undefined;
+  readonly socket: Socket;
+  readonly rawTarget: string;
+  readonly res?: GatewayResponse;
+}
+
+/** An id that a proxy gave: as long and as plain as ids are, so that no log or header has to fear it. */
+function saneRequestId(id: string | string[] | undefined): string | undefined {
+  return typeof id === 'string' && /^[\w.:+/=-]{1,128}$/.test(id) ? id : undefined;
+}
+
+const UNMET_EXPECTATION = refuse('expectation_failed', 'Expect has a value other than 100-continue');
+
+/** RFC 9110 §10.1.1: 100-continue is the only expectation there is. */
+function expectsOnlyContinue(req: IncomingMessage): boolean {
+  const { expect } = req.headers;
+  return expect === undefined || expect.toLowerCase() === '100-continue';
+}

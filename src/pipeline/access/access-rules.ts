@@ -1,0 +1,153 @@
+import type { PathProblem } from '../../config/problem.ts';
+import {
+  type AccessAlternative,
+  acceptedIssuers,
+  accessAlternatives,
+  policyOf,
+} from '../../config/routes/route-access.ts';
+import type { Config, PolicyConfig, RouteConfig } from '../../config/schema/config.ts';
+import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
+import { nameClaim, type Scalar, toClaimPath } from '../claim-values.ts';
+import type { Condition, ConditionCompiler } from './cel/condition.ts';
+
+/** Who may use a route, compiled. */
+export interface AccessRules {
+  /** `public`: the token is not looked at; `optional`: none passes, one that is there must hold; `required`: one must hold. */
+  readonly token: 'public' | 'optional' | 'required';
+  /** Issuers that any block accepts, for the verifier; undefined stands for all of the file. */
+  readonly accepts: ReadonlySet<string> | undefined;
+  /** Alternatives, of which one must hold. */
+  readonly blocks: readonly AccessBlock[];
+  /** Whether a condition looks at more than the token. */
+  readonly asksRequest: boolean;
+}
+
+/** One alternative. What its policy wants stands beside what it wants itself: all must hold. */
+export interface AccessBlock {
+  /** By configured name of each accepted issuer: what counts for its tokens. */
+  readonly issuers: ReadonlyMap<string, AcceptedIssuer>;
+  readonly scopes: readonly Wanted[];
+  readonly roles: readonly Wanted[];
+  readonly claims: readonly ClaimRule[];
+  readonly conditions: readonly Condition[];
+}
+
+export interface AcceptedIssuer {
+  readonly audiences: ReadonlySet<string> | 'any';
+  /** What to say beside an audience that does not match, where the provider has a habit worth knowing. */
+  readonly audienceHint: string | undefined;
+  /** Where its tokens have their scopes and roles, to say what was there. */
+  readonly scopeClaims: readonly (readonly string[])[];
+  readonly roleClaims: readonly (readonly string[])[];
+}
+
+/** Names of which all, and of `any` at least one, must be there. */
+export interface Wanted {
+  readonly all: readonly string[];
+  readonly any: readonly string[];
+}
+
+export interface ClaimRule {
+  readonly path: readonly string[];
+  readonly label: string;
+  readonly quantifier: 'any' | 'all';
+  readonly values: readonly Scalar[];
+}
+
+/** What the access of a route is compiled against. */
+export interface AccessSurroundings {
+  readonly config: Config;
+  readonly issuers: ReadonlyMap<string, CompiledIssuer>;
+  /** Undefined in files without a condition. */
+  readonly conditions: ConditionCompiler | undefined;
+  /** The names of the route's path parameters, for its conditions. */
+  readonly parameters: readonly string[];
+  /** Where the route stands in the file. */
+  readonly place: readonly (string | number)[];
+}
+
+/** Compiles the access of one route; all names are resolved. */
+export function compileAccess(
+  route: RouteConfig,
+  surroundings: AccessSurroundings,
+): { readonly access: AccessRules; readonly problems: readonly PathProblem[] } {
+  const problems: PathProblem[] = [];
+  const alternatives = accessAlternatives(route.access, [...surroundings.place, 'access']);
+  const blocks = alternatives.map((alternative) => compileBlock(alternative, surroundings, problems));
+  const accepted = new Set(blocks.flatMap(({ issuers }) => [...issuers.keys()]));
+  const acceptsAll = Object.keys(surroundings.config.issuers).every((name) => accepted.has(name));
+  const access: AccessRules = {
+    token: route.access === 'public' || route.access === 'optional' ? route.access : 'required',
+    accepts: acceptsAll && route.access !== 'public' ? undefined : accepted,
+    blocks,
+    asksRequest: blocks.some(({ conditions }) => conditions.some(({ asksRequest }) => asksRequest)),
+  };
+  return { access, problems };
+}
+
+function compileBlock(
+  { block, path }: AccessAlternative,
+  { config, issuers, conditions, parameters }: AccessSurroundings,
+  problems: PathProblem[],
+): AccessBlock {
+  const policy = policyOf(block, config);
+  const parts: readonly { rules: PolicyConfig; place: AccessAlternative['path'] }[] = [
+    ...(policy === undefined ? [] : [{ rules: policy, place: ['policies', block.policy as string] }]),
+    { rules: block, place: path },
+  ];
+  const ownAudiences = block.audiences ?? policy?.audiences;
+  const accepted = acceptedIssuers(block, config).map((name): [string, AcceptedIssuer] => {
+    const { audiences = [], audienceHint, scopeClaims = [], roleClaims = [] } = issuers.get(name) ?? {};
+    const wanted = ownAudiences ?? audiences;
+    return [
+      name,
+      { audiences: wanted === 'any' ? wanted : new Set(wanted), audienceHint, scopeClaims, roleClaims },
+    ];
+  });
+  return {
+    issuers: new Map(accepted),
+    scopes: parts.flatMap(({ rules }) => compileWanted(rules.scopes)),
+    roles: parts.flatMap(({ rules }) => compileWanted(rules.roles)),
+    claims: parts.flatMap(({ rules }) => compileClaims(rules.claims)),
+    conditions: parts.flatMap(({ rules, place }) => {
+      if (rules.when === undefined) return [];
+      const compiled = conditions?.compile(rules.when, parameters);
+      for (const problem of compiled?.problems ?? []) problems.push({ ...problem, path: [...place, 'when'] });
+      return compiled?.condition ?? NEVER;
+    }),
+  };
+}
+
+/** Stands in for a condition that could not be compiled; the file with its error does not serve. */
+const NEVER: Condition = {
+  source: 'false',
+  asksRequest: false,
+  evaluate: () => ({ kind: 'false' }),
+  show: () => ({}),
+};
+
+function compileWanted(wanted: PolicyConfig['scopes']): readonly Wanted[] {
+  if (wanted === undefined) return [];
+  if (Array.isArray(wanted)) return [{ all: wanted, any: [] }];
+  return [{ all: wanted.all ?? [], any: wanted.any ?? [] }];
+}
+
+function compileClaims(claims: PolicyConfig['claims']): readonly ClaimRule[] {
+  if (claims === undefined) return [];
+  if (!Array.isArray(claims)) {
+    return Object.entries(claims).map(([name, values]) => makeRule([name], 'any', [values].flat()));
+  }
+  return claims.map(({ claim, equals, any, all }) => {
+    const path = toClaimPath(claim);
+    if (all !== undefined) return makeRule(path, 'all', all);
+    return makeRule(path, 'any', equals === undefined ? (any ?? []) : [equals]);
+  });
+}
+
+function makeRule(
+  path: readonly string[],
+  quantifier: ClaimRule['quantifier'],
+  values: readonly Scalar[],
+): ClaimRule {
+  return { path, label: nameClaim(path), quantifier, values };
+}

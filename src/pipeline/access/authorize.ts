@@ -1,0 +1,255 @@
+import { quoteForLog } from '../../core/quote-for-log.ts';
+import { type Refusal, refuse } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
+import { readClaim } from '../../tokens/jwt/claim-path.ts';
+import { validateBinding } from '../../tokens/jwt/validate-claims.ts';
+import type { VerifiedToken } from '../../tokens/verified-token.ts';
+import { claimHas } from '../claim-values.ts';
+import type { FilteredRequest } from '../request.ts';
+import type { AcceptedIssuer, AccessBlock, AccessRules, ClaimRule, Wanted } from './access-rules.ts';
+import { STEP_BUDGET } from './cel/condition-meter.ts';
+import { refuseClaim, refuseLack } from './explain-claims.ts';
+
+/** Who asks for what. */
+export interface Caller {
+  readonly token: VerifiedToken;
+  readonly request: FilteredRequest;
+}
+
+/** One kind of rule a block can hold. */
+interface Check {
+  readonly step: string;
+  /** What the block wants of this token, or of any, in names of the file; undefined when it wants nothing of this kind. */
+  readonly expected: (block: AccessBlock, token?: VerifiedToken) => string | undefined;
+  /** What the token has instead. Shown to whoever may see claim values. */
+  readonly got: (block: AccessBlock, caller: Caller) => unknown;
+  readonly check: (block: AccessBlock, caller: Caller, trace?: Trace) => Refusal | undefined;
+}
+
+/** In the order of contract §3, so that codes are stable: how far a block got is the index of the check that failed. */
+const CHECKS: readonly Check[] = [
+  {
+    step: 'issuers',
+    expected: ({ issuers }) => [...issuers.keys()].join(' or '),
+    got: (_, { token }) => token.issuer,
+    check: checkIssuer,
+  },
+  {
+    step: 'audiences',
+    expected: ({ issuers }, token) => {
+      const own = token && issuers.get(token.issuer);
+      const counting = own === undefined ? [...issuers.values()] : [own];
+      return [...new Set(counting.map(describeAudiences))].join(' or ');
+    },
+    got: (_, { token }) => token.audiences,
+    check: checkAudience,
+  },
+  {
+    step: 'binding',
+    expected: () => 'a token that is bound to no key',
+    got: (_, { token }) => token.claims.cnf ?? null,
+    check: (_, { token }) => validateBinding(token.claims),
+  },
+  {
+    step: 'scopes',
+    expected: ({ scopes }) => describeAll(scopes.map(describeWanted)),
+    got: (_, { token }) => token.scopes,
+    check: checkScopes,
+  },
+  {
+    step: 'roles',
+    expected: ({ roles }) => describeAll(roles.map(describeWanted)),
+    got: (_, { token }) => token.roles,
+    check: checkRoles,
+  },
+  {
+    step: 'claims',
+    expected: ({ claims }) => describeAll(claims.map(describeClaim)),
+    got: ({ claims }, { token }) =>
+      Object.fromEntries(claims.map(({ path, label }) => [label, readClaim(token.claims, path) ?? null])),
+    check: checkClaims,
+  },
+  {
+    step: 'when',
+    expected: ({ conditions }) => describeAll(conditions.map(({ source }) => source)),
+    got: ({ conditions }, { token, request }) =>
+      Object.assign({}, ...conditions.map(({ show }) => show(token, request))),
+    check: checkConditions,
+  },
+];
+
+/**
+ * Validates a verified token by the access rules of a route: one of the blocks must hold. Undefined when it does; otherwise the
+ * refusal of the block that got furthest, the first of equals.
+ */
+export function authorize(rules: AccessRules, caller: Caller, trace?: Trace): Refusal | undefined {
+  let furthest = -1;
+  let result: Refusal | undefined;
+  for (let at = 0; at < rules.blocks.length; at += 1) {
+    const block = rules.blocks[at] as AccessBlock;
+    const label = rules.blocks.length === 1 ? '' : ` (alternative ${at + 1})`;
+    const failed = checkBlock(block, caller, trace, label);
+    if (failed === undefined) return undefined;
+    if (failed.progress > furthest) {
+      furthest = failed.progress;
+      result = failed.refusal;
+    }
+  }
+  return result === undefined ? undefined : { ...result, issuer: caller.token.issuer };
+}
+
+/** What each alternative wants, for people to read: `issuers corp, scopes a and b`. */
+export function describeAccess({ token, blocks }: AccessRules): string {
+  if (token === 'public') return 'public';
+  const alternatives = blocks.map((block) => {
+    const wants = CHECKS.flatMap(({ step, expected }) => {
+      const wanted = expected(block);
+      return wanted === undefined || ALWAYS_THERE.has(step) ? [] : `${step} ${wanted}`;
+    });
+    return wants.join(', ');
+  });
+  return `${token === 'optional' ? 'optional: ' : ''}${alternatives.join('; or ')}`;
+}
+
+/** Steps that no block has to ask for. */
+const ALWAYS_THERE: ReadonlySet<string> = new Set(['audiences', 'binding']);
+
+function checkBlock(
+  block: AccessBlock,
+  caller: Caller,
+  trace: Trace | undefined,
+  label: string,
+): { readonly progress: number; readonly refusal: Refusal } | undefined {
+  for (let progress = 0; progress < CHECKS.length; progress++) {
+    const check = CHECKS[progress] as Check;
+    const refusal = check.check(block, caller, trace);
+    if (trace !== undefined) traceCheck(trace, check, { block, caller, label, refusal });
+    if (refusal !== undefined) return { progress, refusal };
+  }
+  return undefined;
+}
+
+function traceCheck(
+  trace: Trace,
+  check: Check,
+  facts: { block: AccessBlock; caller: Caller; label: string; refusal: Refusal | undefined },
+): void {
+  const expected = check.expected(facts.block, facts.caller.token);
+  if (expected === undefined) return;
+  const shown = trace.showClaims ? JSON.stringify(check.got(facts.block, facts.caller)) : undefined;
+  const got = [facts.refusal?.reason, shown].filter((part) => part !== undefined).join('; ');
+  trace.add({
+    step: check.step + facts.label,
+    ok: facts.refusal === undefined,
+    expected,
+    ...(got === '' ? {} : { got }),
+    ...(facts.refusal && { refusal: facts.refusal }),
+  });
+}
+
+function checkIssuer({ issuers }: AccessBlock, { token }: Caller): Refusal | undefined {
+  if (issuers.has(token.issuer)) return undefined;
+  return refuse('issuer_not_allowed', `the route does not accept tokens of ${token.issuer}`);
+}
+
+/** RFC 7519 §4.1.3: one of the token's audiences must be one of ours. The log names those of the token, `explain` only where it is asked to. */
+function checkAudience({ issuers }: AccessBlock, { token }: Caller, trace?: Trace): Refusal | undefined {
+  const accepted = issuers.get(token.issuer);
+  if (accepted === undefined || accepted.audiences === 'any') return undefined;
+  const { audiences: names, audienceHint: hint } = accepted;
+  const { audiences } = token;
+  for (const audience of audiences ?? []) if (names.has(audience)) return undefined;
+  const wanted = `${describeAudiences(accepted)}${hint === undefined ? '' : `; ${hint}`}`;
+  if (audiences === undefined)
+    return refuse('audience_missing', `the token names no audience, expected ${wanted}`);
+  if (audiences.length === 0) {
+    const reason = `its audience is neither a text nor a list of texts, expected ${wanted}`;
+    return refuse('audience_unreadable', reason);
+  }
+  const mayName = trace === undefined || trace.showClaims || trace.isForLog === true;
+  const named = mayName ? quoteForLog(audiences.join(' ')) : 'another audience';
+  return refuse('audience_mismatch', `the token is for ${named}, expected ${wanted}`);
+}
+
+function checkScopes({ scopes, issuers }: AccessBlock, { token }: Caller): Refusal | undefined {
+  for (const wanted of scopes) {
+    const lack = describeLack(wanted, token.scopes);
+    if (lack === undefined) continue;
+    const paths = issuers.get(token.issuer)?.scopeClaims ?? [];
+    return refuseLack('scope', `the token lacks the scope ${lack}`, {
+      claims: token.claims,
+      paths,
+      scopes: [...new Set(scopes.flatMap(({ all, any }) => [...all, ...any]))],
+    });
+  }
+  return undefined;
+}
+
+function checkRoles({ roles, issuers }: AccessBlock, { token }: Caller): Refusal | undefined {
+  for (const wanted of roles) {
+    const lack = describeLack(wanted, token.roles);
+    if (lack === undefined) continue;
+    const paths = issuers.get(token.issuer)?.roleClaims ?? [];
+    return refuseLack('role', `the token lacks the role ${lack}`, { claims: token.claims, paths });
+  }
+  return undefined;
+}
+
+function checkClaims({ claims }: AccessBlock, { token }: Caller): Refusal | undefined {
+  for (const rule of claims) {
+    const value = readClaim(token.claims, rule.path);
+    const has = (wanted: ClaimRule['values'][number]) => claimHas(value, wanted);
+    if (rule.quantifier === 'all' ? rule.values.every(has) : rule.values.some(has)) continue;
+    return refuseClaim(rule, token.claims, value);
+  }
+  return undefined;
+}
+
+/** The reason quotes the condition, which is the operator's text, and nothing of what it looked at. */
+function checkConditions({ conditions }: AccessBlock, { token, request }: Caller): Refusal | undefined {
+  for (const { evaluate } of conditions) {
+    const result = evaluate(token, request);
+    if (result.kind === 'true') continue;
+    if (result.kind === 'exceeded') {
+      return refuse(
+        'condition_exceeded',
+        `the condition of the route takes more than its ${STEP_BUDGET} steps`,
+      );
+    }
+    return result.kind === 'false'
+      ? refuse('condition_failed', 'the condition of the route is false')
+      : refuse(
+          'condition_not_evaluated',
+          `the condition of the route could not be evaluated at ${result.near}`,
+        );
+  }
+  return undefined;
+}
+
+/** What is missing, in names of the file; undefined when nothing is. */
+function describeLack({ all, any }: Wanted, present: readonly string[]): string | undefined {
+  const missing = all.find((name) => !present.includes(name));
+  if (missing !== undefined) return JSON.stringify(missing);
+  if (any.length === 0 || any.some((name) => present.includes(name))) return undefined;
+  return any.map((name) => JSON.stringify(name)).join(' or ');
+}
+
+function describeAll(parts: readonly string[]): string | undefined {
+  return parts.length === 0 ? undefined : parts.join(' and ');
+}
+
+function describeWanted({ all, any }: Wanted): string {
+  const parts = [...all];
+  if (any.length > 0)
+    parts.push(any.length > 1 && all.length > 0 ? `(${any.join(' or ')})` : any.join(' or '));
+  return parts.join(' and ');
+}
+
+function describeClaim({ label, quantifier, values }: ClaimRule): string {
+  const wanted = values.map((value) => JSON.stringify(value));
+  return `${label} is ${wanted.join(quantifier === 'all' ? ' and ' : ' or ')}`;
+}
+
+function describeAudiences({ audiences }: AcceptedIssuer): string {
+  return audiences === 'any' ? 'any' : [...audiences].map((name) => JSON.stringify(name)).join(' or ');
+}

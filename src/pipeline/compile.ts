@@ -1,0 +1,204 @@
+import type { PathProblem } from '../config/problem.ts';
+import { allAlternatives } from '../config/routes/route-access.ts';
+import type { Config, RouteConfig } from '../config/schema/config.ts';
+import { parseRouteHost } from '../core/host.ts';
+import { SPELLINGS } from '../http/target.ts';
+import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import type { TokenVerifier } from '../tokens/verifier.ts';
+import { type AccessRules, type AccessSurroundings, compileAccess } from './access/access-rules.ts';
+import { loadConditionCompiler } from './access/cel/condition.ts';
+import { compileCors } from './cors/cors.ts';
+import { compileTokenSources } from './credentials/token-sources.ts';
+import type { Gate } from './decide.ts';
+import type { AssertionSigner } from './identity/assertion/assertion.ts';
+import { compileIdentity } from './identity/identity-rules.ts';
+import { createMemoryLimitStore, type LimitStore } from './rate-limit/limit-store.ts';
+import { compileRateLimits } from './rate-limit/rate-limit.ts';
+import { compileRequestHeaderFilter, isLookedAt, type RequestHeaderFilter } from './request-header-filter.ts';
+import type { Route, RoutePolicy } from './route.ts';
+import { compileRouteTable, type RouteConflict } from './routing/match-route.ts';
+import { type PathPattern, parsePathPattern } from './routing/path-pattern.ts';
+
+export interface CompiledGate {
+  readonly gate: Gate;
+  readonly problems: readonly PathProblem[];
+}
+
+export interface GateOptions {
+  readonly config: Config;
+  /** The issuers of the file with their presets, as the verifier has them. */
+  readonly issuers: readonly CompiledIssuer[];
+  readonly verifier: TokenVerifier;
+  /** Default: none. */
+  readonly assertion?: AssertionSigner | undefined;
+  /** Outlives the gate, so that a reload forgives nobody. Default: one in memory. */
+  readonly limitStore?: LimitStore;
+}
+
+/**
+ * Compiles the rules of a file once, so that nothing of it is read or resolved during a request. A gate with a problem
+ * of severity `error` must not serve.
+ */
+export async function compileGate(options: GateOptions): Promise<CompiledGate> {
+  const { config, verifier } = options;
+  const compiler: RouteCompiler = {
+    config,
+    issuers: new Map(options.issuers.map((issuer) => [issuer.name, issuer])),
+    conditions: hasConditions(config) ? await loadConditionCompiler() : undefined,
+    limitStore: options.limitStore ?? createMemoryLimitStore(),
+    identity: compileIdentity(config.identity, undefined, []),
+    policies: new Map(),
+  };
+  const compiled = config.routes.map((route, at) => compileRoute(compiler, route, at));
+  const routes = compiled.map(({ route }) => route);
+  const ignoresCase = config.matching.case === 'insensitive';
+  const { table, conflicts } = compileRouteTable(routes, { ignoresCase });
+  const headerFilter = compileRequestHeaderFilter(config, routes.flatMap(credentialHeaders));
+  const gate: Gate = {
+    table,
+    routes,
+    headerFilter,
+    verifier,
+    assertion: options.assertion,
+    allowableSpellings: routes.reduce((bits, route) => bits | route.allowedSpellings, 0),
+  };
+  const problems = [
+    ...compiled.flatMap(({ problems }) => problems),
+    ...conflicts.map((conflict) => describeConflict(config, conflict)),
+    ...config.routes.flatMap((route, at) =>
+      unseenTokenHeaders(headerFilter, route, ['routes', at, 'tokenFrom']),
+    ),
+  ];
+  return { gate, problems: withoutRepeats(problems) };
+}
+
+interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions'> {
+  readonly limitStore: LimitStore;
+  /** Of the file, for routes that add nothing to it. */
+  readonly identity: ReturnType<typeof compileIdentity>;
+  /** Rulings without a problem, by the text of what they were compiled from. */
+  readonly policies: Map<string, RoutePolicy>;
+}
+
+const NO_PATTERN: PathPattern = { segments: [], parameters: [] };
+
+function compileRoute(
+  compiler: RouteCompiler,
+  route: RouteConfig,
+  index: number,
+): { readonly route: Route; readonly problems: readonly PathProblem[] } {
+  const { config, limitStore } = compiler;
+  const place = ['routes', index] as const;
+  const problems: PathProblem[] = [];
+  const parsed = parsePathPattern(route.path);
+  const pattern = 'message' in parsed ? NO_PATTERN : parsed;
+  if ('message' in parsed) problems.push({ severity: 'error', path: [...place, 'path'], ...parsed });
+  const host = route.host === undefined ? undefined : parseRouteHost(route.host);
+  if (route.host !== undefined && host === undefined) {
+    problems.push({
+      severity: 'error',
+      path: [...place, 'host'],
+      message: 'expected a host name or address',
+    });
+  }
+  const parameters = pattern.parameters.map(({ name }) => name);
+  const { policy, problems: ruled } = compileRoutePolicy(compiler, route, { parameters, place });
+  const { access, identity } = policy;
+  problems.push(...ruled);
+
+  const compiled: Route = {
+    index,
+    name: route.name,
+    config: route,
+    host,
+    pattern,
+    hasParameters: parameters.length > 0,
+    passesAuthorization: route.passAuthorization,
+    depth: pattern.segments.length,
+    allowedSpellings: (route.allow ?? []).reduce((bits, spelling) => bits | SPELLINGS[spelling], 0),
+    policy,
+    access,
+    reportsOnly: (route.mode ?? config.mode) === 'report',
+    exposesReports: config.reportHeader,
+    tokenSources: compileTokenSources(route.tokenFrom ?? [], providerHeaders(compiler, access)),
+    identity,
+    cors: route.cors === undefined ? undefined : compileCors(route.cors, route.methods),
+    limits:
+      route.rateLimit === undefined
+        ? undefined
+        : compileRateLimits(route.rateLimit, { routeName: route.name, store: limitStore }),
+  };
+  return { route: compiled, problems };
+}
+
+/** Routes that say the same share one policy: ten thousand of them are then as cheap to keep, and to judge by, as one. */
+function compileRoutePolicy(
+  compiler: RouteCompiler,
+  route: RouteConfig,
+  { parameters, place }: Pick<AccessSurroundings, 'parameters' | 'place'>,
+): { readonly policy: RoutePolicy; readonly problems: readonly PathProblem[] } {
+  const text = JSON.stringify([route.access, route.identity ?? null, parameters]);
+  const present = compiler.policies.get(text);
+  if (present !== undefined) return { policy: present, problems: [] };
+  const identity =
+    route.identity === undefined
+      ? compiler.identity
+      : compileIdentity(compiler.config.identity, route.identity, place);
+  const { access, problems } = compileAccess(route, { ...compiler, parameters, place });
+  const policy: RoutePolicy = { access, identity: identity.rules };
+  // Each route with a problem has to tell it of its own lines.
+  if (identity.problems.length === 0 && problems.length === 0) compiler.policies.set(text, policy);
+  return { policy, problems: [...identity.problems, ...problems] };
+}
+
+/** The headers in which the providers of the accepted issuers send tokens. */
+function providerHeaders({ issuers }: RouteCompiler, { blocks }: AccessRules): readonly string[] {
+  const accepted = new Set(blocks.flatMap((block) => [...block.issuers.keys()]));
+  return [...accepted].flatMap((name) => issuers.get(name)?.tokenHeaders ?? []);
+}
+
+function credentialHeaders({ tokenSources }: Route): readonly string[] {
+  return tokenSources.places.filter(({ kind }) => kind === 'header').map(({ name }) => name);
+}
+
+/** A token in a header that the header filter removes is never found. */
+function unseenTokenHeaders(
+  headerFilter: RequestHeaderFilter,
+  { tokenFrom = [] }: RouteConfig,
+  place: PathProblem['path'],
+): readonly PathProblem[] {
+  return tokenFrom.flatMap((entry, at) =>
+    !('header' in entry) || isLookedAt(headerFilter, entry.header)
+      ? []
+      : [
+          {
+            severity: 'error',
+            path: [...place, at, 'header'],
+            message: `\`${entry.header}\` is removed from every request, so no token is ever found in it`,
+            hint: 'it is an identity header of the file, or one that the gateway sets or never passes on',
+          } as const,
+        ],
+  );
+}
+
+function hasConditions(config: Config): boolean {
+  return (
+    Object.values(config.policies).some(({ when }) => when !== undefined) ||
+    allAlternatives(config).some(({ block }) => block.when !== undefined)
+  );
+}
+
+/** A policy is compiled for every route that uses it; what is wrong with it is said once. */
+function withoutRepeats<T>(entries: readonly T[]): readonly T[] {
+  return [...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()];
+}
+
+function describeConflict(config: Config, { route, other, methods }: RouteConflict): PathProblem {
+  const wanted = methods === 'all' ? 'all methods' : methods.join(', ');
+  return {
+    severity: 'error',
+    path: ['routes', config.routes.indexOf(route.config), 'path'],
+    message: `route "${route.name}" and route "${other.name}" both want ${wanted} of the same host and path`,
+    hint: 'give them disjoint `methods`, another `host`, or another `path`',
+  };
+}

@@ -1,0 +1,133 @@
+import type { CorsConfig } from '../../config/schema/config.ts';
+import { type Refusal, refuse } from '../../core/refusals.ts';
+import type { DirectResponse } from '../direct-response.ts';
+
+/** The cross-origin rules of one route, compiled: what depends on the file alone is rendered once. */
+export interface CorsRules {
+  /** Listed origin → the fields that every response to it carries. */
+  readonly exact: ReadonlyMap<string, readonly string[]>;
+  readonly wildcards: readonly WildcardOrigin[];
+  /** Set when any origin may read answers; then none is told apart and no credentials go along. */
+  readonly any: readonly string[] | undefined;
+  readonly credentials: boolean;
+  /** What preflights are told beside the origin: names and values in turn. */
+  readonly preflight: readonly string[];
+  /** What answers are told beside the origin, after a preflight: names and values in turn. */
+  readonly exposed: readonly string[];
+}
+
+/** `https://*.example.com`: an origin that begins and ends so, with whole labels between. */
+interface WildcardOrigin {
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
+/** What answers carry that would be others for another origin. */
+export const VARY_BY_ORIGIN: readonly string[] = ['vary', 'Origin'];
+const VARY_PREFLIGHT = [
+  'vary',
+  'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
+] as const;
+const LABELS = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+/** Longer than any name DNS can hold. */
+const LONGEST_ORIGIN = 300;
+
+/** What a route that takes all methods allows scripts when its file does not say. */
+const USUAL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/**
+ * Compiles the `cors` block of a route that takes the methods of `served`, or all. Browsers remember every method that a preflight
+ * allows for the URL: one of another route at the same path is for that route to allow.
+ */
+export function compileCors(config: CorsConfig, served?: readonly string[]): CorsRules {
+  const { origins, headers, exposeHeaders, credentials, maxAge } = config;
+  const wanted = config.methods ?? served ?? USUAL_METHODS;
+  const methods = wanted.filter((method) => served?.includes(method) ?? true);
+  const exposed =
+    exposeHeaders.length === 0 ? [] : ['access-control-expose-headers', exposeHeaders.join(', ')];
+  const listed = origins === '*' ? [] : origins;
+  return {
+    exact: new Map(
+      listed
+        .filter((origin) => !origin.includes('*'))
+        .map((origin) => [origin, [...VARY_BY_ORIGIN, ...permission(origin, credentials), ...exposed]]),
+    ),
+    wildcards: listed.filter((origin) => origin.includes('*')).map(splitAtWildcard),
+    any: origins === '*' ? ['access-control-allow-origin', '*', ...exposed] : undefined,
+    credentials,
+    exposed,
+    preflight: [
+      ...(methods.length === 0 ? [] : ['access-control-allow-methods', methods.join(', ')]),
+      ...(headers.length === 0 ? [] : ['access-control-allow-headers', headers.join(', ')]),
+      ...['access-control-max-age', String(Math.floor(maxAge / 1000))],
+    ],
+  };
+}
+
+/** The method that an OPTIONS request asks for in the name of a script (Fetch §3.2.2), or undefined when it is no preflight. */
+export function requestedMethod({
+  passed,
+  origins,
+}: {
+  /** Names and values in turn. */
+  readonly passed: readonly string[];
+  readonly origins: readonly string[];
+}): string | undefined {
+  if (origins.length === 0) return undefined;
+  for (let at = 0; at < passed.length; at += 2) {
+    if ((passed[at] as string).toLowerCase() === 'access-control-request-method') return passed[at + 1];
+  }
+  return undefined;
+}
+
+/** Answers a preflight in place of the backend. An origin that is not listed is refused and told nothing of the rules. */
+export function respondToPreflight(rules: CorsRules, origins: readonly string[]): DirectResponse | Refusal {
+  const origin = origins.length === 1 ? (origins[0] as string) : '';
+  if (!allowsOrigin(rules, origin))
+    return refuse('origin_not_allowed', 'the origin is not among those of the route');
+  const allowed = rules.any === undefined ? permission(origin, rules.credentials) : rules.any.slice(0, 2);
+  const headers = [...VARY_PREFLIGHT, ...allowed, ...rules.preflight];
+  return { directResponse: 'preflight', status: 204, headers, body: undefined };
+}
+
+/**
+ * The fields that every response of the route carries, refusals too, so that scripts of a listed origin can read them and
+ * caches keep the origins apart. An origin is only ever echoed after it was found in the list.
+ */
+export function corsHeaders(rules: CorsRules, origins: readonly string[]): readonly string[] {
+  if (rules.any !== undefined) return rules.any;
+  const origin = origins.length === 1 ? (origins[0] as string) : '';
+  const prepared = rules.exact.get(origin);
+  if (prepared !== undefined) return prepared;
+  if (!allowsOrigin(rules, origin)) return VARY_BY_ORIGIN;
+  return [...VARY_BY_ORIGIN, ...permission(origin, rules.credentials), ...rules.exposed];
+}
+
+/** Validates the origin of a WebSocket handshake, which browsers send without asking first. None at all is no browser. */
+export function checkUpgradeOrigin(rules: CorsRules, origins: readonly string[]): Refusal | undefined {
+  if (origins.length === 0) return undefined;
+  if (origins.length === 1 && allowsOrigin(rules, origins[0] as string)) return undefined;
+  return refuse('origin_not_allowed', 'the origin is not among those of the route');
+}
+
+function allowsOrigin(rules: CorsRules, origin: string): boolean {
+  if (rules.any !== undefined || rules.exact.has(origin)) return true;
+  if (origin.length > LONGEST_ORIGIN) return false;
+  return rules.wildcards.some(
+    ({ prefix, suffix }) =>
+      origin.length > prefix.length + suffix.length &&
+      origin.startsWith(prefix) &&
+      origin.endsWith(suffix) &&
+      LABELS.test(origin.slice(prefix.length, origin.length - suffix.length)),
+  );
+}
+
+function permission(origin: string, credentials: boolean): readonly string[] {
+  const allowed = ['access-control-allow-origin', origin];
+  return credentials ? [...allowed, 'access-control-allow-credentials', 'true'] : allowed;
+}
+
+function splitAtWildcard(origin: string): WildcardOrigin {
+  const at = origin.indexOf('*');
+  return { prefix: origin.slice(0, at), suffix: origin.slice(at + 1) };
+}

@@ -1,0 +1,196 @@
+import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../config/identity-headers.ts';
+import type { Config } from '../config/schema/config.ts';
+import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../core/header-names.ts';
+
+/** What becomes of a header field; small integers, so that the memo stays a plain map of numbers. */
+const ACTION = {
+  passed: 0,
+  dropped: 1,
+  host: 2,
+  authorization: 3,
+  connection: 4,
+  origin: 5,
+  cookie: 6,
+  credential: 7,
+} as const;
+type HeaderAction = (typeof ACTION)[keyof typeof ACTION];
+
+/** Fields with a meaning of their own. Any other spelling of their names that folds to the same is dropped. */
+const SPECIAL: Readonly<Record<string, HeaderAction>> = {
+  host: ACTION.host,
+  authorization: ACTION.authorization,
+  connection: ACTION.connection,
+  origin: ACTION.origin,
+  cookie: ACTION.cookie,
+  'content-length': ACTION.passed,
+  'content-type': ACTION.passed,
+  'content-encoding': ACTION.passed,
+  'sec-websocket-protocol': ACTION.passed,
+};
+
+/** Connection options that are not names of fields to drop, or fields that are dropped anyway. */
+const USUAL_OPTIONS: ReadonlySet<string> = new Set([
+  'close',
+  'keep-alive',
+  'upgrade',
+  'te',
+  'http2-settings',
+]);
+
+const MEMO_ENTRIES = 1024;
+const MEMO_NAME_LENGTH = 64;
+const NONE: readonly string[] = Object.freeze([]);
+
+/** What a file forbids clients to say, compiled once. */
+export interface RequestHeaderFilter {
+  /** Folded names with a action of their own; all others pass. */
+  readonly actions: ReadonlyMap<string, HeaderAction>;
+  /** The headers that carry tokens, in lower case as the file spells them; their other spellings are dropped. */
+  readonly credentialHeaders: ReadonlySet<string>;
+  /** Names as sent → action, so that a usual name costs one look-up. Bounded. */
+  readonly memo: Map<string, HeaderAction>;
+}
+
+/** The header fields of a request, sorted. Lists of pairs hold names and values in turn. */
+export interface FilteredHeaders {
+  /** What may go up: pairs in the order and spelling of the wire, `Origin` and `Cookie` among them. */
+  readonly passed: readonly string[];
+  readonly hosts: readonly string[];
+  readonly authorizations: readonly string[];
+  readonly origins: readonly string[];
+  readonly cookies: readonly string[];
+  /** Fields that routes or presets name as sources of tokens: pairs with lower-case names. */
+  readonly credentials: readonly string[];
+}
+
+/**
+ * Collects every name that no client may send: the identity headers named anywhere in the file, unset and
+ * reserved ones too, the gateway's own, and the fields that override method or URL (contract §3.2).
+ * `credentialHeaders` are further fields that carry tokens; they never go up unasked.
+ */
+export function compileRequestHeaderFilter(
+  config: Pick<Config, 'identity' | 'routes'>,
+  credentialHeaders: Iterable<string> = [],
+): RequestHeaderFilter {
+  const actions = new Map<string, HeaderAction>(Object.entries(SPECIAL));
+  const spelled = new Set([...credentialHeaders].map((name) => name.toLowerCase()));
+  for (const name of spelled) {
+    const folded = foldHeaderName(name);
+    if (!actions.has(folded)) actions.set(folded, ACTION.credential);
+  }
+  const identity = [config.identity, ...config.routes.map((route) => route.identity)].flatMap((part) =>
+    Object.keys(part?.headers ?? {}),
+  );
+  const dropped = [
+    ...HOP_BY_HOP,
+    ...PROXY_FIELDS,
+    ...OVERRIDES,
+    ...Object.keys(DEFAULT_IDENTITY_HEADERS),
+    ...identity,
+    ...(config.identity.reserved ?? []),
+    ...(config.identity.assertion === undefined ? [] : [config.identity.assertion.header]),
+  ];
+  for (const name of dropped) {
+    const folded = foldHeaderName(name);
+    if (SPECIAL[folded] === undefined) actions.set(folded, ACTION.dropped);
+  }
+  return { actions, credentialHeaders: spelled, memo: new Map() };
+}
+
+/** Whether a header that a route names for its token is looked at; false where the file or the gateway removes it. */
+export function isLookedAt(headerFilter: RequestHeaderFilter, credentialHeader: string): boolean {
+  return actionOf(headerFilter, credentialHeader) === ACTION.credential;
+}
+
+/** Sorts the header fields of one request in one pass. `rawHeaders` is Node's flat list. */
+export function filterHeaders(
+  headerFilter: RequestHeaderFilter,
+  rawHeaders: readonly string[],
+): FilteredHeaders {
+  const passed: string[] = [];
+  let hosts = NONE;
+  let authorizations = NONE;
+  let origins = NONE;
+  let cookies = NONE;
+  let credentials = NONE;
+  let connections = NONE;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    const value = rawHeaders[at + 1] as string;
+    switch (headerFilter.memo.get(name) ?? learnAction(headerFilter, name)) {
+      case ACTION.passed:
+        passed.push(name, value);
+        break;
+      case ACTION.dropped:
+        break;
+      case ACTION.host:
+        hosts = hosts.length === 0 ? [value] : [...hosts, value];
+        break;
+      case ACTION.authorization:
+        authorizations = authorizations.length === 0 ? [value] : [...authorizations, value];
+        break;
+      case ACTION.connection:
+        connections = [...connections, value];
+        break;
+      case ACTION.origin:
+        origins = [...origins, value];
+        passed.push(name, value);
+        break;
+      case ACTION.cookie:
+        cookies = [...cookies, value];
+        passed.push(name, value);
+        break;
+      case ACTION.credential:
+        credentials = [...credentials, name.toLowerCase(), value];
+        break;
+    }
+  }
+  return {
+    passed: connections.length === 0 ? passed : dropNominated(passed, connections),
+    hosts,
+    authorizations,
+    origins,
+    cookies,
+    credentials,
+  };
+}
+
+function learnAction(headerFilter: RequestHeaderFilter, name: string): HeaderAction {
+  const action = actionOf(headerFilter, name);
+  if (name.length > MEMO_NAME_LENGTH) return action;
+  if (headerFilter.memo.size >= MEMO_ENTRIES) headerFilter.memo.clear();
+  headerFilter.memo.set(name, action);
+  return action;
+}
+
+function actionOf(headerFilter: RequestHeaderFilter, name: string): HeaderAction {
+  if (name.startsWith(':')) return name === ':authority' ? ACTION.host : ACTION.dropped;
+  const folded = foldHeaderName(name);
+  const lower = name.toLowerCase();
+  const isAlias = folded !== lower;
+  const action = headerFilter.actions.get(folded);
+  if (action === ACTION.credential)
+    return headerFilter.credentialHeaders.has(lower) ? action : ACTION.dropped;
+  if (action !== undefined) return isAlias ? ACTION.dropped : action;
+  const isOfFamily =
+    folded.startsWith('x-sealgate') || PROXY_PREFIXES.some((prefix) => folded.startsWith(prefix));
+  return isOfFamily ? ACTION.dropped : ACTION.passed;
+}
+
+/** Takes away the fields that the client's `Connection` names, but none that is meant for every recipient. */
+function dropNominated(passed: string[], connections: readonly string[]): readonly string[] {
+  const nominated = new Set<string>();
+  for (const value of connections) {
+    for (const option of value.split(',')) {
+      const name = option.trim().toLowerCase();
+      if (name !== '' && !USUAL_OPTIONS.has(name) && !END_TO_END.test(name)) nominated.add(name);
+    }
+  }
+  if (nominated.size === 0) return passed;
+  const kept: string[] = [];
+  for (let at = 0; at < passed.length; at += 2) {
+    const name = passed[at] as string;
+    if (!nominated.has(name.toLowerCase())) kept.push(name, passed[at + 1] as string);
+  }
+  return kept;
+}

@@ -1,0 +1,247 @@
+import { type Refusal, refuse } from '../../core/refusals.ts';
+import type { Target } from '../../http/target.ts';
+import type { Route } from '../route.ts';
+import type { PathParameters } from './path-pattern.ts';
+
+/** Methods that no route accepts: they act on the connection or echo what the gateway added. */
+const NEVER_FORWARDED: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
+/** What `Allow` lists for a route that accepts all others. */
+const USUAL_METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+const NO_PARAMETERS: PathParameters = Object.freeze(Object.create(null));
+
+/** The routes of a file as trees of path segments, one per host and one for the rest. */
+export interface RouteTable {
+  readonly hosts: ReadonlyMap<string, PathNode>;
+  readonly anyHost: PathNode;
+  readonly ignoresCase: boolean;
+}
+
+/** A place in a tree of paths. */
+interface PathNode {
+  /** The one fixed segment below it, where there is but one: most nodes of a large table have no more. */
+  onlyName: string | undefined;
+  only: PathNode | undefined;
+  /** Where there are several: all of them. */
+  statics: Map<string, PathNode> | undefined;
+  parameter: PathNode | undefined;
+  exact: RouteEntry | undefined;
+  prefix: RouteEntry | undefined;
+}
+
+/** The routes of one path on one host; their methods are disjoint. */
+interface RouteEntry {
+  readonly routes: Route[];
+  /** Undefined while no route of it names its methods. */
+  byMethod: Map<string, Route> | undefined;
+  /** The route for all methods; then there is no other. */
+  all: Route | undefined;
+}
+
+export interface RouteMatch {
+  readonly route: Route;
+  readonly parameters: PathParameters;
+}
+
+/** Two routes that want the same requests. */
+export interface RouteConflict {
+  readonly route: Route;
+  readonly other: Route;
+  readonly methods: readonly string[] | 'all';
+}
+
+/** Builds the trees. Of two routes in conflict the first stays, and the conflict is told. */
+export function compileRouteTable(
+  routes: readonly Route[],
+  { ignoresCase }: { readonly ignoresCase: boolean },
+): { readonly table: RouteTable; readonly conflicts: readonly RouteConflict[] } {
+  const hosts = new Map<string, PathNode>();
+  const anyHost = makeNode();
+  const conflicts: RouteConflict[] = [];
+  for (const route of routes) {
+    let node = route.host === undefined ? anyHost : getOrSet(hosts, route.host, makeNode);
+    for (const segment of route.pattern.segments) {
+      if (segment === null) {
+        node.parameter ??= makeNode();
+        node = node.parameter;
+      } else {
+        node = staticBelow(node, ignoresCase ? foldCase(segment) : segment);
+      }
+    }
+    const place = route.config.exact ? 'exact' : 'prefix';
+    node[place] ??= { routes: [], byMethod: undefined, all: undefined };
+    const conflict = addToEntry(node[place], route);
+    if (conflict !== undefined) conflicts.push(conflict);
+  }
+  return { table: { hosts, anyHost, ignoresCase }, conflicts };
+}
+
+/**
+ * Finds the route of a request (contract §2, "Matching"): the request's host before any, then segment by segment from the left
+ * static before parameter, then the longer path, then exact. The path decides before the method. Refuses with `route_unknown`,
+ * `method_not_allowed`, or `ambiguous_path` when the target's readings do not all stay in a route that allows its spelling.
+ */
+export function matchRoute(
+  table: RouteTable,
+  request: { readonly method: string; readonly host: string | undefined; readonly target: Target },
+): RouteMatch | Refusal {
+  const { method, host, target } = request;
+  const entry = findEntry(table, host, target.segments);
+  if (target.ambiguity !== undefined && !staysInOneRoute(table, entry, request)) {
+    return target.ambiguity.spellings === 0
+      ? refuse(
+          'path_cut',
+          'the path leads elsewhere for backends that end it at its %23 or %3F, or a name at %3B',
+        )
+      : refuse('readings_apart', 'the path has readings that the route does not allow');
+  }
+  if (entry === undefined) {
+    if (NEVER_FORWARDED.has(method))
+      return refuse('method_never_forwarded', `${method} is never forwarded`, { allow: [] });
+    return refuse('route_unknown', 'no route has this host and path');
+  }
+  const route = routeOf(entry, method);
+  if (route === undefined) {
+    const cause = NEVER_FORWARDED.has(method) ? 'method_never_forwarded' : 'method_not_allowed';
+    return refuse(cause, 'the routes of this path do not accept the method', {
+      allow: entry.all === undefined ? [...(entry.byMethod?.keys() ?? [])] : USUAL_METHODS,
+    });
+  }
+  return { route, parameters: readParameters(route, target) };
+}
+
+/** All routes in the order in which they are tried, for people to read. */
+export function listInMatchingOrder(table: RouteTable): readonly Route[] {
+  const hosts = [...table.hosts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, node]) => node);
+  return [...hosts, table.anyHost].flatMap(listNode);
+}
+
+function listNode(node: PathNode): readonly Route[] {
+  const named = node.only === undefined ? [...(node.statics ?? [])] : [['', node.only] as const];
+  const statics = named.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, child]) => child);
+  const below = node.parameter === undefined ? statics : [...statics, node.parameter];
+  return [...below.flatMap(listNode), ...(node.exact?.routes ?? []), ...(node.prefix?.routes ?? [])];
+}
+
+function findEntry(
+  table: RouteTable,
+  host: string | undefined,
+  decoded: readonly string[],
+): RouteEntry | undefined {
+  const segments = table.ignoresCase ? decoded.map(foldCase) : decoded;
+  const ofHost = host === undefined ? undefined : table.hosts.get(host);
+  const found = ofHost === undefined ? undefined : findBelow(ofHost, segments, 0);
+  return found ?? findBelow(table.anyHost, segments, 0);
+}
+
+/** Depth first, static before parameter, so the first endpoint found is the best; no node is visited twice. */
+function findBelow(node: PathNode, segments: readonly string[], at: number): RouteEntry | undefined {
+  const isLast = at >= segments.length - 1;
+  if (at === segments.length || (isLast && segments[at] === '')) return node.exact ?? node.prefix;
+  const segment = segments[at] as string;
+  const fixed = node.onlyName === segment ? node.only : node.statics?.get(segment);
+  if (fixed !== undefined) {
+    const found = findBelow(fixed, segments, at + 1);
+    if (found !== undefined) return found;
+  }
+  if (node.parameter !== undefined && segment !== '') {
+    const found = findBelow(node.parameter, segments, at + 1);
+    if (found !== undefined) return found;
+  }
+  return node.prefix;
+}
+
+function routeOf(entry: RouteEntry, method: string): Route | undefined {
+  if (NEVER_FORWARDED.has(method)) return undefined;
+  return entry.all ?? entry.byMethod?.get(method);
+}
+
+function staysInOneRoute(
+  table: RouteTable,
+  entry: RouteEntry | undefined,
+  {
+    method,
+    host,
+    target,
+  }: { readonly method: string; readonly host: string | undefined; readonly target: Target },
+): boolean {
+  if (target.ambiguity === undefined) return true;
+  const { spellings, readings } = target.ambiguity;
+  if (spellings !== 0 && !allowsSpellings(entry, method, spellings)) return false;
+  return readings.every((segments) => findEntry(table, host, segments) === entry);
+}
+
+function allowsSpellings(entry: RouteEntry | undefined, method: string, spellings: number): boolean {
+  if (entry === undefined) return false;
+  const route = routeOf(entry, method);
+  const allows = (candidate: Route) => (candidate.allowedSpellings & spellings) === spellings;
+  return route === undefined ? entry.routes.some(allows) : allows(route);
+}
+
+/** A parameter that is not the same in every reading of the path is left out: no rule may rest on it. */
+function readParameters(route: Route, target: Target): PathParameters {
+  if (!route.hasParameters) return NO_PARAMETERS;
+  const { parameters } = route.pattern;
+  const values: Record<string, string> = Object.create(null);
+  for (const { name, at } of parameters) {
+    const value = target.segments[at] as string;
+    if (target.ambiguity?.readings.every((segments) => segments[at] === value) ?? true) values[name] = value;
+  }
+  return values;
+}
+
+function addToEntry(entry: RouteEntry, route: Route): RouteConflict | undefined {
+  const methods = route.config.methods;
+  const other = entry.all ?? (methods === undefined ? entry.routes[0] : undefined);
+  if (other !== undefined) return { route, other, methods: methods ?? other.config.methods ?? 'all' };
+  const taken = methods?.filter((method) => entry.byMethod?.has(method)) ?? [];
+  if (taken.length > 0) {
+    return { route, other: entry.byMethod?.get(taken[0] as string) as Route, methods: taken };
+  }
+  entry.routes.push(route);
+  if (methods === undefined) entry.all = route;
+  for (const method of methods ?? []) {
+    entry.byMethod ??= new Map();
+    entry.byMethod.set(method, route);
+  }
+  return undefined;
+}
+
+/** As a backend that ignores case might, whether it compares upper or lower case letters. */
+function foldCase(segment: string): string {
+  return segment.toUpperCase().toLowerCase();
+}
+
+function makeNode(): PathNode {
+  return {
+    onlyName: undefined,
+    only: undefined,
+    statics: undefined,
+    parameter: undefined,
+    exact: undefined,
+    prefix: undefined,
+  };
+}
+
+/** The node of a fixed segment, made where there is none. */
+function staticBelow(node: PathNode, name: string): PathNode {
+  if (node.statics !== undefined) return getOrSet(node.statics, name, makeNode);
+  if (node.only === undefined) {
+    node.onlyName = name;
+    node.only = makeNode();
+    return node.only;
+  }
+  if (node.onlyName === name) return node.only;
+  node.statics = new Map([[node.onlyName as string, node.only]]);
+  node.onlyName = undefined;
+  node.only = undefined;
+  return getOrSet(node.statics, name, makeNode);
+}
+
+function getOrSet<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const present = map.get(key);
+  if (present !== undefined) return present;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,105 @@
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { ConnectOptions } from './connector.ts';
+import type { HeaderPairs } from './framing.ts';
+import type { Release } from './pooled-buffer.ts';
+import type { ResponseHead } from './response/response-parser.ts';
+
+export interface UpstreamTimeouts {
+  readonly connectMs: number;
+  /** From the end of the request to the head of the response. */
+  readonly responseMs: number;
+  /** Longest gap in the body of a response. */
+  readonly idleMs: number;
+  /** How long an idle connection is kept. */
+  readonly keepAliveMs: number;
+  /** Longest life of a connection. */
+  readonly ageMs: number;
+}
+
+export interface DispatcherSettings {
+  readonly origin: string;
+  /** What `Host` says where a request does not say otherwise. */
+  readonly host: string;
+  readonly connect: ConnectOptions;
+  readonly timeouts: UpstreamTimeouts;
+  /** Called for every connection that was not opened, or that broke under a request. */
+  readonly failed?: ((failure: BrokenConnection) => void) | undefined;
+}
+
+/** What a connection failed of. */
+export interface BrokenConnection {
+  readonly error: Error;
+  readonly during: 'connect' | 'request';
+  /** How long the connection, or the attempt to open it, had lasted. */
+  readonly durationMs: number;
+}
+
+/** One request to a backend, whatever version of HTTP it speaks. */
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  /** Without anything that frames the message or concerns the connection, but for `content-length`, which `bodyLength` stands for. */
+  readonly headers: HeaderPairs;
+  readonly body: Readable | null;
+  /** Bytes of the body; undefined when it ends with its last chunk. */
+  readonly bodyLength: number | undefined;
+  /** Longest time from the end of the request to the head of the response. */
+  readonly responseMs: number;
+  /** Longest gap in the body of the response. */
+  readonly idleMs: number;
+  /** Asks for a WebSocket. */
+  readonly isHandshake: boolean;
+}
+
+/** What carries a request: a connection of its own for the while, or a stream on a shared one. */
+export interface DispatchController {
+  /** Requests that the connection carried before. */
+  readonly served: number;
+  /** Whether any byte of a response to this request came. */
+  readonly hasResponse: boolean;
+  /** Goes on after `onResponseData` gave false. */
+  resume(): void;
+  /** Ends the request; its handler hears of the error before this returns. */
+  destroy(error: Error): void;
+}
+
+/** Hears how a request fares: the head, pieces and end of its response, or an error at any moment. Then nothing more. */
+export interface DispatchHandler {
+  /** The request is about to be written; false calls it off, and nothing more is heard. */
+  onRequestStart(controller: DispatchController): boolean;
+  /** The head of the response, or an interim one (status below 200). */
+  onResponseStart(head: ResponseHead): void;
+  /** All that came so far was told, and it ended with the head. */
+  onReadEnd?(): void;
+  /** False asks for a pause; what was read already may still come. `release` says that `chunk` is not needed any more. */
+  onResponseData(chunk: Buffer, release?: Release): boolean;
+  /** `rest` is the end of the body where that was not told as data: one character for each byte. */
+  onResponseEnd(trailers: HeaderPairs, rest: string): void;
+  /** The backend agreed to the handshake: the socket is the handler's now. */
+  onRequestUpgrade?(head: ResponseHead, socket: Socket): void;
+  onResponseError(error: Error): void;
+}
+
+/** A request and who hears of it. */
+export interface Sending {
+  readonly request: UpstreamRequest;
+  readonly handler: DispatchHandler;
+}
+
+/** Sends requests to one address. */
+export interface Dispatcher {
+  send(request: UpstreamRequest, handler: DispatchHandler): void;
+  /** Connections that are up. */
+  readonly connections: number;
+  /** Lets running requests finish, then closes every connection. */
+  close(): Promise<void>;
+  /** Breaks running requests off. */
+  destroy(): Promise<void>;
+}
+
+/** No more requests are sent: the backend left the configuration. */
+export class DispatcherClosed extends Error {
+  readonly code = 'SEALGATE_DISPATCHER_CLOSED';
+}

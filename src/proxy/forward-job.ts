@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Refusal } from '../core/refusals.ts';
+import type { UpstreamTimeouts } from './dispatcher.ts';
+import type { HeaderPairs } from './framing.ts';
+import type { ResponseHeaderFilter } from './response/response-header-filter.ts';
+import type { PrefixChange } from './response/rewrite-location.ts';
+import type { Upstream } from './upstream/upstream.ts';
+
+/** What is to be sent to the backend, and what the response may not say. Made from a Permit. */
+export interface UpstreamRequestPlan {
+  readonly method: string;
+  /** Path and query towards the backend, without the upstream's own prefix. */
+  readonly target: string;
+  /** As `buildUpstreamHeaders` made them. */
+  readonly headers: HeaderPairs;
+  readonly timeouts: Pick<UpstreamTimeouts, 'responseMs' | 'idleMs'>;
+  /** Largest body in bytes; `undefined` is no limit. */
+  readonly bodyLimit: number | undefined;
+  /** Longest gap in the client's body, and in its taking of the response, in milliseconds. */
+  readonly bodyIdleMs: number;
+  /** Which fields of the response go down. */
+  readonly responseHeaderFilter: ResponseHeaderFilter;
+  /** What the gateway adds to the response; lower-case names. */
+  readonly responseHeaders: HeaderPairs;
+  /** Set where the prefix of the path was replaced: what clients write, and what stands for it below the upstream's own. */
+  readonly rewritten: Pick<PrefixChange, 'outside' | 'inside' | 'before' | 'announced'> | undefined;
+  /** As the client named it. */
+  readonly host: string | undefined;
+  /** What a WebSocket agrees to where the backend names no protocol: browsers insist on one of those they offered. */
+  readonly socketProtocol?: string | undefined;
+}
+
+export interface ForwardResult {
+  /** The status that went to the client. */
+  readonly status: number;
+  /** From dispatch to the head of the response, in milliseconds. */
+  readonly upstreamMs: number;
+  /** Why the response was broken off after its head; undefined when it went out whole. */
+  readonly failure: Refusal | undefined;
+  /** True when the client left before it had the whole response. */
+  readonly clientGone: boolean;
+}
+
+/** Learns which backend was asked, and how the request ended: exactly one of the other methods is called, once. */
+export interface ForwardObserver {
+  /** The request is about to be sent to this address; again for each retry. */
+  asked(upstream: Upstream, address: string): void;
+  /** Nothing was sent to the client yet: this refusal is to be written, and the rest of the body discarded. */
+  refused(refusal: Refusal, upstreamMs: number): void;
+  /** The response went out, whole or broken off. */
+  finished(result: ForwardResult): void;
+  /** The client left before any response. */
+  abandoned(upstreamMs: number): void;
+}
+
+export interface ForwardJob {
+  readonly plan: UpstreamRequestPlan;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly upstream: Upstream;
+  readonly observer: ForwardObserver;
+}

@@ -1,0 +1,104 @@
+import { createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import { type JWK, SignJWT } from 'jose';
+import { allAlternatives } from '../config/routes/route-access.ts';
+import type { Config, FileTestConfig } from '../config/schema/config.ts';
+import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import { checkKeys } from '../tokens/keys/key-set.ts';
+
+type TestToken = NonNullable<FileTestConfig['token']>;
+
+/** An issuer of the file whose keys were made a moment ago and are kept by nobody. */
+export interface TestIssuer {
+  readonly compiled: CompiledIssuer;
+  readonly alg: string;
+  readonly privateKey: KeyObject;
+}
+
+const LIFETIME_SECONDS = 300;
+
+/** By which claims providers tell their access tokens from others, where they do. */
+const KINDS: readonly Readonly<Record<string, string>>[] = [{}, { token_use: 'access' }, { typ: 'Bearer' }];
+
+/** In a thread of the pool: a gateway that looks at a new file serves meanwhile. */
+const generate = promisify(generateKeyPair);
+
+/** Quick ones first: an RSA key takes a while. */
+const MAKERS: readonly (readonly [
+  alg: RegExp,
+  make: (alg: string) => Promise<{ readonly privateKey: KeyObject }>,
+])[] = [
+  [/^Ed/, () => generate('ed25519')],
+  [/^ES/, (alg) => generate('ec', { namedCurve: `P-${alg === 'ES512' ? '521' : alg.slice(2)}` })],
+  [/^(?:RS|PS)/, () => generate('rsa', { modulusLength: 2048 })],
+];
+
+/** Gives an issuer throw-away keys in place of its own, for an algorithm that it accepts. */
+export async function makeTestIssuer(issuer: CompiledIssuer): Promise<TestIssuer> {
+  for (const [pattern, make] of MAKERS) {
+    const alg = [...issuer.algorithms].find((name) => pattern.test(name));
+    if (alg === undefined) continue;
+    const { privateKey } = await make(alg);
+    const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), alg, use: 'sig' };
+    const checked = checkKeys(keysNamingIssuers(jwk), issuer.algorithms);
+    return { compiled: { ...issuer, source: { kind: 'static', checked } }, alg, privateKey };
+  }
+  throw new Error(`issuer ${issuer.name} accepts no algorithm that is known`);
+}
+
+/** Entra's shared keys say for which issuers they may sign; the others do not mind. */
+function keysNamingIssuers(jwk: JWK): readonly JWK[] {
+  const templates = [
+    'https://login.microsoftonline.com/{tenantid}/v2.0',
+    'https://sts.windows.net/{tenantid}/',
+  ];
+  return templates.map((issuer, at) => ({ ...jwk, kid: `test-${at}`, issuer }));
+}
+
+/** Signs the token of a test: valid for all that the file wants of every token, except as the test says. */
+export function mintTestToken(
+  { compiled, alg, privateKey }: TestIssuer,
+  token: TestToken,
+  { config, nowMs }: { readonly config: Config; readonly nowMs: number },
+): Promise<string> {
+  const now = Math.floor(nowMs / 1000);
+  const audiences = token.audiences ?? audiencesOf(compiled, config);
+  const kind = KINDS.find((marks) => compiled.rules.validateKind?.(marks, false) === undefined) ?? {};
+  const audienceClaim = compiled.rules.audienceClaim?.(kind) ?? 'aud';
+  const claims: Record<string, unknown> = {
+    ...Object.fromEntries(compiled.requiredClaims.map((name) => [name, `test-${name}`])),
+    iss: compiled.issuers[0],
+    sub: 'test-subject',
+    iat: now,
+    exp: now + LIFETIME_SECONDS,
+    ...kind,
+    ...(audiences.length === 0 ? {} : { [audienceClaim]: audiences.length === 1 ? audiences[0] : audiences }),
+  };
+  place(claims, compiled.scopeClaims[0], token.scopes?.join(' '));
+  place(claims, compiled.roleClaims[0], token.roles);
+  const typ = compiled.tokenTypes.required ? [...compiled.tokenTypes.names][0] : 'JWT';
+  return new SignJWT({ ...claims, ...token.claims })
+    .setProtectedHeader({ alg, ...(typ === undefined ? {} : { typ }) })
+    .sign(privateKey);
+}
+
+/** What the issuer accepts and what routes want of it instead. */
+function audiencesOf({ name, audiences }: CompiledIssuer, config: Config): readonly string[] {
+  const blocks = [...allAlternatives(config).map(({ block }) => block), ...Object.values(config.policies)];
+  const wanted = blocks.filter(({ issuers }) => issuers === undefined || issuers.includes(name));
+  const all = [audiences, ...wanted.map((block) => block.audiences)].flatMap((names) =>
+    names === undefined || names === 'any' ? [] : names,
+  );
+  return [...new Set(all)];
+}
+
+function place(claims: Record<string, unknown>, path: readonly string[] | undefined, value: unknown): void {
+  const last = path?.at(-1);
+  if (path === undefined || last === undefined || value === undefined) return;
+  let object = claims;
+  for (const name of path.slice(0, -1)) {
+    object[name] ??= {};
+    object = object[name] as Record<string, unknown>;
+  }
+  object[last] = value;
+}

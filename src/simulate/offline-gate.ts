@@ -1,0 +1,44 @@
+import type { Config } from '../config/schema/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { compileGate } from '../pipeline/compile.ts';
+import type { Gate } from '../pipeline/decide.ts';
+import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
+import type { LimitStore } from '../pipeline/rate-limit/limit-store.ts';
+import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
+import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
+
+/** The gate of a file for questions on the command line: it judges as the served one does, and listens nowhere. */
+export interface OfflineGate {
+  readonly gate: Gate;
+  readonly verifier: LiveTokenVerifier;
+}
+
+export interface OfflineGateOptions {
+  readonly config: Config;
+  readonly issuers: readonly CompiledIssuer[];
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly resolvePath: (path: string) => string;
+}
+
+/** A question is no load, so it is never over a limit. */
+const NO_LIMITS: LimitStore = {
+  take: (_, { max }) => ({ allowed: true, remaining: max, resetMs: 0, retryMs: 0 }),
+  close: async () => {},
+};
+
+/** Compiles the gate of a valid file. Keys are fetched only when a question needs them; close the verifier in the end. */
+export async function compileOfflineGate(options: OfflineGateOptions): Promise<OfflineGate> {
+  const { config, issuers, clock, env, resolvePath } = options;
+  const verifier = createTokenVerifier({
+    issuers,
+    clock,
+    tokenBytes: config.listen.limits.tokenBytes,
+    cacheBytes: 0,
+    pool: createKeyStorePool({ clock, env }),
+  });
+  const { signer } = compileAssertion(config, { resolvePath, clock, mayWrite: false });
+  const { gate } = await compileGate({ config, issuers, verifier, assertion: signer, limitStore: NO_LIMITS });
+  return { gate, verifier };
+}

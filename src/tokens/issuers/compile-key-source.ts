@@ -1,0 +1,91 @@
+import type { PathProblem } from '../../config/problem.ts';
+import { error } from '../../config/rules/rule.ts';
+import type { IssuerConfig } from '../../config/schema/config.ts';
+import type { KeySource } from '../compiled-issuer.ts';
+import { checkKeys } from '../keys/key-set.ts';
+import type { Derived, Preset } from './presets/preset.ts';
+
+/** What compiling an issuer needs of the world. */
+export interface CompileTools {
+  /** Paths start below the issuer. */
+  readonly report: (problem: PathProblem) => void;
+  /** The text of a file; undefined after a complaint. */
+  readonly read: (path: string, at: readonly string[]) => string | undefined;
+  readonly resolvePath: (path: string) => string;
+}
+
+interface SourceContext {
+  readonly preset: Preset | undefined;
+  readonly algorithms: ReadonlySet<string>;
+  readonly tools: CompileTools;
+}
+
+/** Finds out where an issuer's keys come from, and reads those that are at hand. Undefined after a complaint. */
+export function compileKeySource(
+  { jwks, jwksUri, keys }: IssuerConfig,
+  derived: Derived,
+  { preset, algorithms, tools }: SourceContext,
+): KeySource | undefined {
+  if (jwks !== undefined) {
+    if (jwksUri !== undefined || keys !== undefined) {
+      const hint = 'nothing is fetched for an issuer with `jwks`';
+      tools.report(
+        error([jwksUri === undefined ? 'keys' : 'jwksUri'], 'has no meaning beside `jwks`', { hint }),
+      );
+    }
+    const members = 'keys' in jwks ? jwks.keys : readKeySet(jwks.file, tools);
+    return (
+      members &&
+      compileStatic(members, 'keys' in jwks ? ['jwks', 'keys'] : ['jwks', 'file'], { algorithms, tools })
+    );
+  }
+  const url = jwksUri ?? derived.jwksUri;
+  if (url !== undefined) return compilePlace(new URL(url), tools);
+  const issuer = derived.issuers[0];
+  if (issuer !== undefined && /^https?:\/\//.test(issuer) && URL.canParse(issuer)) {
+    return { kind: 'discovery', issuer, keysPath: preset?.keysPath };
+  }
+  tools.report(error(['issuer'], 'the keys cannot be found through it', { hint: 'give `jwksUri`' }));
+  return undefined;
+}
+
+function compilePlace(url: URL, { report }: CompileTools): KeySource | undefined {
+  if (url.username === '' && url.password === '') return { kind: 'url', url };
+  const hint = 'send it in `keys.headers`';
+  report(error(['jwksUri'], 'a URL with a user or password is not asked', { hint }));
+  return undefined;
+}
+
+function compileStatic(
+  members: readonly unknown[],
+  path: readonly string[],
+  { algorithms, tools }: Pick<SourceContext, 'algorithms' | 'tools'>,
+): KeySource {
+  const checked = checkKeys(members, algorithms);
+  checked.reports.forEach(({ state, reason }, index) => {
+    if (state === 'broken') tools.report(error(path, `key ${index + 1} is unusable: ${reason}`));
+  });
+  if (checked.usable.length === 0) tools.report(error(path, 'no key of the set is usable for signatures'));
+  return { kind: 'static', checked };
+}
+
+function readKeySet(file: string, { report, read }: CompileTools): readonly unknown[] | undefined {
+  const text = read(file, ['jwks', 'file']);
+  if (text === undefined) return undefined;
+  try {
+    const { keys } = JSON.parse(text) as { keys?: unknown };
+    if (Array.isArray(keys)) return keys;
+  } catch {
+    // Told below, without the text: it may be a file that was never meant to be read.
+  }
+  report(error(['jwks', 'file'], 'not a JSON Web Key Set', { hint: 'expected {"keys": [ … ]}' }));
+  return undefined;
+}
+
+/** The PEM text of `keys.ca`. */
+export function readCertificates(file: string, { report, read }: CompileTools): string | undefined {
+  const text = read(file, ['keys', 'ca']);
+  if (text === undefined || text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  report(error(['keys', 'ca'], 'no PEM certificate in the file'));
+  return undefined;
+}

@@ -1,0 +1,20 @@
+import { refuse } from '../../../core/refusals.ts';
+import { issuerAsWritten, type Preset } from './preset.ts';
+
+/** Keycloak says in the payload's `typ` what a token is for. Roles of a client are at [resource_access, CLIENT, roles]. */
+export const keycloak: Preset = {
+  fields: [],
+  defaults: { scopeClaims: ['scope'], roleClaims: [['realm_access', 'roles']] },
+  derive(config) {
+    const derived = issuerAsWritten('https://keycloak.example.com/realms/example')(config);
+    return 'issuers' in derived ? { ...derived, rules: { validateKind } } : derived;
+  },
+  keysPath: '/protocol/openid-connect/certs',
+  audienceHint:
+    'Keycloak names an API in `aud` only where the client has an audience mapper for it: it is missing',
+};
+
+function validateKind({ typ }: Readonly<Record<string, unknown>>, idTokens: boolean) {
+  if (typ === 'Bearer' || (idTokens && typ === 'ID')) return undefined;
+  return refuse('not_access_token', 'its payload `typ` is not Bearer');
+}

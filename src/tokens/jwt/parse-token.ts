@@ -1,0 +1,100 @@
+import type { Cause } from '../../core/causes.ts';
+import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import type { Claims, TokenHeader } from '../verified-token.ts';
+import { decodeBase64Url, decodeBase64UrlText } from './base64url.ts';
+import { refuseForm } from './explain-form.ts';
+import type { HeaderCache } from './header-cache.ts';
+import { type JsonFlaw, parseStrictJson } from './json/strict-json.ts';
+
+/** A token of good form. Nothing in it is proven. */
+export interface UnverifiedToken {
+  readonly header: TokenHeader;
+  /** The header as it stands in the token, where it was not known before. */
+  readonly newHeader: string | undefined;
+  readonly unverifiedClaims: Claims;
+  /** Header and payload as signed (RFC 7515 §5.2, step 8). */
+  readonly signingInput: string;
+  readonly signature: Buffer;
+}
+
+/** Longest key id that is looked up; a SHA-512 in hexadecimal has 128 characters. */
+export const MAX_KID_LENGTH = 512;
+
+/**
+ * Reads the compact form of a signed token (RFC 7515 §7.1), strictly: three canonical base64url parts, header and
+ * payload JSON objects with one reading, no `crit` and no `b64` (RFC 7797), since no extension is supported.
+ * Only the signature of an unsecured token is empty (RFC 7518 §3.6): its `alg` is what is wrong with it.
+ * `jwk`, `jku`, `x5u`, `x5c` in the header are not looked at: keys come from the issuer's key set only.
+ */
+export function parseToken(
+  rawToken: string,
+  maxBytes: number,
+  known?: HeaderCache,
+): UnverifiedToken | Refusal {
+  if (rawToken.length > maxBytes)
+    return refuse('token_too_long', `the token is longer than listen.limits.tokenBytes, ${maxBytes} bytes`);
+  const headerEnd = rawToken.indexOf('.');
+  const payloadEnd = rawToken.indexOf('.', headerEnd + 1);
+  const hasThreeParts = payloadEnd !== -1 && rawToken.indexOf('.', payloadEnd + 1) === -1;
+  if (!hasThreeParts || headerEnd === 0 || payloadEnd === headerEnd + 1) return refuseForm(rawToken);
+  const encodedHeader = rawToken.slice(0, headerEnd);
+  const cachedHeader = known?.find(encodedHeader);
+  const header = cachedHeader ?? readHeader(encodedHeader, rawToken);
+  if (isRefusal(header)) return header;
+  const payload = decodeBase64UrlText(rawToken.slice(headerEnd + 1, payloadEnd));
+  const signature = decodeBase64Url(rawToken.slice(payloadEnd + 1));
+  if (payload === undefined || signature === undefined) return refuseForm(rawToken);
+  if (signature.length === 0 && !UNSECURED.test(header.alg)) return refuseForm(rawToken);
+  const claims = parseStrictJson(payload);
+  if (typeof claims === 'string') return refuseJson('payload', claims);
+  const signingInput = rawToken.slice(0, payloadEnd);
+  const newHeader = cachedHeader === undefined ? encodedHeader : undefined;
+  return { header, newHeader, unverifiedClaims: claims, signingInput, signature };
+}
+
+/** Members that ask for something else than a plain signature check: encryption, or an extension that must be understood. */
+const UNSUPPORTED_HEADERS = {
+  enc: 'token_encrypted',
+  zip: 'token_encrypted',
+  crit: 'token_extension',
+  b64: 'token_extension',
+} as const satisfies Record<string, Cause>;
+
+function readHeader(encoded: string, rawToken: string): TokenHeader | Refusal {
+  const text = decodeBase64UrlText(encoded);
+  if (text === undefined) return refuseForm(rawToken);
+  const header = parseStrictJson(text);
+  if (typeof header === 'string') return refuseJson('header', header);
+  const { alg, kid, typ } = header;
+  if (typeof alg !== 'string') return malformedHeader('the header has no `alg`');
+  if (kid !== undefined && typeof kid !== 'string') return malformedHeader('`kid` is not a string');
+  if (kid !== undefined && kid.length > MAX_KID_LENGTH) return malformedHeader('`kid` is too long');
+  if (typ !== undefined && typeof typ !== 'string') return malformedHeader('`typ` is not a string');
+  for (const [name, cause] of Object.entries(UNSUPPORTED_HEADERS)) {
+    if (name in header) return refuse(cause, `the header has \`${name}\`, which is not supported`);
+  }
+  // Shared by all tokens that have it. An empty key id names no key.
+  return Object.freeze({
+    alg,
+    ...(kid !== undefined && kid !== '' && { kid }),
+    ...(typ !== undefined && { typ }),
+  });
+}
+
+const UNSECURED = /^none$/i;
+
+function malformedHeader(reason: string): Refusal {
+  return refuse('token_header_invalid', reason);
+}
+
+const JSON_CAUSES = {
+  'not JSON': 'token_not_json',
+  'not a JSON object': 'token_not_json',
+  'duplicate names': 'token_duplicate_names',
+  'nested too deeply': 'token_nested',
+  'a number out of range': 'token_number',
+} as const satisfies Record<JsonFlaw, Cause>;
+
+function refuseJson(part: 'header' | 'payload', flaw: JsonFlaw): Refusal {
+  return refuse(JSON_CAUSES[flaw], `the ${part} is refused: ${flaw}`);
+}

@@ -1,0 +1,47 @@
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+
+export interface TransportOptions {
+  /** PEM text of the authorities to trust instead of the system's. */
+  readonly ca: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Connections are hardly ever reused: minutes lie between two fetches. */
+const KEEP_ALIVE_MS = 1_000;
+
+/**
+ * Makes the way to an issuer: TLS verified, through `HTTPS_PROXY` (and `HTTP_PROXY` for plain HTTP) unless `NO_PROXY` or
+ * loopback says otherwise. No limit on connections, so that one hanging issuer never holds up another on the same host.
+ */
+export function createKeyTransport({ ca, env }: TransportOptions): Dispatcher {
+  // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
+  const tls = { rejectUnauthorized: true, ...(ca !== undefined && { ca }) };
+  const options = { connect: tls, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS };
+  const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY ?? '';
+  const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';
+  const excluded = (env.no_proxy ?? env.NO_PROXY ?? '').trim();
+  if ((httpsProxy === '' && httpProxy === '') || excluded === '*') return new Agent(options);
+  const noProxy = [excluded, ...LOOPBACK_NAMES].filter(Boolean).join(',');
+  for (const proxy of [httpsProxy, httpProxy]) {
+    // Without the value: it may hold a password.
+    if (proxy !== '' && !URL.canParse(proxy)) throw new Error('HTTPS_PROXY or HTTP_PROXY is not a URL');
+  }
+  return new EnvHttpProxyAgent({ ...options, requestTls: tls, httpsProxy, httpProxy, noProxy });
+}
+
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'] as const;
+
+/** Whether keys may be fetched from there: https, or plain http that never leaves the machine, unless `insecure`. */
+export function isAllowedUrl(url: URL, insecure: boolean): boolean {
+  if (url.protocol === 'https:') return true;
+  return url.protocol === 'http:' && (insecure || isLoopback(url));
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname)
+  );
+}

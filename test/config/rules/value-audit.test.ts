@@ -1,0 +1,583 @@
+import t from 'tap';
+import { parse, stringify } from 'yaml';
+import { type JsonSchema, plainJsonSchema } from '../../../src/config/schema/json-schema.ts';
+import { loadText } from '../../support/pipeline/config-text.ts';
+
+/*
+ * Every key of the file, and the values of it that are valid in form and can match nothing, or mean something else than they say.
+ * A key that is only a choice, a switch or a number within bounds has no such value; every other key has at least one row.
+ */
+
+type Severity = 'error' | 'warning' | 'fine';
+type Row = readonly [key: string, value: unknown, severity: Severity, words?: RegExp];
+
+const BASE = `
+issuers:
+  corp: { issuer: https://id.example.com, audiences: [api] }
+upstreams:
+  app: { url: http://app.example:3000 }
+policies:
+  staff: { roles: [staff] }
+routes:
+  - { name: r, path: /orders, upstream: app, access: { policy: staff } }
+`;
+
+/** Places are written with \`/\`, since names have dots. */
+const ROWS: readonly Row[] = [
+  ['listen/host', '*', 'error', /`\*` is no address/],
+  ['listen/host', 'http://0.0.0.0', 'error', /no scheme/],
+  ['listen/host', '0.0.0.0:8080', 'error', /no port/],
+  ['listen/host', '[::1]', 'error', /without brackets/],
+  ['listen/host', 'a b', 'error', /neither an address nor a name/],
+  ['listen/host', '10.0.0.0/8', 'error', /no path/],
+  ['listen/host', '::', 'fine'],
+  ['listen/host', 'localhost', 'fine'],
+  ['listen/publicUrl', 'https://api.example.com/?a=1', 'error', /no query/],
+  ['listen/publicUrl', 'https://u:p@api.example.com', 'error', /no user/],
+  ['listen/publicUrl', 'http://0.0.0.0:8080', 'error', /no client reaches/],
+  ['listen/publicUrl', 'https://api.example.com/base', 'fine'],
+  ['listen/trustedProxies/0', '10.1.2.3/8', 'warning', /a whole network/],
+  ['listen/trustedProxies/0', '0.0.0.0', 'error', /no proxy has this address/],
+  ['listen/trustedProxies/0', '::', 'error', /no proxy has this address/],
+  ['listen/trustedProxies/0', '0.0.0.0/0', 'warning', /every address/],
+  ['listen/trustedProxies/0', 'proxy.example', 'error', /neither an address nor a CIDR/],
+  ['listen/trustedProxies/0', '10.0.0.0/8', 'fine'],
+  ['listen/trustedProxies/0', '10.1.2.3/32', 'fine'],
+  ['listen/trustedProxies/0', 'fd00::1/64', 'fine'],
+  ['listen/tls', { cert: '-----BEGIN X-----', key: 'k.pem' }, 'error', /the content of a file/],
+  ['listen/tls/cert', '-----BEGIN X-----', 'error', /the content of a file/],
+  ['listen/tls/key', '-----BEGIN X-----', 'error', /the content of a file/],
+  ['listen/tls/clientCa', 'https://a.example/ca.pem', 'error', /takes the path of a file/],
+  ['listen/tls', { cert: 'c.pem', key: 'k.pem', clientCert: 'required' }, 'error', /without `clientCa`/],
+  ['listen/tls', { cert: 'c.pem', key: 'k.pem', clientCert: 'optional', clientCa: 'ca.pem' }, 'fine'],
+  ['listen/responseHeaders/x-*', 'a', 'error', /`\*` is no wildcard/],
+  ['listen/responseHeaders/date', 'a', 'error', /states this header itself/],
+  ['listen/responseHeaders/clear-site-data', '"cookies"', 'fine'],
+  ['listen/overload/eventLoopDelay', '10ms', 'error', /at least 100ms/],
+  ['listen/overload/eventLoopDelay', '10m', 'warning', /unusually long/],
+  ['listen/limits/headerBytes', '0B', 'error', /nothing fits/],
+  ['listen/limits/headerBytes', '1KiB', 'warning', /unusually small/],
+  ['listen/limits/headerBytes', '8KiB', 'fine'],
+  ['listen/limits/tokenBytes', '64B', 'error', /nothing fits/],
+  ['listen/limits/tokenBytes', '512B', 'warning', /unusually small/],
+  ['listen/limits/tokenBytes', '64KiB', 'warning', /over `headerBytes`/],
+  ['listen/limits/headerTimeout', '0s', 'error', /more than 0/],
+  ['listen/limits/headerTimeout', '100ms', 'warning', /unusually short/],
+  ['listen/limits/headerTimeout', '1h', 'warning', /unusually long/],
+  ['listen/limits/headerTimeout', '30d', 'error', /24 days/],
+  ['listen/limits/bodyIdle', '0s', 'error', /more than 0/],
+  ['listen/limits/bodyIdle', '10ms', 'warning', /unusually short/],
+  ['listen/limits/bodyIdle', '25d', 'error', /24 days/],
+  ['admin/host', '*', 'error', /`\*` is no address/],
+  ['admin/token', 'Bearer abcdefgh', 'error', /not part of the token/],
+  ['admin/token', 'pässword', 'error', /cannot be sent/],
+  ['admin/token', 'abcd efgh', 'warning', /no blanks/],
+  ['readiness/wait', '2h', 'warning', /unusually long/],
+  ['readiness/wait', '0s', 'fine'],
+  ['readiness/require/0', 'other', 'error', /unknown issuer/],
+  ['shutdown/delay', '1h', 'warning', /unusually long/],
+  ['shutdown/delay', '40d', 'error', /24 days/],
+  ['shutdown/grace', '2h', 'warning', /unusually long/],
+  ['shutdown/grace', '0s', 'fine'],
+  ['defaults/issuers', ['nobody'], 'error', /unknown issuer/],
+  ['defaults/issuers', 'any', 'warning', /later ones too/],
+  ['rateLimitStore', 'redis://a:6379', 'warning', /no route has a `rateLimit`/],
+  ['rateLimitStore', 'http://a:6379', 'error', /redis/],
+  ['rateLimitStore', { url: 'redis://a', timeout: '0s' }, 'error', /more than 0/],
+  ['rateLimitStore', { url: 'redis://a', timeout: '1m' }, 'warning', /unusually long/],
+  ['tokenCache/maxBytes', '1KiB', 'error', /`off` remembers none/],
+  ['tokenCache/maxBytes', '8KiB', 'warning', /unusually small/],
+
+  [
+    'issuers/corp/issuer',
+    'https://id.example.com/.well-known/openid-configuration',
+    'error',
+    /metadata or keys/,
+  ],
+  [
+    'issuers/corp/issuer',
+    'https://id.example.com/.well-known/oauth-authorization-server',
+    'error',
+    /metadata/,
+  ],
+  ['issuers/corp/issuer', 'https://id.example.com/.well-known/jwks.json', 'error', /metadata or keys/],
+  ['issuers/corp/issuer', 'https://id.example.com/oauth2/v1/keys', 'warning', /an endpoint/],
+  ['issuers/corp/issuer', 'https://id.example.com/oauth/token', 'warning', /an endpoint/],
+  [
+    'issuers/corp/issuer',
+    'https://kc.example.com/realms/a/protocol/openid-connect/certs',
+    'warning',
+    /an endpoint/,
+  ],
+  ['issuers/corp/issuer', 'https://kc.example.com/realms/a/', 'warning', /do not end with/],
+  ['issuers/corp/issuer', 'https://example.eu.auth0.com', 'warning', /Auth0 end with/],
+  ['issuers/corp/issuer', 'https://example.okta.com/oauth2/default/', 'warning', /do not end with/],
+  ['issuers/corp/issuer', 'https://accounts.google.com/', 'warning', /do not end with/],
+  ['issuers/corp/issuer', 'https://login.microsoftonline.com/common/v2.0', 'error', /no token has this/],
+  ['issuers/corp/issuer', 'https://login.microsoftonline.com/{tenantid}/v2.0', 'error', /placeholder/],
+  ['issuers/corp/issuer', 'https://YOUR_TENANT.example.com', 'error', /placeholder/],
+  [
+    'issuers/corp/issuer',
+    'https://sts.windows.net/6babcaad-604b-40ac-a9d7-9fd97c0b779f',
+    'warning',
+    /end with/,
+  ],
+  ['issuers/corp/issuer', 'https://kc.example.com/realms/a', 'fine'],
+  ['issuers/corp/issuer', 'https://id.example.com/', 'fine'],
+  ['issuers/corp/issuer', 'https://example.eu.auth0.com/', 'fine'],
+  ['issuers/corp/issuer', 'id', 'error', /expected an https: URL/],
+  ['issuers/corp/audiences', ['*'], 'error', /one audience of that name/],
+  ['issuers/corp/audiences', ['any'], 'error', /write `audiences: any`|one audience/],
+  ['issuers/corp/audiences', 'any', 'warning', /made for other services/],
+  ['issuers/corp/audiences/0', 'a,b', 'warning', /is one entry/],
+  ['issuers/corp/audiences/0', 'a b', 'warning', /is one entry/],
+  ['issuers/corp/audiences/0', '["a"]', 'warning', /is one entry/],
+  ['issuers/corp/audiences/0', '<client-id>', 'warning', /placeholder/],
+  ['issuers/corp/audiences/0', 'https://id.example.com', 'warning', /this is an issuer/],
+  ['issuers/corp/audiences/0', '/projects/1/global/backendServices/2', 'fine'],
+  ['issuers/corp/jwks', { file: 'https://id.example.com/keys' }, 'error', /takes the path of a file/],
+  ['issuers/corp/jwks', { file: '{"keys":[]}' }, 'error', /the content of a file/],
+  ['issuers/corp/jwks', { file: 'keys.json' }, 'fine'],
+  ['issuers/corp/jwksUri', 'https://id.example.com/.well-known/openid-configuration', 'error', /not of keys/],
+  ['issuers/corp/jwksUri', 'https://id.example.com', 'warning', /this is the issuer/],
+  ['issuers/corp/jwksUri', 'https://id.example.com/keys#a', 'error', /never sent/],
+  ['issuers/corp/issuer', 'https://id.example.com#a', 'error', /no fragment/],
+  ['issuers/corp/clockTolerance', '1h', 'warning', /unusually long/],
+  ['issuers/corp/maxTokenAge', '0s', 'error', /more than 0/],
+  ['issuers/corp/maxTokenAge', '1s', 'warning', /unusually short/],
+  ['issuers/corp/maxTokenAge', '30d', 'fine'],
+  ['issuers/corp/tokenTypes/0', 'logout+jwt', 'error', /never accepted/],
+  ['issuers/corp/tokenTypes/0', '*', 'error', /is no type/],
+  ['issuers/corp/tokenTypes/0', 'none', 'error', /is no type/],
+  ['issuers/corp/tokenTypes/0', 'NULL', 'error', /is no type/],
+  ['issuers/corp/tokenTypes/0', 'at+jwt;v=1', 'error', /no parameters/],
+  ['issuers/corp/tokenTypes/0', 'Bearer', 'warning', /hardly the `typ`/],
+  ['issuers/corp/tokenTypes/0', 'access_token', 'warning', /hardly the `typ`/],
+  ['issuers/corp/tokenTypes/0', 'JOSE', 'fine'],
+  ['issuers/corp/tokenTypes/0', 'JWT, at+jwt', 'warning', /is one entry/],
+  ['issuers/corp/tokenTypes/0', 'application/at+jwt', 'fine'],
+  ['issuers/corp/requiredClaims/0', 'realm_access.roles', 'warning', /no path/],
+  ['issuers/corp/requiredClaims/0', 'sub,email', 'warning', /is one entry/],
+  ['issuers/corp/scopeClaims/0', 'auth.scope', 'warning', /no path/],
+  ['issuers/corp/scopeClaims', [['auth', 'scope\r']], 'error', /carriage return/],
+  ['issuers/corp/roleClaims/0', 'realm_access.roles', 'warning', /no path/],
+  ['issuers/corp/roleClaims', ['realm_access', 'roles'], 'warning', /is an object/],
+  ['issuers/corp/roleClaims', [['realm_access', 'roles']], 'fine'],
+  ['issuers/corp/roleClaims/0', 'roles[]', 'warning', /no path/],
+  ['issuers/corp/roleClaims/0', 'roles[*]', 'warning', /no path/],
+  ['issuers/corp/roleClaims/0', 'realm_access/roles', 'warning', /no path/],
+  ['issuers/corp/roleClaims/0', 'https://example.com/roles', 'fine'],
+  ['issuers/corp/roleClaims', [['resource_access', '*', 'roles']], 'warning', /no wildcards/],
+  ['issuers/corp/roleClaims', [['roles', '0']], 'warning', /picks a member/],
+  ['issuers/corp/roleClaims', [['0']], 'fine'],
+  ['issuers/corp/keys/refresh', '10ms', 'error', /shortest interval/],
+  ['issuers/corp/keys', { refresh: '20h', maxStale: '30h' }, 'fine'],
+  ['issuers/corp/keys', { refresh: '48h', maxStale: '96h' }, 'warning', /unusually long/],
+  ['issuers/corp/keys/cooldown', '2h', 'warning', /unusually long/],
+  ['issuers/corp/keys/maxStale', '1m', 'warning', /shorter than `refresh`/],
+  ['issuers/corp/keys/timeout', '0s', 'error', /more than 0/],
+  ['issuers/corp/keys/timeout', '5m', 'warning', /unusually long/],
+  ['issuers/corp/keys/maxBytes', '10B', 'error', /nothing fits/],
+  ['issuers/corp/keys/snapshot', 'https://a.example/x', 'error', /takes the path of a file/],
+  ['issuers/corp/keys/headers/host', 'a', 'error', /set by the gateway itself/],
+  ['issuers/corp/keys/headers/x-*', 'a', 'error', /`\*` is no wildcard/],
+  ['issuers/corp/keys/headers/authorization', 'Bearer ü', 'error', /printable ASCII/],
+  ['issuers/corp/keys/headers/authorization', 'Basic a:b', 'fine'],
+  ['issuers/corp/keys/ca', '-----BEGIN CERTIFICATE-----', 'error', /the content of a file/],
+  ['issuers/corp/insecure', true, 'warning', /plain http/],
+
+  ['upstreams/app/url', 'http://app.example/{id}', 'error', /no parameters/],
+  ['upstreams/app/url', 'http://app.example/:id', 'error', /no parameters/],
+  ['upstreams/app/url', 'http://app.example:443', 'warning', /mostly spoken to as https/],
+  ['upstreams/app/url', 'https://app.example:80', 'warning', /mostly spoken to as http/],
+  ['upstreams/app/url', 'http://127.0.0.1:8080', 'warning', /the gateway itself \(`listen`\)/],
+  ['upstreams/app/url', 'http://localhost:9090', 'warning', /the gateway itself \(`admin`\)/],
+  ['upstreams/app/url', 'http://app.example:8080/base', 'fine'],
+  ['upstreams/app', { urls: ['http://a.example', 'http://b.example/<x>'] }, 'error', /no parameters/],
+  ['upstreams/app', { urls: ['http://a.example', 'http://a.example'] }, 'error', /listed twice/],
+  [
+    'upstreams/app',
+    { urls: ['http://a.example', 'http://b.example'], ejection: { base: '0s' } },
+    'error',
+    /more than 0/,
+  ],
+  [
+    'upstreams/app',
+    { urls: ['http://a.example', 'http://b.example'], ejection: { base: '10m', max: '5m' } },
+    'warning',
+    /longer than `max`/,
+  ],
+  ['upstreams/app/socket', '/run/app.sock', 'fine'],
+  ['upstreams/app/health', { path: 'healthz' }, 'error', /expected a path/],
+  ['upstreams/app/health', { path: '/h', interval: '2h' }, 'warning', /unusually long/],
+  [
+    'upstreams/app/health',
+    { path: '/h', interval: '2s', timeout: '5s' },
+    'warning',
+    /longer than the `interval`/,
+  ],
+  // `0s` is no limit, and so is what no timer waits for.
+  ['upstreams/app/timeouts/connect', '0s', 'fine'],
+  ['upstreams/app/timeouts/connect', '1ms', 'warning', /unusually short/],
+  ['upstreams/app/timeouts/response', '30d', 'fine'],
+  ['upstreams/app/timeouts/response', '5ms', 'warning', /unusually short/],
+  ['upstreams/app/timeouts/idle', '0s', 'fine'],
+  ['upstreams/app/timeouts/idle', '5ms', 'warning', /unusually short/],
+  ['upstreams/app/timeouts/keepAlive', '2h', 'warning', /unusually long/],
+  ['upstreams/app/timeouts/keepAlive', '0s', 'fine'],
+  ['upstreams/app/timeouts/age', '0s', 'fine'],
+  ['upstreams/app/tls', { ca: 'ca.pem' }, 'warning', /without TLS/],
+  [
+    'upstreams/app',
+    { url: 'https://a.example', tls: { ca: '-----BEGIN X' } },
+    'error',
+    /the content of a file/,
+  ],
+  [
+    'upstreams/app',
+    { url: 'https://a.example', tls: { cert: '-----BEGIN X', key: 'k' } },
+    'error',
+    /the content/,
+  ],
+  [
+    'upstreams/app',
+    { url: 'https://a.example', tls: { cert: 'c', key: '-----BEGIN X' } },
+    'error',
+    /the content/,
+  ],
+  [
+    'upstreams/app',
+    { url: 'https://10.0.0.1', tls: { serverName: '10.0.0.1' } },
+    'error',
+    /a host name alone/,
+  ],
+  [
+    'upstreams/app',
+    { url: 'https://10.0.0.1', tls: { serverName: '*.example' } },
+    'error',
+    /a host name alone/,
+  ],
+  ['upstreams/app', { url: 'https://10.0.0.1', tls: { serverName: 'app.example' } }, 'fine'],
+
+  ['identity/headers/X-Forwarded-User', 'sub', 'error', /describe the way of a request/],
+  ['identity/headers/Content-Language', 'locale', 'error', /belongs to the connection or the body/],
+  ['identity/headers/x-user-*', 'sub', 'error', /`\*` is no wildcard/],
+  ['identity/headers/x-a', 'a.b', 'warning', /no path/],
+  ['identity/headers/x-a', 'email,name', 'warning', /is one entry/],
+  ['identity/headers/x-a', '$role', 'error', /unknown source/],
+  ['identity/headers/x-a', '{org.id}', 'warning', /no path/],
+  ['identity/headers/x-a', { claim: 'a.b' }, 'warning', /no path/],
+  ['identity/headers/x-a', { template: '{a.b}' }, 'warning', /no path/],
+  ['identity/headers/x-a', { claim: 'g', filter: '/^orders-/' }, 'warning', /the slashes are part/],
+  ['identity/headers/x-a', { claim: 'g', filter: 'orders-*' }, 'warning', /repeats the character/],
+  ['identity/headers/x-a', { claim: 'g', filter: 'orders$-' }, 'warning', /matches nothing/],
+  ['identity/headers/x-a', { claim: 'g', filter: '^orders-[$a]+|x' }, 'fine'],
+  ['identity/headers/x-a', { claim: 'g', filter: '^orders-.*$' }, 'fine'],
+  ['identity/headers/x-a', { claim: 'g', maxBytes: '0B' }, 'error', /nothing fits/],
+  ['identity/headers/x-a', { claim: 'g', maxBytes: '16KiB' }, 'warning', /more than all identity headers/],
+  ['identity/assertion', { keys: '-----BEGIN PRIVATE KEY-----' }, 'error', /the content of a file/],
+  ['identity/assertion', { header: 'x-forwarded-jwt' }, 'error', /may carry identity/],
+  ['identity/assertion', { lifetime: '1s' }, 'error', /from 5s to 1h/],
+  ['identity/assertion', { rotate: '1m' }, 'error', /at least 1h/],
+  ['identity/assertion', { claims: ['a.b'] }, 'warning', /no path/],
+  ['identity/headers/x-a', ['a.b', 'c '], 'error', /ends with a blank/],
+  ['identity/headers/x-a', ['a.b', 'c'], 'fine'],
+  ['identity/headers/x-a', { claim: ['a', 'b '] }, 'error', /ends with a blank/],
+  ['identity/reserved/0', 'x-user-*', 'error', /`\*` is no wildcard/],
+  ['identity/reserved/0', 'x-forwarded-user', 'error', /cannot be reserved/],
+  ['identity/maxBytes', '16B', 'error', /nothing fits/],
+
+  ['routes/0/name', 'a b', 'error', /expected a name/],
+  ['routes/0/host', 'https://api.example.com', 'error', /not a host name/],
+  ['routes/0/host', 'api.example.com:443', 'error', /not a host name/],
+  ['routes/0/host', '*.example.com', 'error', /not a host name/],
+  ['routes/0/path', '/users/{id}', 'error', /no parameter here/],
+  ['routes/0/path', '/orders?x', 'error', /no query/],
+  ['routes/0/methods/0', 'ANY', 'error', /no method/],
+  ['routes/0/methods/0', 'FROB', 'error', /no request has the method/],
+  ['routes/0/methods/0', 'PURGE', 'fine'],
+  ['routes/0/upstream', 'app.example:3000', 'error', /unknown upstream/],
+  ['routes/0/upstream', 'http://app.example:3000/{x}', 'error', /no parameters/],
+  ['routes/0/rewrite', '/v2/{id}', 'error', /a rewrite has no parameters/],
+  ['routes/0/access', 'public', 'fine'],
+  ['routes/0/access/policy', 'stuff', 'error', /unknown policy/],
+  ['routes/0/access/issuers', 'any', 'warning', /later ones too/],
+  ['routes/0/access/issuers/0', 'nobody', 'error', /unknown issuer/],
+  ['routes/0/access/audiences', 'any', 'warning', /made for other services/],
+  ['routes/0/access/audiences/0', '*', 'error', /one audience of that name/],
+  ['routes/0/access/audiences/0', 'a,b', 'warning', /is one entry/],
+  ['routes/0/access/scopes/0', 'a b', 'error', /one scope/],
+  ['routes/0/access/scopes/0', 'a,b', 'warning', /is one entry/],
+  ['routes/0/access/scopes/0', '*', 'warning', /compared as text/],
+  ['routes/0/access/scopes/0', 'orders:*', 'warning', /compared as text/],
+  ['routes/0/access/scopes/0', 'orders:*:read', 'warning', /no wildcard here/],
+  ['routes/0/access/scopes/0', '^orders', 'warning', /no regular expression here/],
+  ['routes/0/access/scopes/0', 'read|write', 'warning', /separates nothing/],
+  ['routes/0/access/scopes/any/0', 'a,b', 'warning', /is one entry/],
+  ['routes/0/access/scopes/all/0', 'orders.*', 'warning', /compared as text/],
+  ['routes/0/access/scopes/0', 'https://api.example.com/orders.read', 'fine'],
+  ['routes/0/access/roles/0', 'a,b', 'warning', /is one entry/],
+  ['routes/0/access/roles/0', '*', 'warning', /compared as text/],
+  ['routes/0/access/roles/0', 'ROLE_*', 'warning', /no wildcard here/],
+  ['routes/0/access/roles/any/0', '*-admin', 'warning', /no wildcard here/],
+  ['routes/0/access/roles/0', 'admin.+', 'warning', /no regular expression here/],
+  ['routes/0/access/roles/0', '!guest', 'warning', /nothing is negated here/],
+  ['routes/0/access/roles/any', ['admin||owner'], 'warning', /separates nothing/],
+  ['policies/staff/roles/0', 'ROLE_*', 'warning', /no wildcard here/],
+  ['routes/0/access/roles/any/0', 'a,b', 'warning', /is one entry/],
+  ['routes/0/access/roles/all/0', '[a, b]', 'warning', /is one entry/],
+  ['routes/0/access/roles/0', 'Domain Admins', 'fine'],
+  ['routes/0/access/roles/0', 'CN=Admins,OU=Groups', 'fine'],
+  ['routes/0/access/claims', { 'a.b': 'c' }, 'warning', /no path/],
+  ['routes/0/access/claims', { scope: 'orders:read' }, 'warning', /this scope and no other/],
+  ['routes/0/access/claims', { iss: 'https://other.example.com' }, 'warning', /can never be true/],
+  ['routes/0/access/claims', { tenant: 'acme' }, 'fine'],
+  ['routes/0/access/claims', { tenant: '*' }, 'warning', /no wildcard here/],
+  ['routes/0/access/claims', { tenant: ['acme', 'acme-*'] }, 'warning', /no wildcard here/],
+  ['routes/0/access/claims', { tenant: '^acme' }, 'warning', /no regular expression here/],
+  ['routes/0/access/claims', { tenant: '!acme' }, 'warning', /nothing is negated here/],
+  ['routes/0/access/claims', { level: '>= 5' }, 'warning', /no range here/],
+  ['routes/0/access/claims', { tenant: 'auth0|5' }, 'fine'],
+  ['routes/0/access/claims', { tenant: '<5>' }, 'fine'],
+  ['routes/0/access/claims', [{ claim: ['a', 'b'], any: ['x*'] }], 'warning', /no wildcard here/],
+  ['routes/0/access/claims', [{ claim: 'a', equals: 'x*' }], 'warning', /no wildcard here/],
+  ['routes/0/access/claims', [{ claim: 'a', all: ['x*'] }], 'warning', /no wildcard here/],
+  ['policies/staff/claims', { tenant: 'acme-*' }, 'warning', /no wildcard here/],
+  ['routes/0/access/claims', { exp: 5 }, 'warning', /is a date/],
+  ['routes/0/access/claims', { iat: 'today' }, 'warning', /is a date/],
+  ['routes/0/access/claims', [{ claim: 'auth_time', any: [5] }], 'warning', /is a date/],
+  ['routes/0/access/claims', { sub: 5 }, 'warning', /a number is never equal to/],
+  ['routes/0/access/claims', { client_id: ['a', true] }, 'warning', /a boolean is never equal to/],
+  ['routes/0/access/claims', [{ claim: 'aud', all: ['a', 5] }], 'warning', /never equal to/],
+  ['routes/0/access/claims', [{ claim: ['org', 'sub'], equals: 5 }], 'fine'],
+  ['routes/0/access/claims', { kid: 'a' }, 'warning', /in the header of a token/],
+  ['routes/0/access/claims', { plan: 5, email_verified: true }, 'fine'],
+  ['policies/staff/claims', { exp: 5 }, 'warning', /is a date/],
+  ['routes/0/access/claims', { tenant: 'acme ' }, 'warning', /ends with a blank/],
+  ['routes/0/access/claims', { tenant: ['acme\t'] }, 'error', /control character/],
+  ['routes/0/access/claims', [{ claim: 'a.b', equals: 'c' }], 'warning', /no path/],
+  ['routes/0/access/claims', [{ claim: 'scope', any: ['c'] }], 'warning', /this scope and no other/],
+  ['routes/0/access/claims', [{ claim: 'a', equals: 'c ' }], 'warning', /ends with a blank/],
+  ['routes/0/access/claims', [{ claim: 'a', any: ['c '] }], 'warning', /ends with a blank/],
+  ['routes/0/access/claims', [{ claim: 'a', all: ['c '] }], 'warning', /ends with a blank/],
+  ['routes/0/access/claims', [{ claim: ['a ', 'b'], any: ['c'] }], 'error', /ends with a blank/],
+  // What a condition never meets is found when it is compiled.
+  ['routes/0/access/when', 'claims.a == "b"\n', 'fine'],
+  ['policies/staff/claims', { 'a.b': 'c' }, 'warning', /no path/],
+  ['routes/0/tokenFrom/0', { header: 'x-*' }, 'error', /`\*` is no wildcard/],
+  ['routes/0/tokenFrom/0', { header: 'Authorization' }, 'error', /looked at anyway/],
+  ['routes/0/tokenFrom/0', { cookie: 'a b' }, 'error', /name of a cookie/],
+  ['routes/0/tokenFrom/0', { query: 'a b' }, 'error', /name of a query parameter/],
+  ['routes/0/tokenFrom/0', { webSocketProtocol: 'bearer' }, 'warning', /takes no WebSockets/],
+  ['routes/0/tokenFrom', [{ header: 'x-token' }, { header: 'X-Token' }], 'error', /listed twice/],
+  ['routes/0/tokenFrom', [{ cookie: 'a' }, { cookie: 'A' }], 'fine'],
+  ['routes/0/rateLimit', { max: 1, window: '10ms', by: 'ip' }, 'error', /at least 1s/],
+  ['routes/0/rateLimit', { max: 1, window: '1m', by: { claim: 'org.id' } }, 'warning', /no path/],
+  ['routes/0/rateLimit', { max: 1, window: '1m', by: { claim: ['org', 'id\n'] } }, 'error', /line break/],
+  ['routes/0/cors/origins', ['https://app.example.com/'], 'error', /an origin as browsers send it/],
+  ['routes/0/cors/origins', ['https://app.example.com/path'], 'error', /an origin as browsers send it/],
+  ['routes/0/cors/origins', ['app.example.com'], 'error', /an origin as browsers send it/],
+  ['routes/0/cors/origins', ['https://app.example.com:443'], 'error', /default port/],
+  ['routes/0/cors/origins', ['*'], 'error', /an origin as browsers send it/],
+  ['routes/0/cors/origins', ['https://*'], 'error', /an origin as browsers send it/],
+  ['routes/0/cors/origins', '*', 'warning', /every site/],
+  ['routes/0/cors', { origins: ['https://a.example'], methods: ['get'] }, 'error', /upper case/],
+  [
+    'routes/0/cors',
+    { origins: ['https://a.example'], headers: ['*'] },
+    'error',
+    /never covers Authorization/,
+  ],
+  ['routes/0/cors', { origins: ['https://a.example'], headers: ['x-*'] }, 'error', /`\*` is no wildcard/],
+  ['routes/0/cors', { origins: ['https://a.example'], exposeHeaders: ['x-*'] }, 'error', /no wildcard/],
+  ['routes/0/cors', { origins: ['https://a.example'], exposeHeaders: ['*'] }, 'fine'],
+  [
+    'routes/0/cors',
+    { origins: ['https://a.example'], exposeHeaders: ['*'], credentials: true },
+    'error',
+    /no wildcard to browsers/,
+  ],
+  ['routes/0/cors', { origins: ['https://a.example'], maxAge: '0s' }, 'fine'],
+  ['routes/0/timeouts/response', '0s', 'fine'],
+  ['routes/0/timeouts/response', '1ms', 'warning', /unusually short/],
+  ['routes/0/timeouts/idle', '30d', 'fine'],
+  ['routes/0/bodyLimit', '0B', 'fine'],
+
+  ['tests/0', { name: 'a', request: 'GET /', expect: 'rate_limited' }, 'error', /no test comes to/],
+  ['tests/0', { name: 'a', request: 'GET /', expect: 'upstream_timeout' }, 'error', /no test comes to/],
+  ['tests/0', { name: 'a', request: 'GET https://other.example/', expect: 'allow' }, 'fine'],
+  [
+    'tests/0',
+    { name: 'a', request: 'GET /', expect: 'allow', token: { issuer: 'nobody' } },
+    'error',
+    /unknown issuer/,
+  ],
+  ['tests/0', { name: ' a ', request: 'GET /', expect: 'allow', headers: { 'x-a': ' b ' } }, 'fine'],
+  [
+    'tests/0',
+    {
+      name: 'a',
+      request: 'GET /',
+      expect: 'allow',
+      identity: { 'x-a': 'b ' },
+      token: { scopes: ['a b'], roles: ['a '], audiences: ['*'], claims: { 'a.b': 'c ' } },
+    },
+    'fine',
+  ],
+];
+
+function fileWith(key: string, value: unknown): string {
+  const file = parse(BASE) as Record<string, unknown>;
+  const steps = key.split('/');
+  let inside: Record<string, unknown> = file;
+  for (const [at, step] of steps.slice(0, -1).entries()) {
+    inside[step] ??= /^\d+$/.test(steps[at + 1] as string) ? [] : {};
+    inside = inside[step] as Record<string, unknown>;
+  }
+  inside[steps.at(-1) as string] = value;
+  const tls = (file.listen as { tls?: Record<string, unknown> } | undefined)?.tls;
+  if (tls !== undefined) {
+    tls.cert ??= 'c.pem';
+    tls.key ??= 'k.pem';
+  }
+  if (key === 'rateLimitStore' && typeof value === 'object') {
+    Object.assign((file.routes as object[])[0] as object, { rateLimit: { max: 1, window: '1m', by: 'ip' } });
+  }
+  if (key.startsWith('identity/assertion')) file.listen = { publicUrl: 'https://api.example.com' };
+  return stringify(file);
+}
+
+for (const [at, [key, value, severity, words]] of ROWS.entries()) {
+  t.test(
+    `${at + 1}: ${key}: ${JSON.stringify(value)} is ${severity === 'fine' ? 'fine' : `an ${severity}`}`,
+    async (t) => {
+      const problems = loadText(fileWith(key, value)).problems.filter(
+        // What a row takes the use from, such as the policy of the base, is not its matter.
+        (problem) => problem.severity !== 'note' && !/^no route (?:uses|accepts|leads)/.test(problem.message),
+      );
+      const place = key.replaceAll('/', '.').replace(/\.(\d+)/g, '[$1]');
+      const outside = problems.filter(
+        ({ path }) => !path.replaceAll('["', '.').replaceAll('"]', '').startsWith(place),
+      );
+      t.same(outside, [], 'nothing else is found');
+      if (severity === 'fine') {
+        t.same(problems, []);
+        return;
+      }
+      t.match(
+        problems.map((problem) => `${problem.severity} ${problem.message}`),
+        [new RegExp(`^${severity} .*${words?.source ?? ''}`)],
+      );
+    },
+  );
+}
+
+t.test('the hint for the address of metadata is the issuer', async (t) => {
+  for (const [address, issuer] of [
+    ['https://id.example.com/.well-known/oauth-authorization-server/t/1', 'https://id.example.com/t/1'],
+    ['https://id.example.com/a/.well-known/oauth-authorization-server', 'https://id.example.com/a'],
+    ['https://id.example.com/a/.well-known/openid-configuration', 'https://id.example.com/a'],
+    ['https://id.example.com/.well-known/jwks.json', 'https://id.example.com'],
+  ] as const) {
+    const { problems } = loadText(fileWith('issuers/corp/issuer', address));
+    t.match(problems, [{ severity: 'error', hint: `write ${issuer}` }], address);
+  }
+});
+
+t.test('a test for a host that no route has is a warning, unless that is what it tests', async (t) => {
+  const file = (expect: string, request = 'GET https://other.example/orders') =>
+    loadText(
+      stringify({
+        ...(parse(fileWith('routes/0/host', 'api.example.com')) as object),
+        tests: [{ name: 'a', request, expect }],
+      }),
+    ).problems.map(({ severity, path, message }) => `${severity} ${path} ${message}`);
+  t.same(file('allow'), ['warning tests[0].request no route has the host of this request']);
+  t.same(file('allow', 'GET /orders'), ['warning tests[0].request no route has the host of this request']);
+  t.same(file('route_unknown'), []);
+  t.same(file('allow', 'GET https://API.example.com:8443/orders'), []);
+});
+
+t.test(
+  'what a hint would show of a value stays unseen where the value came in by substitution',
+  async (t) => {
+    const text = fileWith('issuers/corp/audiences/0', '${SECRET}').replace(
+      '/id.example.com',
+      '/id.example.com',
+    );
+    for (const SECRET of ['s3cret-a,s3cret-b', 's3cret a']) {
+      const { problems } = loadText(text, { env: { SECRET } });
+      t.match(problems, [{ severity: 'warning', message: '`${SECRET}` is one entry' }]);
+      t.notMatch(JSON.stringify(problems), /s3cret/);
+    }
+  },
+);
+
+/** Every leaf of the schema that is a text without a list of choices, with `*` for names and indices. */
+function textKeys(schema: JsonSchema, place: string): readonly string[] {
+  const inside = [
+    ...Object.entries(schema.properties ?? {}).flatMap(([key, child]) => textKeys(child, `${place}/${key}`)),
+    ...(schema.items === undefined ? [] : textKeys(schema.items, `${place}/*`)),
+    ...(typeof schema.additionalProperties === 'object'
+      ? textKeys(schema.additionalProperties, `${place}/*`)
+      : []),
+    ...(schema.anyOf ?? []).flatMap((branch) => textKeys(branch, place)),
+  ];
+  const isText = schema.type === 'string' && schema.enum === undefined && schema.const === undefined;
+  return isText ? [...inside, place] : inside;
+}
+
+/** What a row looks at: its own place, and every place within its value. */
+function looksAt(key: string, value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [key];
+  return [key, ...Object.entries(value).flatMap(([step, inside]) => looksAt(`${key}/${step}`, inside))];
+}
+
+/** One spelling for the several places that one definition has in the file. */
+function canonical(key: string): string {
+  return `/${key.replace(/^\//, '')}`
+    .replace(/^\/policies\/\*/, '/routes/*/access')
+    .replace('/access/*/', '/access/')
+    .replace('/routes/*/identity', '/identity')
+    .replace('/rateLimit/*/', '/rateLimit/')
+    .replace('/routes/*/timeouts', '/upstreams/*/timeouts');
+}
+
+/** Given by a preset, which judges them itself when the issuers are compiled (test/tokens/presets). */
+const OF_PRESETS = /^\/issuers\/\*\/(?:tenants?|team|project|userPool)(?:\/\*)?$/;
+
+t.test('every key that takes a text has a row', async (t) => {
+  const pattern = (key: string): string => {
+    const steps = key.split('/');
+    const named = new Set([
+      'issuers',
+      'upstreams',
+      'policies',
+      'headers',
+      'responseHeaders',
+      'claims',
+      'identity',
+    ]);
+    return steps
+      .map((step, at) => {
+        const before = steps[at - 1] ?? '';
+        const isName =
+          named.has(before) &&
+          !(before === 'identity' && steps[0] !== 'tests') &&
+          !(before === 'issuers' && at > 1);
+        return /^\d+$/.test(step) || isName ? '*' : step;
+      })
+      .join('/');
+  };
+  const covered = new Set(
+    ROWS.flatMap(([key, value]) => looksAt(key, value)).map((key) => canonical(pattern(key))),
+  );
+  const wanted = [...new Set(textKeys(plainJsonSchema(), '').map(canonical))].filter(
+    (key) => !OF_PRESETS.test(key),
+  );
+  t.ok(wanted.length > 60, String(wanted.length));
+  t.same(
+    wanted.filter((key) => !covered.has(key)),
+    [],
+  );
+});

@@ -1,0 +1,46 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Test } from 'tap';
+import { acceptsConnections } from '../backends/accepts-connections.ts';
+import { freePorts } from '../backends/free-ports.ts';
+import type { Replica } from '../gateway/replicas.ts';
+
+/** False where Debian's HAProxy (or another) is not installed; tests that need it skip by name. */
+export const hasHaproxy = spawnSync('haproxy', ['-v']).status === 0;
+
+const FILE = 'deploy/haproxy/haproxy.cfg';
+
+/** The environment that the sample file reads its addresses from. */
+function haproxyEnvironment(front: number, ports: readonly Replica[]): Record<string, string> {
+  const env: Record<string, string> = { FRONT: `127.0.0.1:${front}` };
+  for (const [index, { port, adminPort }] of ports.entries()) {
+    env[`GATEWAY_${index + 1}`] = `127.0.0.1:${port}`;
+    env[`ADMIN_${index + 1}_HOST`] = '127.0.0.1';
+    env[`ADMIN_${index + 1}_PORT`] = String(adminPort);
+  }
+  return env;
+}
+
+/** Starts HAProxy with the sample file of `deploy` in front of the gateways, and waits until it listens. Gives its URL. */
+export async function startHaproxy(t: Test, ports: readonly Replica[]): Promise<string> {
+  const [front = 0] = await freePorts(1);
+  const child = spawn('haproxy', ['-db', '-f', FILE], {
+    env: { ...process.env, ...haproxyEnvironment(front, ports) },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    errors += chunk;
+  });
+  const ended = once(child, 'exit');
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  while (!(await acceptsConnections(front))) {
+    if (child.exitCode !== null) throw new Error(`haproxy ended: ${errors}`);
+    await delay(10);
+  }
+  return `http://127.0.0.1:${front}`;
+}
