@@ -25,7 +25,7 @@ export interface AdminSources {
   readonly token: () => string | undefined;
 }
 
-/** Makes the admin application: health, metrics and status, on a listener of its own (contract §6). */
+/** Makes the admin application: health, metrics and status, on a listener of its own. */
 export function createAdmin(sources: AdminSources): FastifyInstance {
   const app = Fastify({
     logger: false,

@@ -20,7 +20,7 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
- * Decides who may see what `/live`, `/ready` and `/metrics` do not show (contract §6): the machine itself, and whoever
+ * Decides who may see what `/live`, `/ready` and `/metrics` do not show: the machine itself, and whoever
  * sends the token. A token that is sent must hold, also from the machine itself.
  *
  * A page in a browser on this machine is not the machine: it may have let its own name resolve to 127.0.0.1

@@ -17,7 +17,7 @@ export const PAGE_HEADERS = {
 const DECISIONS_SHOWN = 60;
 const RELOADS_SHOWN = 8;
 
-/** Writes the status page (contract §6): everything an operator asks first, on one page that needs no script. */
+/** Writes the status page: everything an operator asks first, on one page that needs no script. */
 export function renderPage(status: GatewayStatus, decisions: readonly RecentDecision[]): string {
   const page = html`<!doctype html>
 <html lang="en">
@@ -76,7 +76,7 @@ const STATUS_TONES = { ready: 'good', 'not ready': 'bad', draining: 'warn' } as 
 function bannerOf({ config, reloads }: GatewayStatus): Html | undefined {
   if (config.current) return undefined;
   return html`<aside class="banner" role="alert"><strong>The file on disk is refused.</strong>
-The configuration of ${config.appliedAt === null ? 'the start' : formatTime(config.appliedAt)} stays in force.
+The configuration of ${config.appliedAt === null ? 'the start' : formatTime(config.appliedAt)} stays active.
 <ul>${(reloads[0]?.problems ?? []).map((problem) => html`<li>${problem}</li>`)}</ul></aside>`;
 }
 

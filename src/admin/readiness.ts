@@ -23,7 +23,7 @@ export interface Readiness {
   drain(): void;
 }
 
-/** Decides readiness (contract §6): every issuer has keys, or `wait` after the start at least one has. */
+/** Decides readiness: every issuer has keys, or `wait` after the start at least one has. */
 export function createReadiness({ clock, ...first }: ReadinessRules & { readonly clock: Clock }): Readiness {
   const startedAtMs = clock();
   let rules: ReadinessRules = first;

@@ -1,7 +1,7 @@
 const LONGEST = 64;
 
 /**
- * Quotes the two things of a token that a log line may hold, key id and audience (contract §6): with everything but printable
+ * Quotes the two things of a token that a log line may hold, key id and audience: with everything but printable
  * ASCII escaped, so that it can neither forge a line nor move a terminal's cursor, then cut to 64 characters.
  */
 export function quoteForLog(value: string): string {

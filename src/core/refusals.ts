@@ -180,7 +180,7 @@ export const REFUSALS = {
   keys_unavailable: {
     status: 503,
     source: 'gateway',
-    title: 'The keys to judge the token are not available',
+    title: 'The keys to verify the token are not available',
   },
   upstream_unhealthy: { status: 503, source: 'upstream', title: 'No healthy backend is available' },
   overloaded: { status: 503, source: 'gateway', title: 'The gateway is overloaded' },
@@ -198,7 +198,7 @@ export interface Refusal {
   readonly cause: Cause;
   /**
    * Why, for the log line and `explain`: names of rules, claims and headers, never a claim value and nothing
-   * of the token, save what contract §6 lists (key id, audience), escaped and cut by whoever puts it here.
+   * of the token, save its key id and audience, escaped and cut by whoever puts it here.
    */
   readonly reason: string;
   /** Scopes that would have sufficed, for the `scope` attribute of the challenge (RFC 6750 §3). */

@@ -1,7 +1,7 @@
 import type { Cause } from '../core/causes.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 
-/** A request target with exactly one reading (contract §3.1), or whose readings a route may accept together. */
+/** A request target with exactly one reading, or whose readings a route may accept together. */
 export interface Target {
   /** The path as sent, byte for byte: this is what goes up. */
   readonly path: string;
@@ -63,7 +63,7 @@ export const MOST_SEGMENTS = 256;
 
 /**
  * Reads the target of a request line, or refuses it with `ambiguous_path` when two programs could read it
- * differently (contract §3.1). `allowable` has the bits of the `SPELLINGS` that any route allows; a target
+ * differently. `allowable` has the bits of the `SPELLINGS` that any route allows; a target
  * that needs one of them, or that holds an encoded `#`, `?` or `;`, comes back with its `ambiguity`, and the route table settles it.
  */
 export function parseTarget(rawTarget: string, allowable = 0): Target | Refusal {

@@ -76,7 +76,7 @@ interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 
   readonly limitStore: LimitStore;
   /** Of the file, for routes that add nothing to it. */
   readonly identity: ReturnType<typeof compileIdentity>;
-  /** Rulings without a problem, by the text of what they were compiled from. */
+  /** Policies without a problem, by the text of what they were compiled from. */
   readonly policies: Map<string, RoutePolicy>;
 }
 

@@ -53,7 +53,7 @@ export interface Gate {
 }
 
 /**
- * Decides on one request: contract §3, steps 1 to 7, in this order, and whether the route takes WebSockets. A step either gives
+ * Decides on one request: the steps of docs/architecture.md, in this order, and whether the route takes WebSockets. A step either gives
  * what the next one needs or ends the decision with its refusal. Answers at once unless keys must be waited for.
  */
 export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decision | Promise<Decision> {
@@ -92,7 +92,7 @@ function decideRequest(
   if (isRefusal(target)) return refused('path', target, trace);
   trace?.add({ step: 'path', ok: true, got: target.path });
 
-  // 2. Firewall
+  // 2. Header filter
   const headers = filterHeaders(gate.headerFilter, request.rawHeaders);
   const host = parseHost(headers.hosts, request.httpVersion);
   if (isRefusal(host)) return refused('host', host, trace);

@@ -65,7 +65,7 @@ export interface FilteredHeaders {
 
 /**
  * Collects every name that no client may send: the identity headers named anywhere in the file, unset and
- * reserved ones too, the gateway's own, and the fields that override method or URL (contract §3.2).
+ * reserved ones too, the gateway's own, and the fields that override method or URL.
  * `credentialHeaders` are further fields that carry tokens; they never go up unasked.
  */
 export function compileRequestHeaderFilter(

@@ -14,7 +14,7 @@ const TOO_MANY = refuse('pipelined_too_many', 'too many requests wait for their 
 
 /**
  * Sends one request to the backend and the response to the client, both as streams with back-pressure. One
- * request of a client is at most one request to a backend, save the repeat that contract §3.8 allows.
+ * request of a client is at most one request to a backend, save the one retry of a connection that turned out to be closed.
  */
 export function forward(job: ForwardJob): void {
   const { res } = job;

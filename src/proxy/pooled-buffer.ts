@@ -13,7 +13,7 @@ export type Release = (error?: Error | null) => void;
  */
 export class PooledBuffer {
   readonly bytes = Buffer.allocUnsafeSlow(POOLED_BYTES);
-  /** Who borrowed it, and everybody with a piece of it. */
+  /** Whoever acquired it, and everybody with a piece of it. */
   #holders = 0;
 
   /** One to be filled by whoever asks, who holds it until `release`. */
@@ -40,7 +40,7 @@ export class PooledBuffer {
     };
   }
 
-  /** Ends the hold of whoever borrowed it. */
+  /** Releases the hold of whoever acquired it. */
   release(): void {
     this.#holders -= 1;
     if (this.#holders === 0 && SPARE.length < MAX_SPARE) SPARE.push(this);

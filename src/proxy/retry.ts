@@ -131,7 +131,7 @@ class Attempt {
 
   /**
    * Whether to send a lost request that is idempotent and without body once more, unasked: its connection had been
-   * used before, as happens when a backend closes an idle connection (contract §3.8). True once.
+   * used before, as happens when a backend closes an idle connection. True once.
    */
   mayRepeat(): boolean {
     if (this.#repeated || !this.#reused) return false;

@@ -2,7 +2,7 @@ import { escapeLines } from '../core/escape.ts';
 import { isoTime } from './iso-time.ts';
 import { millisText } from './millis-text.ts';
 
-/** What the one access line of a request says (contract §6). `undefined` fields are left out. */
+/** What the one access line of a request says. `undefined` fields are left out. */
 export interface AccessRecord {
   readonly requestId: string;
   readonly method: string;

@@ -4,7 +4,7 @@ import type { Claims } from './verified-token.ts';
 
 /** What is special about the tokens of a provider. Each rule is asked only where there is one. */
 export interface ProviderRules {
-  /** Recognises the `iss` of tokens whose issuers cannot be listed. */
+  /** Recognizes the `iss` of tokens whose issuers cannot be listed. */
   readonly recognizes?: (unverifiedClaims: Claims) => boolean;
   /** Whether a key that was found may sign this token. `keyIssuer` is the key's `issuer` member. */
   readonly acceptsKey?: (unverifiedClaims: Claims, keyIssuer: string | undefined) => boolean;

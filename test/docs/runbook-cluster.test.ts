@@ -40,7 +40,7 @@ t.test(
   async (t) => {
     const live = await startLiveGateway(t, liveText());
     live.write('listen: nothing');
-    await live.nextLine('configuration refused; the one before stays in force');
+    await live.nextLine('configuration refused; the one before stays active');
     const cluster = await startCluster(t, {
       settle: settled,
       log: (_pod, query) =>
@@ -93,7 +93,7 @@ t.test(
     t.match(
       cluster.get('horizontalpodautoscalers', 'sealgate')?.spec,
       { minReplicas: 3 },
-      'the base is in force again',
+      'the base is active again',
     );
     t.ok(cluster.changes.includes('PATCH horizontalpodautoscalers/sealgate'));
   },

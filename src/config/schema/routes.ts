@@ -69,7 +69,7 @@ export const rateLimit = z
       .int()
       .min(1)
       .max(1_000_000_000)
-      .meta({ description: 'Requests that one asker may make in the window.' }),
+      .meta({ description: 'Requests that one caller may make in the window.' }),
     window: duration
       .refine((value) => value >= 1000, 'expected at least 1s')
       .meta({ description: 'Time in which the quota refills, evenly.', examples: ['1m'] }),
@@ -78,7 +78,7 @@ export const rateLimit = z
         'Who is counted: the subject or client of the token, the client address (IPv6 by /64), or a claim. Who has no such claim is counted by address.',
     }),
   })
-  .meta({ description: 'How many requests one asker may make; more are refused with 429.' });
+  .meta({ description: 'How many requests one caller may make; more are refused with 429.' });
 
 const rateLimitStoreUrl = z.url({
   protocol: /^rediss?$/,
@@ -184,7 +184,7 @@ export const route = z
       .union([rateLimit, z.array(rateLimit).min(1)])
       .optional()
       .meta({
-        description: 'How many requests one asker may make, or a list of such limits that all hold.',
+        description: 'How many requests one caller may make, or a list of such limits that all hold.',
         examples: [{ max: 600, window: '1m', by: 'subject' }],
       }),
     cors: cors.optional(),

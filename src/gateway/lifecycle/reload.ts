@@ -189,7 +189,7 @@ const LOG = {
   unchanged: (log, { trigger }) =>
     log[isAskedFor(trigger) ? 'info' : 'debug']({ trigger }, 'configuration unchanged'),
   refused: (log, { trigger, problems }) =>
-    log.error({ trigger, problems }, 'configuration refused; the one before stays in force'),
+    log.error({ trigger, problems }, 'configuration refused; the one before stays active'),
 } as const satisfies Record<ReloadReport['result'], (log: Logger, report: ReloadReport) => void>;
 
 function isoTime(ms: number): string {

@@ -19,7 +19,7 @@ const RESTART_ONLY_KEYS = [
 /** Here only whether there is one counts: the files themselves are read again. */
 const RESTART_ONLY_PRESENCE = [['listen', 'tls', 'clientCa']] as const;
 
-/** What of a new file only a restart can bring into force. */
+/** What of a new file takes effect only after a restart. */
 export function findRestartOnlyChanges(activeConfig: Config, next: Config): readonly PathProblem[] {
   const changed = [
     ...RESTART_ONLY_KEYS.filter(

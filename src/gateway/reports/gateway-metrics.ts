@@ -124,7 +124,7 @@ export function describeControl(state: ControlState): Metric[] {
     ),
     gauge(
       'sealgate_config_applied_timestamp_seconds',
-      'When the configuration in force was taken over.',
+      'When the active configuration took effect.',
       single(state.appliedAtMs / 1000),
     ),
     gauge('sealgate_workers', 'Processes that serve requests.', single(state.workers)),

@@ -6,7 +6,7 @@ export interface InFlightCount {
   retire(limitMs: number, onVacant: () => void): void;
 }
 
-/** Starts a tenure without anybody in it. */
+/** Starts a count with nothing in flight. */
 export function createInFlightCount(): InFlightCount {
   let running = 0;
   let vacate: (() => void) | undefined;

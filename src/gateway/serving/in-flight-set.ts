@@ -1,9 +1,9 @@
-/** Something that is on a roster; where it stands there is the roster's own business. */
+/** A member of an in-flight set, which keeps its position in it. */
 export interface InFlight {
   inFlightSlot: number;
 }
 
-/** Where nobody on a roster stands. */
+/** The position of what is in no set. */
 export const NO_SLOT = -1;
 
 /** Who is running. Adding and removing cost no hash and leave nothing behind: this is done for every request. */
@@ -13,7 +13,7 @@ export interface InFlightSet<One extends InFlight> extends Iterable<One> {
   remove(one: One): boolean;
 }
 
-/** Makes an empty roster. */
+/** Makes an empty set. */
 export function createInFlightSet<One extends InFlight>(): InFlightSet<One> {
   const members: One[] = [];
   return {

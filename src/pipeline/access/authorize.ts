@@ -26,7 +26,7 @@ interface Check {
   readonly check: (block: AccessBlock, caller: Caller, trace?: Trace) => Refusal | undefined;
 }
 
-/** In the order of contract §3, so that codes are stable: how far a block got is the index of the check that failed. */
+/** In the order that docs/access.md promises, so that codes are stable: how far a block got is the index of the check that failed. */
 const CHECKS: readonly Check[] = [
   {
     step: 'issuers',

@@ -4,7 +4,7 @@ import type { FilteredHeaders } from '../request-header-filter.ts';
 import { describeSource, findHiddenToken, readTokenPlaces, type TokenSources } from './token-sources.ts';
 
 /**
- * Finds the one token of a request (contract §3.4, RFC 6750 §2); undefined when there is none. Refuses two of them, wherever they
+ * Finds the one token of a request (RFC 6750 §2); undefined when there is none. Refuses two of them, wherever they
  * are, and one that only some backends would find, with `multiple_tokens`; a bearer credential that is not one scheme, one space
  * and one token with `token_malformed`.
  */

@@ -3,7 +3,7 @@ const PERCENT = 0x25;
 
 /**
  * Writes a value so that a header can carry it: UTF-8, percent-encoded outside %x21–7E, `%` itself and the characters of
- * `separators` (contract §3.7). `decodeURIComponent` reads it back. Undefined for text that is not Unicode (a lone surrogate).
+ * `separators`. `decodeURIComponent` reads it back. Undefined for text that is not Unicode (a lone surrogate).
  */
 export function encodeHeaderText(text: string, separators = ''): string | undefined {
   if (isPlain(text, separators)) return text;

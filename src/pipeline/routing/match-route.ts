@@ -77,7 +77,7 @@ export function compileRouteTable(
 }
 
 /**
- * Finds the route of a request (contract §2, "Matching"): the request's host before any, then segment by segment from the left
+ * Finds the route of a request: the request's host before any, then segment by segment from the left
  * static before parameter, then the longer path, then exact. The path decides before the method. Refuses with `route_unknown`,
  * `method_not_allowed`, or `ambiguous_path` when the target's readings do not all stay in a route that allows its spelling.
  */

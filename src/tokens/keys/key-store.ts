@@ -56,7 +56,7 @@ export function isActive(validity: KeySetValidity, nowMs: number, nowMono: numbe
   return validity.isCurrent && nowMs <= validity.servesUntilMs && nowMono <= validity.servesUntilMono;
 }
 
-/** The keys of one issuer, kept warm (contract §5). */
+/** The keys of one issuer, kept warm. */
 export interface KeyStore {
   /** Resolves when there are keys, or when the first attempt has failed. Further calls, as of a reload, give the first one's answer. */
   start(): Promise<void>;

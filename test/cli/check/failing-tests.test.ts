@@ -40,16 +40,16 @@ for (const workers of [1, 2]) {
     t.equal(await statusOfHead(), 405);
     writeFileSync(gateway.file, text("['orders:write']", workers));
     gateway.child.kill('SIGHUP');
-    const refused = await gateway.line('configuration refused; the one before stays in force');
+    const refused = await gateway.line('configuration refused; the one before stays active');
     t.match(refused, { problems: [/:10:5: error: tests\[0\]: the file's own test "a reader reads" fails/] });
-    t.equal(await statusOfHead(), 405, 'nothing of it is in force');
+    t.equal(await statusOfHead(), 405, 'nothing of it has taken effect');
     t.match(await (await fetch(`${gateway.adminUrl}/status`)).json(), { config: { current: false } });
 
     const fixed = text("['orders:write']", workers).replace('allow }', 'insufficient_scope }');
     writeFileSync(gateway.file, fixed);
     gateway.child.kill('SIGHUP');
     await gateway.line('configuration applied');
-    t.equal(await statusOfHead(), 502, 'it is in force');
+    t.equal(await statusOfHead(), 502, 'it has taken effect');
   });
 }
 

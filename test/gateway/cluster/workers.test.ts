@@ -17,7 +17,7 @@ t.test('workers serve as one gateway', { timeout: 60_000 }, async (t) => {
   for (let n = 0; n < 6; n += 1) t.equal(await get('/b'), 200, 'every worker has the new file');
 
   write(textOf('  - { name: b, path: /b, upstream: nowhere, access: authenticated }'));
-  await gateway.line('configuration refused; the one before stays in force');
+  await gateway.line('configuration refused; the one before stays active');
   for (let n = 0; n < 6; n += 1) t.equal(await get('/b'), 200, 'a bad file changes nothing in any of them');
 
   gateway.child.kill('SIGTERM');

@@ -7,7 +7,7 @@ import { watchFiles } from '../../../src/gateway/lifecycle/watch-files.ts';
 import { startGatewayProcess } from '../../support/gateway/gateway-process.ts';
 import { liveText, startLiveGateway } from '../../support/gateway/live-gateway.ts';
 
-const REFUSED = 'configuration refused; the one before stays in force';
+const REFUSED = 'configuration refused; the one before stays active';
 
 const fileWith = (route: string): string => `
 listen: { port: 0, limits: { headerTimeout: 10m } }

@@ -6,7 +6,7 @@ import type { ReloadReport } from '../../../src/admin/status.ts';
 import { type LiveGateway, liveText, startLiveGateway } from '../../support/gateway/live-gateway.ts';
 
 const WITH_B = liveText('  - { name: b, path: /b, upstream: backend, access: authenticated }');
-const REFUSED = 'configuration refused; the one before stays in force';
+const REFUSED = 'configuration refused; the one before stays active';
 const BROKEN = liveText('  - { name: b, path: /b, upstream: nowhere, access: authenticated }');
 
 t.test('a new file is active from the next request on', async (t) => {
@@ -249,7 +249,7 @@ t.test('a changed secret file is seen', async (t) => {
 
 t.test('a file that was missing is tried again when it is there', async (t) => {
   const live = await startLiveGateway(t, liveText());
-  const refused = live.nextLine('configuration refused; the one before stays in force');
+  const refused = live.nextLine('configuration refused; the one before stays active');
   live.write(liveText().replace('admin: { port: 0 }', "admin: { port: 0, token: '${file:token}' }"));
   await refused;
   const applied = live.nextLine('configuration applied');

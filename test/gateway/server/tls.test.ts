@@ -89,7 +89,7 @@ t.test(
 
     writeFileSync(join(harness.folder, 'tls.key'), own?.key ?? '');
     t.equal(await harness.reload(), 'refused', 'a key of another certificate');
-    t.equal(await statusOver(harness.port), 200, 'the one before stays in force');
+    t.equal(await statusOver(harness.port), 200, 'the one before stays active');
   },
 );
 

@@ -135,7 +135,7 @@ export function badTokens(ISS: string, now: number): readonly BadToken[] {
     ['J14 zip', withHeader({ zip: 'DEF' }), 'token_malformed'],
     ['J14 enc beside a signature', withHeader({ enc: 'A128GCM' }), 'token_malformed'],
     ['J14 PBES2', withHeader({ alg: 'PBES2-HS256+A128KW', p2c: 1e9 }), 'algorithm_not_allowed'],
-    ['J15 JSON serialisation', JSON.stringify({ protected: parts[0], payload: parts[1] }), 'token_malformed'],
+    ['J15 JSON serialization', JSON.stringify({ protected: parts[0], payload: parts[1] }), 'token_malformed'],
     ['J16 r and s zero', withSignature(mint(es, good), Buffer.concat([zero, zero])), 'signature_invalid'],
     ['J16 r zero', withSignature(mint(es, good), Buffer.concat([zero, one])), 'signature_invalid'],
     [

@@ -1,6 +1,6 @@
 import { issuerAsWritten, type Preset } from './preset.ts';
 
-/** Okta's custom authorisation servers. */
+/** Okta's custom authorization servers. */
 export const okta: Preset = {
   fields: [],
   defaults: { algorithms: ['RS256'], scopeClaims: ['scp'], roleClaims: ['groups'] },
@@ -13,9 +13,9 @@ export const okta: Preset = {
       return [{ severity: 'error', path: ['issuer'], message, hint: `write ${trimmed}` }];
     }
     const message = "tokens of Okta's org server are opaque by contract and cannot be checked here";
-    const hint = 'name a custom authorisation server, such as https://example.okta.com/oauth2/default';
+    const hint = 'name a custom authorization server, such as https://example.okta.com/oauth2/default';
     return [{ severity: 'error', path: ['issuer'], message, hint }];
   },
   keysPath: '/v1/keys',
-  audienceHint: 'the audience is set on the authorisation server in Okta, such as api://default',
+  audienceHint: 'the audience is set on the authorization server in Okta, such as api://default',
 };

@@ -2,7 +2,7 @@ const INEXACT = Symbol('inexact number');
 
 /**
  * A number of a token that does not print back as written (`1.0`, `1e3`, `12345678901234567890`), or an
- * unsafe integer. An object, so that no rule that compares scalars can match it by accident (contract §2, Claims).
+ * unsafe integer. An object, so that no rule that compares scalars can match it by accident.
  */
 export interface InexactNumber {
   readonly [INEXACT]: true;
