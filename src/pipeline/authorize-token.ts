@@ -4,7 +4,7 @@ import { authorize, type Caller } from './access/authorize.ts';
 import { composeIdentity } from './identity/identity.ts';
 import type { RoutePolicy, TokenAuthorization } from './route.ts';
 
-/** A judgement in the notes of its token. */
+/** The result of a policy in the notes of its token. */
 interface Note extends TokenAuthorization {
   readonly policy: RoutePolicy;
   readonly older: Note | undefined;

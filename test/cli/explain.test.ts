@@ -90,7 +90,7 @@ t.test('says what the gate would say, with the exit code of the result', async (
   for (const [words, exit, expected] of table) {
     const response = await explain(...words);
     t.match({ ...response, exit: response.exit }, { exit, ...expected }, words.join(' ').slice(0, 90));
-    t.equal(response.steps.at(-1).ok, exit === 0, 'the last step is the verdict');
+    t.equal(response.steps.at(-1).ok, exit === 0, 'the last step is the result');
     for (const step of response.steps) {
       t.strictSame(Object.keys(step), ['step', 'ok', 'expected', 'got', 'note']);
       if (!step.ok) t.ok(step.expected, `what ${step.step} wants is said`);

@@ -70,7 +70,7 @@ t.test('a remembered token takes with it what one policy made of it, and never t
     fileWith([{ path: '/read', access: { scopes: ['write'] } }]),
     fakeVerifier({ good: token }),
   );
-  t.equal(resultOf(other, ask('/read')), 'insufficient_scope', 'nor to the ruling of another file');
+  t.equal(resultOf(other, ask('/read')), 'insufficient_scope', 'nor to the policy of another file');
 });
 
 t.test('a token that is not remembered is checked each time, with the same result', async (t) => {

@@ -49,7 +49,7 @@ interface SharedStore {
 
 type Opened = Pick<SharedStore, 'store' | 'closeTransport'>;
 
-/** Makes an empty pool; each generation of the configuration borrows from it. */
+/** Makes an empty pool; each generation of the configuration acquires its stores from it. */
 export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStorePool {
   const { clock = systemClock, scheduler = systemScheduler, random = Math.random } = options;
   const sharedStores = new Map<string, SharedStore>();

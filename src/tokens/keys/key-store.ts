@@ -181,7 +181,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       lastError = undefined;
       hint = undefined;
       nextAttemptMono = startedMono + settings.cooldownMs;
-      // Between 85 and 95 %: before the keys age, and not all issuers of a fleet at once.
+      // Between 85 and 95 %: before the keys age, and not all gateways at once.
       const jitter = 0.85 + options.random() * 0.1;
       schedule(Math.max(SMALLEST_INTERVAL_MS, lifetimeMs(keys.maxAgeSeconds) * jitter));
     } catch (error) {

@@ -162,7 +162,7 @@ t.test('the gate and a naive reading of the rules agree on every token', async (
           const expected = naivelyAllows(access as Blocks, named as Policies, verified);
           if ((result === 'allow') !== expected)
             throw new Error(`${result}, naively ${expected}: ${JSON.stringify(verified)}`);
-          if (resultOf(gate, request) !== result) throw new Error('another verdict the second time');
+          if (resultOf(gate, request) !== result) throw new Error('another result the second time');
           checked += 1;
           if (expected) allowed += 1;
         }
@@ -172,6 +172,6 @@ t.test('the gate and a naive reading of the rules agree on every token', async (
   );
   t.ok(
     allowed > checked / 50 && allowed < checked / 2,
-    `${allowed} of ${checked} allowed: both verdicts are tried`,
+    `${allowed} of ${checked} allowed: both results are tried`,
   );
 });

@@ -15,7 +15,7 @@ t.test('a table gives back what was put in under the whole name, and nothing els
   t.ok(found.length > 500, `${found.length} are still there`);
   t.ok(
     found.every(([name, result]) => table.find(name) === result),
-    'each with its own verdict',
+    'each with its own result',
   );
   for (let index = 4_990; index <= 5_000; index += 1) t.not(table.find(nameOf(index)), 0, 'the newest are');
   for (let index = 5_001; index <= 10_000; index += 1) {
