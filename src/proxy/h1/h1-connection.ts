@@ -268,12 +268,13 @@ export class H1Connection implements DispatchController {
     // Where a write failed, an end is no more than the end of what could still be read.
     if (sending === undefined || this.#writeFault !== undefined || !this.#reader.end())
       this.destroy(this.#loss);
-    else if (this.#settings.connect.tls !== undefined || !this.#isAllOut) this.#complete(sending, false);
+    else if (this.#settings.connect.tls !== undefined) this.#complete(sending, false);
     else {
       detectReset(this.#socket, (reset) => {
         if (this.#sending !== sending) return;
-        if (reset === undefined) this.#complete(sending, false);
-        else this.destroy(reset);
+        // What of the request still waited to be written may have met the reset first, which is reported only once.
+        if (reset === undefined && this.#writeFault === undefined) this.#complete(sending, false);
+        else this.destroy(reset ?? this.#loss);
       });
     }
   }

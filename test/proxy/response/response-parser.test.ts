@@ -321,7 +321,7 @@ const BAD: Readonly<Record<string, string>> = {
 t.test('what two readers could read in two ways is refused, wherever it is cut in pieces', async (t) => {
   for (const [name, text] of Object.entries(BAD)) {
     const checked = new Set(Array.from(everySplit(latin1(text)), (pieces) => checkResponse(pieces)));
-    t.strictSame([...checked], ['AnswerInvalid'], name);
+    t.strictSame([...checked], ['InvalidResponse'], name);
   }
 });
 
@@ -342,8 +342,8 @@ t.test('fields, trailers and extensions are bounded, in one piece and in many', 
     const inPieces = Array.from({ length: Math.ceil(bytes.length / 100) }, (_, i) =>
       bytes.subarray(i * 100, i * 100 + 100),
     );
-    t.equal(checkResponse([bytes]), 'AnswerTooLarge', name);
-    t.equal(checkResponse(inPieces), 'AnswerTooLarge', `${name}, in pieces`);
+    t.equal(checkResponse([bytes]), 'ResponseTooLarge', name);
+    t.equal(checkResponse(inPieces), 'ResponseTooLarge', `${name}, in pieces`);
   }
   const atMost = `${OK}${NO_END}`;
   const filled = `${OK}A: ${'x'.repeat(64 * 1024 - atMost.length - 5)}\r\n${NO_END}`;
