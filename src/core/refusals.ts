@@ -198,7 +198,7 @@ export interface Refusal {
   readonly cause: Cause;
   /**
    * Why, for the log line and `explain`: names of rules, claims and headers, never a claim value and nothing
-   * of the token, save its key id and audience, escaped and cut by whoever puts it here.
+   * of the token, save its key id and audience, escaped and cut before they are put here.
    */
   readonly reason: string;
   /** Scopes that would have sufficed, for the `scope` attribute of the challenge (RFC 6750 §3). */

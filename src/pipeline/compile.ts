@@ -131,7 +131,7 @@ function compileRoute(
   return { route: compiled, problems };
 }
 
-/** Routes that say the same share one policy: ten thousand of them are then as cheap to keep, and to judge by, as one. */
+/** Routes that say the same share one policy: ten thousand of them are then as cheap to keep and to apply as one. */
 function compileRoutePolicy(
   compiler: RouteCompiler,
   route: RouteConfig,

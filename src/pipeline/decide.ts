@@ -35,7 +35,7 @@ export interface Decision {
   readonly outcome: Permit | Refusal | DirectResponse;
   /** The token that held, also where the route refuses it; for the log. Undefined where none was checked good. */
   readonly token?: VerifiedToken;
-  /** What every response to the request carries, whoever gives it: CORS and RateLimit fields, names and values in turn. */
+  /** What every response to the request carries, the gateway's own as well: CORS and RateLimit fields, names and values in turn. */
   readonly addedHeaders?: readonly string[];
 }
 

@@ -9,14 +9,14 @@ export type Release = (error?: Error | null) => void;
 
 /**
  * A buffer that is used again once nobody holds it. Newer Node collects its whole heap for every few dozen MiB of new buffers, which
- * for large responses took a third of the time. Whoever never gives one back costs a new buffer, never wrong bytes.
+ * for large responses took a third of the time. One that is never released costs a new buffer, never wrong bytes.
  */
 export class PooledBuffer {
   readonly bytes = Buffer.allocUnsafeSlow(POOLED_BYTES);
-  /** Whoever acquired it, and everybody with a piece of it. */
+  /** Its holder, and every holder of a piece of it. */
   #holders = 0;
 
-  /** One to be filled by whoever asks, who holds it until `release`. */
+  /** One to be filled by the caller, which holds it until `release`. */
   static acquire(): PooledBuffer {
     const pooled = SPARE.pop() ?? new PooledBuffer();
     pooled.#holders = 1;
@@ -40,7 +40,7 @@ export class PooledBuffer {
     };
   }
 
-  /** Releases the hold of whoever acquired it. */
+  /** Releases the hold that `acquire` gave. */
   release(): void {
     this.#holders -= 1;
     if (this.#holders === 0 && SPARE.length < MAX_SPARE) SPARE.push(this);

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * Bounds the time in which a client takes nothing of a response that waits for it: whoever never reads would hold a connection to the
+ * Bounds the time in which a client takes nothing of a response that waits for it: one that never reads would hold a connection to the
  * backend for ever. A client that takes little by little may take as long as it likes. Looks only while bytes wait, so that an
  * answer which is taken as it comes pays for no timer.
  */

@@ -58,6 +58,12 @@ const post = (...pieces: string[]): Pick<UpstreamRequest, 'method' | 'body'> => 
   method: 'POST',
   body: Readable.from(pieces.map((piece) => Buffer.from(piece))),
 });
+/** The beginning of a body whose end is not known yet. */
+function unfinished(): Readable {
+  const body = new PassThrough();
+  body.write('hello');
+  return body;
+}
 /** An error on its way to the end is none of the test's business. */
 const gone = (socket: Socket | undefined): Promise<unknown> =>
   socket === undefined || socket.closed
@@ -224,6 +230,12 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     respond: say(`${OK}\r\nhello`, (socket) => setTimeout(() => socket.resetAndDestroy(), 20)),
     status: 200,
     code: 'ECONNRESET',
+  },
+  'a reset of such a body while a request is still being sent': {
+    respond: say(`${OK}\r\nhello`, (socket) => socket.resetAndDestroy()),
+    status: 200,
+    parts: () => ({ method: 'POST', body: unfinished(), bodyLength: 10 }),
+    code: /ECONNRESET|SEALGATE_ANSWER_CUT/,
   },
   'what is no HTTP': { respond: say('220 mail.example ESMTP\r\n'), code: 'SEALGATE_ANSWER_INVALID' },
   'a head that is none': { respond: say(`${OK}A b\r\n\r\n`), code: 'SEALGATE_ANSWER_INVALID' },
