@@ -1,3 +1,5 @@
+import { HOP_BY_HOP } from '../core/header-names.ts';
+
 /** What a route sends when the file says nothing (contract of the file, `identity.headers`). */
 export const DEFAULT_IDENTITY_HEADERS: Readonly<Record<string, string>> = {
   'x-user-id': 'sub',
@@ -30,19 +32,7 @@ const TAKEN: readonly Taken[] = [
     hint: ANOTHER_NAME,
   },
   {
-    names: [
-      ...[
-        'connection',
-        'keep-alive',
-        'te',
-        'trailer',
-        'transfer-encoding',
-        'upgrade',
-        'expect',
-        'http2-settings',
-      ],
-      ...['content-', 'proxy-'],
-    ],
+    names: [...HOP_BY_HOP, 'content-', 'proxy-'],
     reason: 'it belongs to the connection or the body, and proxies drop or rewrite it',
     hint: ANOTHER_NAME,
   },

@@ -1,17 +1,22 @@
-/** Fields that end at this hop (RFC 9110 §7.6.1, RFC 9112, RFC 7540 §3.2.1), dropped both ways. `host` is not among them. */
-export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+/** Fields that describe one connection or the framing on it (RFC 9110 §7.6.1, RFC 9112, RFC 7540 §3.2.1). */
+export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'connection',
-  'expect',
   'http2-settings',
   'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-authentication-info',
   'proxy-connection',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
+]);
+
+/** Fields that end at this hop, dropped both ways. `host` is not among them. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  ...CONNECTION_FIELDS,
+  'expect',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
 ]);
 
 /** Fields by which some frameworks let a client change the method or the URL that was checked, or what they serve for it. */

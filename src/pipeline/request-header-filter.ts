@@ -1,6 +1,7 @@
 import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema/config.ts';
 import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../core/header-names.ts';
+import { dropNominated } from '../http/header-pairs.ts';
 
 /** What becomes of a header field; small integers, so that the memo stays a plain map of numbers. */
 const ACTION = {
@@ -27,15 +28,6 @@ const SPECIAL: Readonly<Record<string, HeaderAction>> = {
   'content-encoding': ACTION.passed,
   'sec-websocket-protocol': ACTION.passed,
 };
-
-/** Connection options that are not names of fields to drop, or fields that are dropped anyway. */
-const USUAL_OPTIONS: ReadonlySet<string> = new Set([
-  'close',
-  'keep-alive',
-  'upgrade',
-  'te',
-  'http2-settings',
-]);
 
 const MEMO_ENTRIES = 1024;
 const MEMO_NAME_LENGTH = 64;
@@ -113,7 +105,7 @@ export function filterHeaders(
   let origins = NONE;
   let cookies = NONE;
   let credentials = NONE;
-  let connections = NONE;
+  let connection = '';
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     const value = rawHeaders[at + 1] as string;
@@ -130,7 +122,7 @@ export function filterHeaders(
         authorizations = authorizations.length === 0 ? [value] : [...authorizations, value];
         break;
       case ACTION.connection:
-        connections = [...connections, value];
+        connection = connection === '' ? value : `${connection},${value}`;
         break;
       case ACTION.origin:
         origins = [...origins, value];
@@ -146,7 +138,7 @@ export function filterHeaders(
     }
   }
   return {
-    passed: connections.length === 0 ? passed : dropNominated(passed, connections),
+    passed: dropNominated(passed, connection, isEndToEnd),
     hosts,
     authorizations,
     origins,
@@ -177,20 +169,6 @@ function actionOf(headerFilter: RequestHeaderFilter, name: string): HeaderAction
   return isOfFamily ? ACTION.dropped : ACTION.passed;
 }
 
-/** Takes away the fields that the client's `Connection` names, but none that is meant for every recipient. */
-function dropNominated(passed: string[], connections: readonly string[]): readonly string[] {
-  const nominated = new Set<string>();
-  for (const value of connections) {
-    for (const option of value.split(',')) {
-      const name = option.trim().toLowerCase();
-      if (name !== '' && !USUAL_OPTIONS.has(name) && !END_TO_END.test(name)) nominated.add(name);
-    }
-  }
-  if (nominated.size === 0) return passed;
-  const kept: string[] = [];
-  for (let at = 0; at < passed.length; at += 2) {
-    const name = passed[at] as string;
-    if (!nominated.has(name.toLowerCase())) kept.push(name, passed[at + 1] as string);
-  }
-  return kept;
+function isEndToEnd(name: string): boolean {
+  return END_TO_END.test(name);
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { HeaderPairs } from '../http/header-pairs.ts';
 import type { ConnectOptions } from './connector.ts';
-import type { HeaderPairs } from './framing.ts';
 import type { Release } from './pooled-buffer.ts';
 import type { ResponseHead } from './response/response-parser.ts';
 

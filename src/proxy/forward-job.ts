@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Refusal } from '../core/refusals.ts';
+import type { HeaderPairs } from '../http/header-pairs.ts';
 import type { UpstreamTimeouts } from './dispatcher.ts';
-import type { HeaderPairs } from './framing.ts';
 import type { ResponseHeaderFilter } from './response/response-header-filter.ts';
 import type { PrefixChange } from './response/rewrite-location.ts';
 import type { Upstream } from './upstream/upstream.ts';

@@ -1,5 +1,4 @@
-/** Header fields as names and values in turn, as Node's `rawHeaders` has them. */
-export type HeaderPairs = readonly string[];
+import type { HeaderPairs } from '../http/header-pairs.ts';
 
 /** Whether a body follows the head of a message. */
 export type Framing =

@@ -1,14 +1,15 @@
 import { STATUS_CODES } from 'node:http';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
+import { type HeaderPairs, toHeaderObject } from '../http/header-pairs.ts';
 import { isMultiplexed } from '../http/multiplexed.ts';
 import type { DispatchController, DispatchHandler } from './dispatcher.ts';
 import { failureOf, InvalidResponse } from './errors.ts';
 import type { ForwardJob } from './forward-job.ts';
-import type { Framing, HeaderPairs, ResponseEnd } from './framing.ts';
+import { type Framing, type ResponseEnd, requestFraming } from './framing.ts';
 import type { Release } from './pooled-buffer.ts';
 import { ClientGone, RequestBody } from './request/request-body.ts';
-import { breakOff, framingOf, sendHead, sendTrailers } from './response/client-response.ts';
+import { breakOff } from './response/break-off.ts';
 import { ClientWriteTimeout } from './response/client-write-timeout.ts';
 import { buildResponseHeaders, relayableTrailers } from './response/response-headers.ts';
 import type { ResponseHead } from './response/response-parser.ts';
@@ -43,7 +44,7 @@ export class ProxiedRequest implements DispatchHandler {
   constructor(job: ForwardJob) {
     const { req, plan } = job;
     this.#job = job;
-    this.#framing = framingOf(req);
+    this.#framing = requestFraming(req.rawHeaders);
     this.#retry = new Retry(job, this.#framing.kind === 'none' && IDEMPOTENT.has(plan.method));
   }
 
@@ -119,7 +120,8 @@ export class ProxiedRequest implements DispatchHandler {
       res.shouldKeepAlive = false;
     const ownWords = reason === STATUS_CODES[status] || !PLAIN.test(reason) ? undefined : reason;
     try {
-      sendHead(res, { status, reason: ownWords, headers: built });
+      if (ownWords === undefined) res.writeHead(status, built);
+      else res.writeHead(status, ownWords, built);
     } catch {
       this.#retry.attempt.abort(new InvalidResponse('head_unsendable'));
       return;
@@ -154,7 +156,9 @@ export class ProxiedRequest implements DispatchHandler {
       this.#body.destroy();
       discardBody(req);
     }
-    sendTrailers(res, relayableTrailers(trailers, plan.responseHeaderFilter));
+    // HTTP/1.1 clients get no trailers (RFC 9110 §6.5.1).
+    if (trailers.length > 0 && isMultiplexed(req))
+      res.addTrailers(toHeaderObject(relayableTrailers(trailers, plan.responseHeaderFilter)));
     if (rest === '') res.end();
     else res.end(rest, 'latin1');
     if (res.writableLength > 0) this.#waitForClient();

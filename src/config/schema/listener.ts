@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CONNECTION_FIELDS } from '../../core/header-names.ts';
 import { duration, headerName, name, size, text } from './scalars.ts';
 
 /* `listen`, `admin`, `readiness`, `shutdown` and `log`. */
@@ -36,9 +37,13 @@ const limits = z
   })
   .meta({ description: 'What a client may ask of the listener.' });
 
-/** Framing, connection, and what is decided per answer. */
+/** What is decided for each response. */
 const NOT_TO_ADD =
-  /^(?:connection|content-(?:length|type|encoding|range|language|location|disposition)|cache-control|transfer-encoding|trailer|upgrade|http2-settings|keep-alive|proxy-connection|te|date|vary|set-cookie|location|www-authenticate|access-control-.*|ratelimit.*|retry-after|allow|x-request-id)$/i;
+  /^(?:content-(?:length|type|encoding|range|language|location|disposition)|cache-control|date|vary|set-cookie|location|www-authenticate|access-control-.*|ratelimit.*|retry-after|allow|x-request-id)$/i;
+
+function mayBeAdded(name: string): boolean {
+  return !CONNECTION_FIELDS.has(name.toLowerCase()) && !NOT_TO_ADD.test(name);
+}
 
 export const listenerTls = z
   .strictObject({
@@ -88,7 +93,7 @@ export const listen = z
     tls: listenerTls.optional(),
     responseHeaders: z
       .record(
-        headerName.refine((value) => !NOT_TO_ADD.test(value), 'the gateway states this header itself'),
+        headerName.refine(mayBeAdded, 'the gateway states this header itself'),
         z.string().regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, 'expected printable ASCII'),
       )
       .default({})

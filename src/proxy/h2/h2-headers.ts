@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http2';
+import { addField, type HeaderObject } from '../../http/header-pairs.ts';
 import type { DispatcherSettings, UpstreamRequest } from '../dispatcher.ts';
 
 /** What goes up as HTTP/2 header fields: lower-case names, Host as `:authority`, cookies in one field (RFC 9113 §8.3). */
@@ -6,7 +7,7 @@ export function toH2Headers(
   { path, method, headers }: UpstreamRequest,
   { host, connect }: DispatcherSettings,
 ): OutgoingHttpHeaders {
-  const built: Record<string, string | string[]> = Object.assign(Object.create(null), {
+  const built: HeaderObject = Object.assign(Object.create(null), {
     ':method': method,
     ':scheme': connect.tls === undefined ? 'http' : 'https',
     ':authority': host,
@@ -17,11 +18,9 @@ export function toH2Headers(
   for (let i = 0; i < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase();
     const value = headers[i + 1] as string;
-    const known = built[name];
     if (name === 'host') built[':authority'] = value;
-    else if (known === undefined) built[name] = value;
-    else if (name === 'cookie') built[name] = `${known as string}; ${value}`;
-    else built[name] = [known, value].flat();
+    else if (name === 'cookie' && name in built) built[name] = `${built[name]}; ${value}`;
+    else addField(built, name, value);
   }
   return built;
 }

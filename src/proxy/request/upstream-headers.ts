@@ -1,5 +1,5 @@
 import type { ForwardedFor } from '../../http/forwarded.ts';
-import type { HeaderPairs } from '../framing.ts';
+import type { HeaderPairs } from '../../http/header-pairs.ts';
 
 export interface UpstreamHeadersInput {
   /** What the header filter let through: no hop-by-hop, identity, proxy or Authorization field is among it. */

@@ -1,10 +1,10 @@
 import { DEFAULT_IDENTITY_HEADERS } from '../../config/identity-headers.ts';
 import type { Config } from '../../config/schema/config.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
+import type { HeaderPairs } from '../../http/header-pairs.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { Route } from '../../pipeline/route.ts';
 import type { UpstreamRequestPlan } from '../forward-job.ts';
-import type { HeaderPairs } from '../framing.ts';
 import { ResponseHeaderFilter } from '../response/response-header-filter.ts';
 import { timeLimit } from '../upstream/time-limit.ts';
 import type { Upstream } from '../upstream/upstream.ts';

@@ -1,4 +1,4 @@
-import type { HeaderPairs } from '../framing.ts';
+import { dropNominated, type HeaderPairs } from '../../http/header-pairs.ts';
 import type { ResponseHeaderFilter } from './response-header-filter.ts';
 import { type PrefixChange, rewriteLocation } from './rewrite-location.ts';
 
@@ -19,7 +19,7 @@ export interface ResponseHeadersInput {
 export function buildResponseHeaders(head: ResponseHeadersInput): string[] {
   const { status, raw, names, added, prefixes } = head;
   const headers: string[] = [];
-  let options = '';
+  let connection = '';
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const { lower, action } = names.of(name);
@@ -27,7 +27,7 @@ export function buildResponseHeaders(head: ResponseHeadersInput): string[] {
     let value = raw[i + 1] as string;
     if (action === 'special') {
       if (lower === 'connection') {
-        options += `,${value}`;
+        connection = connection === '' ? value : `${connection},${value}`;
         continue;
       }
       // A length in a 204 is an error of the backend (RFC 9110 §8.6) that must not become the gateway's.
@@ -36,9 +36,9 @@ export function buildResponseHeaders(head: ResponseHeadersInput): string[] {
     }
     headers.push(name, value);
   }
-  if (options !== '' && !USUAL_OPTIONS.test(options)) dropNominated(headers, options);
-  for (const part of added) headers.push(part);
-  return headers;
+  const kept = dropNominated(headers, connection, isLength);
+  for (const part of added) kept.push(part);
+  return kept;
 }
 
 const NO_TRAILERS: HeaderPairs = [];
@@ -62,19 +62,13 @@ const NEVER_TRAILERS: ReadonlySet<string> = new Set([
   'cache-control',
 ]);
 
-const USUAL_OPTIONS = /^,(?:keep-alive|close)$/i;
-
 function isAdded(added: HeaderPairs, lower: string): boolean {
   // `Vary` of both is one list: the response depends on what either looked at.
   for (let i = 0; i < added.length; i += 2) if (added[i] === lower) return lower !== 'vary';
   return false;
 }
 
-function dropNominated(headers: string[], options: string): void {
-  const nominated = new Set(options.toLowerCase().split(/[\s,]+/));
-  // Without its length a body would run into the next response.
-  nominated.delete('content-length');
-  for (let i = headers.length - 2; i >= 0; i -= 2) {
-    if (nominated.has((headers[i] as string).toLowerCase())) headers.splice(i, 2);
-  }
+/** Without its length a body would run into the next response. */
+function isLength(name: string): boolean {
+  return name === 'content-length';
 }

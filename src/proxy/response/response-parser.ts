@@ -1,5 +1,6 @@
+import type { HeaderPairs } from '../../http/header-pairs.ts';
 import { InvalidResponse, ResponseTooLarge } from '../errors.ts';
-import type { HeaderPairs, ResponseEnd } from '../framing.ts';
+import type { ResponseEnd } from '../framing.ts';
 import { readChunkLine } from './chunk-line.ts';
 import { PROTOCOL, PROTOCOL_BYTES, protocolFault } from './response-faults.ts';
 import { ResponseFraming } from './response-framing.ts';

@@ -1,12 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import {
-  createServer as createHttp2Server,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-} from 'node:http2';
+import { createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { REFUSALS, type Refusal } from '../../../src/core/refusals.ts';
+import { Http2Request, Http2Response } from '../../../src/gateway/server/http2/http2-messages.ts';
 import { discardBody } from '../../../src/http/discard-body.ts';
 import { compileRequestHeaderFilter, filterHeaders } from '../../../src/pipeline/request-header-filter.ts';
 import { forward } from '../../../src/proxy/forward.ts';
@@ -106,7 +103,10 @@ export async function startForwarder(
   };
   const server = (
     http2Clients
-      ? createHttp2Server(serve as unknown as (req: Http2ServerRequest, res: Http2ServerResponse) => void)
+      ? createHttp2Server(
+          { Http2ServerRequest: Http2Request, Http2ServerResponse: Http2Response },
+          serve as unknown as (req: Http2Request, res: Http2Response) => void,
+        )
       : createServer(serve)
   ) as Server;
   server.listen(0, '127.0.0.1');

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { Test } from 'tap';
+import type { HeaderPairs } from '../../../src/http/header-pairs.ts';
 import type { ConnectTls } from '../../../src/proxy/connector.ts';
 import type {
   DispatchController,
@@ -10,7 +11,6 @@ import type {
   UpstreamRequest,
   UpstreamTimeouts,
 } from '../../../src/proxy/dispatcher.ts';
-import type { HeaderPairs } from '../../../src/proxy/framing.ts';
 import { createH1Dispatcher } from '../../../src/proxy/h1/h1-dispatcher.ts';
 import { createH2Dispatcher } from '../../../src/proxy/h2/h2-dispatcher.ts';
 import type { ResponseHead } from '../../../src/proxy/response/response-parser.ts';

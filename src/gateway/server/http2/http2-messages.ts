@@ -6,6 +6,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { ReadableOptions } from 'node:stream';
+import { toHeaderObject } from '../../../http/header-pairs.ts';
 import { ownerOf } from './http2-connection.ts';
 
 /**
@@ -89,7 +90,7 @@ export class Http2Response extends Http2ServerResponse<Http2Request> {
     try {
       return super.writeHead(
         status,
-        Array.isArray(fields) ? fromHttp1Fields(fields) : (fields as Record<string, string | string[]>),
+        Array.isArray(fields) ? toHeaderObject(fields) : (fields as Record<string, string | string[]>),
       );
     } catch (error) {
       // Node keeps the fields of a head that it did not take, and would take no other one for them.
@@ -210,28 +211,6 @@ Object.defineProperties(Http2Response.prototype, {
     },
   },
 });
-
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-function fromHttp1Fields(pairs: readonly string[]): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = Object.create(null);
-  for (let at = 0; at < pairs.length; at += 2) {
-    const name = (pairs[at] as string).toLowerCase();
-    const value = pairs[at + 1] as string;
-    if (HOP_BY_HOP.has(name)) continue;
-    const before = fields[name];
-    if (before === undefined) fields[name] = value;
-    else if (typeof before === 'string') fields[name] = [before, value];
-    else before.push(value);
-  }
-  return fields;
-}
 
 /** A Host that says the same as `:authority` is not a second one; a body of unknown length is a chunked one. */
 function toHttp1Fields(rawHeaders: readonly string[], hasBody: boolean): string[] {
