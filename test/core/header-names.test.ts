@@ -6,7 +6,7 @@ import { compileRequestHeaderFilter, filterHeaders } from '../../src/pipeline/re
 import { fileWith } from '../support/pipeline/gate.ts';
 
 const page = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
-const section = /\n## Header fields that never go up\n(.*?)\n## /s.exec(page)?.[1] ?? '';
+const section = /\n## Header fields that are never forwarded\n(.*?)\n## /s.exec(page)?.[1] ?? '';
 const table = section
   .split('\n')
   .filter((line) => line.startsWith('|'))
@@ -17,7 +17,7 @@ const headerFilter = compileRequestHeaderFilter(configSchema.parse(fileWith([{}]
 const passes = (name: string): boolean => filterHeaders(headerFilter, [name, 'v']).passed.length > 0;
 
 t.test(
-  'docs/security.md names every header field that never goes up, and each of them does not',
+  'docs/security.md names every header field that is never forwarded, and each of them is dropped',
   async (t) => {
     const names = new Set(documented.map((name) => name.toLowerCase()));
     for (const name of [...OVERRIDES, ...PROXY_FIELDS]) {
