@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { isLoopbackAddress, isLoopbackHost } from '../core/ip.ts';
 
 /** What the guard looks at. Names of headers are lower case. */
 export interface AdminRequest {
@@ -14,10 +15,6 @@ export interface AdminRefusal {
   readonly status: 401 | 403;
   readonly detail: string;
 }
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
  * Decides who may see what `/live`, `/ready` and `/metrics` do not show: the machine itself, and whoever
@@ -37,7 +34,7 @@ export function createAdminGuard(
       if (sent !== undefined && timingSafeEqual(digest(sent), expected)) return undefined;
       return { status: 401, detail: 'This is not the token of `admin.token`.' };
     }
-    if (!isLoopback(peerAddress)) {
+    if (!isLoopbackAddress(peerAddress)) {
       return expected === undefined
         ? {
             status: 403,
@@ -63,19 +60,10 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function isLoopback(address: string): boolean {
-  const plain = address.replace(/^::ffff:/i, '');
-  const family = isIP(plain);
-  return family !== 0 && LOOPBACK.check(plain, family === 6 ? 'ipv6' : 'ipv4');
-}
-
 function isOwnName(host: string | undefined): boolean {
   if (host === undefined) return false;
-  const name = host
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1')
-    .toLowerCase();
-  return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost');
+  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return isIP(name) !== 0 || isLoopbackHost(name);
 }
 
 function originHost(origin: string): string | undefined {

@@ -7,6 +7,31 @@ export const DEFAULT_IDENTITY_HEADERS: Readonly<Record<string, string>> = {
   'x-user-scopes': '$scopes',
 };
 
+interface NamesHeaders {
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Every identity header that a file names: default, sent, unset, reserved, and that of the assertion. Lower case. */
+export function identityHeaderNames({
+  identity,
+  routes,
+}: {
+  readonly identity: NamesHeaders & {
+    readonly reserved?: readonly string[] | undefined;
+    readonly assertion?: { readonly header: string } | undefined;
+  };
+  readonly routes: readonly { readonly identity?: NamesHeaders | undefined }[];
+}): ReadonlySet<string> {
+  const blocks = [identity, ...routes.map((route) => route.identity)];
+  const names = [
+    ...Object.keys(DEFAULT_IDENTITY_HEADERS),
+    ...blocks.flatMap((block) => Object.keys(block?.headers ?? {})),
+    ...(identity.reserved ?? []),
+    ...(identity.assertion === undefined ? [] : [identity.assertion.header]),
+  ];
+  return new Set(names.map((name) => name.toLowerCase()));
+}
+
 /** Sources that are not claims. */
 export const SPECIAL_SOURCES = ['$scopes', '$roles', '$client', '$issuerName'] as const;
 

@@ -17,15 +17,19 @@ export function parseAddressRange(text: string): AddressRange | undefined {
   return prefix <= bits ? { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' } : undefined;
 }
 
-/** Whether a host, as URLs and listeners write it, is this machine and nothing else. */
+/** Whether a host, as URLs and listeners write it, is this machine and nothing else (RFC 6761 §6.3). */
 export function isLoopbackHost(host: string): boolean {
   const name = host
     .toLowerCase()
     .replace(/^\[|\]$/g, '')
     .replace(/\.$/, '');
-  if (name === 'localhost' || name.endsWith('.localhost')) return true;
-  const version = isIP(name);
-  return version !== 0 && loopback.check(name, version === 4 ? 'ipv4' : 'ipv6');
+  return name === 'localhost' || name.endsWith('.localhost') || isLoopbackAddress(name);
+}
+
+/** Whether an address is a loopback one, an IPv4-mapped one too. False for text that is no address. */
+export function isLoopbackAddress(address: string): boolean {
+  const version = isIP(address);
+  return version !== 0 && loopback.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }
 
 const loopback = new BlockList();

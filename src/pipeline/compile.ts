@@ -16,7 +16,7 @@ import { createMemoryLimitStore, type LimitStore } from './rate-limit/limit-stor
 import { compileRateLimits } from './rate-limit/rate-limit.ts';
 import { compileRequestHeaderFilter, isLookedAt, type RequestHeaderFilter } from './request-header-filter.ts';
 import type { Route, RoutePolicy } from './route.ts';
-import { compileRouteTable, type RouteConflict } from './routing/match-route.ts';
+import { compileRouteTable } from './routing/match-route.ts';
 import { type PathPattern, parsePathPattern } from './routing/path-pattern.ts';
 
 export interface CompiledGate {
@@ -52,7 +52,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   const compiled = config.routes.map((route, at) => compileRoute(compiler, route, at));
   const routes = compiled.map(({ route }) => route);
   const ignoresCase = config.matching.case === 'insensitive';
-  const { table, conflicts } = compileRouteTable(routes, { ignoresCase });
+  const table = compileRouteTable(routes, { ignoresCase });
   const headerFilter = compileRequestHeaderFilter(config, routes.flatMap(credentialHeaders));
   const gate: Gate = {
     table,
@@ -64,7 +64,6 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   };
   const problems = [
     ...compiled.flatMap(({ problems }) => problems),
-    ...conflicts.map((conflict) => describeConflict(config, conflict)),
     ...config.routes.flatMap((route, at) =>
       unseenTokenHeaders(headerFilter, route, ['routes', at, 'tokenFrom']),
     ),
@@ -191,14 +190,4 @@ function hasConditions(config: Config): boolean {
 /** A policy is compiled for every route that uses it; what is wrong with it is said once. */
 function withoutRepeats<T>(entries: readonly T[]): readonly T[] {
   return [...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()];
-}
-
-function describeConflict(config: Config, { route, other, methods }: RouteConflict): PathProblem {
-  const wanted = methods === 'all' ? 'all methods' : methods.join(', ');
-  return {
-    severity: 'error',
-    path: ['routes', config.routes.indexOf(route.config), 'path'],
-    message: `route "${route.name}" and route "${other.name}" both want ${wanted} of the same host and path`,
-    hint: 'give them disjoint `methods`, another `host`, or another `path`',
-  };
 }

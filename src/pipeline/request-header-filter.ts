@@ -1,4 +1,4 @@
-import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../config/identity-headers.ts';
+import { foldHeaderName, identityHeaderNames } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema/config.ts';
 import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../core/header-names.ts';
 import { dropNominated } from '../http/header-pairs.ts';
@@ -70,18 +70,7 @@ export function compileRequestHeaderFilter(
     const folded = foldHeaderName(name);
     if (!actions.has(folded)) actions.set(folded, ACTION.credential);
   }
-  const identity = [config.identity, ...config.routes.map((route) => route.identity)].flatMap((part) =>
-    Object.keys(part?.headers ?? {}),
-  );
-  const dropped = [
-    ...HOP_BY_HOP,
-    ...PROXY_FIELDS,
-    ...OVERRIDES,
-    ...Object.keys(DEFAULT_IDENTITY_HEADERS),
-    ...identity,
-    ...(config.identity.reserved ?? []),
-    ...(config.identity.assertion === undefined ? [] : [config.identity.assertion.header]),
-  ];
+  const dropped = [...HOP_BY_HOP, ...PROXY_FIELDS, ...OVERRIDES, ...identityHeaderNames(config)];
   for (const name of dropped) {
     const folded = foldHeaderName(name);
     if (SPECIAL[folded] === undefined) actions.set(folded, ACTION.dropped);

@@ -75,6 +75,14 @@ export function parseRoutePath(path: string): readonly RouteSegment[] | RoutePat
   return segments;
 }
 
+/**
+ * The one spelling of a segment where case is ignored. By way of upper case, because a backend may compare upper or lower case:
+ * `ſ` and `s` are then one, and so are `ß` and `ss`.
+ */
+export function foldCase(segment: string): string {
+  return segment.toUpperCase().toLowerCase();
+}
+
 /** Narrows the outcome of `parseRoutePath`. */
 export function isRoutePath(
   outcome: readonly RouteSegment[] | RoutePathProblem,

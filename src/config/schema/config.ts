@@ -6,10 +6,10 @@ import { admin, listen, type listenerTls, log, readiness, shutdown } from './lis
 import { type cors, type rateLimit, rateLimitStore, route, type tokenSource } from './routes.ts';
 import { type claimName, name, size } from './scalars.ts';
 import { fileTest } from './tests.ts';
-import { type timeouts, upstreamSchema } from './upstreams.ts';
+import { upstreamSchema } from './upstreams.ts';
 
-export { ALGORITHMS, PRESETS } from './issuers.ts';
-export { upstreamSchema } from './upstreams.ts';
+export { ALGORITHMS, DEFAULT_KEYS, PRESETS } from './issuers.ts';
+export { DEFAULT_EJECTION, upstreamSchema } from './upstreams.ts';
 
 /**
  * The file an operator writes, as a schema: what each key may hold, its default, and the words that the
@@ -91,7 +91,6 @@ export type AccessBlockConfig = z.output<typeof accessBlock>;
 export type ClaimName = z.output<typeof claimName>;
 export type IdentityConfig = z.output<typeof identity>;
 export type IdentitySource = z.output<typeof identitySource>;
-export type TimeoutsConfig = z.output<typeof timeouts>;
 export type CorsConfig = z.output<typeof cors>;
 export type RateLimitConfig = z.output<typeof rateLimit>;
 export type RateLimitStoreConfig = z.output<typeof rateLimitStore>;

@@ -27,22 +27,18 @@ export const ALGORITHMS = [
 
 const keys = z
   .strictObject({
-    refresh: duration
-      .optional()
-      .meta({ description: 'Longest time between two fetches of the keys.', default: '10m' }),
-    cooldown: duration.optional().meta({
+    refresh: duration.prefault('10m').meta({ description: 'Longest time between two fetches of the keys.' }),
+    cooldown: duration.prefault('30s').meta({
       description:
-        'Shortest time from an attempt, failed ones too, to the next one that a failure or an unknown key causes.',
-      default: '30s',
+        'Shortest time between two attempts, failed ones too, where a failure or an unknown key causes the second.',
     }),
-    maxStale: duration.optional().meta({
-      description: 'How long the last good keys serve while the provider cannot be reached.',
-      default: '24h',
+    maxStale: duration.prefault('24h').meta({
+      description: 'How long the last good keys are used while the provider cannot be reached.',
     }),
-    timeout: duration.optional().meta({ description: 'Time one fetch may take.', default: '5s' }),
-    maxBytes: size.optional().meta({ description: 'Largest answer that is read.', default: '1MiB' }),
+    timeout: duration.prefault('5s').meta({ description: 'Time one fetch may take.' }),
+    maxBytes: size.prefault('1MiB').meta({ description: 'Largest response that is read.' }),
     snapshot: text.optional().meta({
-      description: 'File that keeps the last good public keys, so that a restart during an outage serves.',
+      description: 'File that keeps the last good public keys, for a restart while the provider is down.',
       examples: ['corp.jwks.json'],
     }),
     headers: z.record(headerName, text).optional().meta({
@@ -50,10 +46,13 @@ const keys = z
         'Header fields sent when metadata and keys are fetched, such as Authorization. They go to the origin of the issuer or of `jwksUri`, never to another host that metadata names.',
     }),
     ca: text.optional().meta({
-      description: 'PEM file of the certificate authorities to trust instead of the system ones.',
+      description: 'PEM file of the certificate authorities to trust instead of those of the system.',
     }),
   })
   .meta({ description: 'How the keys of this issuer are fetched and kept.' });
+
+/** For issuers without `keys`. */
+export const DEFAULT_KEYS = keys.parse({});
 
 /** Providers whose habits the gateway knows (docs/providers.md). */
 export const PRESETS = [
@@ -126,9 +125,8 @@ export const issuer = z
           'Accepted signature algorithms. `EdDSA` includes `Ed25519`, its name in RFC 9864. HS* and none are never accepted.',
         default: [...ALGORITHMS],
       }),
-    clockTolerance: duration.optional().meta({
+    clockTolerance: duration.prefault('30s').meta({
       description: 'Allowed difference between the clocks of the issuer and the gateway.',
-      default: '30s',
     }),
     maxTokenAge: duration
       .optional()
@@ -157,8 +155,8 @@ export const issuer = z
       .meta({ description: 'Where roles are; the first present counts.', default: ['roles'] }),
     insecure: z
       .boolean()
-      .optional()
-      .meta({ description: 'Allows http: for this issuer beyond loopback.', default: false }),
+      .default(false)
+      .meta({ description: 'Allows http: to other machines for this issuer.' }),
     keys: keys.optional(),
   })
   .meta({ description: 'One trusted issuer of tokens.' });

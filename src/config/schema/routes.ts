@@ -3,7 +3,7 @@ import { mayCarryToken } from '../identity-headers.ts';
 import { access, mode } from './access.ts';
 import { identity } from './identity.ts';
 import { claimName, duration, headerName, name, size, text } from './scalars.ts';
-import { timeouts } from './upstreams.ts';
+import { routeTimeouts } from './upstreams.ts';
 
 /* `routes`, and what only they have. */
 
@@ -85,17 +85,19 @@ const rateLimitStoreUrl = z.url({
   error: 'expected a redis:// or rediss:// URL',
 });
 
+const rateLimitStoreSettings = z.strictObject({
+  url: rateLimitStoreUrl.meta({ description: 'Where the store is; may hold its password.' }),
+  onFailure: z.enum(['open', 'closed']).default('closed').meta({
+    description:
+      'While the store is down, `closed` refuses with 503; `open` lets each gateway count for itself.',
+  }),
+  timeout: duration.prefault('250ms').meta({ description: 'Time the store has to respond.' }),
+});
+
 export const rateLimitStore = z
   .union([
-    rateLimitStoreUrl.transform((url) => ({ url, onFailure: 'closed' as const, timeout: 250 })),
-    z.strictObject({
-      url: rateLimitStoreUrl.meta({ description: 'Where the store is; the password may stand in it.' }),
-      onFailure: z.enum(['open', 'closed']).default('closed').meta({
-        description:
-          '`closed` answers 503 while the store is down; `open` lets every gateway count for itself meanwhile.',
-      }),
-      timeout: duration.prefault('250ms').meta({ description: 'Time the store has to answer.' }),
-    }),
+    rateLimitStoreUrl.transform((url) => rateLimitStoreSettings.parse({ url })),
+    rateLimitStoreSettings,
   ])
   .meta({
     description:
@@ -188,10 +190,7 @@ export const route = z
         examples: [{ max: 600, window: '1m', by: 'subject' }],
       }),
     cors: cors.optional(),
-    timeouts: timeouts
-      .pick({ response: true, idle: true })
-      .optional()
-      .meta({ description: 'Laid over the times of the upstream.' }),
+    timeouts: routeTimeouts.optional(),
     websocket: z.boolean().default(false).meta({
       description:
         'Tunnels WebSockets to the backend, guarded by the same rules; without it a handshake is refused.',

@@ -3,29 +3,32 @@ import { duration, text } from './scalars.ts';
 
 /* `upstreams`. */
 
-export const timeouts = z
+const RESPONSE = 'From the end of the request to the head of the response; `0s` is no limit.';
+const IDLE = 'Longest gap in a response body, or in a WebSocket; `0s` is no limit.';
+
+const timeouts = z
   .strictObject({
     connect: duration
-      .optional()
-      .meta({ description: 'Time to establish a connection; `0s` is no limit.', default: '2s' }),
-    response: duration.optional().meta({
-      description: 'From the end of the request to the head of the response; `0s` is no limit.',
-      default: '30s',
-    }),
-    idle: duration.optional().meta({
-      description: 'Longest gap in a response body, or in a WebSocket; `0s` is no limit.',
-      default: '5m',
-    }),
+      .prefault('2s')
+      .meta({ description: 'Time to establish a connection; `0s` is no limit.' }),
+    response: duration.prefault('30s').meta({ description: RESPONSE }),
+    idle: duration.prefault('5m').meta({ description: IDLE }),
     keepAlive: duration
-      .optional()
-      .meta({ description: 'How long an idle connection is kept; `0s` keeps none.', default: '4s' }),
-    age: duration.optional().meta({
+      .prefault('4s')
+      .meta({ description: 'How long an idle connection is kept; `0s` keeps none.' }),
+    age: duration.prefault('5m').meta({
       description:
         'Longest life of a connection; the next one looks the name up again. `0s` makes one for each request.',
-      default: '5m',
     }),
   })
   .meta({ description: 'How long the gateway waits for the backend.' });
+
+export const routeTimeouts = z
+  .strictObject({
+    response: duration.optional().meta({ description: RESPONSE }),
+    idle: duration.optional().meta({ description: IDLE }),
+  })
+  .meta({ description: 'Replace those of the upstream.' });
 
 const upstreamUrl = z.url({ protocol: /^https?$/, error: 'expected an http: or https: URL' });
 
@@ -56,6 +59,9 @@ const ejection = z
     description:
       'Leaves an address out for a while that cannot be connected to, or loses connections before it answers. Only with several `urls`.',
   });
+
+/** For upstreams with several addresses and no `ejection`. */
+export const DEFAULT_EJECTION = ejection.parse({});
 
 export const upstreamSchema = z
   .strictObject({

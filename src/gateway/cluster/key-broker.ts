@@ -1,3 +1,4 @@
+import { DEFAULT_KEYS } from '../../config/schema/config.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Engine } from '../serving/engine.ts';
 import type { KeyReply } from './worker-messages.ts';
@@ -6,8 +7,6 @@ import type { KeyReply } from './worker-messages.ts';
 export interface KeyBroker {
   keysOf(request: { readonly issuer: string; readonly hasNone: boolean }): Promise<KeyReply>;
 }
-
-const DEFAULT_COOLDOWN_MS = 30_000;
 
 /**
  * Makes the desk. Whoever asks gets what is there if it was fetched within the issuer's cooldown, and joins or starts a fetch otherwise:
@@ -31,9 +30,9 @@ export function createKeyBroker(engine: Engine, clock: Clock): KeyBroker {
   return {
     async keysOf({ issuer, hasNone }) {
       const { config, verifier } = engine.current();
-      const cooldownMs = config.issuers[issuer]?.keys?.cooldown ?? DEFAULT_COOLDOWN_MS;
+      const { cooldown } = config.issuers[issuer]?.keys ?? DEFAULT_KEYS;
       const latestMs = Math.max(attemptedAtMs.get(issuer) ?? 0, verifier.record(issuer)?.fetchedAtMs ?? 0);
-      if (clock() - latestMs >= cooldownMs) await refresh(issuer);
+      if (clock() - latestMs >= cooldown) await refresh(issuer);
       const record = verifier.record(issuer);
       const status = verifier.status().find(({ name }) => name === issuer);
       const serves = status?.state === 'fresh' || (hasNone && status?.state === 'stale');

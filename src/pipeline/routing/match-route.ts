@@ -1,3 +1,4 @@
+import { foldCase } from '../../config/routes/route-path.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Target } from '../../http/target.ts';
 import type { Route } from '../route.ts';
@@ -43,21 +44,13 @@ export interface RouteMatch {
   readonly parameters: PathParameters;
 }
 
-/** Two routes that want the same requests. */
-export interface RouteConflict {
-  readonly route: Route;
-  readonly other: Route;
-  readonly methods: readonly string[] | 'all';
-}
-
-/** Builds the trees. Of two routes in conflict the first stays, and the conflict is told. */
+/** Builds the trees. No two routes take the same requests: `routesDoNotConflict` refuses such a file. */
 export function compileRouteTable(
   routes: readonly Route[],
   { ignoresCase }: { readonly ignoresCase: boolean },
-): { readonly table: RouteTable; readonly conflicts: readonly RouteConflict[] } {
+): RouteTable {
   const hosts = new Map<string, PathNode>();
   const anyHost = makeNode();
-  const conflicts: RouteConflict[] = [];
   for (const route of routes) {
     let node = route.host === undefined ? anyHost : getOrSet(hosts, route.host, makeNode);
     for (const segment of route.pattern.segments) {
@@ -70,10 +63,9 @@ export function compileRouteTable(
     }
     const place = route.config.exact ? 'exact' : 'prefix';
     node[place] ??= { routes: [], byMethod: undefined, all: undefined };
-    const conflict = addToEntry(node[place], route);
-    if (conflict !== undefined) conflicts.push(conflict);
+    addToEntry(node[place], route);
   }
-  return { table: { hosts, anyHost, ignoresCase }, conflicts };
+  return { hosts, anyHost, ignoresCase };
 }
 
 /**
@@ -190,26 +182,14 @@ function readParameters(route: Route, target: Target): PathParameters {
   return values;
 }
 
-function addToEntry(entry: RouteEntry, route: Route): RouteConflict | undefined {
-  const methods = route.config.methods;
-  const other = entry.all ?? (methods === undefined ? entry.routes[0] : undefined);
-  if (other !== undefined) return { route, other, methods: methods ?? other.config.methods ?? 'all' };
-  const taken = methods?.filter((method) => entry.byMethod?.has(method)) ?? [];
-  if (taken.length > 0) {
-    return { route, other: entry.byMethod?.get(taken[0] as string) as Route, methods: taken };
-  }
+function addToEntry(entry: RouteEntry, route: Route): void {
+  const { methods } = route.config;
   entry.routes.push(route);
   if (methods === undefined) entry.all = route;
   for (const method of methods ?? []) {
     entry.byMethod ??= new Map();
     entry.byMethod.set(method, route);
   }
-  return undefined;
-}
-
-/** As a backend that ignores case might, whether it compares upper or lower case letters. */
-function foldCase(segment: string): string {
-  return segment.toUpperCase().toLowerCase();
 }
 
 function makeNode(): PathNode {

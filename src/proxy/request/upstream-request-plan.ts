@@ -1,4 +1,4 @@
-import { DEFAULT_IDENTITY_HEADERS } from '../../config/identity-headers.ts';
+import { identityHeaderNames } from '../../config/identity-headers.ts';
 import type { Config } from '../../config/schema/config.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
 import type { HeaderPairs } from '../../http/header-pairs.ts';
@@ -35,7 +35,8 @@ export function compileUpstreamPlans(
   routes: readonly Route[],
   upstreams: ReadonlyMap<string, Upstream>,
 ): readonly RouteUpstreamPlan[] {
-  const reserved = identityNames(config);
+  // Some backends echo their request; what they were sent about a caller must not reach a client.
+  const reserved = identityHeaderNames(config);
   const identity = new ResponseHeaderFilter(reserved);
   const identityAndCors = new ResponseHeaderFilter([...reserved, ...CORS_RESPONSE_FIELDS]);
   return routes.map((route) => {
@@ -131,17 +132,4 @@ function describeRewrite(
     before,
     announced: isPlain ? before + takenPrefix(outside, inside) : before,
   };
-}
-
-/** A backend that echoes what it was told must not teach clients what others are told (threats H10). */
-function identityNames({ identity, routes }: Config): ReadonlySet<string> {
-  const parts = [identity, ...routes.map((route) => route.identity)];
-  return new Set(
-    [
-      ...Object.keys(DEFAULT_IDENTITY_HEADERS),
-      ...(identity.reserved ?? []),
-      ...(identity.assertion === undefined ? [] : [identity.assertion.header]),
-      ...parts.flatMap((part) => Object.keys(part?.headers ?? {})),
-    ].map((name) => name.toLowerCase()),
-  );
 }

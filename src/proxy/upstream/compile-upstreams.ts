@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { PathProblem } from '../../config/problem.ts';
-import { type Config, type UpstreamConfig, upstreamSchema } from '../../config/schema/config.ts';
+import {
+  type Config,
+  DEFAULT_EJECTION,
+  type UpstreamConfig,
+  upstreamSchema,
+} from '../../config/schema/config.ts';
 import type { ReadFile } from '../../config/source/read-file.ts';
 import type { ConnectOptions } from '../connector.ts';
-import type { UpstreamTimeouts } from '../dispatcher.ts';
 import { timeLimit, timerDelay } from './time-limit.ts';
 import { createUpstream, type Upstream, type UpstreamAddress } from './upstream.ts';
 import { readTlsFiles, type TlsFiles, type UpstreamTls } from './upstream-tls.ts';
@@ -23,17 +27,6 @@ export interface CompileUpstreamsOptions {
   /** The upstreams of the configuration active; those whose settings did not change are kept, connections and all. */
   readonly previous?: ReadonlyMap<string, Upstream>;
 }
-
-const DEFAULT_TIMEOUTS: UpstreamTimeouts = {
-  connectMs: 2_000,
-  responseMs: 30_000,
-  idleMs: 300_000,
-  keepAliveMs: 4_000,
-  ageMs: 300_000,
-};
-
-/** Where several addresses are, one that keeps failing is left out for a while, also when the file does not say so. */
-const DEFAULT_EJECTION = { failures: 3, base: 10_000, max: 300_000 };
 
 /** Makes every upstream that the file names or that a route gives as a URL in place. */
 export function compileUpstreams(config: Config, options: CompileUpstreamsOptions): CompiledUpstreams {
@@ -61,7 +54,7 @@ export function addressesOf(
   tls: UpstreamTls,
   resolvePath: (path: string) => string,
 ): readonly UpstreamAddress[] {
-  const connectTimeoutMs = timeLimit(upstream.timeouts.connect ?? DEFAULT_TIMEOUTS.connectMs);
+  const connectTimeoutMs = timeLimit(upstream.timeouts.connect);
   const written = upstream.urls ?? (upstream.url === undefined ? [] : [upstream.url]);
   return written.map((text) => {
     const url = new URL(text);
@@ -98,11 +91,11 @@ function compileUpstream(name: string, { upstream, tls, options }: Compilation):
     maxRunning: upstream.connections,
     retries: upstream.retries,
     timeouts: {
-      connectMs: timeLimit(connect ?? DEFAULT_TIMEOUTS.connectMs),
-      responseMs: timeLimit(response ?? DEFAULT_TIMEOUTS.responseMs),
-      idleMs: timeLimit(idle ?? DEFAULT_TIMEOUTS.idleMs),
-      keepAliveMs: timerDelay(keepAlive ?? DEFAULT_TIMEOUTS.keepAliveMs),
-      ageMs: age ?? DEFAULT_TIMEOUTS.ageMs,
+      connectMs: timeLimit(connect),
+      responseMs: timeLimit(response),
+      idleMs: timeLimit(idle),
+      keepAliveMs: timerDelay(keepAlive),
+      ageMs: age,
     },
     ejection: addresses.length > 1 ? { failures, baseMs: base, maxMs: max } : undefined,
     health: health && {

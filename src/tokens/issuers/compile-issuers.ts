@@ -1,7 +1,8 @@
 import { isError, type PathProblem } from '../../config/problem.ts';
 import { error } from '../../config/rules/rule.ts';
-import { ALGORITHMS, type Config, type IssuerConfig } from '../../config/schema/config.ts';
-import { decodeUtf8, type ReadFile, readFileBounded, whyUnreadable } from '../../config/source/read-file.ts';
+import { ALGORITHMS, type Config, DEFAULT_KEYS, type IssuerConfig } from '../../config/schema/config.ts';
+import { readNamedFile } from '../../config/source/named-file.ts';
+import { decodeUtf8, type ReadFile } from '../../config/source/read-file.ts';
 import { type CompiledIssuer, NO_RULES, type TokenTypes } from '../compiled-issuer.ts';
 import { normalizeType } from '../jwt/validate-claims.ts';
 import { type CompileTools, compileKeySource, readCertificates } from './compile-key-source.ts';
@@ -24,21 +25,12 @@ export interface CompileIssuersOptions {
   readonly readFile?: ReadFile;
 }
 
-/** What keys are kept by when the file does not say. */
-const KEY_DEFAULTS = {
-  refresh: 600_000,
-  cooldown: 30_000,
-  maxStale: 86_400_000,
-  timeout: 5_000,
-  maxBytes: 1024 ** 2,
-} as const;
-const DEFAULT_CLOCK_TOLERANCE_MS = 30_000;
 const MAX_FILE_BYTES = 4 * 1024 ** 2;
 
 /** Merges presets and defaults into the issuers of the file, reads their files, and finds what is unsafe about them. */
 export function compileIssuers(
   config: Config,
-  { resolvePath, readFile = readFileBounded }: CompileIssuersOptions,
+  { resolvePath, readFile }: CompileIssuersOptions,
 ): CompiledIssuers {
   const problems: PathProblem[] = [];
   const files: string[] = [];
@@ -49,16 +41,19 @@ export function compileIssuers(
       problems.push({ ...problem, path: ['issuers', name, ...problem.path] });
     };
     const read = (path: string, at: readonly string[]) => {
-      const absolute = resolvePath(path);
-      files.push(absolute);
-      try {
-        const text = decodeUtf8(readFile(absolute, MAX_FILE_BYTES));
-        if (text !== undefined) return text;
-        report(error(at, `cannot read \`${path}\`: it is not valid UTF-8`));
-      } catch (failure) {
-        report(error(at, `cannot read \`${path}\`: ${whyUnreadable(failure)}`));
+      const place = ['issuers', name, ...at];
+      const bytes = readNamedFile(path, place, {
+        resolvePath,
+        readFile,
+        maxBytes: MAX_FILE_BYTES,
+        files,
+        problems,
+      });
+      const text = bytes && decodeUtf8(bytes);
+      if (bytes !== undefined && text === undefined) {
+        problems.push(error(place, `cannot read \`${path}\`: it is not valid UTF-8`));
       }
-      return undefined;
+      return text;
     };
     const issuer = compileIssuer(name, written, { report, read, resolvePath });
     const broken = problems.slice(found).some(isError);
@@ -78,7 +73,7 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
 
   const merged = { ...preset?.defaults, ...withoutUndefined(written) };
   const algorithms = compileAlgorithms(merged.algorithms ?? ALGORITHMS);
-  const { keys = {} } = written;
+  const { keys = DEFAULT_KEYS } = written;
   const source = compileKeySource(written, derived, { preset, algorithms, tools });
   const ca = keys.ca === undefined ? undefined : readCertificates(keys.ca, tools);
   if (source === undefined) return undefined;
@@ -93,21 +88,21 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
     requiredClaims: [...new Set([...(written.requiredClaims ?? []), ...(preset?.requiredClaims ?? [])])],
     scopeClaims: (merged.scopeClaims ?? ['scope', 'scp']).map(toPath),
     roleClaims: (merged.roleClaims ?? ['roles']).map(toPath),
-    clockToleranceMs: written.clockTolerance ?? DEFAULT_CLOCK_TOLERANCE_MS,
+    clockToleranceMs: written.clockTolerance,
     maxTokenAgeMs: written.maxTokenAge,
     rules: derived.rules ?? NO_RULES,
     tokenHeaders: preset?.tokenHeaders ?? [],
     source,
     keys: {
-      refreshMs: keys.refresh ?? KEY_DEFAULTS.refresh,
-      cooldownMs: keys.cooldown ?? KEY_DEFAULTS.cooldown,
-      maxStaleMs: keys.maxStale ?? KEY_DEFAULTS.maxStale,
-      timeoutMs: keys.timeout ?? KEY_DEFAULTS.timeout,
-      maxBytes: keys.maxBytes ?? KEY_DEFAULTS.maxBytes,
+      refreshMs: keys.refresh,
+      cooldownMs: keys.cooldown,
+      maxStaleMs: keys.maxStale,
+      timeoutMs: keys.timeout,
+      maxBytes: keys.maxBytes,
       headers: lowerNames(keys.headers ?? {}),
       ca,
       snapshot: keys.snapshot === undefined ? undefined : tools.resolvePath(keys.snapshot),
-      insecure: written.insecure ?? false,
+      insecure: written.insecure,
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { PathProblem } from '../../config/problem.ts';
 import { error } from '../../config/rules/rule.ts';
 import type { IssuerConfig } from '../../config/schema/config.ts';
+import { holdsCertificates, NO_CERTIFICATES } from '../../core/pem.ts';
 import type { KeySource } from '../compiled-issuer.ts';
 import { checkKeys } from '../keys/key-set.ts';
 import type { Derived, Preset } from './presets/preset.ts';
@@ -85,7 +86,7 @@ function readKeySet(file: string, { report, read }: CompileTools): readonly unkn
 /** The PEM text of `keys.ca`. */
 export function readCertificates(file: string, { report, read }: CompileTools): string | undefined {
   const text = read(file, ['keys', 'ca']);
-  if (text === undefined || text.includes('-----BEGIN CERTIFICATE-----')) return text;
-  report(error(['keys', 'ca'], 'no PEM certificate in the file'));
+  if (text === undefined || holdsCertificates(text)) return text;
+  report(error(['keys', 'ca'], NO_CERTIFICATES));
   return undefined;
 }

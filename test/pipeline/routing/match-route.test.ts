@@ -286,40 +286,6 @@ t.test('a parameter that reads in two ways is not there', async (t) => {
   t.strictSame({ ...(found('/u/alice/y;x') as { parameters: object }).parameters }, { id: 'alice' });
 });
 
-t.test('routes that want the same requests are errors, whatever their parameters are called', async (t) => {
-  const conflicts = async (routes: Routes) => {
-    return (await compileFile(fileWith(routes))).problems.length;
-  };
-  t.equal(await conflicts([{ path: '/a' }, { path: '/a' }]), 1);
-  t.equal(await conflicts([{ path: '/a/:x' }, { path: '/a/:y' }]), 1);
-  t.equal(await conflicts([{ path: '/a', methods: ['GET'] }, { path: '/a' }]), 1);
-  t.equal(
-    await conflicts([
-      { path: '/a', methods: ['GET', 'PUT'] },
-      { path: '/a', methods: ['PUT'] },
-    ]),
-    1,
-  );
-  t.equal(
-    await conflicts([
-      { path: '/a', host: 'A.example' },
-      { path: '/a', host: 'a.example.' },
-    ]),
-    1,
-  );
-  t.equal(
-    await conflicts([
-      { path: '/a', methods: ['GET'] },
-      { path: '/a', methods: ['PUT'] },
-    ]),
-    0,
-  );
-  t.equal(
-    await conflicts([{ path: '/a' }, { path: '/a', exact: true }, { path: '/a', host: 'a.example' }]),
-    0,
-  );
-});
-
 t.test('paths that no request can have are errors', async (t) => {
   const faults = [
     'a',

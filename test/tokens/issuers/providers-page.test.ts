@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 import t from 'tap';
 import { loadConfig } from '../../../src/config/load.ts';
 import { PRESETS } from '../../../src/config/schema/config.ts';
@@ -10,7 +11,7 @@ const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ''])
 /** What a pod finds in its file system. */
 const POD: Readonly<Record<string, string>> = {
   '/var/run/secrets/kubernetes.io/serviceaccount/token': 'a.b.c\n',
-  '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt': '-----BEGIN CERTIFICATE-----\n',
+  '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt': rootCertificates[0] ?? '',
 };
 
 t.test('each preset has a file on the page, and each file loads', async (t) => {

@@ -40,9 +40,6 @@ function discoverable(name: string, { issuer, ...source }: IssuerConfig): readon
     ];
   }
   if (source.jwksUri !== undefined || source.jwks !== undefined) return [];
-  if (issuer === undefined) {
-    return [error(['issuers', name], '`issuer` is missing', { hint: 'only some presets can do without it' })];
-  }
   const path = ['issuers', name, 'issuer'];
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
@@ -59,7 +56,7 @@ function discoverable(name: string, { issuer, ...source }: IssuerConfig): readon
 
 function plainHttp(name: string, issuer: IssuerConfig, key: 'issuer' | 'jwksUri'): readonly PathProblem[] {
   const text = issuer[key];
-  if (text === undefined || issuer.insecure === true || !URL.canParse(text)) return [];
+  if (text === undefined || issuer.insecure || !URL.canParse(text)) return [];
   // AD FS signs with `iss: http://HOST/adfs/services/trust`: a name, where nothing is fetched from it.
   if (key === 'issuer' && (issuer.jwksUri !== undefined || issuer.jwks !== undefined)) return [];
   const { protocol, hostname } = new URL(text);
@@ -80,14 +77,12 @@ const SHORTEST_INTERVAL_MS = 1000;
 /** A provider is not asked more than once a second, whatever the file says. */
 export const intervalsAreSane: Rule = ({ config }) =>
   Object.entries(config.issuers).flatMap(([name, { keys }]) => [
-    ...(['refresh', 'cooldown'] as const).flatMap((key) => {
-      const interval = keys?.[key];
-      const path = ['issuers', name, 'keys', key];
-      return interval !== undefined && interval < SHORTEST_INTERVAL_MS
-        ? [error(path, 'one second is the shortest interval')]
-        : [];
-    }),
-    ...(keys?.maxStale !== undefined && keys.maxStale < (keys.refresh ?? 600_000)
+    ...(['refresh', 'cooldown'] as const).flatMap((key) =>
+      keys !== undefined && keys[key] < SHORTEST_INTERVAL_MS
+        ? [error(['issuers', name, 'keys', key], 'one second is the shortest interval')]
+        : [],
+    ),
+    ...(keys !== undefined && keys.maxStale < keys.refresh
       ? [
           warning(['issuers', name, 'keys', 'maxStale'], '`maxStale` is shorter than `refresh`', {
             hint: 'keys would be given up before they are fetched again',

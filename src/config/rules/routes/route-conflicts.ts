@@ -1,5 +1,5 @@
 import { parseRouteHost } from '../../../core/host.ts';
-import { isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
+import { foldCase, isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
 import type { Config, RouteConfig } from '../../schema/config.ts';
 import { error, type Rule } from '../rule.ts';
 
@@ -30,7 +30,7 @@ function placeOf({ host, path, exact }: RouteConfig, { matching }: Config): stri
   if (!isRoutePath(segments)) return undefined;
   const texts = segments.map((segment) => {
     if (segment.kind === 'parameter') return null;
-    return matching.case === 'insensitive' ? segment.text.toLowerCase() : segment.text;
+    return matching.case === 'insensitive' ? foldCase(segment.text) : segment.text;
   });
   return JSON.stringify([host === undefined ? null : (parseRouteHost(host) ?? host), texts, exact]);
 }

@@ -9,7 +9,7 @@ const REPORT_HINT = { hint: 'set `mode: enforce` once the records show nobody wh
 export const riskySettingsAreMeant: Rule = ({ config }) => [
   ...Object.entries(config.issuers).flatMap(([name, issuer]) => [
     ...anyAudience(issuer.audiences, ['issuers', name, 'audiences']),
-    ...(issuer.insecure === true
+    ...(issuer.insecure
       ? [
           warning(['issuers', name, 'insecure'], `issuer \`${name}\` may be asked over plain http:`, {
             hint: 'whoever is on the way can replace its keys',

@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { isLoopbackHost } from '../../../core/ip.ts';
 
 export interface TransportOptions {
   /** PEM text of the authorities to trust instead of the system's. */
@@ -34,14 +35,5 @@ const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'] as const;
 /** Whether keys may be fetched from there: https, or plain http that never leaves the machine, unless `insecure`. */
 export function isAllowedUrl(url: URL, insecure: boolean): boolean {
   if (url.protocol === 'https:') return true;
-  return url.protocol === 'http:' && (insecure || isLoopback(url));
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    hostname === '[::1]' ||
-    /^127\.\d+\.\d+\.\d+$/.test(hostname)
-  );
+  return url.protocol === 'http:' && (insecure || isLoopbackHost(url.hostname));
 }

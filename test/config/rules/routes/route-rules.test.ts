@@ -107,10 +107,17 @@ for (const [name, routes] of APART) {
   );
 }
 
-t.test('paths that differ by case conflict where case is ignored', async (t) => {
-  const text = fileOf([{ path: '/a' }, { path: '/A' }], 'matching: { case: insensitive }\n');
-  t.match(found(text, 'error'), [/^5 route `r1` takes the same requests as `r0` \(line 4\)/]);
-});
+for (const [one, other] of [
+  ['/a', '/A'],
+  ['/straße', '/STRASSE'],
+  ['/s', '/ſ'],
+  ['/k', '/\u212a'],
+] as const) {
+  t.test(`${one} and ${other} conflict where case is ignored`, async (t) => {
+    const text = fileOf([{ path: one }, { path: other }], 'matching: { case: insensitive }\n');
+    t.match(found(text, 'error'), [/^5 route `r1` takes the same requests as `r0` \(line 4\)/]);
+  });
+}
 
 t.test('five thousand routes are checked', async (t) => {
   const routes = Array.from({ length: 5000 }, (_, index) => ({ path: `/p${index}/:id`, methods: ['GET'] }));
