@@ -48,6 +48,7 @@ export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promi
       clock: systemClock,
       keyStores: createKeyStorePool(),
       limitStore: createMemoryLimitStore(),
+      assertionKeys: 'preview' as const,
     };
     const { generation } = await compileGeneration({ loaded, config: loaded.config, shared });
     if (generation === undefined) throw new Error('the configuration does not compile');

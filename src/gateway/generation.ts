@@ -6,6 +6,7 @@ import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-prox
 import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/decide.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
+import type { KeyFileAccess, KeyRotation } from '../pipeline/identity/assertion/assertion-keys.ts';
 import { createMemoryLimitStore, type LimitStore } from '../pipeline/rate-limit/limit-store.ts';
 import { compileUpstreamPlans, type RouteUpstreamPlan } from '../proxy/request/upstream-request-plan.ts';
 import { compileUpstreams } from '../proxy/upstream/compile-upstreams.ts';
@@ -27,6 +28,8 @@ export interface Generation {
   readonly config: Config;
   readonly gate: Gate;
   readonly verifier: LiveTokenVerifier;
+  /** Of the keys that sign assertions; undefined where there are none to rotate. */
+  readonly keyRotation: KeyRotation | undefined;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   /** Beside `gate.routes`, by index. */
   readonly upstreamPlans: readonly RouteUpstreamPlan[];
@@ -47,6 +50,8 @@ export interface SharedState {
   readonly clock: Clock;
   readonly keyStores: KeyStorePool;
   readonly limitStore: LimitStore;
+  /** `follow` in workers: the primary rotates the keys of assertions for all. */
+  readonly assertionKeys: KeyFileAccess;
 }
 
 export interface CompileOptions {
@@ -66,7 +71,7 @@ export interface Compiled {
 /** Compiles a valid file into what serves requests. Everything a request needs is resolved here, once. */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { loaded } = options;
-  const { generation, problems: found } = await compile(options, { mayWrite: true });
+  const { generation, problems: found } = await compile(options);
   const problems = loaded.report(found);
   if (!problems.some(isError)) return { generation, problems };
   generation.verifier.close();
@@ -78,21 +83,20 @@ export async function findProblems(
   loaded: LoadedConfig & { readonly config: Config },
 ): Promise<readonly PathProblem[]> {
   const limitStore = createMemoryLimitStore();
-  const shared = { clock: systemClock, keyStores: createKeyStorePool(), limitStore };
-  const { generation, problems } = await compile(
-    { loaded, config: loaded.config, shared },
-    { mayWrite: false },
-  );
+  const shared: SharedState = {
+    clock: systemClock,
+    keyStores: createKeyStorePool(),
+    limitStore,
+    assertionKeys: 'preview',
+  };
+  const { generation, problems } = await compile({ loaded, config: loaded.config, shared });
   generation.verifier.close();
   await Promise.all([...generation.upstreams.values()].map((upstream) => upstream.destroy()));
   return problems;
 }
 
 /** A generation with an error among its problems must not serve. */
-async function compile(
-  { loaded, config, shared, previousUpstreams }: CompileOptions,
-  { mayWrite }: { readonly mayWrite: boolean },
-): Promise<{
+async function compile({ loaded, config, shared, previousUpstreams }: CompileOptions): Promise<{
   readonly generation: Generation;
   readonly problems: readonly PathProblem[];
 }> {
@@ -105,7 +109,11 @@ async function compile(
     cacheBytes: config.tokenCache === 'off' ? 0 : config.tokenCache.maxBytes,
     pool: shared.keyStores,
   });
-  const assertion = compileAssertion(config, { resolvePath, clock: shared.clock, mayWrite });
+  const assertion = compileAssertion(config, {
+    resolvePath,
+    clock: shared.clock,
+    access: shared.assertionKeys,
+  });
   const { gate, problems } = await compileGate({
     config,
     issuers: issuers.issuers,
@@ -122,6 +130,7 @@ async function compile(
     config,
     gate,
     verifier,
+    keyRotation: assertion.rotation,
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),
     trustedProxies: compileTrustedProxies(config.listen.trustedProxies),

@@ -38,7 +38,7 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     cacheBytes: 0,
     pool: createKeyStorePool({ clock, env }),
   });
-  const { signer } = compileAssertion(config, { resolvePath, clock, mayWrite: false });
+  const { signer } = compileAssertion(config, { resolvePath, clock, access: 'preview' });
   const { gate } = await compileGate({ config, issuers, verifier, assertion: signer, limitStore: NO_LIMITS });
   return { gate, verifier };
 }

@@ -1,4 +1,4 @@
-import { type Scheduler, systemScheduler } from '../../tokens/keys/scheduler.ts';
+import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
 
 /** Whether a worker responds, found out by asking it again and again. */
 export interface Pulse {

@@ -77,11 +77,13 @@ export async function createEngine({
     clock,
     keyStores: createKeyStorePool({ clock, log, ...keys }),
     limitStore: await openLimitStore(file.config.rateLimitStore, { clock, log }),
+    assertionKeys: worker === undefined ? 'rotate' : 'follow',
   };
   const first = await compileGeneration({ ...file, shared });
   if (first.generation === undefined) return { problems: first.problems };
 
   let current = first.generation;
+  current.keyRotation?.start({ log });
   let isDraining = false;
   let running: FastifyInstance | undefined;
   const observation = createObservation({
@@ -155,6 +157,8 @@ export async function createEngine({
     const before = current;
     upstreams.take(next.upstreams.values());
     current = next;
+    before.keyRotation?.close();
+    next.keyRotation?.start({ log });
     if (running !== undefined) watch(next);
     observation.requests.retainRoutes(new Set(next.config.routes.map(({ name }) => name)));
     applyLimits(app.server, next.config.listen.limits);
@@ -175,6 +179,7 @@ export async function createEngine({
       void current.verifier.start();
       await app.listen({ host, port }).catch((error: Error) => {
         current.verifier.close();
+        current.keyRotation?.close();
         throw error;
       });
       running = app;
@@ -214,6 +219,7 @@ export async function createEngine({
       for (const transaction of transactions) transaction.end();
       overload.stop();
       current.verifier.close();
+      current.keyRotation?.close();
       await shared.limitStore.close();
       await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));
       return outcome;

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
 import type { RemoteSource } from './fetch/fetch-keys.ts';
 import { createKeyTransport } from './fetch/key-transport.ts';
@@ -7,7 +8,6 @@ import { createKeyLog, type KeyLog } from './key-log.ts';
 import { createKeySnapshot } from './key-snapshot.ts';
 import { createKeyStore, type KeyStore, type LoadedKeys } from './key-store.ts';
 import { restoreKeys } from './restore-keys.ts';
-import { type Scheduler, systemScheduler } from './scheduler.ts';
 import { createStaticKeyStore } from './static-key-store.ts';
 
 /** Keeps key stores across reloads of the file, so that keys stay warm. One per process. */

@@ -1,11 +1,11 @@
 import type { Clock } from '../../core/clock.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
+import type { Scheduler } from '../../core/scheduler.ts';
 import type { KeySettings } from '../compiled-issuer.ts';
 import type { VerificationKey } from '../jwt/verify-signature.ts';
 import { describeKid, refuseMissingKey } from './explain-missing-key.ts';
 import { FetchFailure } from './fetch/fetch-json.ts';
 import type { KeySet } from './key-set.ts';
-import type { Scheduler } from './scheduler.ts';
 
 /** A generation of keys as a fetch brought it. */
 export interface LoadedKeys {

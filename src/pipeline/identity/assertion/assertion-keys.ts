@@ -1,46 +1,43 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { readTrustedFile } from '../../../config/source/trusted-file.ts';
-import {
-  type AssertionAlgorithm,
-  type AssertionKey,
-  exportAssertionKey,
-  makeAssertionKey,
-  readAssertionKey,
-} from './assertion-key.ts';
+import type { Clock } from '../../../core/clock.ts';
+import { type Scheduler, systemScheduler } from '../../../core/scheduler.ts';
+import type { Logger } from '../../../telemetry/logger.ts';
+import { type AssertionAlgorithm, type AssertionKey, readAssertionKey } from './assertion-key.ts';
+import { readKeyFile, writeKeyFile } from './key-file.ts';
+import { completeSchedule, dropRetired, type ScheduledKey, signingKey } from './key-schedule.ts';
 
-/** The keys of the gateway, of which one signs at any moment. */
+/** The keys of the gateway, in memory: a request reads no file and makes no key. */
 export interface AssertionKeys {
   signing(nowMs: number): AssertionKey;
   /** The public keys that signed lately, sign now, or will sign next: an RFC 7517 key set. */
-  published(nowMs: number): string;
+  published(): string;
 }
 
-export interface KeptKeysOptions {
-  /** Where the keys are kept between starts, and shared by processes. */
+/** Keeps the keys up to date, by a timer. */
+export interface KeyRotation {
+  start(options: { readonly log: Logger; readonly scheduler?: Scheduler }): void;
+  close(): void;
+}
+
+/**
+ * `rotate`: makes keys and writes them to the file; one process of a gateway does. `follow`: signs with what the file has, as workers
+ * do. `preview`: writes nothing and makes missing keys for the moment, as `check` does.
+ */
+export type KeyFileAccess = 'rotate' | 'follow' | 'preview';
+
+export interface KeyFileOptions {
+  /** Where the keys are kept between starts and shared by processes and gateways. */
   readonly path: string;
-  /** False where the file may be read but not written: then what is missing is made for the moment only. */
-  readonly mayWrite: boolean;
+  readonly access: KeyFileAccess;
   readonly algorithm: AssertionAlgorithm;
   /** How long a key signs. */
   readonly rotateMs: number;
-  readonly nowMs: number;
+  readonly clock: Clock;
 }
 
-interface KeptKey {
-  readonly key: AssertionKey;
-  /** From this moment on it signs. */
-  readonly fromMs: number;
-}
+/** How often the file is read for keys of other processes, and how soon a failed write is retried. */
+const READ_MS = 60_000;
 
-/** How long a key stays published after its last signature, for backends that judge late. */
-const OVERLAP_MS = 24 * 3_600_000;
-/** How long a key of another algorithm is published before it signs; backends remember the set for less. */
-const NOTICE_MS = 600_000;
-const MAX_BYTES = 1024 ** 2;
-/** How often the file is looked at for what other processes wrote. */
-const REREAD_MS = 3_600_000;
-
-/** Keys from PEM: the first signs, the others are only published, which is how whoever keeps them rotates. */
+/** Keys from PEM: the first signs, all are published, so whoever owns the file rotates them. */
 export function createFixedKeys(pem: string): AssertionKeys | undefined {
   const blocks =
     pem.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g) ?? [];
@@ -52,110 +49,66 @@ export function createFixedKeys(pem: string): AssertionKeys | undefined {
 }
 
 /**
- * Keys that the gateway makes and rotates. The next one is published a whole period before it signs, and the last one for a day
- * after, so a backend never meets a signature it cannot find the key of. Throws when the file cannot be read or written.
+ * Opens the file of keys that the gateway makes and rotates. A key is published a whole period before it signs, and for a day after.
+ * Where the file cannot be read or written later, the keys in memory sign on: a key that is not in the file never signs.
+ *
+ * @throws when the file cannot be read or written now.
  */
-export function createKeptKeys({
-  path,
-  mayWrite,
-  algorithm,
-  rotateMs,
-  nowMs,
-}: KeptKeysOptions): AssertionKeys {
-  let kept: readonly KeptKey[] = [];
-  let rereadAtMs = 0;
+export function openKeyFile(options: KeyFileOptions): AssertionKeys & { readonly rotation: KeyRotation } {
+  const { path: file } = options;
+  let keys: readonly ScheduledKey[] = [];
+  let text = '';
+  let cancel = (): void => {};
 
-  const isCurrent = ({ fromMs }: KeptKey, now: number) => fromMs <= now;
-
-  /** What has to be there: a key that signs and the one after it, both of the algorithm that the file wants. */
-  function complete(keys: readonly KeptKey[], now: number): readonly KeptKey[] {
-    const made = (fromMs: number): KeptKey => ({ key: makeAssertionKey(algorithm), fromMs });
-    let all = keys.filter((_, at) => (keys[at + 1]?.fromMs ?? Number.POSITIVE_INFINITY) + OVERLAP_MS > now);
-    if (!all.some((key) => isCurrent(key, now))) all = [made(now), ...all];
-    const last = all.at(-1) as KeptKey;
-    if (last.key.alg !== algorithm)
-      return [...all.filter((key) => isCurrent(key, now)), made(now + NOTICE_MS)];
-    return isCurrent(last, now) ? [...all, made(now + rotateMs)] : all;
+  function update(): void {
+    keys = updateKeys(keys, options);
+    text = renderKeySet(keys.map(({ key }) => key));
   }
 
-  function refresh(now: number): void {
-    const written = readKept(path, mayWrite);
-    const found = written.length === 0 ? kept : written;
-    kept = complete(found, now);
-    if (mayWrite && kept.some((key) => !found.includes(key))) {
-      kept = writeKept(path, kept, written.length === 0);
-    }
-    rereadAtMs = now + REREAD_MS;
+  function start({ log, scheduler = systemScheduler }: Parameters<KeyRotation['start']>[0]): void {
+    let failure: string | undefined;
+    const tick = (): void => {
+      cancel = scheduler.after(READ_MS, tick);
+      try {
+        update();
+        if (failure !== undefined) log.info({ file }, 'the assertion keys are up to date again');
+        failure = undefined;
+      } catch (error) {
+        const reason = (error as Error).message;
+        if (reason !== failure)
+          log.warn({ file, reason }, 'the assertion keys cannot be updated; those in memory sign');
+        failure = reason;
+      }
+    };
+    cancel = scheduler.after(READ_MS, tick);
   }
 
-  function upToDate(now: number): readonly KeptKey[] {
-    const isDue = now >= rereadAtMs || isCurrent(kept.at(-1) as KeptKey, now);
-    if (!isDue) return kept;
-    try {
-      refresh(now);
-    } catch {
-      // The disk is full or gone: the keys in memory go on, and the next try comes with the next look at the file.
-      rereadAtMs = now + REREAD_MS;
-    }
-    return kept;
-  }
-
-  refresh(nowMs);
-  let rendered: { readonly of: readonly KeptKey[]; readonly text: string } | undefined;
+  update();
   return {
-    signing(now) {
-      const keys = upToDate(now);
-      return (keys.findLast((key) => isCurrent(key, now)) ?? (keys[0] as KeptKey)).key;
-    },
-    published(now) {
-      const keys = upToDate(now);
-      if (rendered?.of !== keys) rendered = { of: keys, text: renderKeySet(keys.map(({ key }) => key)) };
-      return rendered.text;
-    },
+    signing: (nowMs) => signingKey(keys, nowMs),
+    published: () => text,
+    rotation: { start, close: () => cancel() },
   };
+}
+
+function updateKeys(
+  known: readonly ScheduledKey[],
+  { path, access, clock, ...settings }: KeyFileOptions,
+): readonly ScheduledKey[] {
+  const nowMs = clock();
+  const written = readKeyFile(path, access !== 'preview');
+  const valid = dropRetired(written ?? known, nowMs);
+  if (access === 'follow') {
+    if (written === undefined) throw new Error('there is no such file yet');
+    return valid;
+  }
+  const complete = completeSchedule(valid, { ...settings, nowMs });
+  const isWritten = written !== undefined && complete.every((key) => written.includes(key));
+  return access === 'preview' || isWritten
+    ? complete
+    : writeKeyFile(path, complete, { isNew: written === undefined });
 }
 
 function renderKeySet(keys: readonly AssertionKey[]): string {
   return JSON.stringify({ keys: keys.map(({ publicJwk }) => publicJwk) });
-}
-
-/** In the order in which they sign; none when there is no file yet. Whoever signs with them must trust the file: others may only look. */
-function readKept(path: string, signs: boolean): readonly KeptKey[] {
-  let text: string;
-  try {
-    text = signs ? readTrustedFile(path, MAX_BYTES) : readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  const { keys } = JSON.parse(text) as { keys?: unknown };
-  if (!Array.isArray(keys)) throw new Error('it is not a file of keys');
-  const kept = keys.map((jwk: Record<string, unknown>): KeptKey => {
-    const key = readAssertionKey(jwk);
-    if (key === undefined || typeof jwk.from !== 'number') throw new Error('it is not a file of keys');
-    return { key, fromMs: jwk.from };
-  });
-  return kept.sort((a, b) => a.fromMs - b.fromMs);
-}
-
-/** Replaces the file whole. When another process was first to make it, its keys are taken instead. */
-function writeKept(path: string, keys: readonly KeptKey[], isNew: boolean): readonly KeptKey[] {
-  const text = JSON.stringify({
-    keys: keys.map(({ key, fromMs }) => ({ ...exportAssertionKey(key), from: fromMs })),
-  });
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${text}\n`, { mode: 0o600 });
-  if (!isNew) {
-    renameSync(temporary, path);
-    return keys;
-  }
-  try {
-    linkSync(temporary, path);
-    return keys;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return readKept(path, true);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
 }

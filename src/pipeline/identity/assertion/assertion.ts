@@ -9,12 +9,18 @@ import { readClient } from '../../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
 import type { DirectResponse } from '../../direct-response.ts';
 import type { Route } from '../../route.ts';
-import { type AssertionKeys, createFixedKeys, createKeptKeys } from './assertion-keys.ts';
+import {
+  type AssertionKeys,
+  createFixedKeys,
+  type KeyFileAccess,
+  type KeyRotation,
+  openKeyFile,
+} from './assertion-keys.ts';
 
 /** Where backends find the keys of the gateway, on the listener of its clients. */
 export const ASSERTION_KEYS_PATH = '/.well-known/sealgate/jwks.json';
 
-/** Tells backends who calls in a token of the gateway's own, so that they need not trust the network. */
+/** Signs a token that names the caller, so that backends need not trust the network. */
 export interface AssertionSigner {
   /** Lower case. */
   readonly header: string;
@@ -27,32 +33,37 @@ export interface AssertionSigner {
 export interface AssertionOptions {
   readonly resolvePath: (path: string) => string;
   readonly clock: Clock;
-  /** False where nothing may be written, as by `check`: then missing keys are made for the moment only. */
-  readonly mayWrite: boolean;
+  readonly access: KeyFileAccess;
+}
+
+export interface CompiledAssertion {
+  /** Undefined in files that ask for none, or whose keys cannot be used. */
+  readonly signer?: AssertionSigner;
+  /** To be started when the file takes effect and closed when it no longer does. Undefined where the operator rotates. */
+  readonly rotation?: KeyRotation;
+  readonly problems: readonly PathProblem[];
 }
 
 /** Makes the signer of a file that asks for one. */
-export function compileAssertion(
-  config: Config,
-  options: AssertionOptions,
-): { readonly signer: AssertionSigner | undefined; readonly problems: readonly PathProblem[] } {
+export function compileAssertion(config: Config, options: AssertionOptions): CompiledAssertion {
   const { assertion } = config.identity;
   const issuer = config.listen.publicUrl;
-  if (assertion === undefined || issuer === undefined) return { signer: undefined, problems: [] };
+  if (assertion === undefined || issuer === undefined) return { problems: [] };
   try {
     const keys = openKeys(assertion, options);
-    return { signer: createSigner(assertion, { keys, issuer, clock: options.clock }), problems: [] };
+    const signer = createSigner(assertion, { keys, issuer, clock: options.clock });
+    return { signer, ...('rotation' in keys && { rotation: keys.rotation }), problems: [] };
   } catch (error) {
     noteFailedRead(options.resolvePath(assertion.keys), error);
     const message = `cannot use the keys: ${whyUnreadable(error)}`;
     const hint =
       'a PEM file with EC P-256 or Ed25519 private keys, or a place where the gateway may keep its own';
     const path = ['identity', 'assertion', 'keys'];
-    return { signer: undefined, problems: [{ severity: 'error', path, message, hint }] };
+    return { problems: [{ severity: 'error', path, message, hint }] };
   }
 }
 
-/** The identity headers of a request with the gateway's own word for them, where the file asks for it. */
+/** The identity headers of a request, with an assertion where the file asks for one. */
 export function addAssertion(
   signer: AssertionSigner | undefined,
   { identity, route, token }: { identity: readonly string[]; route: Route; token: VerifiedToken },
@@ -65,7 +76,7 @@ export function addAssertion(
   return refuse('identity_over_budget', reason, { issuer: token.issuer });
 }
 
-/** Publishes the keys to whoever asks; backends may keep them for five minutes. */
+/** Responds with the public keys; backends may keep them for five minutes. */
 export function respondWithKeys(signer: AssertionSigner, method: string): DirectResponse | Refusal {
   if (method !== 'GET' && method !== 'HEAD') {
     return refuse('keys_read_only', 'the keys can only be read', { allow: ['GET', 'HEAD'] });
@@ -76,8 +87,8 @@ export function respondWithKeys(signer: AssertionSigner, method: string): Direct
 
 function openKeys(
   assertion: AssertionConfig,
-  { resolvePath, clock, mayWrite }: AssertionOptions,
-): AssertionKeys {
+  { resolvePath, clock, access }: AssertionOptions,
+): AssertionKeys | ReturnType<typeof openKeyFile> {
   const path = resolvePath(assertion.keys);
   const text = readIfThere(path);
   if (text?.includes('-----BEGIN')) {
@@ -86,7 +97,7 @@ function openKeys(
     return fixed;
   }
   const { algorithm, rotate: rotateMs } = assertion;
-  return createKeptKeys({ path, mayWrite, algorithm, rotateMs, nowMs: clock() });
+  return openKeyFile({ path, access, algorithm, rotateMs, clock });
 }
 
 function readIfThere(path: string): string | undefined {
@@ -105,7 +116,7 @@ function createSigner(
   const lifetimeSeconds = Math.ceil(lifetime / 1000);
   return {
     header: header.toLowerCase(),
-    publishedKeys: () => keys.published(clock()),
+    publishedKeys: () => keys.published(),
     sign(token, audience) {
       const nowMs = clock();
       const key = keys.signing(nowMs);
