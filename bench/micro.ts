@@ -11,7 +11,8 @@ import type { Route } from '../src/pipeline/route.ts';
 import { matchRoute } from '../src/pipeline/routing/match-route.ts';
 import { planUpstreamRequest, type RouteUpstreamPlan } from '../src/proxy/request/upstream-request-plan.ts';
 import { buildResponseHeaders } from '../src/proxy/response/response-headers.ts';
-import { type AccessRecord, renderAccessLine } from '../src/telemetry/access-line.ts';
+import { renderAccessLine } from '../src/telemetry/access-line.ts';
+import type { RequestRecord } from '../src/telemetry/request-record.ts';
 import type { VerifiedToken } from '../src/tokens/verified-token.ts';
 import { compileForMicro } from './contestants/micro-gateway.ts';
 import { ALGORITHM_NAMES, type Algorithm, forge, tokenPool } from './load/tokens.ts';
@@ -141,7 +142,7 @@ const { responseHeaderFilter: names } = upstreamPlans;
 measure('header of the answer, 7 fields', () =>
   buildResponseHeaders({ status: 200, raw, names, added: context.responseHeaders }),
 );
-const record: AccessRecord = {
+const record: RequestRecord = {
   requestId: '0d6b8a3e-5a55-4a1b-9a49-2f7f0f2f8b11',
   method: 'GET',
   path: '/api/v1/service-3/orders/7',

@@ -1,42 +1,42 @@
 import { type DestinationStream, symbols } from 'pino';
-import { type AccessRecord, accessLineEnd, renderAccessLine } from './access-line.ts';
+import { renderAccessLine } from './access-line.ts';
 import type { Logger } from './logger.ts';
+import type { RequestRecord } from './request-record.ts';
 
 const PATH_LENGTH = 1024;
 
 export interface AccessLogOptions {
   readonly log: Logger;
-  /** Share of the allowed requests that get a line, from 0 to 1. Asked for each, since a reload may change it. */
+  /** Share of the allowed requests that get a line, from 0 to 1. Read for each request, since a reload may change it. */
   readonly allowedShare: () => number;
-  /** Which of several processes writes the lines; undefined if there is but one. */
+  /** The number of the worker that writes the lines; undefined in a single process. */
   readonly worker?: number | undefined;
   /** 0 to 1. */
   readonly random?: () => number;
 }
 
 /**
- * Writes access lines where the logger writes, in turn with its own lines, and under its level. Lines of gateway failures
- * are `error`, the rest `info`. Refusals, failures, and what a report would have refused are never left out.
+ * Writes access lines to the destination of the logger, in turn with its own lines, and under its level. Lines of internal errors are
+ * `error`, the rest `info`. Refusals, failures, and what a reporting route would have refused are always written.
  */
 export function createAccessLog({
   log,
   allowedShare,
   worker,
   random = Math.random,
-}: AccessLogOptions): (record: AccessRecord) => void {
+}: AccessLogOptions): (record: RequestRecord) => void {
   const destination = (log as unknown as Record<symbol, DestinationStream>)[symbols.streamSym];
   if (destination === undefined) throw new Error('the logger has no destination');
-  const end = accessLineEnd(worker);
   return (record) => {
     const level = record.code === 'internal' ? 'error' : 'info';
     if (!log.isLevelEnabled(level)) return;
     const share = allowedShare();
     if (share < 1 && isUneventful(record) && random() >= share) return;
-    destination.write(renderAccessLine(level, record, end));
+    destination.write(renderAccessLine(level, record, worker));
   };
 }
 
-function isUneventful({ code, status, wouldRefuse }: AccessRecord): boolean {
+function isUneventful({ code, status, wouldRefuse }: RequestRecord): boolean {
   return code === 'allow' && status < 500 && wouldRefuse === undefined;
 }
 

@@ -1,15 +1,15 @@
 import type { Labels, Metric, Sample } from './metric.ts';
 
-/** Upper bounds in milliseconds: fine where a gateway's own work lies, wide where backends and clients take their time. */
+/** Upper bounds in milliseconds: narrow where the gateway's own work is, wide where backends and clients take their time. */
 export const REQUEST_BOUNDS_MS = [
   1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000,
 ] as const;
-/** For work that is microseconds when remembered and seconds when keys must be fetched. */
+/** For work that takes microseconds when remembered and seconds when keys must be fetched. */
 export const VERIFICATION_BOUNDS_MS = [
   0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 100, 1000, 5000,
 ] as const;
 
-/** The duration that a share of the observations stayed below, as far as buckets can tell; undefined when there are none. */
+/** The duration that a share of the observations stayed below, interpolated within its bucket; undefined when there are none. */
 export function estimateQuantileMs(
   counts: readonly number[],
   boundsMs: readonly number[],
@@ -29,59 +29,43 @@ export function estimateQuantileMs(
   return boundsMs.at(-1);
 }
 
-/**
- * Counts durations by bucket, in cells of an array that several histograms share: the sum in milliseconds, one for each bucket, and
- * one for what is beyond all bounds. The sum lies next to the shortest durations, which most are, so that both come from memory
- * together. Our own few lines, because prom-client hashes the labels at each observation.
- */
+/** Counts durations by bucket. Our own few lines, because prom-client hashes the labels at each observation. */
 export interface DurationHistogram {
   readonly boundsMs: readonly number[];
-  /** Its first cell, the sum. */
-  readonly at: number;
+  /** One for each bucket, and a last one for durations beyond all bounds. */
+  readonly counts: number[];
+  sumMs: number;
 }
 
-/** How many cells a histogram takes. */
-export function cellsOf(boundsMs: readonly number[]): number {
-  return boundsMs.length + 2;
+export function createHistogram(boundsMs: readonly number[]): DurationHistogram {
+  return { boundsMs, counts: new Array<number>(boundsMs.length + 1).fill(0), sumMs: 0 };
 }
 
-export function observeDuration(
-  cells: Float64Array,
-  { boundsMs, at }: DurationHistogram,
-  durationMs: number,
-): void {
+export function observeDuration(histogram: DurationHistogram, durationMs: number): void {
+  const { boundsMs, counts } = histogram;
   let bucket = 0;
   while (bucket < boundsMs.length && durationMs > (boundsMs[bucket] as number)) bucket += 1;
-  const counted = at + 1 + bucket;
-  cells[counted] = (cells[counted] as number) + 1;
-  cells[at] = (cells[at] as number) + durationMs;
-}
-
-/** How many fell into each bucket; the last one is beyond all bounds. */
-export function durationCounts(cells: Float64Array, { boundsMs, at }: DurationHistogram): number[] {
-  return [...cells.subarray(at + 1, at + cellsOf(boundsMs))];
+  counts[bucket] = (counts[bucket] as number) + 1;
+  histogram.sumMs += durationMs;
 }
 
 /** The series of a histogram (seconds, cumulative buckets), named after the metric it belongs to. */
 export function durationSamples(
-  cells: Float64Array,
-  histogram: DurationHistogram,
+  { boundsMs, counts, sumMs }: DurationHistogram,
   { name, labels }: { readonly name: string; readonly labels: Labels },
 ): Sample[] {
-  const counts = durationCounts(cells, histogram);
   let cumulative = 0;
-  const samples: Sample[] = histogram.boundsMs.map((boundMs, bucket) => {
-    cumulative += counts[bucket] as number;
-    return { metricName: `${name}_bucket`, labels: { ...labels, le: boundMs / 1000 }, value: cumulative };
+  const buckets = counts.map((count, bucket): Sample => {
+    cumulative += count;
+    const boundMs = boundsMs[bucket];
+    const le = boundMs === undefined ? '+Inf' : boundMs / 1000;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: cumulative };
   });
-  cumulative += counts.at(-1) as number;
-  const sumMs = cells[histogram.at] as number;
-  samples.push(
-    { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: cumulative },
+  return [
+    ...buckets,
     { metricName: `${name}_sum`, labels, value: sumMs / 1000 },
     { metricName: `${name}_count`, labels, value: cumulative },
-  );
-  return samples;
+  ];
 }
 
 /** Puts the series of several histograms under one metric. */

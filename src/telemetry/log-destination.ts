@@ -1,7 +1,7 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 
-/** Characters that gather before they become a portion, and the longest time that a line waits. */
+/** Characters that gather before they are written, and the longest time that a line waits. Each write wakes the reader of the log. */
 const GATHERED_LENGTH = 32 * 1024;
 const FLUSH_INTERVAL_MS = 50;
 
@@ -11,19 +11,19 @@ const ATOMIC_LENGTH = 4096;
 /** Bytes that may wait for a slow reader; lines beyond them are dropped and counted, so that memory stays bounded. */
 const WAITING_BYTES = 16 * 1024 * 1024;
 
-/** The pause before a full pipe is tried again, and how often that is done when the process ends. */
+/** The pause before a write to a full pipe is retried, and the number of retries when the process ends. */
 const FULL_PIPE_PAUSE_MS = 10;
 const FULL_PIPE_RETRIES = 100;
 
 export interface LogDestinationOptions {
   readonly fd?: number;
-  /** Other processes write there, too. */
+  /** True when other processes write to it as well. */
   readonly isShared?: boolean;
   /** Bytes that may wait for a slow reader. Default: 16 Mi. */
   readonly waitingBytes?: number;
 }
 
-/** A log destination that gathers lines and can be emptied synchronously, also while the process dies. */
+/** A log destination that gathers lines and can be flushed synchronously, also while the process exits. */
 export interface LogDestination extends DestinationStream {
   flushSync(): void;
 }
@@ -31,9 +31,9 @@ export interface LogDestination extends DestinationStream {
 /**
  * Opens standard output (or another file descriptor) as a buffered log destination that loses nothing on exit.
  *
- * Portions are written at once, without waiting for a full pipe. pino's own destination would measure all that waits
- * anew with each line (2 µs a line), and hand 16 KiB per turn of the event loop to another thread: under load it falls
- * behind without end.
+ * Portions are written at once, without waiting for a full pipe. pino's own destination measures all waiting lines with each new
+ * line (2 µs a line) and hands 16 KiB per turn of the event loop to another thread, so under load its backlog grows without
+ * bound (docs/performance.md: "portions written at once").
  */
 export function openLogDestination(options: LogDestinationOptions = {}): LogDestination {
   const { isShared = false, waitingBytes = WAITING_BYTES } = options;
@@ -55,19 +55,19 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
       dropped = 0;
     }
     if (waiting.length > 0) {
-      keep(encode(gathered));
+      keep(Buffer.from(gathered));
       writeWaiting();
     } else if (gathered !== '') {
-      const portion = encode(gathered);
-      keep(portion.subarray(tryWrite(portion)));
+      // As text, which Node encodes on the way (docs/performance.md: "log lines written as text").
+      const written = tryWrite(gathered);
+      if (written < Buffer.byteLength(gathered)) keep(Buffer.from(gathered).subarray(written));
     }
     gathered = '';
   }
 
-  /** A copy, because what is encoded lies in a buffer that the next portion uses again. */
   function keep(portion: Buffer): void {
     if (portion.length === 0) return;
-    waiting.push(Buffer.from(portion));
+    waiting.push(portion);
     bytes += portion.length;
     retryTimer ??= setTimeout(writeWaiting, FULL_PIPE_PAUSE_MS).unref();
   }
@@ -89,16 +89,16 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
     waiting.splice(0, done);
   }
 
-  /** How much went out: all of it, or less when the pipe is full. */
-  function tryWrite(portion: Buffer): number {
-    if (isBroken) return portion.length;
+  /** Gives the number of bytes written: all, or fewer when the pipe is full. */
+  function tryWrite(portion: Buffer | string): number {
+    if (isBroken) return Buffer.byteLength(portion);
     try {
-      return writeSync(fd, portion);
+      return typeof portion === 'string' ? writeSync(fd, portion) : writeSync(fd, portion);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
       // A reader that went away (`sealgate start | head`) must not end the gateway.
       isBroken = true;
-      return portion.length;
+      return Buffer.byteLength(portion);
     }
   }
 
@@ -108,7 +108,7 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
       handOver();
     }
-    // What was dropped can be told of once there is room for it.
+    // There is room now for the line that counts dropped lines.
     handOver();
   }
 
@@ -129,8 +129,8 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
 }
 
 /**
- * The same pipe, opened anew so that a write to it never waits for its reader; setting that on the descriptor itself
- * would set it for whoever shares it. What is no pipe, or may not be opened anew, stays as it is and is waited for.
+ * Opens the same pipe again so that a write never waits for its reader; setting that on the descriptor itself would set it for
+ * every process that shares it. Anything but a pipe, or a pipe that may not be opened again, stays as it is: writes to it wait.
  */
 function withoutWaiting(fd: number): number {
   try {
@@ -139,16 +139,6 @@ function withoutWaiting(fd: number): number {
   } catch {
     return fd;
   }
-}
-
-/** Room for a portion in UTF-8, and for the line that made it full. */
-const encoded = Buffer.allocUnsafeSlow(4 * GATHERED_LENGTH);
-
-/** The bytes of a text; good until the next call. */
-function encode(text: string): Buffer {
-  // No character of a string takes more than three bytes.
-  if (text.length * 3 > encoded.length) return Buffer.from(text);
-  return encoded.subarray(0, encoded.write(text));
 }
 
 function describeDropped(lines: number): string {

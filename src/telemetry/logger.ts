@@ -7,7 +7,7 @@ export type { Logger } from 'pino';
 
 /**
  * Makes the process's logger: JSON lines with `time` (ISO 8601, UTC, milliseconds), `level` (a word) and `msg`.
- * Control and format characters in values are escaped, so that none can start a line of its own or mislead a terminal.
+ * Control and format characters in values are escaped, so that none can start a new line or mislead a terminal.
  */
 export function createLogger(level: Config['log']['level'], destination: DestinationStream): Logger {
   return pino(

@@ -1,16 +1,12 @@
-/** What is remembered of a judged request; an access record is one. */
-export interface DecidedRequest {
-  readonly requestId: string;
-  readonly method: string;
-  readonly route: string | undefined;
-  readonly status: number;
-  /** `allow`, or the code of the refusal. */
-  readonly code: string;
-  readonly reason: string | undefined;
-  readonly issuer: string | undefined;
-}
+import type { RequestRecord } from './request-record.ts';
 
-/** One judged request, as `/status/decisions` shows it: names and codes, no path and no claim value. */
+/** What is remembered of a finished request. */
+export type DecidedRequest = Pick<
+  RequestRecord,
+  'requestId' | 'method' | 'route' | 'status' | 'code' | 'reason' | 'issuer'
+>;
+
+/** One decision, as `/status/decisions` shows it: names and codes, no path and no claim value. */
 export interface RecentDecision {
   /** ISO 8601, UTC. */
   readonly time: string;
@@ -32,35 +28,29 @@ export interface RecentDecisions {
 /** How many decisions are kept. */
 export const DECISIONS_KEPT = 200;
 
-/** Of each code, so many in a second are all remembered, and of more than that the first. */
+/** The first decisions of each code in a second that are kept. */
 const KEPT_PER_SECOND = 100;
 
+interface KeptDecision {
+  readonly record: DecidedRequest;
+  readonly timeMs: number;
+}
+
 /**
- * Remembers the last decisions. A record is only pointed at; it is put into words when somebody asks. Under load only some are kept:
- * what is pointed at outlives its request, and all of thousands a second would cost more in garbage than they tell.
+ * Remembers the last decisions. Keeps the records themselves and renders them when they are listed. Under load only some are kept,
+ * because what outlives its request costs garbage collection (docs/performance.md: "what lives longer than its request").
  */
 export function createRecentDecisions(capacity = DECISIONS_KEPT): RecentDecisions {
   const quotas = new Map<string, DecisionQuota>();
-  const records = new Array<DecidedRequest | undefined>(capacity).fill(undefined);
-  const times = new Float64Array(capacity);
+  const kept: KeptDecision[] = [];
   let next = 0;
   return {
-    add(record, nowMs) {
-      if (!admits(quotas, record.code, nowMs)) return;
-      records[next] = record;
-      times[next] = nowMs;
-      next = next + 1 === capacity ? 0 : next + 1;
+    add(record, timeMs) {
+      if (!admits(quotas, record.code, timeMs)) return;
+      kept[next] = { record, timeMs };
+      next = (next + 1) % capacity;
     },
-    list() {
-      const decisions: RecentDecision[] = [];
-      for (let age = 1; age <= capacity; age += 1) {
-        const slot = (next - age + capacity) % capacity;
-        const record = records[slot];
-        if (record === undefined) break;
-        decisions.push(describe(record, times[slot] as number));
-      }
-      return decisions;
-    },
+    list: () => [...kept.slice(next), ...kept.slice(0, next)].reverse().map(describe),
   };
 }
 
@@ -84,7 +74,7 @@ function admits(quotas: Map<string, DecisionQuota>, code: string, nowMs: number)
   return quota.admitted <= KEPT_PER_SECOND;
 }
 
-function describe(record: DecidedRequest, timeMs: number): RecentDecision {
+function describe({ record, timeMs }: KeptDecision): RecentDecision {
   return {
     time: new Date(timeMs).toISOString(),
     requestId: record.requestId,

@@ -1,175 +1,130 @@
 import { STATUS_CODES } from 'node:http';
 import {
-  cellsOf,
+  createHistogram,
   type DurationHistogram,
-  durationCounts,
   durationSamples,
   histogram,
   observeDuration,
   REQUEST_BOUNDS_MS,
   VERIFICATION_BOUNDS_MS,
 } from './duration-histogram.ts';
-import { counter, type Metric, type Sample } from './metric.ts';
+import { counter, type Metric } from './metric.ts';
+import type { RequestRecord } from './request-record.ts';
 
-/** What is counted of a finished request; an access record is one. */
-export interface FinishedRequest {
-  /** The name of the route; undefined when none took it. */
-  readonly route: string | undefined;
-  readonly method: string;
-  readonly status: number;
-  /** `allow`, or the code of the refusal. */
-  readonly code: string;
-  /** The code with which access rules that only report would have refused. */
-  readonly wouldRefuse?: string | undefined;
-  readonly durationMs: number;
-  readonly upstreamMs: number | undefined;
-}
+/** What is counted of a finished request. */
+export type CountedRequest = Pick<
+  RequestRecord,
+  'route' | 'method' | 'status' | 'code' | 'wouldRefuse' | 'durationMs' | 'upstreamMs' | 'verificationMs'
+>;
 
-/** What the traffic of one route was since the start, for the status page. */
+/** The traffic of one route since the start, for the status page. */
 export interface RouteTraffic {
   readonly route: string;
   readonly requests: number;
   /** Decisions other than `allow`, by code. */
   readonly refusals: Readonly<Record<string, number>>;
-  /** Answers by class: `2xx`, `4xx`, … */
+  /** Responses by class: `2xx`, `4xx`, … */
   readonly statuses: Readonly<Record<string, number>>;
-  /** How many requests took how long, by the buckets of `REQUEST_BOUNDS_MS`. */
+  /** Requests by duration, in the buckets of `REQUEST_BOUNDS_MS`. */
   readonly durations: readonly number[];
 }
 
 export interface RequestMetrics {
-  /** `verificationMs` is how long the decision took; undefined when none was made. */
-  observe(request: FinishedRequest, verificationMs: number | undefined): void;
+  observe(request: CountedRequest): void;
   /** Forgets routes that are no longer in the file, so that reloads cannot grow the metrics without end. */
   retainRoutes(names: ReadonlySet<string>): void;
   metrics(): Metric[];
   traffic(): RouteTraffic[];
 }
 
-/** The label of requests that no route took. */
+/** The label of requests that no route matched. */
 export const NO_ROUTE = 'none';
 
-const METHOD_LABELS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-const OTHER_METHOD = 'other';
-const METHOD_INDEX: Readonly<Record<string, number>> = Object.assign(
-  Object.create(null) as Record<string, number>,
-  Object.fromEntries(METHOD_LABELS.map((method, index) => [method, index])),
-);
+const METHOD_LABELS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+]);
 
-/**
- * What lies where in the one array of a route: the kind of its latest requests and how many of them came in a row, then its
- * histograms. Among thousands of routes, each object to look into is a wait for memory.
- */
-const LATEST_KIND = 0;
-const LATEST_COUNT = 1;
-const TOTAL: DurationHistogram = { boundsMs: REQUEST_BOUNDS_MS, at: 2 };
-const UPSTREAM: DurationHistogram = {
-  boundsMs: REQUEST_BOUNDS_MS,
-  at: TOTAL.at + cellsOf(REQUEST_BOUNDS_MS),
-};
-const VERIFICATION: DurationHistogram = {
-  boundsMs: VERIFICATION_BOUNDS_MS,
-  at: UPSTREAM.at + cellsOf(REQUEST_BOUNDS_MS),
-};
-const CELLS = VERIFICATION.at + cellsOf(VERIFICATION_BOUNDS_MS);
-
-interface RouteTally {
-  /** Kind (code, method and status as one number) → count, but for the latest in a row. */
-  readonly counts: Map<number, number>;
-  /** Code → requests that only passed because their route reports. */
-  readonly wouldRefuse: Map<string, number>;
-  readonly cells: Float64Array;
+interface Count {
+  readonly labels: {
+    readonly route: string;
+    readonly method: string;
+    readonly status: string;
+    readonly code: string;
+  };
+  value: number;
 }
 
-const STATUS_SPAN = 1000;
-const METHOD_SPAN = STATUS_SPAN * (METHOD_LABELS.length + 1);
+interface RouteTally {
+  /** By method, status and code in one text. */
+  readonly counts: Map<string, Count>;
+  /** Code → requests that only passed because their route reports. */
+  readonly wouldRefuse: Map<string, number>;
+  readonly total: DurationHistogram;
+  readonly upstream: DurationHistogram;
+  readonly verification: DurationHistogram;
+}
 
-/**
- * Counts finished requests. Two map look-ups for all labels instead of a hash of them; every label is bounded:
- * routes by the file, codes by the refusal table, methods by a list, statuses by the registered ones.
- */
+/** Counts finished requests. Every label is bounded: routes by the file, codes by the refusal table, methods and statuses by lists. */
 export function createRequestMetrics(): RequestMetrics {
   const routes = new Map<string, RouteTally>();
-  const codes: string[] = [];
-  const codeNumbers = new Map<string, number>();
 
   function tallyOf(route: string): RouteTally {
     const known = routes.get(route);
     if (known !== undefined) return known;
-    const tally = { counts: new Map(), wouldRefuse: new Map(), cells: new Float64Array(CELLS) };
+    const tally = {
+      counts: new Map(),
+      wouldRefuse: new Map(),
+      total: createHistogram(REQUEST_BOUNDS_MS),
+      upstream: createHistogram(REQUEST_BOUNDS_MS),
+      verification: createHistogram(VERIFICATION_BOUNDS_MS),
+    };
     routes.set(route, tally);
     return tally;
   }
 
-  function numberOf(code: string): number {
-    const known = codeNumbers.get(code);
-    if (known !== undefined) return known;
-    codeNumbers.set(code, codes.length);
-    return codes.push(code) - 1;
-  }
-
   return {
-    observe(record, verificationMs) {
-      const { counts, cells, wouldRefuse } = tallyOf(record.route ?? NO_ROUTE);
-      const method = METHOD_INDEX[record.method] ?? METHOD_LABELS.length;
-      const kind = numberOf(record.code) * METHOD_SPAN + method * STATUS_SPAN + record.status;
-      if (cells[LATEST_KIND] !== kind) {
-        settleLatest(counts, cells);
-        cells[LATEST_KIND] = kind;
+    observe(record) {
+      const { route = NO_ROUTE, code, wouldRefuse, upstreamMs, verificationMs } = record;
+      const tally = tallyOf(route);
+      const method = METHOD_LABELS.has(record.method) ? record.method : 'other';
+      const status = statusLabel(record.status);
+      const key = `${method} ${status} ${code}`;
+      const count = tally.counts.get(key);
+      if (count === undefined) tally.counts.set(key, { labels: { route, method, status, code }, value: 1 });
+      else count.value += 1;
+      if (wouldRefuse !== undefined) {
+        tally.wouldRefuse.set(wouldRefuse, (tally.wouldRefuse.get(wouldRefuse) ?? 0) + 1);
       }
-      cells[LATEST_COUNT] = (cells[LATEST_COUNT] as number) + 1;
-      if (record.wouldRefuse !== undefined) {
-        wouldRefuse.set(record.wouldRefuse, (wouldRefuse.get(record.wouldRefuse) ?? 0) + 1);
-      }
-      observeDuration(cells, TOTAL, record.durationMs);
-      if (record.upstreamMs !== undefined) observeDuration(cells, UPSTREAM, record.upstreamMs);
-      if (verificationMs !== undefined) observeDuration(cells, VERIFICATION, verificationMs);
+      observeDuration(tally.total, record.durationMs);
+      if (upstreamMs !== undefined) observeDuration(tally.upstream, upstreamMs);
+      if (verificationMs !== undefined) observeDuration(tally.verification, verificationMs);
     },
     retainRoutes(names) {
       for (const route of routes.keys()) if (route !== NO_ROUTE && !names.has(route)) routes.delete(route);
     },
-    metrics: () => describeTallies(routes, codes),
-    traffic: () => [...routes].map(([route, tally]) => summarize(route, tally, codes)),
+    metrics: () => describeTallies(routes),
+    traffic: () => [...routes].map(([route, tally]) => summarize(route, tally)),
   };
 }
 
-interface Counted {
-  readonly code: string;
-  readonly method: string;
-  readonly status: number;
-  readonly value: number;
-}
-
-/** Adds what came in a row to the counts. */
-function settleLatest(counts: Map<number, number>, cells: Float64Array): void {
-  const kind = cells[LATEST_KIND] as number;
-  const count = cells[LATEST_COUNT] as number;
-  if (count > 0) counts.set(kind, (counts.get(kind) ?? 0) + count);
-  cells[LATEST_COUNT] = 0;
-}
-
-function readCounts({ counts, cells }: RouteTally, codes: readonly string[]): Counted[] {
-  settleLatest(counts, cells);
-  return [...counts].map(([key, value]) => ({
-    code: codes[Math.floor(key / METHOD_SPAN)] as string,
-    method: METHOD_LABELS[Math.floor((key % METHOD_SPAN) / STATUS_SPAN)] ?? OTHER_METHOD,
-    status: key % STATUS_SPAN,
-    value,
-  }));
-}
-
-function describeTallies(routes: ReadonlyMap<string, RouteTally>, codes: readonly string[]): Metric[] {
-  const durations = (name: string, help: string, of: DurationHistogram): Metric =>
+function describeTallies(routes: ReadonlyMap<string, RouteTally>): Metric[] {
+  const durations = (kind: 'total' | 'upstream' | 'verification', name: string, help: string): Metric =>
     histogram(
       name,
       help,
-      [...routes].flatMap(([route, tally]) => durationSamples(tally.cells, of, { name, labels: { route } })),
+      [...routes].flatMap(([route, tally]) => durationSamples(tally[kind], { name, labels: { route } })),
     );
   return [
     counter(
       'sealgate_requests_total',
-      'Requests answered, by route, method, status and decision (allow, or the code of the refusal).',
-      [...routes].flatMap(([route, tally]) => countSamples(route, readCounts(tally, codes))),
+      'Requests by route, method, status and decision (allow, or the code of the refusal).',
+      [...routes.values()].flatMap(({ counts }) => [...counts.values()].map((count) => ({ ...count }))),
     ),
     counter(
       'sealgate_would_refuse_total',
@@ -179,51 +134,37 @@ function describeTallies(routes: ReadonlyMap<string, RouteTally>, codes: readonl
       ),
     ),
     durations(
+      'total',
       'sealgate_request_duration_seconds',
-      'From the arrival of the request head to the end of the answer.',
-      TOTAL,
+      'From the arrival of the request head to the end of the response.',
     ),
     durations(
+      'upstream',
       'sealgate_upstream_duration_seconds',
-      'From sending the request up to the head of the answer.',
-      UPSTREAM,
+      'From sending the request to the backend to the head of its response.',
     ),
     durations(
+      'verification',
       'sealgate_verification_duration_seconds',
-      'Judging the request: path, route, token, access rules. Includes waiting for keys.',
-      VERIFICATION,
+      'Deciding on the request: path, route, token, access rules. Includes waiting for keys.',
     ),
   ];
 }
 
-function countSamples(route: string, counts: readonly Counted[]): Sample[] {
-  const merged = new Map<string, Sample>();
-  for (const { code, method, status, value } of counts) {
-    const labels = { route, method, status: statusLabel(status), code };
-    const series = `${code} ${method} ${labels.status}`;
-    merged.set(series, { labels, value: value + (merged.get(series)?.value ?? 0) });
-  }
-  return [...merged.values()];
-}
-
-/** A backend may invent statuses; those become their class, so that it cannot invent series. */
+/** A backend may invent statuses; those are counted by class, so that it cannot invent series. */
 function statusLabel(status: number): string {
-  return status in STATUS_CODES || status === 499 ? String(status) : statusClass(status);
+  return status in STATUS_CODES || status === 499 ? String(status) : `${Math.floor(status / 100)}xx`;
 }
 
-function statusClass(status: number): string {
-  return `${Math.floor(status / 100)}xx`;
-}
-
-function summarize(route: string, tally: RouteTally, codes: readonly string[]): RouteTraffic {
+function summarize(route: string, { counts, total }: RouteTally): RouteTraffic {
   let requests = 0;
   const refusals: Record<string, number> = {};
   const statuses: Record<string, number> = {};
-  for (const { code, status, value } of readCounts(tally, codes)) {
+  for (const { labels, value } of counts.values()) {
     requests += value;
-    if (code !== 'allow') refusals[code] = (refusals[code] ?? 0) + value;
-    const label = statusClass(status);
-    statuses[label] = (statuses[label] ?? 0) + value;
+    if (labels.code !== 'allow') refusals[labels.code] = (refusals[labels.code] ?? 0) + value;
+    const statusClass = `${labels.status.slice(0, -2)}xx`;
+    statuses[statusClass] = (statuses[statusClass] ?? 0) + value;
   }
-  return { route, requests, refusals, statuses, durations: durationCounts(tally.cells, TOTAL) };
+  return { route, requests, refusals, statuses, durations: [...total.counts] };
 }

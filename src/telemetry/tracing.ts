@@ -1,41 +1,36 @@
 import type { Context, Span, Tracer } from '@opentelemetry/api';
 import { VERSION } from '../core/version.ts';
+import type { RequestRecord } from './request-record.ts';
 
 type Api = typeof import('@opentelemetry/api');
 
-/** What a span tells of a finished request; an access record is one. */
-export interface TracedRequest {
-  readonly requestId: string;
-  readonly method: string;
-  readonly path: string;
-  readonly route: string | undefined;
-  readonly status: number;
-  readonly code: string;
-  readonly issuer: string | undefined;
-  readonly client: string;
-}
+/** What a span shows of a finished request. */
+export type TracedRequest = Pick<
+  RequestRecord,
+  'requestId' | 'method' | 'path' | 'route' | 'status' | 'code' | 'issuer' | 'client'
+>;
 
 /** The spans of one request: the whole of it, the decision, the backend. */
 export interface RequestSpans {
   /** The decision is made. */
   decided(): void;
-  /** The request goes up: gives the header fields that carry the trace on, lower case. */
+  /** The request goes to the backend: gives the header fields that carry the trace on, lower case. */
   upstreamPlan(upstream: string): Readonly<Record<string, string>>;
-  /** The head of the backend's response came so long after it was sent; undefined when none came. */
+  /** The request is over. */
   end(request: TracedRequest): void;
 }
 
 export interface Tracing {
-  /** Starts the spans of a request; its trace goes on from what its headers say (W3C Trace Context). */
+  /** Starts the spans of a request; its trace continues the one that its headers name (W3C Trace Context). */
   begin(method: string, headers: Readonly<Record<string, string | string[] | undefined>>): RequestSpans;
 }
 
-/** Where an SDK that was loaded before us has left itself (`@opentelemetry/api`, major version 1). */
+/** Where a preloaded SDK registers itself (`@opentelemetry/api`, major version 1). */
 const SDK = Symbol.for('opentelemetry.js.api.1');
 
 /**
- * Gives tracing if an OpenTelemetry SDK was preloaded (`node --import ./otel.mjs`), else undefined: then nothing of it is loaded, and
- * `traceparent` and `tracestate` go up as they came.
+ * Gives tracing if an OpenTelemetry SDK was preloaded (`node --import ./otel.mjs`). Else undefined: then its API is not loaded, and
+ * `traceparent` and `tracestate` are forwarded as they came.
  */
 export async function findTracing(): Promise<Tracing | undefined> {
   if ((globalThis as unknown as Record<symbol, unknown>)[SDK] === undefined) return undefined;
@@ -64,9 +59,9 @@ function beginSpans(
       upstreamSpan = tracer.startSpan(method, { kind: SpanKind.CLIENT }, inner);
       upstreamSpan.setAttribute('sealgate.upstream', upstream);
       upstreamSpan.setAttribute('http.request.method', method);
-      const controller: Record<string, string> = {};
-      propagation.inject(trace.setSpan(inner, upstreamSpan), controller);
-      return controller;
+      const fields: Record<string, string> = {};
+      propagation.inject(trace.setSpan(inner, upstreamSpan), fields);
+      return fields;
     },
     end({ requestId, path, route, status, code, issuer, client }) {
       decision.end();
@@ -93,7 +88,7 @@ function beginSpans(
   };
 }
 
-/** Puts fields in the place of those with the same name; names and values in turn, lower case. */
+/** Replaces fields of the same name; `pairs` has names and values in turn, `fields` lower-case names. */
 export function withTraceFields(
   pairs: readonly string[],
   fields: Readonly<Record<string, string>>,

@@ -1,16 +1,16 @@
-/** What happened in one slice of time. */
+/** The traffic in one slice of time. */
 export interface TrafficSlice {
   /** Start of the slice, in milliseconds since the epoch. */
   readonly startMs: number;
   readonly allowed: number;
   readonly refused: number;
-  /** Answers of status 500 and above, whoever caused them. */
+  /** Responses of status 500 and above, from a backend or from the gateway. */
   readonly failed: number;
 }
 
 export interface TrafficHistory {
   add(request: { readonly code: string; readonly status: number }, nowMs: number): void;
-  /** Oldest first, ending with the slice of `nowMs`; slices without traffic are there with zeros. */
+  /** Oldest first, ending with the slice of `nowMs`; slices without traffic are zeros. */
   slices(nowMs: number): TrafficSlice[];
 }
 
@@ -18,43 +18,32 @@ export interface TrafficHistory {
 export const SLICE_MS = 10_000;
 const SLICES = 90;
 
-/** Remembers the traffic of the last quarter of an hour. Needs no timer: an old slice is emptied when its place is used again. */
+/** Remembers the traffic of the last quarter of an hour. Needs no timer: an old slice is replaced when its slot is needed. */
 export function createTrafficHistory(): TrafficHistory {
-  const numbers = new Float64Array(SLICES).fill(-1);
-  const allowed = new Uint32Array(SLICES);
-  const refused = new Uint32Array(SLICES);
-  const failed = new Uint32Array(SLICES);
-
-  function tick(counts: Uint32Array, slot: number): void {
-    counts[slot] = (counts[slot] as number) + 1;
-  }
-
+  const ring: ReturnType<typeof emptySlice>[] = [];
   return {
     add({ code, status }, nowMs) {
       const number = Math.floor(nowMs / SLICE_MS);
-      const slot = number % SLICES;
-      if (numbers[slot] !== number) {
-        numbers[slot] = number;
-        allowed[slot] = 0;
-        refused[slot] = 0;
-        failed[slot] = 0;
+      let slice = ring[number % SLICES];
+      if (slice?.startMs !== number * SLICE_MS) {
+        slice = emptySlice(number);
+        ring[number % SLICES] = slice;
       }
-      if (status >= 500) tick(failed, slot);
-      else tick(code === 'allow' ? allowed : refused, slot);
+      if (status >= 500) slice.failed += 1;
+      else if (code === 'allow') slice.allowed += 1;
+      else slice.refused += 1;
     },
     slices(nowMs) {
-      const last = Math.floor(nowMs / SLICE_MS);
+      const first = Math.floor(nowMs / SLICE_MS) - SLICES + 1;
       return Array.from({ length: SLICES }, (_, index) => {
-        const number = last - SLICES + 1 + index;
-        const slot = number % SLICES;
-        const there = numbers[slot] === number;
-        return {
-          startMs: number * SLICE_MS,
-          allowed: there ? (allowed[slot] as number) : 0,
-          refused: there ? (refused[slot] as number) : 0,
-          failed: there ? (failed[slot] as number) : 0,
-        };
+        const number = first + index;
+        const slice = ring[number % SLICES];
+        return slice?.startMs === number * SLICE_MS ? { ...slice } : emptySlice(number);
       });
     },
   };
+}
+
+function emptySlice(number: number): { -readonly [Key in keyof TrafficSlice]: TrafficSlice[Key] } {
+  return { startMs: number * SLICE_MS, allowed: 0, refused: 0, failed: 0 };
 }

@@ -1,9 +1,10 @@
 import t from 'tap';
-import { type AccessRecord, renderAccessLine } from '../../src/telemetry/access-line.ts';
+import { renderAccessLine } from '../../src/telemetry/access-line.ts';
 import { createAccessLog } from '../../src/telemetry/access-log.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import type { RequestRecord } from '../../src/telemetry/request-record.ts';
 
-const RECORD: AccessRecord = {
+const RECORD: RequestRecord = {
   requestId: '0d6b8a3e-5a55-4a1b-9a49-2f7f0f2f8b11',
   method: 'GET',
   path: '/orders/7',
@@ -18,10 +19,10 @@ const RECORD: AccessRecord = {
   subject: undefined,
 };
 
-const FULL: AccessRecord = { ...RECORD, code: 'key_unknown', reason: 'no key "a"', subject: 'sub|1' };
+const FULL: RequestRecord = { ...RECORD, code: 'key_unknown', reason: 'no key "a"', subject: 'sub|1' };
 
 /** The line as pino's own serializer writes it. */
-function writtenByPino(level: 'info' | 'error', record: AccessRecord): Record<string, unknown> {
+function writtenByPino(level: 'info' | 'error', record: RequestRecord): Record<string, unknown> {
   const lines: string[] = [];
   const log = createLogger('info', { write: (line) => void lines.push(line) });
   log[level](record, 'request');
@@ -69,7 +70,7 @@ t.test('no text breaks out of its field or starts a line of its own', async (t) 
   ] as const;
   for (const [at, text] of hostile.entries()) {
     for (const field of fields) {
-      const line = renderAccessLine('info', { ...FULL, [field]: text } as AccessRecord);
+      const line = renderAccessLine('info', { ...FULL, [field]: text } as RequestRecord);
       t.equal(line.indexOf('\n'), line.length - 1, `one line with text ${at} as ${field}`);
       t.equal(JSON.parse(line)[field], text);
       t.ok(

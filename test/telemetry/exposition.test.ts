@@ -6,10 +6,10 @@ import { createRequestMetrics } from '../../src/telemetry/request-metrics.ts';
 
 async function worker(age: number) {
   const counts = createRequestMetrics();
-  counts.observe(
-    { route: 'a"b\\c', method: 'GET', status: 200, code: 'allow', durationMs: 3, upstreamMs: 2 },
-    0.3,
-  );
+  counts.observe({
+    ...{ route: 'a"b\\c', method: 'GET', status: 200, code: 'allow' },
+    ...{ durationMs: 3, upstreamMs: 2, verificationMs: 0.3 },
+  });
   return [
     ...counts.metrics(),
     gauge('sealgate_age_seconds', 'An age.', single(age)),

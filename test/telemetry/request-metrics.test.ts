@@ -1,9 +1,9 @@
 import t from 'tap';
 import { estimateQuantileMs } from '../../src/telemetry/duration-histogram.ts';
 import type { Metric } from '../../src/telemetry/metric.ts';
-import { createRequestMetrics, type FinishedRequest } from '../../src/telemetry/request-metrics.ts';
+import { type CountedRequest, createRequestMetrics } from '../../src/telemetry/request-metrics.ts';
 
-const READ: FinishedRequest = {
+const READ: CountedRequest = {
   route: 'orders',
   method: 'GET',
   status: 200,
@@ -20,9 +20,15 @@ function find(metrics: readonly Metric[], name: string): Metric {
 
 t.test('requests are counted by route, method, status and decision', async (t) => {
   const counts = createRequestMetrics();
-  counts.observe(READ, 0.2);
-  counts.observe(READ, 0.02);
-  counts.observe({ ...READ, status: 403, code: 'insufficient_scope', upstreamMs: undefined }, 0.1);
+  counts.observe({ ...READ, verificationMs: 0.2 });
+  counts.observe({ ...READ, verificationMs: 0.02 });
+  counts.observe({
+    ...READ,
+    status: 403,
+    code: 'insufficient_scope',
+    upstreamMs: undefined,
+    verificationMs: 0.1,
+  });
   t.same(find(counts.metrics(), 'sealgate_requests_total').values, [
     { labels: { route: 'orders', method: 'GET', status: '200', code: 'allow' }, value: 2 },
     { labels: { route: 'orders', method: 'GET', status: '403', code: 'insufficient_scope' }, value: 1 },
@@ -32,8 +38,15 @@ t.test('requests are counted by route, method, status and decision', async (t) =
 t.test('nothing a client or a backend sends can make series without end', async (t) => {
   const counts = createRequestMetrics();
   for (let n = 0; n < 500; n += 1) {
-    counts.observe({ ...READ, route: undefined, method: `M${n}`, status: 404, code: 'route_unknown' }, 0);
-    counts.observe({ ...READ, method: '__proto__', status: 500 + (n % 400) }, 0);
+    counts.observe({
+      ...READ,
+      route: undefined,
+      method: `M${n}`,
+      status: 404,
+      code: 'route_unknown',
+      verificationMs: 0,
+    });
+    counts.observe({ ...READ, method: '__proto__', status: 500 + (n % 400), verificationMs: 0 });
   }
   const { values } = find(counts.metrics(), 'sealgate_requests_total');
   t.ok(values.length < 30, `${values.length} series`);
@@ -44,8 +57,8 @@ t.test('nothing a client or a backend sends can make series without end', async 
 
 t.test('histograms are cumulative, in seconds, and end at the count', async (t) => {
   const counts = createRequestMetrics();
-  counts.observe(READ, undefined);
-  counts.observe({ ...READ, durationMs: 60_000 }, undefined);
+  counts.observe(READ);
+  counts.observe({ ...READ, durationMs: 60_000 });
   const { values } = find(counts.metrics(), 'sealgate_request_duration_seconds');
   const of = (le: unknown) => values.find(({ labels }) => labels.le === le)?.value;
   t.equal(of(0.01), 0);
@@ -62,8 +75,8 @@ t.test('histograms are cumulative, in seconds, and end at the count', async (t) 
 
 t.test('routes that left the file are forgotten, unmatched requests are not', async (t) => {
   const counts = createRequestMetrics();
-  counts.observe(READ, 1);
-  counts.observe({ ...READ, route: undefined, code: 'route_unknown', status: 404 }, 1);
+  counts.observe({ ...READ, verificationMs: 1 });
+  counts.observe({ ...READ, route: undefined, code: 'route_unknown', status: 404, verificationMs: 1 });
   counts.retainRoutes(new Set(['other']));
   t.same(
     counts.traffic().map(({ route }) => route),
@@ -71,11 +84,11 @@ t.test('routes that left the file are forgotten, unmatched requests are not', as
   );
 });
 
-t.test('the traffic of a route is told by refusal and status class', async (t) => {
+t.test('the traffic of a route is counted by refusal and status class', async (t) => {
   const counts = createRequestMetrics();
-  counts.observe(READ, 1);
-  counts.observe({ ...READ, status: 401, code: 'token_expired' }, 1);
-  counts.observe({ ...READ, status: 401, code: 'token_expired', method: 'POST' }, 1);
+  counts.observe({ ...READ, verificationMs: 1 });
+  counts.observe({ ...READ, status: 401, code: 'token_expired', verificationMs: 1 });
+  counts.observe({ ...READ, status: 401, code: 'token_expired', method: 'POST', verificationMs: 1 });
   t.match(counts.traffic(), [
     { route: 'orders', requests: 3, refusals: { token_expired: 2 }, statuses: { '2xx': 1, '4xx': 2 } },
   ]);

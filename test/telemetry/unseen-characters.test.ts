@@ -1,10 +1,11 @@
 import t from 'tap';
-import { type AccessRecord, renderAccessLine } from '../../src/telemetry/access-line.ts';
+import { renderAccessLine } from '../../src/telemetry/access-line.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import type { RequestRecord } from '../../src/telemetry/request-record.ts';
 import { forTerminal } from '../../src/telemetry/terminal-log.ts';
 import { HOSTILE_TEXT, UNSEEN, unseenIn } from '../support/pipeline/unseen.ts';
 
-const record = (text: string): AccessRecord => ({
+const record = (text: string): RequestRecord => ({
   requestId: 'id-1',
   method: 'GET',
   path: `/${text}`,

@@ -1,9 +1,10 @@
 import type { Clock } from '../../core/clock.ts';
-import type { AccessRecord } from '../../telemetry/access-line.ts';
 import { createAccessLog } from '../../telemetry/access-log.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { createRecentDecisions, type RecentDecisions } from '../../telemetry/recent-decisions.ts';
 import { createRequestMetrics, type RequestMetrics } from '../../telemetry/request-metrics.ts';
+import type { RequestRecord } from '../../telemetry/request-record.ts';
+import type { RequestSpans } from '../../telemetry/tracing.ts';
 import { createTrafficHistory, type TrafficHistory } from '../../telemetry/traffic-history.ts';
 
 /** Everything that is remembered of requests. Outlives configurations. */
@@ -11,36 +12,34 @@ export interface Observation {
   readonly requests: RequestMetrics;
   readonly decisions: RecentDecisions;
   readonly history: TrafficHistory;
-  /** The one place where a finished request is seen: log, metrics, history and last decisions tell the same. */
-  observe(record: AccessRecord, verificationMs: number | undefined): void;
+  /** Hands the record of a finished request to every sink: access log, metrics, status page and trace. */
+  observe(record: RequestRecord, spans: RequestSpans | undefined): void;
+}
+
+export interface ObservationOptions {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly allowedShare: () => number;
+  readonly worker: number | undefined;
 }
 
 /** Starts observing. */
-export function createObservation({
-  log,
-  clock,
-  allowedShare,
-  worker,
-}: {
-  log: Logger;
-  clock: Clock;
-  allowedShare: () => number;
-  worker: number | undefined;
-}): Observation {
+export function createObservation({ log, clock, allowedShare, worker }: ObservationOptions): Observation {
   const requests = createRequestMetrics();
   const decisions = createRecentDecisions();
   const history = createTrafficHistory();
-  const write = createAccessLog({ log, allowedShare, worker });
+  const writeAccessLine = createAccessLog({ log, allowedShare, worker });
   return {
     requests,
     decisions,
     history,
-    observe(record, verificationMs) {
+    observe(record, spans) {
       const nowMs = clock();
-      write(record);
-      requests.observe(record, verificationMs);
+      writeAccessLine(record);
+      requests.observe(record);
       decisions.add(record, nowMs);
       history.add(record, nowMs);
+      spans?.end(record);
     },
   };
 }

@@ -22,10 +22,9 @@ import { createListener, urlOf } from '../server/listener.ts';
 import { applyLimits } from '../server/listener-limits.ts';
 import { renewListenerTls } from '../server/listener-tls.ts';
 import { guardOverload } from '../server/overload.ts';
-import { createInFlightSet } from './in-flight-set.ts';
 import { openLimitStore } from './open-limit-store.ts';
 import { createServing } from './serve.ts';
-import type { Transaction } from './transaction.ts';
+import { createTransactions } from './transactions.ts';
 
 /** The part of a gateway that serves requests: one per process that listens. */
 export interface Engine {
@@ -58,7 +57,7 @@ const STALLED = refuse(
   'response_stalled',
   'the client took nothing of its response for listen.limits.bodyIdle',
 );
-/** Time in which those who serve a request report its end themselves after its connection has closed: they know more of it. */
+/** After its connection has closed, a request has this long to report its end itself, with details. */
 const LAST_EVENTS_MS = 1_000;
 const SHUTTING_DOWN = refuse('shutting_down', 'shutdown.grace ended before the request did');
 
@@ -95,7 +94,7 @@ export async function createEngine({
   const upstreams = createRefCount<Upstream>((upstream) => void upstream.close());
   upstreams.take(current.upstreams.values());
 
-  const transactions = createInFlightSet<Transaction>();
+  const transactions = createTransactions(observation);
   const tunnels = createTunnels();
   const overload = guardOverload({ limitMs: () => current.config.listen.overload.eventLoopDelay });
   const serving = createServing({
@@ -103,20 +102,9 @@ export async function createEngine({
     isDraining: () => isDraining,
     overload,
     tunnels,
+    transactions,
     tracing: await findTracing(),
     log,
-    began(transaction) {
-      transactions.add(transaction);
-      transaction.connection.running += 1;
-    },
-    finished(transaction, status) {
-      if (!transactions.remove(transaction)) return;
-      transaction.connection.running -= 1;
-      const record = transaction.describe(status);
-      observation.observe(record, transaction.verificationMs);
-      transaction.spans?.end(record);
-      transaction.generation.inFlight.leave();
-    },
   });
   const connections = createClientConnections({
     idleMs: () => current.config.listen.limits.bodyIdle,
@@ -125,7 +113,7 @@ export async function createEngine({
         if (connections.has(transaction.connection)) transaction.stalled(STALLED);
     },
     closed(connection) {
-      // A request ends with its connection, whatever else tells it so or does not.
+      // A request ends with its connection at the latest.
       if (connection.running > 0) setTimeout(endRunning, LAST_EVENTS_MS, connection).unref();
     },
   });

@@ -22,25 +22,23 @@ import { framingFault } from '../server/request-framing.ts';
 import { sendRefusalOnSocket } from '../server/send-response.ts';
 import { traceRefusedSteps } from './refused-steps.ts';
 import { Transaction } from './transaction.ts';
+import type { Transactions } from './transactions.ts';
 
-/** What serving needs of the running gateway. `current` changes at a reload; a request keeps the one it began with. */
+/** What serving needs of the running gateway. `current` changes at a reload; a request keeps the generation it began with. */
 export interface ServeContext {
   readonly current: () => Generation;
   readonly isDraining: () => boolean;
   readonly overload: OverloadGuard;
   readonly tunnels: Tunnels;
+  readonly transactions: Transactions;
   /** Undefined unless an OpenTelemetry SDK was preloaded. */
   readonly tracing: Tracing | undefined;
   readonly log: Logger;
-  /** Told of every request at its beginning. */
-  readonly began: (transaction: Transaction) => void;
-  /** Told of the end of every request, once or more; status 0 stands for a response that never began. */
-  readonly finished: (transaction: Transaction, status: number) => void;
 }
 
 /**
- * Serves requests: the gate, the forwarding, refusals and the access line of each. The order of the steps of a
- * decision is in `pipeline/decide.ts`; here is only what needs a socket.
+ * Serves requests: lets each be decided, then forwards it or responds. The order of the steps of a decision is in
+ * `pipeline/decide.ts`; here is only what needs a socket.
  */
 export function createServing(context: ServeContext): AppHandlers & Omit<ListenerEvents, 'request'> {
   return {
@@ -114,7 +112,6 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
   function begin({ req, socket, rawTarget, res }: Beginning): Transaction {
     const generation = context.current();
     const { trustedProxies } = generation;
-    generation.inFlight.enter();
     const peer = peerOf(socket);
     const forwarded = resolveForwarded(
       { peer, host: req?.headers.host, rawHeaders: req?.rawHeaders ?? [] },
@@ -130,15 +127,14 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       requestId,
       connection: connectionOf(socket),
       res,
-      ended: context.finished,
+      spans: req && context.tracing?.begin(req.method ?? '', req.headers),
+      end: context.transactions.end,
     });
-    context.began(transaction);
-    if (context.tracing !== undefined && req !== undefined)
-      transaction.spans = context.tracing.begin(transaction.method, req.headers);
+    context.transactions.begin(transaction);
     return transaction;
   }
 
-  /** Runs the decision; settled in the same tick unless keys must be waited for. No failure is ever "allow". */
+  /** Runs the decision, in the same tick unless keys must be waited for. No failure is ever "allow". */
   function check(
     { req, transaction, isUpgrade }: { req: IncomingMessage; transaction: Transaction; isUpgrade: boolean },
     then: (outcome: Decision['outcome']) => void,
@@ -146,20 +142,9 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     const fail = (error: unknown): void => then(failed(transaction, error, 'the decision failed'));
     const refusedSteps = traceRefusedSteps(context.log);
     const settle = (made: Decision): void => {
-      const { route, outcome, token, addedHeaders } = made;
       refusedSteps?.write(made, transaction.requestId);
-      transaction.decided();
-      transaction.spans?.decided();
-      transaction.route = route?.name;
-      transaction.token = token;
-      if (addedHeaders !== undefined) {
-        transaction.addedHeaders = [...transaction.addedHeaders, ...addedHeaders];
-      }
-      if (!isRefusal(outcome) && !isDirectResponse(outcome)) {
-        transaction.permit = outcome;
-        transaction.issuer = outcome.token?.issuer;
-      }
-      then(outcome);
+      transaction.decided(made);
+      then(made.outcome);
     };
     let decision: Decision | Promise<Decision>;
     try {
@@ -185,7 +170,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     } else settle(decision);
   }
 
-  /** What nobody foresaw ends its own request only; the log has the reason, the client is told that there is one. */
+  /** An unexpected error ends its own request only. The log has the reason; the client gets a 500. */
   function failed({ requestId }: Transaction, error: unknown, what: string): Refusal {
     context.log.error({ err: error, requestId }, what);
     return refuse('internal', what);
@@ -202,7 +187,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     return { ...plan, headers: withTraceFields(plan.headers, fields) };
   }
 
-  /** The access line of a tunnel is written when it is over. */
+  /** The request of a tunnel ends with the tunnel. */
   function tunnel({ req, socket, transaction, permit }: Tunnelling): void {
     const upstreamPlan = transaction.generation.upstreamPlans[permit.route.index] as RouteUpstreamPlan;
     openTunnel({
@@ -227,7 +212,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
 
   function refuseOn(transaction: Transaction, refusal: Refusal): void {
     transaction.note(refusal);
-    context.finished(transaction, sendRefusalOnSocket(refusal, transaction, transaction.connection));
+    context.transactions.end(transaction, sendRefusalOnSocket(refusal, transaction, transaction.connection));
   }
 }
 
@@ -249,7 +234,7 @@ interface Beginning {
   readonly res?: GatewayResponse;
 }
 
-/** An id that a proxy gave: as long and as plain as ids are, so that no log or header has to fear it. */
+/** The id that a proxy gave, if it is short and plain enough for logs and headers. */
 function saneRequestId(id: string | string[] | undefined): string | undefined {
   return typeof id === 'string' && /^[\w.:+/=-]{1,128}$/.test(id) ? id : undefined;
 }

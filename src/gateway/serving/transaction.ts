@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { Refusal } from '../../core/refusals.ts';
+import { isRefusal, type Refusal } from '../../core/refusals.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
 import type { ProblemContext } from '../../http/problem.ts';
-import type { DirectResponse } from '../../pipeline/direct-response.ts';
+import type { Decision } from '../../pipeline/decide.ts';
+import { type DirectResponse, isDirectResponse } from '../../pipeline/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { ForwardObserver, ForwardResult } from '../../proxy/forward-job.ts';
 import type { Upstream } from '../../proxy/upstream/upstream.ts';
-import type { AccessRecord } from '../../telemetry/access-line.ts';
 import { loggedPath } from '../../telemetry/access-log.ts';
+import type { RequestRecord } from '../../telemetry/request-record.ts';
 import type { RequestSpans } from '../../telemetry/tracing.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { Generation } from '../generation.ts';
@@ -22,19 +23,21 @@ interface TransactionStart {
   readonly rawTarget: string;
   readonly forwarded: ForwardedFor;
   readonly generation: Generation;
-  /** The id that a trusted proxy gave the request; a fresh one when undefined. */
+  /** The id that a trusted proxy gave the request; a new one when undefined. */
   readonly requestId: string | undefined;
   readonly connection: ClientConnection;
   /** Undefined where only a bare socket is left. */
   readonly res: ServerResponse | undefined;
-  /** Told of the end, once or more; status 0 stands for a response that never began. */
-  readonly ended: (transaction: Transaction, status: number) => void;
+  /** Undefined unless requests are traced. */
+  readonly spans: RequestSpans | undefined;
+  /** Ends the request; see `Transactions`. */
+  readonly end: (transaction: Transaction, status: number) => void;
 }
 
-/** What is written for a client that went away before its response began, as nginx does. */
+/** What is logged for a client that left before its response began, as nginx does. */
 const CLIENT_CLOSED_STATUS = 499;
 
-/** One request on its way through the gateway, and what its access line will say. */
+/** One request on its way through the gateway. */
 export class Transaction implements ProblemContext, ForwardObserver, InFlight {
   inFlightSlot = NO_SLOT;
   readonly method: string;
@@ -44,23 +47,19 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
   readonly generation: Generation;
   readonly requestId: string;
   readonly connection: ClientConnection;
-  /** Set by the gate, once, when it lets the request pass. */
-  permit: Permit | undefined = undefined;
+  readonly spans: RequestSpans | undefined;
   addedHeaders: readonly string[];
-  route: string | undefined = undefined;
-  /** The token that held, whatever came of it. */
-  token: VerifiedToken | undefined = undefined;
-  issuer: string | undefined = undefined;
-  /** How long the decision took; undefined while there is none. */
-  verificationMs: number | undefined = undefined;
-  /** Undefined unless requests are traced. */
-  spans: RequestSpans | undefined = undefined;
-  readonly #res: ServerResponse | undefined;
-  readonly #ended: TransactionStart['ended'];
-  #isWatching = false;
-  /** The gateway itself responded: no second response may follow, whatever is decided later. */
-  #hasResponded = false;
+  /** Set once, by a decision that allows the request. */
+  permit: Permit | undefined = undefined;
   readonly #startedAtMs = performance.now();
+  readonly #res: ServerResponse | undefined;
+  readonly #end: TransactionStart['end'];
+  #isWatching = false;
+  #hasResponded = false;
+  #verificationMs: number | undefined = undefined;
+  #route: string | undefined = undefined;
+  #token: VerifiedToken | undefined = undefined;
+  #issuer: string | undefined = undefined;
   #refusal: Refusal | undefined = undefined;
   #upstreamMs: number | undefined = undefined;
   #upstream: Upstream | undefined = undefined;
@@ -74,11 +73,12 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     this.addedHeaders = start.generation.responseHeaders;
     this.requestId = start.requestId ?? randomUUID();
     this.connection = start.connection;
+    this.spans = start.spans;
     this.#res = start.res;
-    this.#ended = start.ended;
+    this.#end = start.end;
   }
 
-  /** The gateway itself has responded, while the decision was waited for: nothing may be forwarded any more. */
+  /** The gateway itself has responded: no second response may follow, whatever is decided later. */
   get hasResponded(): boolean {
     return this.#hasResponded;
   }
@@ -91,15 +91,21 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     return ['x-request-id', this.requestId, ...this.addedHeaders];
   }
 
-  /** Marks the end of the decision. */
-  decided(): void {
-    this.verificationMs = performance.now() - this.#startedAtMs;
+  decided({ route, outcome, token, addedHeaders }: Decision): void {
+    this.#verificationMs = performance.now() - this.#startedAtMs;
+    this.spans?.decided();
+    this.#route = route?.name;
+    this.#token = token;
+    if (addedHeaders !== undefined) this.addedHeaders = [...this.addedHeaders, ...addedHeaders];
+    if (isRefusal(outcome) || isDirectResponse(outcome)) return;
+    this.permit = outcome;
+    this.#issuer = outcome.token?.issuer;
   }
 
-  /** Keeps a refusal for the access line. */
+  /** Keeps a refusal for the record. */
   note(refusal: Refusal): void {
     this.#refusal = refusal;
-    this.issuer ??= refusal.issuer;
+    this.#issuer ??= refusal.issuer;
   }
 
   refused(refusal: Refusal, upstreamMs?: number): void {
@@ -112,7 +118,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     sendRefusal(refusal, this, this.#res);
   }
 
-  /** Answers in place of a backend. */
+  /** Responds in place of a backend. */
   respondDirectly(response: DirectResponse): void {
     if (this.#hasResponded) return;
     this.#hasResponded = true;
@@ -120,7 +126,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     sendDirectResponse(response, this, this.#res as ServerResponse);
   }
 
-  /** The body of the request broke: no response but this refusal may follow what has been sent, and nothing more is read. */
+  /** The body of the request broke: only this refusal may still be sent, and the rest of the body is not read. */
   bodyBroke(refusal: Refusal): void {
     const res = this.#res as ServerResponse;
     if (!res.headersSent) {
@@ -136,7 +142,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     }
   }
 
-  /** The client took nothing of what waits for it. What was refused stays so in the access line. */
+  /** The client does not read its response. An earlier refusal stays in the record. */
   stalled(refusal: Refusal): void {
     if (this.#refusal === undefined && this.#res?.headersSent !== false) this.note(refusal);
   }
@@ -149,7 +155,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
   finished({ upstreamMs, failure, status }: ForwardResult): void {
     this.#upstreamMs = upstreamMs;
     if (failure !== undefined) this.note(failure);
-    this.#ended(this, status);
+    this.#end(this, status);
   }
 
   abandoned(upstreamMs: number): void {
@@ -157,15 +163,15 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     this.end();
   }
 
-  /** Ends the request with its response, where no forwarder will tell of that. To be called before anything is waited for. */
+  /** Ends the request with its response, where no forwarder reports the end. Call it before anything is awaited. */
   watchClient(): void {
     if (this.#isWatching || this.#res === undefined) return;
     this.#isWatching = true;
     const res = this.#res;
-    // A forwarder that has the response by then hears of it after us, and has yet to say how it went.
+    // A forwarder that took over meanwhile gets `close` after us, and reports how the request ended.
     res.on('close', () => process.nextTick(end, this));
     if (res.socket !== null) return;
-    // Behind others of its connection: a response that never gets its turn is never told to be over, but its request is.
+    // A pipelined response that never gets its turn has no `close`, but its request does.
     res.req.once('close', () => {
       if (res.socket === null && !res.writableFinished) process.nextTick(end, this);
     });
@@ -174,35 +180,32 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
   /** The response is over. */
   end(): void {
     const res = this.#res;
-    this.#ended(this, res?.headersSent ? res.statusCode : 0);
+    this.#end(this, res?.headersSent ? res.statusCode : 0);
   }
 
-  /** The access line. `status` 0 stands for a response that never began. */
-  describe(status: number): AccessRecord {
+  /** The record of the request, which is over. `status` 0 stands for a response that never began. */
+  describe(status: number): RequestRecord {
     return {
       requestId: this.requestId,
       method: this.method,
       path: loggedPath(this.rawTarget),
       status: status === 0 ? CLIENT_CLOSED_STATUS : status,
-      route: this.route,
+      route: this.#route,
       code: this.#refusal?.code ?? 'allow',
       reason: (this.#refusal ?? this.permit?.wouldRefuse)?.reason,
       wouldRefuse: this.permit?.wouldRefuse?.code,
-      issuer: this.issuer,
+      issuer: this.#issuer,
       client: this.forwarded.client,
-      durationMs: roundMs(performance.now() - this.#startedAtMs),
+      durationMs: performance.now() - this.#startedAtMs,
+      verificationMs: this.#verificationMs,
       upstream: this.#upstream?.name,
       upstreamAddress: this.#upstreamAddress,
-      upstreamMs: this.#upstreamMs === undefined ? undefined : roundMs(this.#upstreamMs),
-      subject: loggedSubject(this.token, this.generation.config.log.subject),
+      upstreamMs: this.#upstreamMs,
+      subject: loggedSubject(this.#token, this.generation.config.log.subject),
     };
   }
 }
 
 function end(transaction: Transaction): void {
   transaction.end();
-}
-
-function roundMs(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { AccessRecord } from '../../../src/telemetry/access-line.ts';
 import { createAccessLog } from '../../../src/telemetry/access-log.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
+import type { RequestRecord } from '../../../src/telemetry/request-record.ts';
 import { liveText, startLiveGateway } from '../../support/gateway/live-gateway.ts';
 
 const CONTRACT_FIELDS = [
@@ -72,7 +72,7 @@ t.test('sampling leaves out uneventful requests only', async (t) => {
     allowedShare: () => 0.5,
     random: () => (drawn++ % 2 === 0 ? 0.9 : 0.1),
   });
-  const record: AccessRecord = {
+  const record: RequestRecord = {
     requestId: 'r',
     method: 'GET',
     path: '/',

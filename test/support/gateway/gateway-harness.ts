@@ -6,8 +6,8 @@ import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../../src/config/load.ts';
 import { createGateway } from '../../../src/gateway/gateway.ts';
-import type { AccessRecord } from '../../../src/telemetry/access-line.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
+import type { RequestRecord } from '../../../src/telemetry/request-record.ts';
 import { type CountingUpstream, startCountingUpstream } from '../backends/counting-upstream.ts';
 
 /** An issuer that signs what it is asked to and serves its one key. */
@@ -25,7 +25,7 @@ export interface Harness {
   readonly issuer: TestIssuer;
   readonly upstream: CountingUpstream;
   /** The access lines so far. */
-  readonly lines: AccessRecord[];
+  readonly lines: RequestRecord[];
   /** Every log line that is no access line and of level warn or above. */
   readonly complaints: Record<string, unknown>[];
   /** Where the configuration and its files are. */
@@ -59,7 +59,7 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
   const issuer = await startTestIssuer();
   const upstream = options.upstream ?? (await startCountingUpstream());
   t.teardown(() => Promise.all([issuer.close(), upstream.close()]));
-  const lines: AccessRecord[] = [];
+  const lines: RequestRecord[] = [];
   const complaints: Record<string, unknown>[] = [];
   const text = stringify({
     listen: { port: 0, ...options.listen },
