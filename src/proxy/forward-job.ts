@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Refusal } from '../core/refusals.ts';
+import type { IncomingRequest, OutgoingResponse } from '../http/client-messages.ts';
 import type { HeaderPairs } from '../http/header-pairs.ts';
 import type { UpstreamTimeouts } from './dispatcher.ts';
 import type { ResponseHeaderFilter } from './response/response-header-filter.ts';
@@ -55,8 +55,8 @@ export interface ForwardObserver {
 
 export interface ForwardJob {
   readonly plan: UpstreamRequestPlan;
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: IncomingRequest;
+  readonly res: OutgoingResponse;
   readonly upstream: Upstream;
   readonly observer: ForwardObserver;
 }

@@ -18,8 +18,8 @@ const TOO_MANY = refuse('pipelined_too_many', 'too many requests wait for their 
  */
 export function forward(job: ForwardJob): void {
   const { res } = job;
-  if (res.socket !== null || res.destroyed) new ProxiedRequest(job).start();
-  else awaitTurn(job);
+  if (res.isQueued && !res.destroyed) awaitTurn(job);
+  else new ProxiedRequest(job).start();
 }
 
 /**

@@ -1,16 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
-import { type HeaderPairs, toHeaderObject } from '../http/header-pairs.ts';
-import { isMultiplexed } from '../http/multiplexed.ts';
+import type { HeaderPairs } from '../http/header-pairs.ts';
 import type { DispatchController, DispatchHandler } from './dispatcher.ts';
 import { failureOf, InvalidResponse } from './errors.ts';
 import type { ForwardJob } from './forward-job.ts';
 import { type Framing, type ResponseEnd, requestFraming } from './framing.ts';
 import type { Release } from './pooled-buffer.ts';
 import { ClientGone, RequestBody } from './request/request-body.ts';
-import { breakOff } from './response/break-off.ts';
-import { ClientWriteTimeout } from './response/client-write-timeout.ts';
 import { buildResponseHeaders, relayableTrailers } from './response/response-headers.ts';
 import type { ResponseHead } from './response/response-parser.ts';
 import { prefixesOf } from './response/rewrite-location.ts';
@@ -38,8 +35,6 @@ export class ProxiedRequest implements DispatchHandler {
   #end: ResponseEnd = 'length';
   #failure: Refusal | undefined;
   #paused = false;
-  /** There while the client had to be waited for. */
-  #clientWriteTimeout: ClientWriteTimeout | undefined;
 
   constructor(job: ForwardJob) {
     const { req, plan } = job;
@@ -116,12 +111,10 @@ export class ProxiedRequest implements DispatchHandler {
       prefixes: prefixesOf(this.#retry.endpoint, plan),
     });
     // Who is still sending what the backend refuses is told to stop: the rest of the body would cost more than a new connection.
-    if (status >= 400 && this.#body !== null && !req.complete && !isMultiplexed(req))
-      res.shouldKeepAlive = false;
+    if (status >= 400 && this.#body !== null && !req.complete) res.leaveRequestUnread();
     const ownWords = reason === STATUS_CODES[status] || !PLAIN.test(reason) ? undefined : reason;
     try {
-      if (ownWords === undefined) res.writeHead(status, built);
-      else res.writeHead(status, ownWords, built);
+      res.writeHead(status, ownWords, built);
     } catch {
       this.#retry.attempt.abort(new InvalidResponse('head_unsendable'));
       return;
@@ -140,7 +133,6 @@ export class ProxiedRequest implements DispatchHandler {
     if (res.write(chunk, release) || res.writableLength < HIGH_WATER_BYTES) return true;
     if (this.#paused) return false;
     this.#paused = true;
-    this.#waitForClient();
     res.once('drain', () => this.#continue());
     return false;
   }
@@ -156,12 +148,9 @@ export class ProxiedRequest implements DispatchHandler {
       this.#body.destroy();
       discardBody(req);
     }
-    // HTTP/1.1 clients get no trailers (RFC 9110 §6.5.1).
-    if (trailers.length > 0 && isMultiplexed(req))
-      res.addTrailers(toHeaderObject(relayableTrailers(trailers, plan.responseHeaderFilter)));
+    res.sendTrailers(relayableTrailers(trailers, plan.responseHeaderFilter));
     if (rest === '') res.end();
     else res.end(rest, 'latin1');
-    if (res.writableLength > 0) this.#waitForClient();
   }
 
   onResponseError(error: Error): void {
@@ -169,7 +158,7 @@ export class ProxiedRequest implements DispatchHandler {
     if (this.#status !== 0) {
       this.#retry.settle('responded');
       this.#failure = failureOf(error);
-      breakOff(this.#job.res, this.#end === 'length');
+      this.#job.res.breakOff(this.#end === 'length');
       return;
     }
     if (error instanceof ClientGone) {
@@ -189,23 +178,7 @@ export class ProxiedRequest implements DispatchHandler {
   #continue(): void {
     if (!this.#paused || this.#done) return;
     this.#paused = false;
-    this.#clientWriteTimeout?.takes();
     this.#retry.attempt.resume();
-  }
-
-  /** Over HTTP/1.1 the owner of the connection sees when its client takes nothing. */
-  #waitForClient(): void {
-    const { req, res, plan } = this.#job;
-    if (!isMultiplexed(req)) return;
-    this.#clientWriteTimeout ??= new ClientWriteTimeout(res, plan.bodyIdleMs, () => {
-      if (this.#done) return;
-      this.#failure = refuse(
-        'response_stalled',
-        'the client took nothing of its answer for listen.limits.bodyIdle',
-      );
-      breakOff(res, this.#end === 'length');
-    });
-    this.#clientWriteTimeout.waits();
   }
 
   #refuse(refusal: Refusal): void {

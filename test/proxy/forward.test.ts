@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
+import type { IncomingRequest, OutgoingResponse } from '../../src/http/client-messages.ts';
 import { forward } from '../../src/proxy/forward.ts';
 import type { UpstreamRequestPlan } from '../../src/proxy/forward-job.ts';
 import { ResponseHeaderFilter } from '../../src/proxy/response/response-header-filter.ts';
@@ -303,6 +304,7 @@ class StuckResponse extends EventEmitter {
   writableEnded = false;
   writeHead(): void {}
   flushHeaders(): void {}
+  sendTrailers(): void {}
   write(): boolean {
     return true;
   }
@@ -322,8 +324,8 @@ t.test('a client that leaves after the backend was done disturbs nobody on the c
   });
   const res = new StuckResponse();
   forward({
-    req: Object.assign(new EventEmitter(), { method: 'GET', rawHeaders: [] }) as unknown as IncomingMessage,
-    res: res as unknown as ServerResponse,
+    req: Object.assign(new EventEmitter(), { method: 'GET', rawHeaders: [] }) as unknown as IncomingRequest,
+    res: res as unknown as OutgoingResponse,
     upstream: gateway.upstream,
     plan: { ...PLAN, method: 'GET', target: '/stuck' },
     observer: {

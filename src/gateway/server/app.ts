@@ -1,18 +1,8 @@
-import { type IncomingMessage, METHODS, type Server } from 'node:http';
+import { type IncomingMessage, METHODS, type Server, type ServerResponse } from 'node:http';
 import httpProxy from '@fastify/http-proxy';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { NO_SCHEMAS } from '../../admin/no-schemas.ts';
-import type { GatewayResponse } from './listener-events.ts';
-
-/** What happens to a request: first the gate, which alone may let it on, then the forwarding. */
-export interface AppHandlers {
-  /** Decides; calls `pass` when the request may go on, and answers it otherwise. */
-  readonly gate: (req: IncomingMessage, res: GatewayResponse, pass: OnRequest) => void;
-  /** Forwards what the gate let pass. */
-  readonly forward: (req: IncomingMessage, res: GatewayResponse) => void;
-}
-
-type OnRequest = (req: IncomingMessage, res: GatewayResponse) => void;
+import type { ListenerEvents, ServedResponse } from './listener-events.ts';
 
 /** The stand-in upstream that `@fastify/http-proxy` insists on; nothing is ever sent there. */
 const NO_UPSTREAM = 'http://gateway.invalid';
@@ -23,18 +13,20 @@ const METHODS_SERVED = METHODS.filter((method) => method !== 'CONNECT');
 /**
  * Makes the Fastify application of the client-facing listener: one registration of `@fastify/http-proxy` for the
  * whole gateway, whose `preHandler` leads to our forwarder. Its own handler would make three URLs of every request
- * to guard a forwarder that we do not use; it cost a tenth of all our JavaScript. Nothing gets there any more.
+ * to guard a forwarder that we do not use ("http-proxy's `preHandler`" in docs/performance.md).
  *
- * The gate stands before Fastify: what it refuses never gets there, and nothing gets there past it. Fastify's router must not
- * read the target, whose one reading is ours (`http/target.ts`): it sees `/` for every request. Every method counts as
+ * The gate stands before Fastify: a refused request never gets there, and each one that does has its `forward`. Fastify's router must
+ * not read the target, whose one reading is ours (`http/target.ts`): it sees `/` for every request. Every method counts as
  * bodyless, so that no content type parser looks at a body that only streams through, nor refuses its type.
  */
 export async function createApp(
-  makeServer: (onRequest: OnRequest) => Server,
-  handlers: AppHandlers,
+  makeServer: (pass: ListenerEvents['request']) => Server,
 ): Promise<FastifyInstance> {
   const app = Fastify({
-    serverFactory: (onRequest) => makeServer((req, res) => handlers.gate(req, res, onRequest)),
+    serverFactory: (onRequest) =>
+      makeServer((req, res) =>
+        onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse),
+      ),
     rewriteUrl: () => '/',
     exposeHeadRoutes: false,
     return503OnClosing: false,
@@ -48,9 +40,11 @@ export async function createApp(
   await app.register(httpProxy, {
     upstream: NO_UPSTREAM,
     httpMethods: METHODS_SERVED as never,
-    preHandler: (request, reply) => {
+    preHandler: (_, reply) => {
+      const { forward } = reply.raw as ServerResponse & ServedResponse;
+      if (forward === undefined) throw new Error('a request reached the forwarder without a permit');
       reply.hijack();
-      handlers.forward(request.raw, reply.raw as GatewayResponse);
+      forward();
     },
     handler: () => {
       throw new Error('a request got past the forwarder');

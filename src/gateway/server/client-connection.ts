@@ -1,6 +1,7 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { GatewayResponse } from './listener-events.ts';
+import type { ServedResponse } from './listener-events.ts';
 
 /** What a client may still send after its last response, in all and without a pause (nginx's `lingering_time` and `_timeout`). */
 const LINGER_MS = 30_000;
@@ -37,7 +38,7 @@ export class ClientConnection {
   /** Exchanges that have begun on it and not ended. */
   running = 0;
   /** The latest response of HTTP/1.1; undefined before the first and over HTTP/2. */
-  latest: GatewayResponse | undefined = undefined;
+  latest: (ServerResponse & ServedResponse) | undefined = undefined;
   /** Requests of HTTP/1.1 so far. */
   served = 0;
   /** HTTP/2, whose sessions end by themselves when the gateway drains. */

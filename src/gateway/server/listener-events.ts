@@ -1,28 +1,30 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Refusal } from '../../core/refusals.ts';
+import type { IncomingRequest, OutgoingResponse } from '../../http/client-messages.ts';
 
 /** What the rest of the gateway does with what arrives. */
 export interface ListenerEvents {
   /** A request, also one that asked for an upgrade we ignore or waits for `100 Continue`. */
-  readonly request: (req: IncomingMessage, res: GatewayResponse) => void;
+  readonly request: (req: IncomingRequest, res: ServedResponse) => void;
   /** A WebSocket handshake; no parser owns the socket any more, and the connection keeps what comes behind it. */
-  readonly upgrade: (req: IncomingMessage, socket: Socket) => void;
+  readonly upgrade: (req: IncomingMessage & IncomingRequest, socket: Socket) => void;
   /** What could not be parsed as a request: to be refused on the bare socket. */
   readonly unparsed: (refusal: Refusal, socket: Socket) => void;
-  /** The body of a request broke before its response was whole. */
-  readonly brokenBody: (refusal: Refusal, res: GatewayResponse) => void;
 }
 
-/** A response that carries the transaction it belongs to; only what serves the request looks into it. */
-export class GatewayResponse extends ServerResponse {
-  transaction: object | undefined = undefined;
+/** A request that is being served, for whom the listener has news of its client. */
+export interface Served {
+  /** The body of the request broke before the response was whole. */
+  bodyBroke(refusal: Refusal): void;
+  /** The client took nothing of what waits for it. The response is broken off right after. */
+  stalled(): void;
+}
 
-  /**
-   * Only Fastify sets a single field: `Connection: close` while it ends, which goes out without it. Set after the response it would
-   * throw, and set before it makes Node 20 keep no more than the last of repeated fields.
-   */
-  override setHeader(): this {
-    return this;
-  }
+/** A response with what serves its request. */
+export interface ServedResponse extends OutgoingResponse {
+  /** Undefined until serving has begun. */
+  transaction: Served | undefined;
+  /** Forwards the request; set once it is permitted. */
+  forward: (() => void) | undefined;
 }

@@ -1,14 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { type TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
+import type { TLSSocket, TlsOptions } from 'node:tls';
 import type { Config } from '../../config/schema/config.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import { type ClientConnection, connectionOf } from './client-connection.ts';
 import type { ClientConnections } from './client-connections.ts';
-import { GatewayRequest } from './gateway-request.ts';
+import { Http1Request } from './http1/http1-request.ts';
+import { Http1Response } from './http1/http1-response.ts';
 import { createHttp2Listener } from './http2/http2-listener.ts';
-import { GatewayResponse, type ListenerEvents } from './listener-events.ts';
+import type { ListenerEvents } from './listener-events.ts';
 import { applyLimits, KEEP_ALIVE_MS } from './listener-limits.ts';
 import { type ListenerTls, showsBadCertificate } from './listener-tls.ts';
 
@@ -27,8 +28,8 @@ interface ListenerParts {
  */
 export function createListener(limits: Limits, { connections, events, tls }: ListenerParts): Server {
   const options = {
-    IncomingMessage: GatewayRequest as typeof IncomingMessage,
-    ServerResponse: GatewayResponse,
+    IncomingMessage: Http1Request,
+    ServerResponse: Http1Response,
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headerTimeout,
     // A total would cut long legal uploads; the idle time of bodies is checked while forwarding.
@@ -39,12 +40,12 @@ export function createListener(limits: Limits, { connections, events, tls }: Lis
     insecureHTTPParser: false,
     // We judge Host ourselves, with a body that explains.
     requireHostHeader: false,
-  } satisfies ServerOptions<typeof IncomingMessage, typeof GatewayResponse>;
+  } satisfies ServerOptions<typeof Http1Request, typeof Http1Response>;
   const server =
     tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tlsOptions(tls, limits) });
   applyLimits(server, limits);
 
-  const onRequest = (req: IncomingMessage, res: GatewayResponse): void => {
+  const onRequest = (req: Http1Request, res: Http1Response): void => {
     const connection = connectionOf(req.socket);
     const { latest } = connection;
     // Behind a response that closes the connection nothing is processed (RFC 9112 §9.6).
@@ -57,7 +58,7 @@ export function createListener(limits: Limits, { connections, events, tls }: Lis
     // Node's own limit announces the close, and then leaves the connection open.
     if (connection.served === limits.requests || req.method === 'CONNECT') res.shouldKeepAlive = false;
     // A client that is told of the close sends again what was not processed.
-    if ((req as GatewayRequest).mayLoseRest) res.shouldKeepAlive = false;
+    if (req.mayLoseRest) res.shouldKeepAlive = false;
     events.request(req, res);
   };
 
@@ -66,7 +67,7 @@ export function createListener(limits: Limits, { connections, events, tls }: Lis
   server.on('request', onRequest);
   server.on('checkContinue', onRequest);
   server.on('checkExpectation', onRequest);
-  server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
+  server.on('upgrade', (req: Http1Request, socket: Socket, head: Buffer) => {
     const connection = connectionOf(socket);
     connection.handedOver(head);
     if (connection.latest?.shouldKeepAlive === false) connection.discardInput();
@@ -140,7 +141,7 @@ function parserFailed(connection: ClientConnection, refusal: Refusal, events: Li
     return;
   }
   // What broke is the body of the latest request.
-  events.brokenBody(refusal, latest);
+  latest.transaction?.bodyBroke(refusal);
 }
 
 function discardInput(connection: ClientConnection): void {
@@ -171,10 +172,9 @@ function parserRefusal(error: NodeJS.ErrnoException): Refusal {
 }
 
 /** The URL of a listening server. */
-export function urlOf(server: Server): string {
+export function urlOf(server: Server, scheme: 'http' | 'https' = 'http'): string {
   const address = server.address();
   if (address === null || typeof address === 'string') return `unix:${address}`;
   const { family, port } = address;
-  const scheme = server instanceof TlsServer ? 'https' : 'http';
   return `${scheme}://${family === 'IPv6' ? `[${address.address}]` : address.address}:${port}`;
 }

@@ -23,7 +23,7 @@ import { applyLimits } from '../server/listener-limits.ts';
 import { renewListenerTls } from '../server/listener-tls.ts';
 import { guardOverload } from '../server/overload.ts';
 import { openLimitStore } from './open-limit-store.ts';
-import { createServing } from './serve.ts';
+import { createServing, type ServeContext } from './serve.ts';
 import { createTransactions } from './transactions.ts';
 
 /** The part of a gateway that serves requests: one per process that listens. */
@@ -53,10 +53,6 @@ export interface EngineOptions {
   readonly worker?: number | undefined;
 }
 
-const STALLED = refuse(
-  'response_stalled',
-  'the client took nothing of its response for listen.limits.bodyIdle',
-);
 /** After its connection has closed, a request has this long to report its end itself, with details. */
 const LAST_EVENTS_MS = 1_000;
 const SHUTTING_DOWN = refuse('shutting_down', 'shutdown.grace ended before the request did');
@@ -97,7 +93,7 @@ export async function createEngine({
   const transactions = createTransactions(observation);
   const tunnels = createTunnels();
   const overload = guardOverload({ limitMs: () => current.config.listen.overload.eventLoopDelay });
-  const serving = createServing({
+  const serveContext: ServeContext = {
     current: () => current,
     isDraining: () => isDraining,
     overload,
@@ -105,26 +101,24 @@ export async function createEngine({
     transactions,
     tracing: await findTracing(),
     log,
-  });
+  };
   const connections = createClientConnections({
     idleMs: () => current.config.listen.limits.bodyIdle,
     stalled(connections) {
       for (const transaction of transactions)
-        if (connections.has(transaction.connection)) transaction.stalled(STALLED);
+        if (connections.has(transaction.connection)) transaction.stalled();
     },
     closed(connection) {
       // A request ends with its connection at the latest.
       if (connection.running > 0) setTimeout(endRunning, LAST_EVENTS_MS, connection).unref();
     },
   });
-  const app = await createApp(
-    (request) =>
-      createListener(current.config.listen.limits, {
-        connections,
-        events: { ...serving, request },
-        tls: current.tls,
-      }),
-    serving,
+  const app = await createApp((pass) =>
+    createListener(current.config.listen.limits, {
+      connections,
+      events: createServing(serveContext, pass),
+      tls: current.tls,
+    }),
   );
 
   function endRunning(connection: ClientConnection): void {
@@ -172,7 +166,7 @@ export async function createEngine({
       });
       running = app;
       watch(current);
-      return urlOf(app.server);
+      return urlOf(app.server, current.tls === undefined ? 'http' : 'https');
     },
     async apply(next) {
       const compiled = await compileGeneration({

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import type { IncomingRequest } from '../../http/client-messages.ts';
 import { resolveForwarded } from '../../http/forwarded.ts';
 import { peerOf } from '../../http/peer.ts';
 import { type Decision, decide } from '../../pipeline/decide.ts';
@@ -14,11 +15,9 @@ import type { Tunnels } from '../../proxy/websocket/tunnels.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type Tracing, withTraceFields } from '../../telemetry/tracing.ts';
 import type { Generation } from '../generation.ts';
-import type { AppHandlers } from '../server/app.ts';
 import { connectionOf } from '../server/client-connection.ts';
-import type { GatewayResponse, ListenerEvents } from '../server/listener-events.ts';
+import type { ListenerEvents, ServedResponse } from '../server/listener-events.ts';
 import type { OverloadGuard } from '../server/overload.ts';
-import { framingFault } from '../server/request-framing.ts';
 import { sendRefusalOnSocket } from '../server/send-response.ts';
 import { traceRefusedSteps } from './refused-steps.ts';
 import { Transaction } from './transaction.ts';
@@ -38,17 +37,16 @@ export interface ServeContext {
 
 /**
  * Serves requests: lets each be decided, then forwards it or responds. The order of the steps of a decision is in
- * `pipeline/decide.ts`; here is only what needs a socket.
+ * `pipeline/decide.ts`; here is only what needs a socket. `pass` takes a permitted request on to its `forward`.
  */
-export function createServing(context: ServeContext): AppHandlers & Omit<ListenerEvents, 'request'> {
+export function createServing(context: ServeContext, pass: ListenerEvents['request']): ListenerEvents {
   return {
-    gate(req, res, pass) {
+    request(req, res) {
       const transaction = begin({ req, socket: req.socket, rawTarget: req.url ?? '', res });
       res.transaction = transaction;
-      if (context.isDraining()) res.shouldKeepAlive = false;
+      if (context.isDraining()) res.endConnection();
 
-      const fault =
-        framingFault(req, transaction.generation.config.listen.limits) ?? context.overload.refusal();
+      const fault = faultOf(req, transaction);
       if (fault !== undefined) {
         transaction.refused(fault);
         return;
@@ -58,30 +56,16 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
         else if (isDirectResponse(outcome)) transaction.respondDirectly(outcome);
         else if (transaction.hasResponded) return;
         else if (!expectsOnlyContinue(req)) transaction.refused(UNMET_EXPECTATION);
-        else pass(req, res);
+        else {
+          res.forward = () => forwardPermitted({ req, res, transaction, permit: outcome });
+          pass(req, res);
+        }
       });
-    },
-
-    forward(req, res) {
-      const transaction = transactionOf(res);
-      if (transaction?.permit === undefined)
-        throw new Error('a request reached the forwarder without a permit');
-      const { permit, generation } = transaction;
-      const upstreamPlan = generation.upstreamPlans[permit.route.index] as RouteUpstreamPlan;
-      try {
-        const plan = planFor(transaction, permit, upstreamPlan);
-        // HTTP/1.0 knows no interim responses (RFC 9110 §10.1.1).
-        if (req.headers.expect !== undefined && req.httpVersion !== '1.0') res.writeContinue();
-        forward({ plan, req, res, upstream: upstreamPlan.upstream, observer: transaction });
-      } catch (error) {
-        transaction.refused(failed(transaction, error, 'the forwarding failed'));
-      }
     },
 
     upgrade(req, socket) {
       const transaction = begin({ req, socket, rawTarget: req.url ?? '' });
-      const fault =
-        framingFault(req, transaction.generation.config.listen.limits) ?? context.overload.refusal();
+      const fault = faultOf(req, transaction);
       if (fault !== undefined) {
         refuseOn(transaction, fault);
         return;
@@ -90,9 +74,8 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
         if (isRefusal(outcome)) refuseOn(transaction, outcome);
         else {
           try {
-            const { permit } = transaction;
-            if (permit === undefined) throw new Error('a handshake passed without a permit');
-            tunnel({ req, socket, transaction, permit });
+            if (isDirectResponse(outcome)) throw new Error('a handshake passed without a permit');
+            tunnel({ req, socket, transaction, permit: outcome });
           } catch (error) {
             refuseOn(transaction, failed(transaction, error, 'the forwarding failed'));
           }
@@ -102,10 +85,6 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
 
     unparsed(refusal, socket) {
       refuseOn(begin({ req: undefined, socket, rawTarget: '' }), refusal);
-    },
-
-    brokenBody(refusal, res) {
-      transactionOf(res)?.bodyBroke(refusal);
     },
   };
 
@@ -134,9 +113,13 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     return transaction;
   }
 
+  function faultOf(req: IncomingRequest, { generation }: Transaction): Refusal | undefined {
+    return req.framingFault(generation.config.listen.limits) ?? context.overload.refusal();
+  }
+
   /** Runs the decision, in the same tick unless keys must be waited for. No failure is ever "allow". */
   function check(
-    { req, transaction, isUpgrade }: { req: IncomingMessage; transaction: Transaction; isUpgrade: boolean },
+    { req, transaction, isUpgrade }: { req: IncomingRequest; transaction: Transaction; isUpgrade: boolean },
     then: (outcome: Decision['outcome']) => void,
   ): void {
     const fail = (error: unknown): void => then(failed(transaction, error, 'the decision failed'));
@@ -187,6 +170,17 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
     return { ...plan, headers: withTraceFields(plan.headers, fields) };
   }
 
+  function forwardPermitted({ req, res, transaction, permit }: Forwarding): void {
+    const upstreamPlan = transaction.generation.upstreamPlans[permit.route.index] as RouteUpstreamPlan;
+    try {
+      const plan = planFor(transaction, permit, upstreamPlan);
+      if (req.headers.expect !== undefined) res.writeContinue();
+      forward({ plan, req, res, upstream: upstreamPlan.upstream, observer: transaction });
+    } catch (error) {
+      transaction.refused(failed(transaction, error, 'the forwarding failed'));
+    }
+  }
+
   /** The request of a tunnel ends with the tunnel. */
   function tunnel({ req, socket, transaction, permit }: Tunnelling): void {
     const upstreamPlan = transaction.generation.upstreamPlans[permit.route.index] as RouteUpstreamPlan;
@@ -194,6 +188,7 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
       req,
       socket,
       takeHead: () => transaction.connection.takeAhead(),
+      reset: () => transaction.connection.reset(),
       plan: planFor(transaction, permit, upstreamPlan),
       upstream: upstreamPlan.upstream,
       tunnels: context.tunnels,
@@ -216,6 +211,13 @@ export function createServing(context: ServeContext): AppHandlers & Omit<Listene
   }
 }
 
+interface Forwarding {
+  readonly req: IncomingRequest;
+  readonly res: ServedResponse;
+  readonly transaction: Transaction;
+  readonly permit: Permit;
+}
+
 interface Tunnelling {
   readonly req: IncomingMessage;
   readonly socket: Socket;
@@ -223,15 +225,11 @@ interface Tunnelling {
   readonly permit: Permit;
 }
 
-function transactionOf({ transaction }: GatewayResponse): Transaction | undefined {
-  return transaction instanceof Transaction ? transaction : undefined;
-}
-
 interface Beginning {
-  readonly req: IncomingMessage | undefined;
+  readonly req: IncomingRequest | undefined;
   readonly socket: Socket;
   readonly rawTarget: string;
-  readonly res?: GatewayResponse;
+  readonly res?: ServedResponse;
 }
 
 /** The id that a proxy gave, if it is short and plain enough for logs and headers. */
@@ -242,7 +240,7 @@ function saneRequestId(id: string | string[] | undefined): string | undefined {
 const UNMET_EXPECTATION = refuse('expectation_failed', 'Expect has a value other than 100-continue');
 
 /** RFC 9110 §10.1.1: 100-continue is the only expectation there is. */
-function expectsOnlyContinue(req: IncomingMessage): boolean {
+function expectsOnlyContinue(req: IncomingRequest): boolean {
   const { expect } = req.headers;
   return expect === undefined || expect.toLowerCase() === '100-continue';
 }

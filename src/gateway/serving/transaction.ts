@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
-import { isRefusal, type Refusal } from '../../core/refusals.ts';
+import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import type { OutgoingResponse } from '../../http/client-messages.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
 import type { ProblemContext } from '../../http/problem.ts';
 import type { Decision } from '../../pipeline/decide.ts';
@@ -14,6 +14,7 @@ import type { RequestSpans } from '../../telemetry/tracing.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { Generation } from '../generation.ts';
 import type { ClientConnection } from '../server/client-connection.ts';
+import type { Served } from '../server/listener-events.ts';
 import { sendDirectResponse, sendRefusal } from '../server/send-response.ts';
 import { type InFlight, NO_SLOT } from './in-flight-set.ts';
 import { loggedSubject } from './logged-subject.ts';
@@ -27,18 +28,23 @@ interface TransactionStart {
   readonly requestId: string | undefined;
   readonly connection: ClientConnection;
   /** Undefined where only a bare socket is left. */
-  readonly res: ServerResponse | undefined;
+  readonly res: OutgoingResponse | undefined;
   /** Undefined unless requests are traced. */
   readonly spans: RequestSpans | undefined;
   /** Ends the request; see `Transactions`. */
   readonly end: (transaction: Transaction, status: number) => void;
 }
 
+const STALLED = refuse(
+  'response_stalled',
+  'the client took nothing of its response for listen.limits.bodyIdle',
+);
+
 /** What is logged for a client that left before its response began, as nginx does. */
 const CLIENT_CLOSED_STATUS = 499;
 
 /** One request on its way through the gateway. */
-export class Transaction implements ProblemContext, ForwardObserver, InFlight {
+export class Transaction implements ProblemContext, ForwardObserver, InFlight, Served {
   inFlightSlot = NO_SLOT;
   readonly method: string;
   readonly rawTarget: string;
@@ -50,9 +56,9 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
   readonly spans: RequestSpans | undefined;
   addedHeaders: readonly string[];
   /** Set once, by a decision that allows the request. */
-  permit: Permit | undefined = undefined;
+  #permit: Permit | undefined = undefined;
   readonly #startedAtMs = performance.now();
-  readonly #res: ServerResponse | undefined;
+  readonly #res: OutgoingResponse | undefined;
   readonly #end: TransactionStart['end'];
   #isWatching = false;
   #hasResponded = false;
@@ -98,7 +104,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     this.#token = token;
     if (addedHeaders !== undefined) this.addedHeaders = [...this.addedHeaders, ...addedHeaders];
     if (isRefusal(outcome) || isDirectResponse(outcome)) return;
-    this.permit = outcome;
+    this.#permit = outcome;
     this.#issuer = outcome.token?.issuer;
   }
 
@@ -123,14 +129,14 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     if (this.#hasResponded) return;
     this.#hasResponded = true;
     this.watchClient();
-    sendDirectResponse(response, this, this.#res as ServerResponse);
+    sendDirectResponse(response, this, this.#res as OutgoingResponse);
   }
 
   /** The body of the request broke: only this refusal may still be sent, and the rest of the body is not read. */
   bodyBroke(refusal: Refusal): void {
-    const res = this.#res as ServerResponse;
+    const res = this.#res as OutgoingResponse;
     if (!res.headersSent) {
-      res.shouldKeepAlive = false;
+      res.endConnection();
       this.refused(refusal);
     } else if (res.writableFinished) {
       this.connection.linger();
@@ -143,8 +149,8 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
   }
 
   /** The client does not read its response. An earlier refusal stays in the record. */
-  stalled(refusal: Refusal): void {
-    if (this.#refusal === undefined && this.#res?.headersSent !== false) this.note(refusal);
+  stalled(): void {
+    if (this.#refusal === undefined && this.#res?.headersSent !== false) this.note(STALLED);
   }
 
   asked(upstream: Upstream, address: string): void {
@@ -170,10 +176,10 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
     const res = this.#res;
     // A forwarder that took over meanwhile gets `close` after us, and reports how the request ended.
     res.on('close', () => process.nextTick(end, this));
-    if (res.socket !== null) return;
+    if (!res.isQueued) return;
     // A pipelined response that never gets its turn has no `close`, but its request does.
     res.req.once('close', () => {
-      if (res.socket === null && !res.writableFinished) process.nextTick(end, this);
+      if (res.isQueued) process.nextTick(end, this);
     });
   }
 
@@ -192,8 +198,8 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight {
       status: status === 0 ? CLIENT_CLOSED_STATUS : status,
       route: this.#route,
       code: this.#refusal?.code ?? 'allow',
-      reason: (this.#refusal ?? this.permit?.wouldRefuse)?.reason,
-      wouldRefuse: this.permit?.wouldRefuse?.code,
+      reason: (this.#refusal ?? this.#permit?.wouldRefuse)?.reason,
+      wouldRefuse: this.#permit?.wouldRefuse?.code,
       issuer: this.#issuer,
       client: this.forwarded.client,
       durationMs: performance.now() - this.#startedAtMs,

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { IncomingRequest } from '../../http/client-messages.ts';
 
 /** What went wrong with a request on the client's side; it says nothing of the backend. */
 export class ClientFault extends Error {}
@@ -34,7 +34,7 @@ export interface BodyOptions {
  * takes its socket away, and with it the response that the client should still get.
  */
 export class RequestBody extends Readable {
-  readonly #source: IncomingMessage;
+  readonly #source: IncomingRequest;
   readonly #options: BodyOptions;
   readonly #idle: NodeJS.Timeout;
   #bytes = 0;
@@ -42,7 +42,7 @@ export class RequestBody extends Readable {
   /** The client ended its body, or nobody wants the rest. */
   #isOver = false;
 
-  constructor(source: IncomingMessage, options: BodyOptions) {
+  constructor(source: IncomingRequest, options: BodyOptions) {
     super();
     this.#source = source;
     this.#options = options;

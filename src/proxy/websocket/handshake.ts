@@ -8,7 +8,6 @@ import { failureOf, InvalidResponse } from '../errors.ts';
 import type { ForwardObserver, UpstreamRequestPlan } from '../forward-job.ts';
 import type { Release } from '../pooled-buffer.ts';
 import { ClientGone } from '../request/request-body.ts';
-import { resetSocket } from '../response/break-off.ts';
 import { buildResponseHeaders } from '../response/response-headers.ts';
 import type { ResponseHead } from '../response/response-parser.ts';
 import { prefixesOf } from '../response/rewrite-location.ts';
@@ -23,6 +22,8 @@ export interface HandshakeJob {
   readonly socket: Socket;
   /** Gives what the client sent beyond its handshake, and stops reading from the socket. */
   readonly takeHead: () => Buffer;
+  /** Closes the client's connection so that the client sees an error. */
+  readonly reset: () => void;
   readonly upstream: Upstream;
   readonly tunnels: Tunnels;
   /** The moment from which the token is no longer accepted, in milliseconds since the epoch; undefined is never. */
@@ -126,7 +127,7 @@ export class Handshake implements DispatchHandler {
       this.#failure = failureOf(error);
       // A response without a length ends with its connection: only a reset shows that it is not whole.
       if (this.#hasLength) this.#job.socket.destroy();
-      else resetSocket(this.#job.socket);
+      else this.#job.reset();
     } else if (this.#retry.failed(error)) {
       this.#dispatch();
     } else {

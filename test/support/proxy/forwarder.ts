@@ -1,9 +1,14 @@
 import { EventEmitter, once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { REFUSALS, type Refusal } from '../../../src/core/refusals.ts';
-import { Http2Request, Http2Response } from '../../../src/gateway/server/http2/http2-messages.ts';
+import { ClientConnection } from '../../../src/gateway/server/client-connection.ts';
+import { Http1Request } from '../../../src/gateway/server/http1/http1-request.ts';
+import { Http1Response } from '../../../src/gateway/server/http1/http1-response.ts';
+import { Http2Request } from '../../../src/gateway/server/http2/http2-request.ts';
+import { Http2Response } from '../../../src/gateway/server/http2/http2-response.ts';
+import type { IncomingRequest, OutgoingResponse } from '../../../src/http/client-messages.ts';
 import { discardBody } from '../../../src/http/discard-body.ts';
 import { compileRequestHeaderFilter, filterHeaders } from '../../../src/pipeline/request-header-filter.ts';
 import { forward } from '../../../src/proxy/forward.ts';
@@ -41,7 +46,7 @@ export interface ForwarderOptions extends UpstreamOptions {
 
 const HEADER_FILTER = compileRequestHeaderFilter({ identity: { maxBytes: 0 }, routes: [] });
 
-/** The forwarding layer alone behind Node's own server: everything is permitted. */
+/** The forwarding layer alone, with the messages of the gateway's listener: everything is permitted. */
 export async function startForwarder(
   urls: string | readonly string[],
   options: ForwarderOptions = {},
@@ -56,7 +61,7 @@ export async function startForwarder(
     outcomes.push(outcome);
     news.emit('outcome');
   };
-  const serve = (req: IncomingMessage, res: ServerResponse): void => {
+  const serve = (req: IncomingRequest, res: OutgoingResponse): void => {
     forward({
       req,
       res,
@@ -72,7 +77,7 @@ export async function startForwarder(
             client: '127.0.0.1',
             chain: '127.0.0.1',
             proto: 'http',
-            host: req.headers.host ?? (req.headers as Record<string, string>)[':authority'],
+            host: req.headers.host,
             port: '80',
             prefix: '',
           },
@@ -103,12 +108,10 @@ export async function startForwarder(
   };
   const server = (
     http2Clients
-      ? createHttp2Server(
-          { Http2ServerRequest: Http2Request, Http2ServerResponse: Http2Response },
-          serve as unknown as (req: Http2Request, res: Http2Response) => void,
-        )
-      : createServer(serve)
+      ? createHttp2Server({ Http2ServerRequest: Http2Request, Http2ServerResponse: Http2Response }, serve)
+      : createServer({ IncomingMessage: Http1Request, ServerResponse: Http1Response }, serve)
   ) as Server;
+  server.prependListener('connection', (socket: Socket) => new ClientConnection(socket));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -130,14 +133,16 @@ export async function startForwarder(
   };
 }
 
-function writeRefusal(res: ServerResponse, refusal: Refusal): void {
+function writeRefusal(res: OutgoingResponse, refusal: Refusal): void {
   const row = REFUSALS[refusal.code];
   const body = JSON.stringify({ code: refusal.code });
-  const closes = 'closes' in row && res.req.httpVersionMajor === 1 ? { connection: 'close' } : {};
-  res.writeHead(row.status, {
-    'content-type': 'application/problem+json',
-    'content-length': Buffer.byteLength(body),
-    ...closes,
-  });
+  if ('closes' in row) res.leaveRequestUnread();
+  const length = String(Buffer.byteLength(body));
+  res.writeHead(row.status, undefined, [
+    'content-type',
+    'application/problem+json',
+    'content-length',
+    length,
+  ]);
   res.end(body);
 }

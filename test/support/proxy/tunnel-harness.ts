@@ -52,6 +52,7 @@ export async function startTunnelHarness(
       req,
       socket,
       takeHead: () => head,
+      reset: () => socket.resetAndDestroy(),
       upstream,
       tunnels,
       expiresAtMs: expiresAtMs(),

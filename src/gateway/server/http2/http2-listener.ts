@@ -5,7 +5,8 @@ import type { Config } from '../../../config/schema/config.ts';
 import type { ListenerEvents } from '../listener-events.ts';
 import { limitsOf } from '../listener-limits.ts';
 import { keepConnections } from './http2-connections.ts';
-import { Http2Request, Http2Response } from './http2-messages.ts';
+import { Http2Request } from './http2-request.ts';
+import { Http2Response } from './http2-response.ts';
 
 type Limits = Config['listen']['limits'];
 
@@ -39,9 +40,9 @@ export function createHttp2Listener(server: Server, limits: Limits, events: List
       enablePush: false,
     },
   });
-  const request = events.request as unknown as (req: Http2Request, res: Http2Response) => void;
   // CONNECT is refused by the gate like any other method that no route has.
-  for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect']) http2.on(event, request);
+  for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect'])
+    http2.on(event, events.request);
 
   http2.on('sessionError', () => undefined);
   const connections = keepConnections(() => limitsOf(server) ?? limits);

@@ -439,7 +439,7 @@ t.test(
   'a client that takes little at a time gets all of its response',
   { skip, timeout: 60_000 },
   async (t) => {
-    const { harness, open } = await startForwarderHarness(t, { limits: { ...LIMITS, bodyIdle: '2s' } });
+    const { harness, open } = await startForwarderHarness(t);
     // As much as a client holds back that is slow itself: it never leaves the windows shut, and never opens them far.
     const client = await open({ initialWindow: 4096 });
     client.request(1, `/public/${96 * 1024}`);

@@ -1,11 +1,16 @@
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Config } from '../../../config/schema/config.ts';
+import type { Refusal } from '../../../core/refusals.ts';
+import type { IncomingRequest } from '../../../http/client-messages.ts';
+import { fieldCountFault } from '../listener-limits.ts';
+import { hasBody, http1FramingFault, isWebSocketHandshake } from './http1-framing.ts';
 
 /**
- * A request as the listener reads it. One without a body is over with its head: Node would still let it run dry as a stream, whose
- * end nobody waits for, at a twentieth of the price of a refusal. (`optimizeEmptyRequests` of Node 24 does the same.)
+ * A request over HTTP/1.1. One without a body is over with its head: Node would still read it to its end as a stream
+ * ("not run dry" in docs/performance.md; `optimizeEmptyRequests` of Node 24 does the same).
  */
-export class GatewayRequest extends IncomingMessage {
+export class Http1Request extends IncomingMessage implements IncomingRequest {
   // Not of the `#` kind: the constructor of IncomingMessage already sets `upgrade`.
   private isOver = false;
   private offersUpgrade: boolean | null = null;
@@ -21,7 +26,7 @@ export class GatewayRequest extends IncomingMessage {
     return this.isOver ? this : super.resume();
   }
 
-  // @ts-expect-error An accessor of Readable, which Node's types take for a field.
+  // @ts-expect-error An accessor of Readable, which Node's types declare as a field.
   override get readableEnded(): boolean {
     return this.isOver || Reflect.get(IncomingMessage.prototype, 'readableEnded', this);
   }
@@ -29,7 +34,7 @@ export class GatewayRequest extends IncomingMessage {
   /**
    * Only a WebSocket handshake is an upgrade to us; any other `Upgrade` (Java's default `h2c`, for one) is ignored
    * and the request served as it is (RFC 9110 §7.8). CONNECT and a handshake with a body are refused like any other request, in
-   * their turn: Node takes its listeners off a socket that is upgraded. Node's parser asks this property once the headers are in.
+   * their turn: Node takes its listeners off a socket that is upgraded. Node's parser reads this property once the headers are in.
    */
   get upgrade(): boolean {
     return this.offersUpgrade === true && isWebSocketHandshake(this) && !hasBody(this);
@@ -52,14 +57,8 @@ export class GatewayRequest extends IncomingMessage {
     const headEnd = read.indexOf('\r\n\r\n');
     return headEnd === -1 || headEnd + 4 + Number(this.headers['content-length'] ?? 0) < read.length;
   }
-}
 
-/** Whether the head announces a body. */
-export function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-}
-
-/** Whether the request offers to go on as a WebSocket (RFC 6455 §4.1). */
-export function isWebSocketHandshake(req: IncomingMessage): boolean {
-  return req.headers.upgrade?.toLowerCase() === 'websocket';
+  framingFault(limits: Config['listen']['limits']): Refusal | undefined {
+    return fieldCountFault(this.rawHeaders, limits) ?? http1FramingFault(this);
+  }
 }
