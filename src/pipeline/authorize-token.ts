@@ -1,43 +1,46 @@
 import { isRefusal } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
+import { createTokenMemo } from '../tokens/token-memo.ts';
 import { authorize, type Caller } from './access/authorize.ts';
 import { composeIdentity } from './identity/identity.ts';
 import type { RoutePolicy, TokenAuthorization } from './route.ts';
 
-/** The result of a policy in the notes of its token. */
-interface Note extends TokenAuthorization {
+/** The result of a policy for a token, the latest of a list. */
+interface PolicyResult extends TokenAuthorization {
   readonly policy: RoutePolicy;
-  readonly older: Note | undefined;
+  readonly older: PolicyResult | undefined;
+  readonly length: number;
 }
 
-/** Notes are part of what a remembered token costs: so many of so many characters each, and what is beyond is checked each time. */
-const MAX_NOTES = 4;
-const MAX_NOTE_LENGTH = 512;
+const resultsOfTokens = createTokenMemo<PolicyResult>();
+
+/** What is kept counts in what a cached token costs; beyond these limits a result is made each time. */
+const MAX_RESULTS = 4;
+const MAX_IDENTITY_LENGTH = 512;
 
 /**
- * Authorizes a token and composes its identity headers. Where both rest on the token and the rules alone, the response is noted with
- * the token while it is remembered; its validity is the verifier's affair on every request.
+ * Authorizes a token and composes its identity headers, once for a policy where both depend on the token and the rules alone. The
+ * verifier has checked that the token still holds.
  */
 export function authorizeToken(policy: RoutePolicy, caller: Caller, trace?: Trace): TokenAuthorization {
-  const { notes } = caller.token;
-  if (notes === undefined || trace !== undefined) return authorizeAfresh(policy, caller, trace);
-  const newest = notes.newest as Note | undefined;
-  let count = 0;
-  for (let note = newest; note !== undefined; note = note.older) {
-    if (note.policy !== policy) count += 1;
-    else if (!policy.access.asksRequest) return note;
-    else return { access: authorize(policy.access, caller), identity: note.identity };
+  if (trace !== undefined) return authorizeAfresh(policy, caller, trace);
+  const latest = resultsOfTokens.get(caller.token);
+  for (let result = latest; result !== undefined; result = result.older) {
+    if (result.policy !== policy) continue;
+    if (!policy.access.asksRequest) return result;
+    return { access: authorize(policy.access, caller), identity: result.identity };
   }
   const authorization = authorizeAfresh(policy, caller);
-  if (count < MAX_NOTES && isShort(authorization)) notes.newest = { policy, ...authorization, older: newest };
+  const length = (latest?.length ?? 0) + 1;
+  if (length <= MAX_RESULTS && isShort(authorization)) {
+    resultsOfTokens.set(caller.token, { policy, ...authorization, older: latest, length });
+  }
   return authorization;
 }
 
 function isShort({ identity }: TokenAuthorization): boolean {
   if (isRefusal(identity)) return true;
-  let length = 0;
-  for (const text of identity) length += text.length;
-  return length <= MAX_NOTE_LENGTH;
+  return identity.reduce((length, text) => length + text.length, 0) <= MAX_IDENTITY_LENGTH;
 }
 
 function authorizeAfresh(policy: RoutePolicy, caller: Caller, trace?: Trace): TokenAuthorization {

@@ -1,3 +1,4 @@
+import { after } from '../core/after.ts';
 import { isRefusal, REFUSALS, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import { parseHost } from '../http/host.ts';
@@ -157,11 +158,6 @@ function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): D
       );
     });
   });
-}
-
-/** Goes on at once where it can: a promise only where something must be waited for. */
-function after<T, U>(value: T | Promise<T>, then: (value: T) => U | Promise<U>): U | Promise<U> {
-  return value instanceof Promise ? value.then(then) : then(value);
 }
 
 function decideAccess(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {

@@ -4,7 +4,7 @@
  */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** What counts of a token's header (RFC 7515 §4.1). */
+/** The parts of a token's header that matter (RFC 7515 §4.1). */
 export interface TokenHeader {
   readonly alg: string;
   readonly kid?: string;
@@ -14,8 +14,8 @@ export interface TokenHeader {
 
 /**
  * A token whose form, issuer, algorithm, type, key, signature, claims and times held when it was handed out.
- * Its audience is *not* validated yet, nor whether it is bound to a key: that comes with the route (`pipeline/authorize.ts`).
- * Never mutated and shared between requests through the cache.
+ * Its audience is *not* validated yet, nor whether it is bound to a key: that comes with the route (`pipeline/authorize-token.ts`).
+ * Immutable, since the cache shares it between requests; a `TokenMemo` keeps what is derived from it.
  */
 export interface VerifiedToken {
   /** The configured name of the issuer, not its `iss`. */
@@ -23,8 +23,8 @@ export interface VerifiedToken {
   readonly header: TokenHeader;
   readonly claims: Claims;
   /**
-   * The audiences it names (RFC 7519 §4.1.3, or what the issuer's preset puts in their place); undefined when it names none, empty
-   * when what it names has no stated meaning.
+   * The audiences it names (RFC 7519 §4.1.3, or in the claim of the issuer's preset); undefined when it names none, empty when
+   * `aud` is neither text nor a list of texts.
    */
   readonly audiences: readonly string[] | undefined;
   /** From the first claim of `scopeClaims` that is present. */
@@ -33,14 +33,4 @@ export interface VerifiedToken {
   readonly roles: readonly string[];
   /** The moment from which it is no longer accepted: exp plus tolerance, in milliseconds since the epoch. */
   readonly rejectedFromMs: number;
-  /**
-   * Room for what later steps find out about the token and nothing else, kept for as long as the token is remembered. Undefined while
-   * it is not: what comes once is better forgotten.
-   */
-  readonly notes: TokenNotes | undefined;
-}
-
-/** Something, and through it whatever else was noted before. */
-export interface TokenNotes {
-  newest: unknown;
 }

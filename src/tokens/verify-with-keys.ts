@@ -1,70 +1,47 @@
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
-import {
-  type SignatureResult,
-  type TokenCache,
-  UNDECIDED_RESULT,
-  UNKNOWN_RESULT,
-} from './cache/token-cache.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import type { UnverifiedToken } from './jwt/parse-token.ts';
 import { type VerificationKey, verifySignature } from './jwt/verify-signature.ts';
 import type { KeyStore } from './keys/key-store.ts';
 
-/** A token whose issuer is known, on its way to that issuer's keys. */
+/** A token whose issuer is known. */
 export interface VerificationContext {
   readonly token: UnverifiedToken;
   readonly issuer: CompiledIssuer;
   readonly store: KeyStore;
-  readonly trace: Trace | undefined;
-  /** Where the token is remembered, and its name there; undefined when it shall leave no trace. */
-  readonly memory: { readonly cache: TokenCache; readonly name: string } | undefined;
+  readonly trace?: Trace | undefined;
+  /** Default: the check by OpenSSL. */
+  readonly verifySignature?: typeof verifySignature | undefined;
 }
 
 /**
- * Finds the key and checks the signature: the key that signed, or the refusal. A promise when a fetch may bring a key that is not
- * there yet: when it is over, `verifyWithKeysNow` gives the response. A token without key id that no key verifies counts as one whose
- * key is not there yet.
+ * Finds the key and checks the signature: the key that verifies it, or the refusal. A promise when a fetch may bring a key that is
+ * missing. A token without key id that no key verifies counts as one whose key is missing.
  */
-export function verifyWithKeys(context: VerificationContext): VerificationKey | Refusal | Promise<void> {
+export function verifyWithKeys(
+  context: VerificationContext,
+): VerificationKey | Refusal | Promise<VerificationKey | Refusal> {
   const trial = tryKeys(context);
   const wait = isConclusive(trial, context)
     ? undefined
     : context.store.refreshIfUseful(context.token.header.kid);
-  return wait ?? conclude(trial, context);
+  return wait === undefined ? conclude(trial, context) : wait.then(() => conclude(tryKeys(context), context));
 }
 
-/** The same with the keys that are there. */
-export function verifyWithKeysNow(context: VerificationContext): VerificationKey | Refusal {
-  return conclude(tryKeys(context), context);
-}
-
-/** A key that verifies; or how many were there to try. */
+/** The key that verifies; or how many were tried in vain. */
 type Trial = VerificationKey | number;
 
-function tryKeys({ token, issuer, store, memory }: VerificationContext): Trial {
+function tryKeys(context: VerificationContext): Trial {
+  const { token, issuer, store, verifySignature: verify = verifySignature } = context;
   const { acceptsKey } = issuer.rules;
-  const result = memory === undefined ? UNKNOWN_RESULT : memory.cache.resultOf(memory.name);
   let tried = 0;
   for (const key of store.find(token.header.alg, token.header.kid)) {
     if (acceptsKey !== undefined && !acceptsKey(token.unverifiedClaims, key.keyIssuer)) continue;
-    if (verifies(key, token, result)) return key;
+    if (verify(key, token.signingInput, token.signature)) return key;
     tried += 1;
   }
   return tried;
-}
-
-/** The result of before, where there is one on this very key. */
-function verifies(key: VerificationKey, token: UnverifiedToken, result: SignatureResult): boolean {
-  if (result === key.serial) return true;
-  if (result === -key.serial) return false;
-  return verifySignature(key.check, token.signingInput, token.signature);
-}
-
-/** The result that a refused signature leaves: on the key, where there was but one to try. */
-export function refusedResult({ token, store }: VerificationContext): SignatureResult {
-  const [key, ...others] = store.find(token.header.alg, token.header.kid);
-  return key === undefined || others.length > 0 ? UNDECIDED_RESULT : -key.serial;
 }
 
 function isConclusive(trial: Trial, { token }: VerificationContext): boolean {
@@ -95,7 +72,7 @@ function conclude(trial: Trial, context: VerificationContext): VerificationKey |
   return refuse('signature_invalid', 'the signature does not verify', { issuer: issuer.name });
 }
 
-/** What Google's services put in the place of a signature that they have checked. */
+/** What Google's services put in place of a signature that they have checked. */
 const REMOVED_BY_GOOGLE = Buffer.from('SIGNATURE_REMOVED_BY_GOOGLE', 'base64url');
 
 function describeMissing({ token, issuer, store }: VerificationContext): Refusal {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../../config/schema/config.ts';
+import { createTokenMemo } from '../../tokens/token-memo.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 
 const LONGEST = 256;
 const HASH_LENGTH = 22;
 
-const hashes = new WeakMap<VerifiedToken, string>();
+const hashes = createTokenMemo<string>();
 
 /**
  * The subject of a verified token as `log.subject` wants it. `hash` is the beginning of SHA-256 over issuer and subject: the same for one
@@ -23,8 +24,7 @@ export function loggedSubject(
     .update(JSON.stringify([token.claims.iss, token.claims.sub]))
     .digest('base64url')
     .slice(0, HASH_LENGTH);
-  // Of a token that came once nothing is kept.
-  if (token.notes !== undefined) hashes.set(token, hash);
+  hashes.set(token, hash);
   return hash;
 }
 

@@ -3,14 +3,11 @@ import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
 import type { Claims, TokenHeader } from '../verified-token.ts';
 import { decodeBase64Url, decodeBase64UrlText } from './base64url.ts';
 import { refuseForm } from './explain-form.ts';
-import type { HeaderCache } from './header-cache.ts';
 import { type JsonFlaw, parseStrictJson } from './json/strict-json.ts';
 
 /** A token of good form. Nothing in it is proven. */
 export interface UnverifiedToken {
   readonly header: TokenHeader;
-  /** The header as it stands in the token, where it was not known before. */
-  readonly newHeader: string | undefined;
   readonly unverifiedClaims: Claims;
   /** Header and payload as signed (RFC 7515 §5.2, step 8). */
   readonly signingInput: string;
@@ -21,25 +18,19 @@ export interface UnverifiedToken {
 export const MAX_KID_LENGTH = 512;
 
 /**
- * Reads the compact form of a signed token (RFC 7515 §7.1), strictly: three canonical base64url parts, header and
+ * Parses the compact form of a signed token (RFC 7515 §7.1), strictly: three canonical base64url parts, header and
  * payload JSON objects with one reading, no `crit` and no `b64` (RFC 7797), since no extension is supported.
- * Only the signature of an unsecured token is empty (RFC 7518 §3.6): its `alg` is what is wrong with it.
- * `jwk`, `jku`, `x5u`, `x5c` in the header are not looked at: keys come from the issuer's key set only.
+ * The signature may be empty only in an unsecured token (RFC 7518 §3.6), which is refused by its `alg`.
+ * `jwk`, `jku`, `x5u` and `x5c` in the header are ignored: keys come from the issuer's key set only.
  */
-export function parseToken(
-  rawToken: string,
-  maxBytes: number,
-  known?: HeaderCache,
-): UnverifiedToken | Refusal {
+export function parseToken(rawToken: string, maxBytes: number): UnverifiedToken | Refusal {
   if (rawToken.length > maxBytes)
     return refuse('token_too_long', `the token is longer than listen.limits.tokenBytes, ${maxBytes} bytes`);
   const headerEnd = rawToken.indexOf('.');
   const payloadEnd = rawToken.indexOf('.', headerEnd + 1);
   const hasThreeParts = payloadEnd !== -1 && rawToken.indexOf('.', payloadEnd + 1) === -1;
   if (!hasThreeParts || headerEnd === 0 || payloadEnd === headerEnd + 1) return refuseForm(rawToken);
-  const encodedHeader = rawToken.slice(0, headerEnd);
-  const cachedHeader = known?.find(encodedHeader);
-  const header = cachedHeader ?? readHeader(encodedHeader, rawToken);
+  const header = readHeader(rawToken.slice(0, headerEnd), rawToken);
   if (isRefusal(header)) return header;
   const payload = decodeBase64UrlText(rawToken.slice(headerEnd + 1, payloadEnd));
   const signature = decodeBase64Url(rawToken.slice(payloadEnd + 1));
@@ -48,11 +39,10 @@ export function parseToken(
   const claims = parseStrictJson(payload);
   if (typeof claims === 'string') return refuseJson('payload', claims);
   const signingInput = rawToken.slice(0, payloadEnd);
-  const newHeader = cachedHeader === undefined ? encodedHeader : undefined;
-  return { header, newHeader, unverifiedClaims: claims, signingInput, signature };
+  return { header, unverifiedClaims: claims, signingInput, signature };
 }
 
-/** Members that ask for something else than a plain signature check: encryption, or an extension that must be understood. */
+/** Members that need more than a signature check: encryption, or an extension that must be understood. */
 const UNSUPPORTED_HEADERS = {
   enc: 'token_encrypted',
   zip: 'token_encrypted',
@@ -60,7 +50,23 @@ const UNSUPPORTED_HEADERS = {
   b64: 'token_extension',
 } as const satisfies Record<string, Cause>;
 
+/** All tokens of a key have the same header (performance.md, "header remembered by its text"). Emptied when full: strange headers cost no more than unknown ones. */
+const knownHeaders = new Map<string, TokenHeader>();
+const MAX_KNOWN_HEADERS = 1_024;
+const MAX_KNOWN_LENGTH = 1_024;
+
 function readHeader(encoded: string, rawToken: string): TokenHeader | Refusal {
+  const known = knownHeaders.get(encoded);
+  if (known !== undefined) return known;
+  const header = parseHeader(encoded, rawToken);
+  if (isRefusal(header) || encoded.length > MAX_KNOWN_LENGTH) return header;
+  if (knownHeaders.size >= MAX_KNOWN_HEADERS) knownHeaders.clear();
+  // A copy, since a slice would keep the whole token in memory.
+  knownHeaders.set(Buffer.from(encoded, 'latin1').toString('latin1'), header);
+  return header;
+}
+
+function parseHeader(encoded: string, rawToken: string): TokenHeader | Refusal {
   const text = decodeBase64UrlText(encoded);
   if (text === undefined) return refuseForm(rawToken);
   const header = parseStrictJson(text);
@@ -73,7 +79,7 @@ function readHeader(encoded: string, rawToken: string): TokenHeader | Refusal {
   for (const [name, cause] of Object.entries(UNSUPPORTED_HEADERS)) {
     if (name in header) return refuse(cause, `the header has \`${name}\`, which is not supported`);
   }
-  // Shared by all tokens that have it. An empty key id names no key.
+  // Frozen, since tokens share it. An empty key id names no key.
   return Object.freeze({
     alg,
     ...(kid !== undefined && kid !== '' && { kid }),

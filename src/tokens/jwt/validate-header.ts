@@ -7,14 +7,14 @@ import { findAlgorithm } from './algorithms.ts';
 import type { UnverifiedToken } from './parse-token.ts';
 import { validateType } from './validate-claims.ts';
 
-/** Validates what needs no key: issuer, then algorithm, then type. Gives the issuer whose keys alone may decide the rest. */
+/** Validates what needs no key: issuer, then algorithm, then type. Returns the issuer, whose keys alone may verify the token. */
 export function validateHeader(
   token: UnverifiedToken,
   index: IssuerIndex,
   {
     accepts,
     trace,
-  }: { readonly accepts: ReadonlySet<string> | undefined; readonly trace: Trace | undefined },
+  }: { readonly accepts: ReadonlySet<string> | undefined; readonly trace?: Trace | undefined },
 ): CompiledIssuer | Refusal {
   const { unverifiedClaims } = token;
   const { alg, typ } = token.header;

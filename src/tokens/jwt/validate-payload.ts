@@ -7,17 +7,17 @@ import { readAudiences, readRoles, readScopes } from './read-claims.ts';
 import { validateKind, validatePresence } from './validate-claims.ts';
 import { type Lifetime, readLifetime } from './validate-lifetime.ts';
 
-/** A token that holds, and the span in which it does. */
+/** A token whose claims hold, and the span in which it does. */
 export interface ValidatedToken {
   readonly token: VerifiedToken;
   readonly lifetime: Lifetime;
 }
 
-/** Validates the claims of a token whose signature holds. Whether it is in its time is checked at each use. `isKept`: it will be remembered. */
+/** Validates the claims of a token whose signature holds. Its lifetime is checked at each use. */
 export function validatePayload(
   { header, unverifiedClaims: claims }: UnverifiedToken,
   issuer: CompiledIssuer,
-  { trace, isKept }: { readonly trace: Trace | undefined; readonly isKept: boolean },
+  trace: Trace | undefined,
 ): ValidatedToken | Refusal {
   const foreign = validateKind(claims, issuer);
   trace?.add({
@@ -44,7 +44,6 @@ export function validatePayload(
     scopes: readScopes(claims, issuer),
     roles: readRoles(claims, issuer),
     rejectedFromMs: Math.min(lifetime.expiresMs, lifetime.tooOldFromMs),
-    notes: isKept ? { newest: undefined } : undefined,
   };
   return { token, lifetime };
 }

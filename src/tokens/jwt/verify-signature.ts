@@ -5,14 +5,14 @@ import { ALGORITHM_ROWS, type Algorithm, type AlgorithmRow } from './algorithms.
 export interface VerificationKey {
   /** The same for the same material, key id, algorithm and issuer, also across refreshes. */
   readonly id: string;
-  /** A whole number above 0 that no other key of this process ever has, not even the same key of the next generation. */
+  /** A whole number above 0, unique in this process: the same key has another in the next generation. */
   readonly serial: number;
   readonly check: SignatureCheck;
   /** The `issuer` member that Entra puts on each key. */
   readonly keyIssuer: string | undefined;
 }
 
-/** All that OpenSSL is told of a key, put together once. */
+/** What OpenSSL needs of a key, compiled once. */
 export interface SignatureCheck {
   readonly digest: string | null;
   readonly key: VerifyKeyObjectInput;
@@ -35,17 +35,17 @@ export function signatureCheck(key: KeyObject, alg: Algorithm): SignatureCheck {
 }
 
 /**
- * Checks one signature, synchronously: the thread hop of WebCrypto costs more than it gives (RS256: 45 against 126 µs).
+ * Verifies one signature, synchronously: the thread hop of WebCrypto costs more than it gives (RS256: 45 against 126 µs).
  * `signingInput` is ASCII, as `parseToken` gives it. Lengths are exact.
  */
 export function verifySignature(
-  { digest, key, signatureBytes }: SignatureCheck,
+  { check: { digest, key, signatureBytes } }: VerificationKey,
   signingInput: string,
   signature: Buffer,
 ): boolean {
   if (signatureBytes !== undefined && signature.length !== signatureBytes) return false;
   try {
-    // Where there is a digest, the longer way round is the quicker one: no copy of the input, and OpenSSL looks up less.
+    // `createVerify` does not copy the input (performance.md, "`createVerify` instead of `verify`").
     return digest === null
       ? verify(null, Buffer.from(signingInput, 'latin1'), key, signature)
       : createVerify(digest).update(signingInput, 'latin1').verify(key, signature);

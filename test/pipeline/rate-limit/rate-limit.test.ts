@@ -20,7 +20,6 @@ function tokenOf(claims: Record<string, unknown>, issuer = 'corp'): VerifiedToke
     scopes: [],
     roles: [],
     rejectedFromMs: Number.POSITIVE_INFINITY,
-    notes: undefined,
   };
 }
 

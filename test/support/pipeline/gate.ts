@@ -8,6 +8,7 @@ import { isDirectResponse } from '../../../src/pipeline/direct-response.ts';
 import type { Permit } from '../../../src/pipeline/permit.ts';
 import type { RequestFacts } from '../../../src/pipeline/request.ts';
 import { compileIssuers } from '../../../src/tokens/issuers/compile-issuers.ts';
+import { markReused } from '../../../src/tokens/token-memo.ts';
 import type { Claims, VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import type { TokenVerifier } from '../../../src/tokens/verifier.ts';
 
@@ -51,8 +52,15 @@ export async function gateOf(file: ConfigInput, verifier: TokenVerifier = fakeVe
   return gate;
 }
 
-/** A remembered token, with what a test cares about. */
+/** A token that is cached, with what a test cares about. */
 export function tokenOf(claims: Claims = {}, rest: Partial<VerifiedToken> = {}): VerifiedToken {
+  const token = freshTokenOf(claims, rest);
+  markReused(token);
+  return token;
+}
+
+/** A token that is used once. */
+export function freshTokenOf(claims: Claims = {}, rest: Partial<VerifiedToken> = {}): VerifiedToken {
   return {
     issuer: 'corp',
     header: { alg: 'RS256' },
@@ -61,7 +69,6 @@ export function tokenOf(claims: Claims = {}, rest: Partial<VerifiedToken> = {}):
     scopes: [],
     roles: [],
     rejectedFromMs: Number.POSITIVE_INFINITY,
-    notes: { newest: undefined },
     ...rest,
   };
 }

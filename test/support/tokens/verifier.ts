@@ -4,11 +4,8 @@ import { type CompiledIssuers, compileIssuers } from '../../../src/tokens/issuer
 import type { KeyLog } from '../../../src/tokens/keys/key-log.ts';
 import { checkKeys } from '../../../src/tokens/keys/key-set.ts';
 import { createKeyStorePool } from '../../../src/tokens/keys/key-store-pool.ts';
-import {
-  createTokenVerifier,
-  type LiveTokenVerifier,
-  type TokenOutcome,
-} from '../../../src/tokens/verifier.ts';
+import { createTokenVerifier, type LiveTokenVerifier } from '../../../src/tokens/verifier.ts';
+import type { TokenOutcome } from '../../../src/tokens/verify-token.ts';
 import { type FrozenTime, freezeTime } from '../pipeline/frozen-time.ts';
 import type { SigningKey } from './mint.ts';
 

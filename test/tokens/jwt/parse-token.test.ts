@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { decodeBase64Url, decodeBase64UrlText } from '../../../src/tokens/jwt/base64url.ts';
-import { createHeaderCache } from '../../../src/tokens/jwt/header-cache.ts';
 import { parseToken } from '../../../src/tokens/jwt/parse-token.ts';
 import { encode, mint, signingKey } from '../../support/tokens/mint.ts';
 import { codeOf, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
@@ -88,36 +87,27 @@ t.test('forms that are no signed token', (t) => {
   t.end();
 });
 
-t.test('a header that is known is read by its exact text', (t) => {
-  const known = createHeaderCache();
-  const header = encode('{"alg":"RS256","kid":"k"}');
-  const rest = `.${encode('{"iss":"x"}')}.AAAA`;
-  const first = parseToken(header + rest, 1_024, known);
-  if (isRefusal(first)) throw new Error(first.reason);
-  t.equal(first.newHeader, header);
-  known.learn(header, first.header);
-  const second = parseToken(header + rest, 1_024, known);
-  t.match(second, { newHeader: undefined, header: { alg: 'RS256', kid: 'k' } });
-  t.equal((second as typeof first).header, first.header, 'the same object');
-  t.ok(Object.isFrozen(first.header), 'which nobody can change');
+t.test('tokens with the same header text share a header, and others do not', (t) => {
+  const headerOf = (encoded: string) => {
+    const token = parseToken(`${encoded}.${encode('{"iss":"x"}')}.AAAA`, 16 * 1024);
+    if (isRefusal(token)) throw new Error(token.reason);
+    return token.header;
+  };
+  const encoded = encode('{"alg":"RS256","kid":"k"}');
+  const first = headerOf(encoded);
+  t.strictSame(first, { alg: 'RS256', kid: 'k' });
+  t.equal(headerOf(encoded), first, 'the same object');
+  t.ok(Object.isFrozen(first));
   for (const text of ['{"alg":"RS256", "kid":"k"}', '{"alg":"RS384","kid":"k"}', '{"alg":"RS256"}']) {
-    const other = parseToken(encode(text) + rest, 1_024, known);
-    t.match(other, { newHeader: encode(text) }, text);
-    t.strictSame((other as typeof first).header, JSON.parse(text));
+    t.strictSame(headerOf(encode(text)), JSON.parse(text));
+    t.not(headerOf(encode(text)), first);
   }
-  t.end();
-});
-
-t.test('known headers are bounded, in number and in length', (t) => {
-  const known = createHeaderCache();
-  for (let index = 0; index < 5_000; index += 1) known.learn(`h${index}`, { alg: 'RS256', kid: `k${index}` });
-  const left = Array.from({ length: 5_000 }, (_, index) => known.find(`h${index}`));
-  t.ok(left.filter((header) => header !== undefined).length <= 1_024);
-  t.ok(
-    left.every((header, index) => header === undefined || header.kid === `k${index}`),
-    'each under its own text',
-  );
-  known.learn('x'.repeat(1_025), { alg: 'RS256' });
-  t.equal(known.find('x'.repeat(1_025)), undefined);
+  const long = encode(`{"alg":"RS256","x":"${'x'.repeat(1_024)}"}`);
+  t.not(headerOf(long), headerOf(long), 'a long one is not kept');
+  const others = Array.from({ length: 5_000 }, (_, index) => encode(`{"alg":"RS256","kid":"k${index}"}`));
+  for (const [index, other] of others.entries()) {
+    if (headerOf(other).kid !== `k${index}`) t.fail('each has its own header');
+  }
+  t.not(headerOf(encoded), first, 'the oldest are forgotten');
   t.end();
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { isRefusal, type Refusal } from '../../../src/core/refusals.ts';
-import type { TokenOutcome } from '../../../src/tokens/verifier.ts';
+import type { TokenOutcome } from '../../../src/tokens/verify-token.ts';
 import { type FrozenTime, freezeTime, until } from '../../support/pipeline/frozen-time.ts';
 import { countChecks } from '../../support/tokens/count-checks.ts';
 import { createKeyServer, type KeyServer, type Mode } from '../../support/tokens/key-server.ts';
@@ -485,7 +485,7 @@ t.test('tokens without key id: one that nothing verifies asks for new keys as we
   );
 });
 
-t.test('concurrent first uses of one token while its key is fetched are verified once', async (t) => {
+t.test('concurrent first uses of a token while its key is fetched take one signature check', async (t) => {
   const { verifier, server, pass, token } = await rigOf(t);
   await verifier.start();
   await pass(COOLDOWN);
@@ -495,7 +495,6 @@ t.test('concurrent first uses of one token while its key is fetched are verified
   const outcomes = await Promise.all(Array.from({ length: 50 }, () => verifier.verify(raw, undefined)));
   t.equal(checks(), 1);
   t.ok(outcomes.every((outcome) => codeOf(outcome) === 'ok'));
-  t.ok(new Set(outcomes).size <= 2, 'all after the first get the same object');
   t.equal(server.fetches(), 2);
 });
 

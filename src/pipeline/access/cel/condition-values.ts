@@ -1,5 +1,6 @@
 import { isInexactNumber } from '../../../tokens/jwt/json/inexact-number.ts';
 import { readClient } from '../../../tokens/jwt/read-claims.ts';
+import { createTokenMemo } from '../../../tokens/token-memo.ts';
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
 import { isDistinctScalar } from '../../claim-values.ts';
 import type { FilteredRequest } from '../../request.ts';
@@ -23,7 +24,7 @@ interface TokenFacts {
 }
 
 const NOTHING: Map<string, CelValue> = new Map();
-const factsOfTokens = new WeakMap<VerifiedToken, TokenFacts>();
+const factsOfTokens = createTokenMemo<TokenFacts>();
 
 /** Which variables a condition speaks of, and which fields of `request`: each costs time to make. */
 export interface Needed {
@@ -41,8 +42,7 @@ export function bindCondition(
   if (facts === undefined) {
     const claims = toMap(token.claims);
     facts = { bindings: { claims, token: describeToken(token) }, holdsInexact: holdsInexact(claims) };
-    // What is not remembered is asked about once or twice: the garbage collector's work would be dearer than making it again.
-    if (token.notes !== undefined) factsOfTokens.set(token, facts);
+    factsOfTokens.set(token, facts);
   }
   return {
     bindings: {

@@ -7,6 +7,7 @@ import {
   decideNow,
   fakeVerifier,
   fileWith,
+  freshTokenOf,
   gateOf,
   requestOf,
   tokenOf,
@@ -30,7 +31,7 @@ const CLAIMS = {
 
 /** `cause` of the refusal, `allow`, and the time that the decision took of the processor. */
 async function ask(when: string, target = '/', claims: object = CLAIMS) {
-  const verifier = fakeVerifier({ good: tokenOf({ ...claims }, { notes: undefined }) });
+  const verifier = fakeVerifier({ good: freshTokenOf({ ...claims }) });
   const gate = await gateOf(fileWith([{ access: { when } }]), verifier);
   const request = requestOf(`GET ${target}`, 'Authorization', 'Bearer good');
   const { outcome } = decideNow(gate, request);
@@ -108,7 +109,7 @@ t.test('no operator makes up for steps that are missing', async (t) => {
 t.test('each evaluation has all of its steps, also after one that had too few', async (t) => {
   const slow = 'claims.many.all(a, claims.many.all(b, a == b))';
   const fine = 'claims.many.exists(a, a == "1")';
-  const verifier = fakeVerifier({ good: tokenOf({ ...CLAIMS }, { notes: undefined }) });
+  const verifier = fakeVerifier({ good: freshTokenOf({ ...CLAIMS }) });
   const gate = await gateOf(fileWith([{ access: [{ when: slow }, { when: fine }] }]), verifier);
   for (let turn = 0; turn < 5; turn += 1) {
     t.notOk(isRefusal(decideNow(gate, requestOf('GET /', 'Authorization', 'Bearer good')).outcome));
