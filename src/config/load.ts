@@ -12,6 +12,7 @@ import {
   type Problem,
   pathKey,
 } from './problem.ts';
+import { snapshotsAreFilesOfTheirOwn } from './rules/issuers/key-snapshots.ts';
 import type { Config } from './schema/config.ts';
 import { plainValues, type ReadText } from './source/plain-values.ts';
 import { decodeUtf8, digestOf, type ReadFile, readFileBounded, whyUnreadable } from './source/read-file.ts';
@@ -106,6 +107,15 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
       }),
     ),
     ...report(checked.problems),
+    ...report(
+      checked.config === undefined
+        ? []
+        : snapshotsAreFilesOfTheirOwn(checked.config, {
+            own: resolve(file),
+            substituted: files,
+            resolvePath,
+          }),
+    ),
   ].sort(byPosition);
   return {
     file,

@@ -116,6 +116,10 @@ function hintFor({ issue, alternatives }: FlatIssue, value: unknown): string | u
     const choices = options.flatMap((option) =>
       option.code === 'invalid_value' ? option.values.map(String) : [],
     );
+    // The provider has to change, not the spelling.
+    if (choices.includes('RS256') && /^(?:HS\d*|none)$/i.test(value)) {
+      return `never accepted: ${/^none$/i.test(value) ? 'anybody can write unsigned tokens' : 'all who check such a token can make one'}; let the provider sign with RS256 or ES256`;
+    }
     const suggestion = didYouMean(value, choices);
     if (suggestion !== undefined) return suggestion;
     if (accepts('array')) return 'write a list of one entry: [ … ]';

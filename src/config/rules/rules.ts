@@ -15,7 +15,7 @@ import { comparedTextsAreNoPatterns } from './access/compared-texts.ts';
 import { filtersCanMatch } from './access/filters.ts';
 import { listsAreLists } from './access/lists-in-texts.ts';
 import { scopesAreNotComparedAsText } from './access/scope-claims.ts';
-import { scopesAreSpelledAlike } from './access/scopes.ts';
+import { scopesAreSpelledAlike, scopesAreThoseOfTokens } from './access/scopes.ts';
 import { wildcardsAreWhereTheyWork } from './access/wildcards.ts';
 import { assertionsCanBeVerified } from './identity/assertion.ts';
 import {
@@ -28,6 +28,7 @@ import { issuersAreSpelledAsInTokens } from './issuers/issuer-spelling.ts';
 import { intervalsAreSane, issuersAreReachable, issuersAreUnique } from './issuers/issuers.ts';
 import { keyHeadersCanBeSent } from './issuers/key-headers.ts';
 import { requiredIssuersExist } from './issuers/readiness.ts';
+import { requiredClaimsCanCome } from './issuers/required-claims.ts';
 import { tokenTypesCanCome } from './issuers/token-types.ts';
 import { adminTokenCanBeSent } from './listeners/admin-token.ts';
 import { addressesAreAddresses } from './listeners/listener-addresses.ts';
@@ -37,6 +38,7 @@ import {
   trustedProxiesAreAddresses,
 } from './listeners/listeners.ts';
 import { caseVariantsStayGuarded } from './routes/case-variants.ts';
+import { corsHeadersServeScripts } from './routes/cors-headers.ts';
 import { hostsHideNothing } from './routes/hidden-routes.ts';
 import { methodsCanBeSent } from './routes/methods.ts';
 import { routesDoNotConflict } from './routes/route-conflicts.ts';
@@ -47,6 +49,7 @@ import { settingsHaveTheirOccasion } from './settings/idle-settings.ts';
 import {
   identityHeadersAreSent,
   issuerClaimsCanHold,
+  limitsCountCallers,
   limitsFindWhomTheyCount,
 } from './settings/ineffective-settings.ts';
 import { riskySettingsAreMeant } from './settings/risky-settings.ts';
@@ -72,6 +75,7 @@ const RULES: readonly Rule[] = [
   assertionsCanBeVerified,
   routesAreWellFormed,
   methodsCanBeSent,
+  corsHeadersServeScripts,
   routesDoNotConflict,
   issuersOfAccessExist,
   policiesOfAccessExist,
@@ -85,12 +89,14 @@ const RULES: readonly Rule[] = [
   hostsHideNothing,
   caseVariantsStayGuarded,
   scopesAreSpelledAlike,
+  scopesAreThoseOfTokens,
   claimNamesAreNoPaths,
   testsNameTheirIssuer,
   everythingIsUsed,
   identityHeadersAreSent,
   issuerClaimsCanHold,
   limitsFindWhomTheyCount,
+  limitsCountCallers,
   testsCanPass,
   addressesAreAddresses,
   adminTokenCanBeSent,
@@ -99,6 +105,7 @@ const RULES: readonly Rule[] = [
   issuersAreSpelledAsInTokens,
   audiencesCanMatch,
   tokenTypesCanCome,
+  requiredClaimsCanCome,
   keyHeadersCanBeSent,
   upstreamsLeadToBackends,
   filtersCanMatch,

@@ -21,7 +21,11 @@ const origin = z
     ORIGIN,
     'expected an origin as browsers send it: scheme, lower-case host and a port that is not the default, such as https://app.example.com, or https://*.example.com for its subdomains',
   )
-  .refine((value) => !/^(?:http:.*:80|https:.*:443)$/.test(value), 'browsers leave the default port out');
+  .refine((value) => !/^(?:http:.*:80|https:.*:443)$/.test(value), 'browsers leave the default port out')
+  .refine(
+    (value) => URL.canParse(value) && new URL(value).origin === value,
+    'browsers write this address in another way, or it is none',
+  );
 
 export const cors = z
   .strictObject({

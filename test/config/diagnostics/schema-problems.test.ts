@@ -160,14 +160,14 @@ const WRONG: readonly (readonly [name: string, text: string, problems: readonly 
     'a symmetric algorithm',
     issuer('algorithms: [HS256]'),
     [
-      '5:18 expected `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA` or `Ed25519`, got the text `HS256` — did you mean `RS256`?',
+      '5:18 expected `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA` or `Ed25519`, got the text `HS256` — never accepted: all who check such a token can make one; let the provider sign with RS256 or ES256',
     ],
   ],
   [
     'no algorithm',
     issuer('algorithms: [none]'),
     [
-      '5:18 expected `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA` or `Ed25519`, got the text `none`',
+      '5:18 expected `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512`, `EdDSA` or `Ed25519`, got the text `none` — never accepted: anybody can write unsigned tokens; let the provider sign with RS256 or ES256',
     ],
   ],
   [

@@ -156,7 +156,7 @@ const ERRORS: Table = [
   [
     'a rewrite with a broken escape',
     route('rewrite: /a%zz'),
-    ['10:14 a rewrite is written decoded — write the character itself; requests are compared once decoded'],
+    ['10:14 a `%` starts an escape of two hex digits — one that stands for itself is %25'],
   ],
   [
     'a rewrite with a space',

@@ -18,6 +18,15 @@ export const claimNamesAreNoPaths: Rule = ({ config }) =>
   namedClaims(config).flatMap((claim): readonly PathProblem[] => {
     // A list of one is how a name that really has a dot is written.
     if (typeof claim.name !== 'string') return wildcardSteps(claim, claim.name);
+    if (/^\*+$/.test(claim.name)) {
+      const { path, at, name } = claim;
+      return [
+        warning(path, `\`${name}\` is one literal name: there are no wildcards`, {
+          ...(at && { at }),
+          hint: 'name each claim',
+        }),
+      ];
+    }
     const steps = stepsOf(claim.name);
     if (steps !== undefined) return [describePath(claim, claim.name, steps)];
     return OBJECT_CLAIMS.has(claim.name) ? [describeObject(claim, claim.name)] : [];

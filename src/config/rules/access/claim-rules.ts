@@ -21,6 +21,10 @@ const TEXTS = [
   'name',
   'preferred_username',
 ];
+/** OpenID Connect Core 1.0 §5.1; Apple alone writes them as texts. */
+const BOOLEANS = ['email_verified', 'phone_number_verified'];
+/** Of tokens that are made for something else, and refused before any rule is looked at. */
+const FOREIGN = ['events'];
 /** Of the header of a token (RFC 7515 §4.1); no provider has claims of these names. */
 const HEADER_MEMBERS = ['alg', 'kid', 'x5t'];
 
@@ -38,6 +42,16 @@ export const claimRulesCanHold: Rule = ({ config }) =>
         return [
           warning(place, `\`${name}\` is in the header of a token, and no claim`, {
             hint: name === 'x5t' ? undefined : `ask for it in \`when\`: token.${name} == "…"`,
+          }),
+        ];
+      }
+      if (FOREIGN.includes(name)) {
+        return [warning(place, `tokens with \`${name}\` are never accepted for an API call`)];
+      }
+      if (BOOLEANS.includes(name) && values.some((value) => value === 'true' || value === 'false')) {
+        return [
+          warning(place, `\`${name}\` is a boolean in most tokens, which a text is never equal to`, {
+            hint: 'write it without quotes',
           }),
         ];
       }

@@ -54,6 +54,23 @@ const KINDS: readonly Kind[] = [
     condition: (value, text) => `${value} ${text}`,
   },
   {
+    pattern: /^(?:\{[A-Za-z_][\w. ]*\}|<[A-Za-z_][\w. -]*>|:[A-Za-z_]\w*)$/,
+    message: (text) => `\`${text}\` is compared as text: nothing is filled in here`,
+    condition: (value, text) => `${value} == params.${text.replace(/\W/g, '')}`,
+  },
+  {
+    pattern: /^(?:claims|token|params|request)\.[A-Za-z_][\w.]*$/,
+    message: (text) => `\`${text}\` is compared as text: no expression is evaluated here`,
+    condition: (value, text) => `${value} == ${text}`,
+  },
+  {
+    pattern: /[,;]$|^[\w:.-]+;[\w:.-]+/,
+    ofNamesOnly: true,
+    message: (text) =>
+      `\`${text}\` is one name: \`${text.includes(';') ? ';' : ','}\` separates nothing here`,
+    condition: () => undefined,
+  },
+  {
     pattern: /^[\w:.-]+(?:\s*\|\|?\s*[\w:.-]+)+$/,
     ofNamesOnly: true,
     message: (text) => `\`${text}\` is one name: \`|\` separates nothing here`,

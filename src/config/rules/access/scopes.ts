@@ -29,6 +29,33 @@ export const scopesAreSpelledAlike: Rule = ({ config, lineOf }) => {
   });
 };
 
+/** What a client of Entra ID writes into requests is not what its tokens have in `scp`. */
+export const scopesAreThoseOfTokens: Rule = ({ config }) =>
+  allRules(config).flatMap(({ rules, path }) =>
+    scopesOf(rules.scopes, [...path, 'scopes']).flatMap(([scope, place]) => {
+      if (/(?:^|\/)\.default$/.test(scope)) {
+        return [
+          warning(place, `\`${scope}\` stands in requests for tokens, and in no token`, {
+            hint: 'name the scopes that tokens have in `scp`',
+          }),
+        ];
+      }
+      const own = /^api:\/\/[^/]+\/(.+)$/.exec(scope)?.[1];
+      return own === undefined
+        ? []
+        : [
+            warning(
+              place,
+              `\`${scope}\` stands in requests: tokens of Entra ID have the scope without its API`,
+              {
+                hint: `write ${own}`,
+                hintShowsValue: true,
+              },
+            ),
+          ];
+    }),
+  );
+
 type Scopes =
   | readonly string[]
   | { readonly any?: readonly string[] | undefined; readonly all?: readonly string[] | undefined };

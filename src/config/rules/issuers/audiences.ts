@@ -28,6 +28,13 @@ export const audiencesCanMatch: Rule = ({ config }) => {
           }),
         ];
       }
+      if (/[*|;]|^[\^!]|,$/.test(audience)) {
+        return [
+          warning(path, `\`${audience}\` is compared as text: it is no pattern and no list here`, {
+            hint: 'list each audience, as the tokens have it',
+          }),
+        ];
+      }
       if (/[<>]|(?<!\$)\{/.test(audience)) {
         return [warning(path, `\`${audience}\` looks like a placeholder that nobody has filled in`)];
       }

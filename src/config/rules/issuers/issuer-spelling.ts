@@ -12,13 +12,13 @@ interface Spelling {
 const exact = (issuer: string): string => `write ${issuer}`;
 /** RFC 8414 puts its name before the path of the issuer, OpenID Connect Discovery behind it. */
 const withoutWellKnown = (issuer: string): string =>
-  issuer.replace(/\/\.well-known\/(?:oauth-authorization-server(?=\/|$)|[^/]+.*$)/, '');
+  issuer.replace(/\/\.well-known(?:\/oauth-authorization-server(?=\/|$)|\/[^/]+.*$|\/?$)/, '');
 const withoutSlash = (issuer: string): string => exact(issuer.replace(/\/+$/, ''));
 
 /** An `iss` is compared as it is. What is known of providers stands here, for files that name no preset. */
 const SPELLINGS: readonly Spelling[] = [
   {
-    pattern: /\/\.well-known\/(?:openid-configuration|oauth-authorization-server|jwks\.json).*$/,
+    pattern: /\/\.well-known(?:\/(?:openid-configuration|oauth-authorization-server|jwks\.json).*|\/?)$/,
     severity: 'error',
     message: 'an address below `/.well-known/` is that of metadata or keys, not the `iss` of tokens',
     hint: (issuer) => exact(withoutWellKnown(issuer)),
@@ -34,6 +34,45 @@ const SPELLINGS: readonly Spelling[] = [
     severity: 'error',
     message: 'no token has this `iss`: it names the tenant that the caller is from',
     hint: () => 'use `preset: entra-multitenant` with `tenants`, or name your tenant',
+  },
+  {
+    pattern: /\*/,
+    severity: 'error',
+    message: 'an `iss` is compared as it is: `*` is no wildcard',
+    hint: () => 'give each issuer an entry of its own, with the exact `iss` of its tokens',
+  },
+  {
+    pattern: /^https?:\/\/.*[\s,;|]+https?:\/\//i,
+    severity: 'error',
+    message: 'this is one `iss`, and no list',
+    hint: () => 'give each issuer an entry of its own under `issuers`',
+  },
+  {
+    pattern: /^https:\/\/login\.microsoftonline\.com\/[\w-]+\/?$/,
+    severity: 'warning',
+    message: 'the `iss` of Entra ID ends with `/v2.0` (at sts.windows.net in tokens of version 1)',
+    hint: () => 'use `preset: entra` with `tenant`, which accepts both, or copy the `iss` of a token',
+  },
+  {
+    pattern: /^https:\/\/login\.microsoftonline\.com\/[^/]+\.[^/]+\/v2\.0$/,
+    severity: 'warning',
+    message: 'the `iss` of Entra ID has the id of the tenant, not its domain',
+    hint: () => 'use `preset: entra` with the id as `tenant`, or copy the `iss` of a token',
+  },
+  {
+    pattern: /^https:\/\/[\w-]+-admin\.okta(?:preview)?\.com(?:\/|$)/,
+    severity: 'warning',
+    message: 'this is the admin console of Okta, and no `iss` of tokens',
+    hint: (issuer) => exact(issuer.replace('-admin.', '.')),
+  },
+  {
+    pattern: /\/(?:admin\/realms(?:\/[^/]*)?|realms)\/*$/,
+    severity: 'warning',
+    message: 'the `iss` of Keycloak ends with `/realms/NAME`, without `admin` before it',
+    hint: (issuer) =>
+      /\/realms\/[^/]+$/.test(issuer)
+        ? exact(issuer.replace('/admin/realms/', '/realms/'))
+        : 'add the name of the realm',
   },
   {
     pattern: /^https:\/\/sts\.windows\.net\/[^/]+$/,
@@ -56,10 +95,28 @@ const SPELLINGS: readonly Spelling[] = [
   },
   {
     pattern:
-      /\/(?:authorize|oauth\/token|connect\/token|protocol\/openid-connect\/\w+|discovery\/v2\.0\/keys|v1\/keys|jwks(?:\.json)?)$/,
+      /\/(?:authorize|token|userinfo|introspect|certs|keys|protocol\/openid-connect\/\w+|jwks(?:\.json)?)$/,
     severity: 'warning',
     message: 'this is an endpoint of a provider, and hardly the `iss` of tokens',
     hint: () => 'copy the `iss` of a token; the address of keys is `jwksUri`',
+  },
+  {
+    pattern: /^https?:\/\/[^/?#]*[A-Z]/,
+    severity: 'warning',
+    message: 'an `iss` is compared with its case, and hosts are in lower case in nearly all tokens',
+    hint: (issuer) => exact(issuer.replace(/^https?:\/\/[^/?#]*/, (origin) => origin.toLowerCase())),
+  },
+  {
+    pattern: /^(?:https:\/\/[^/?#]*:443|http:\/\/[^/?#]*:80)(?:\/|$)/,
+    severity: 'warning',
+    message: 'an `iss` is compared as it is, and nearly all leave the default port out',
+    hint: (issuer) => exact(issuer.replace(/:(?:443|80)(?=\/|$)/, '')),
+  },
+  {
+    pattern: /^https?:\/\/.*\/\//,
+    severity: 'warning',
+    message: 'an `iss` is compared as it is, and hardly any has `//` in its path',
+    hint: (issuer) => exact(issuer.replace(/(?<!:)\/{2,}/g, '/')),
   },
 ];
 
@@ -77,6 +134,24 @@ export const issuersAreSpelledAsInTokens: Rule = ({ config }) =>
           }),
         ]
       : []),
+    ...(jwksUri !== undefined && /[<>{}]|%7B|\bYOUR[-_]/i.test(jwksUri)
+      ? [
+          error(['issuers', name, 'jwksUri'], 'a part of this is a placeholder that nobody has filled in', {
+            hint: 'leave `jwksUri` out where the metadata of the issuer says where the keys are',
+          }),
+        ]
+      : []),
+    ...(jwksUri !== undefined && /\/(?:authorize|token|userinfo|introspect)\/?$/.test(jwksUri)
+      ? [
+          warning(
+            ['issuers', name, 'jwksUri'],
+            'this is another endpoint of the provider, and hardly where its keys are',
+            {
+              hint: 'leave it out: the metadata says where the keys are',
+            },
+          ),
+        ]
+      : []),
     ...(jwksUri?.includes('#')
       ? [
           error(['issuers', name, 'jwksUri'], 'what follows `#` is never sent', {
@@ -84,7 +159,7 @@ export const issuersAreSpelledAsInTokens: Rule = ({ config }) =>
           }),
         ]
       : []),
-    ...(jwksUri !== undefined && jwksUri === issuer
+    ...(jwksUri !== undefined && jwksUri.replace(/\/+$/, '') === issuer?.replace(/\/+$/, '')
       ? [
           warning(['issuers', name, 'jwksUri'], 'this is the issuer, and hardly where its keys are', {
             hint: 'leave it out',

@@ -7,9 +7,13 @@ const OWN =
 /** Headers for fetching keys must be ones that can be sent. */
 export const keyHeadersCanBeSent: Rule = ({ config }) =>
   Object.entries(config.issuers).flatMap(([issuer, { keys }]) =>
-    Object.entries(keys?.headers ?? {}).flatMap(([name, value]) => {
+    Object.entries(keys?.headers ?? {}).flatMap(([name, value], at, all) => {
       const path = ['issuers', issuer, 'keys', 'headers', name];
       if (OWN.test(name)) return [error(path, `\`${name}\` is set by the gateway itself`, { at: 'key' })];
+      const twin = all.slice(0, at).find(([other]) => other.toLowerCase() === name.toLowerCase());
+      if (twin !== undefined) {
+        return [error(path, `\`${name}\` and \`${twin[0]}\` are one header`, { at: 'key' })];
+      }
       return /[^\x20-\x7e]/.test(value)
         ? [error(path, 'a header value has printable ASCII characters only')]
         : [];

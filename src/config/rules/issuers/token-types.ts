@@ -1,4 +1,5 @@
 import type { PathProblem } from '../../problem.ts';
+import { ALGORITHMS } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 /** Made for something else than an API call; refused whatever the file says. */
@@ -7,6 +8,9 @@ const FOREIGN: ReadonlySet<string> = new Set(['logout+jwt', 'secevent+jwt', 'dpo
 /** What is called a type elsewhere: in the payload of tokens, in responses of providers, in OpenAPI. */
 const OTHER_TYPES =
   /^(?:bearer|dpop|id|access|refresh|logout|(?:access|id|refresh)[_-]?token|code|json|application\/json)$/i;
+
+/** With or without `application/` (RFC 6838 §4.2). */
+const MEDIA_TYPE = /^(?:[a-z]+\/)?[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$/i;
 
 /** `typ` is one media type (RFC 7515 §4.1.9). */
 export const tokenTypesCanCome: Rule = ({ config }) =>
@@ -23,6 +27,14 @@ export const tokenTypesCanCome: Rule = ({ config }) =>
       }
       if (type.includes(';'))
         return [error(path, 'a type has no parameters here: it is compared as a whole')];
+      if (!MEDIA_TYPE.test(type) && !/[\s,]/.test(type)) {
+        return [error(path, `\`${type}\` is no media type, and \`typ\` is one (RFC 7515 §4.1.9)`)];
+      }
+      if ((ALGORITHMS as readonly string[]).includes(type) || /^HS(?:256|384|512)$/.test(type)) {
+        return [
+          error(path, `\`${type}\` is an algorithm, and no type`, { hint: 'that list is `algorithms`' }),
+        ];
+      }
       return OTHER_TYPES.test(type)
         ? [
             warning(path, `\`${type}\` is hardly the \`typ\` in the header of a token`, {

@@ -10,6 +10,13 @@ export const adminTokenCanBeSent: Rule = ({ config: { admin } }) => {
   if (/[^\x20-\x7e]/.test(admin.token)) {
     return [error(path, 'a token has ASCII characters only: this one cannot be sent')];
   }
+  if (admin.token.length < 8) {
+    return [
+      warning(path, 'this is short enough to be guessed', {
+        hint: 'such as 32 characters of `openssl rand -hex 16`',
+      }),
+    ];
+  }
   return admin.token.includes(' ')
     ? [warning(path, 'a token has no blanks: most clients cannot send this one')]
     : [];

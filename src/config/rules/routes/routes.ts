@@ -2,7 +2,7 @@ import { parseRouteHost } from '../../../core/host.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { findForeignParameter, isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
 import type { RouteConfig } from '../../schema/config.ts';
-import { error, type Rule } from '../rule.ts';
+import { error, type Rule, warning } from '../rule.ts';
 
 /** What each route says of itself, and that its name is its own. */
 export const routesAreWellFormed: Rule = ({ config, lineOf }) => {
@@ -38,7 +38,14 @@ function host({ host: text }: RouteConfig, path: ConfigPath): readonly PathProbl
 
 function ownPath({ path: text }: RouteConfig, path: ConfigPath): readonly PathProblem[] {
   const outcome = parseRoutePath(text);
-  return isRoutePath(outcome) ? [] : [error([...path, 'path'], outcome.message, { hint: outcome.hint })];
+  if (!isRoutePath(outcome)) return [error([...path, 'path'], outcome.message, { hint: outcome.hint })];
+  return /\||,\s*\//.test(text)
+    ? [
+        warning([...path, 'path'], 'this is one path: nothing separates several here', {
+          hint: 'write a route for each',
+        }),
+      ]
+    : [];
 }
 
 const NO_PARAMETERS = 'it only replaces `path` at the front';
@@ -52,6 +59,11 @@ function rewrite({ rewrite: text }: RouteConfig, path: ConfigPath): readonly Pat
   }
   if (text.split('/').some((segment) => findForeignParameter(segment) !== undefined)) {
     return [error(place, 'a rewrite has no parameters', { hint: NO_PARAMETERS })];
+  }
+  if (/%(?!\p{Hex_Digit}{2})/u.test(text)) {
+    return [
+      error(place, 'a `%` starts an escape of two hex digits', { hint: 'one that stands for itself is %25' }),
+    ];
   }
   const outcome = parseRoutePath(text.replace(/%\p{Hex_Digit}{2}/gu, 'x'));
   if (!isRoutePath(outcome)) {

@@ -43,6 +43,24 @@ export const limitsFindWhomTheyCount: Rule = ({ config }) =>
           ),
   );
 
+/** Every token has its own, so that nobody ever reaches the limit. */
+const OF_ONE_TOKEN = ['exp', 'iat', 'nbf', 'jti', 'auth_time'];
+
+export const limitsCountCallers: Rule = ({ config }) =>
+  config.routes.flatMap(({ rateLimit = [] }, index) =>
+    [rateLimit].flat().flatMap(({ by }, at) => {
+      const claim = typeof by === 'string' ? undefined : [by.claim].flat();
+      if (claim?.length !== 1 || !OF_ONE_TOKEN.includes(claim[0] as string)) return [];
+      return [
+        warning(
+          ['routes', index, 'rateLimit', ...(Array.isArray(rateLimit) ? [at] : []), 'by', 'claim'],
+          `\`${claim[0]}\` is another one in nearly every token: a caller with a new token is counted anew`,
+          { hint: 'write `by: subject` or `by: client`' },
+        ),
+      ];
+    }),
+  );
+
 /** A header that is only ever taken away from requests is `reserved` by another name. */
 export const identityHeadersAreSent: Rule = ({ config }) => {
   const sent = new Set(

@@ -34,13 +34,38 @@ export const textsHaveNoStrayCharacters: TextRule = (file) => {
     const mayBeMeant = !isKey && isClaimValue(path) && !/\p{Cc}/u.test(text);
     return mayBeMeant ? warning(path, message, details) : error(path, message, details);
   }
-  return INVISIBLE.test(text)
-    ? warning(path, `${ownerOf(file, INVISIBLE)} holds a character that cannot be seen`, details)
-    : undefined;
+  const alike = ALIKE.find(({ pattern }) => pattern.test(text));
+  return alike === undefined
+    ? undefined
+    : warning(path, `${ownerOf(file, alike.pattern)} ${alike.words}`, { ...details, hint: alike.hint });
 };
 
-/** Format characters, such as a zero-width space out of a web page. */
-const INVISIBLE = /[\p{Cf}\u2028\u2029]/u;
+/** What looks like another text, and is not equal to it. The first that is found is reported. */
+const ALIKE: readonly Stray[] = [
+  // Format characters, such as a zero-width space out of a web page.
+  { pattern: /[\p{Cf}\u2028\u2029]/u, words: 'holds a character that cannot be seen' },
+  {
+    pattern: /(?! )\p{Zs}/u,
+    words: 'holds a blank that is no plain space',
+    hint: 'it often comes out of a web page; type the space anew',
+  },
+  {
+    pattern:
+      /\p{Script=Latin}[\p{Script=Cyrillic}\p{Script=Greek}]|[\p{Script=Cyrillic}\p{Script=Greek}]\p{Script=Latin}/u,
+    words: 'mixes Latin letters with letters of another alphabet that look like them',
+    hint: 'type the word anew',
+  },
+  {
+    pattern: /[\uff01-\uff5e\ufb00-\ufb06]/u,
+    words: 'holds a full-width character or a ligature',
+    hint: 'type the word anew',
+  },
+  {
+    pattern: /\p{L}\p{Mn}/u,
+    words: 'writes a letter and its accent as two characters, which most tokens write as one',
+    hint: 'type the letter anew',
+  },
+];
 
 /** The variable or file that the character came from, else the value as a whole. */
 function ownerOf({ text, isKey, substitution }: FileText, pattern: RegExp): string {

@@ -1,5 +1,5 @@
 import { error, warning } from '../rule.ts';
-import { hasOwnSyntax } from './text-purpose.ts';
+import { hasOwnSyntax, isHeaderValue } from './text-purpose.ts';
 import type { TextRule } from './text-rule.ts';
 
 /** What this file itself would replace, and what it takes for a literal `${`. */
@@ -9,6 +9,8 @@ const OWN_FORMS = /\$\$\{|\$\{[^}]*\}/g;
 const SHELL = /^\$([A-Za-z_]\w*)$|(?<![\w$\\])\$([A-Z][A-Z0-9_]+)(?!\w)/;
 /** As Kubernetes and Windows write it. */
 const OTHER = /^\$\(([A-Za-z_]\w*)\)$|^%([A-Za-z_]\w*)%$/;
+/** As JavaScript, Python, Go and Helm write a value that is not there. */
+const EMPTY = /^(?:null|undefined|nil|None|NaN|<nil>|<no value>|\[object Object\])$/;
 const TEMPLATE = /\{\{.*\}\}/;
 
 /** A variable in the spelling of another tool is a text like any other, and equal to nothing. */
@@ -26,6 +28,11 @@ export const variablesAreFilledIn: TextRule = ({ path, text, isKey, substitution
   if (name !== null) {
     const written = name[0].trim();
     return warning(path, `\`${written}\` is a text here; a variable is written \${${name[1] ?? name[2]}}`);
+  }
+  if (EMPTY.test(text) && !isHeaderValue(path)) {
+    return warning(path, `\`${text}\` is a text here: tools write it where a value is missing`, {
+      hint: 'see where it comes from',
+    });
   }
   return TEMPLATE.test(own)
     ? warning(path, '`{{ }}` is a text here: no template is filled in', {

@@ -34,7 +34,26 @@ function target(
       }),
     ];
   }
+  if (/\*/.test(pathname)) {
+    return [
+      error(
+        path,
+        '`*` is no wildcard here: the path of an upstream is put before the forwarded path as it is',
+      ),
+    ];
+  }
   if (isSocket) return [];
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) === 0 && !/^[\w-]+(?:\.[\w-]+)*\.?$/.test(hostname)) {
+    return [
+      error(path, 'no host has such a name', {
+        hint:
+          hostname.includes(',') || hostname.includes(';')
+            ? 'several addresses are a list: `urls`'
+            : undefined,
+      }),
+    ];
+  }
+  if (port === '0') return [error(path, 'nothing listens at port 0')];
   if ((protocol === 'http:' && port === '443') || (protocol === 'https:' && port === '80')) {
     return [
       warning(path, `port ${port} is mostly spoken to as ${protocol === 'http:' ? 'https:' : 'http:'}`),
