@@ -8,7 +8,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN npm run --silent build
 
-# The provider and the backend of the try-out, for docker-compose.yml.
+# The provider and the backend of the demo, for docker-compose.yml.
 FROM build AS demo
 USER node
 ENTRYPOINT ["node", "--import", "tsx"]
@@ -16,17 +16,17 @@ ENTRYPOINT ["node", "--import", "tsx"]
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production SEALGATE_CONFIG=/etc/sealgate/gateway.yaml
 WORKDIR /app
-# It holds the dependencies, too; scanners find them in its sbom.cdx.json.
+# It includes the dependencies; scanners find them in its sbom.cdx.json.
 COPY --from=build /app/dist dist
 COPY package.json LICENSE ./
 COPY config /etc/sealgate
-# So that the commands of the runbook are the same inside: `kubectl exec … -- sealgate check`.
+# So that the runbook's commands work inside: `kubectl exec … -- sealgate check`.
 RUN chmod a+x dist/main.js && ln -s /app/dist/main.js /usr/local/bin/sealgate
 USER node
 EXPOSE 8080 9090
-# The admin listener inside the container, whatever it is told to be outside. There is no curl in the image.
+# The admin listener inside the container, regardless of the published port. There is no curl in the image.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9090/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Exec form: node is the first process and gets SIGTERM itself, which it answers with a clean drain.
+# Exec form: node is the first process, so it gets SIGTERM and drains.
 ENTRYPOINT ["node", "dist/main.js"]
 CMD ["start", "--host", "0.0.0.0", "--admin-host", "0.0.0.0"]

@@ -10,13 +10,13 @@ import { hasNginx, startNginx } from '../test/support/peers/nginx.ts';
 import { startForwarder } from '../test/support/proxy/forwarder.ts';
 
 /**
- * What forwarding alone costs: CPU per request of this project's forwarder beside the least that Node's own
- * server and undici can do. Needs nginx as backend and wrk for load: `node --import tsx bench/forwarding.ts [rounds] [seconds]`.
+ * What forwarding alone costs: CPU per request of this project's forwarder beside the minimum with Node's own
+ * server and undici. Needs nginx as backend and wrk for load: `node --import tsx bench/forwarding.ts [rounds] [seconds]`.
  */
 const VARIANTS = { bare: bareProxy, sealgate: sealgateProxy } as const;
 type Variant = keyof typeof VARIANTS;
 
-/** Node's `http` and undici's `dispatch`, headers copied as they are: no checks, no identity, no rules. */
+/** Node's `http` and undici's `dispatch`, headers copied unchanged: no checks, no identity, no rules. */
 async function bareProxy(upstream: string): Promise<number> {
   const pool = new Pool(upstream);
   const server = createServer((req, res) => {
@@ -140,7 +140,7 @@ async function main(rounds: number, seconds: number): Promise<void> {
 }
 
 function report(size: string, results: Record<Variant, Round[]>): void {
-  console.log(`answers of ${size}`);
+  console.log(`responses of ${size}`);
   const bare = median(results.bare.map(({ cpuMicros }) => cpuMicros));
   for (const [variant, all] of Object.entries(results)) {
     const cpu = median(all.map(({ cpuMicros }) => cpuMicros));

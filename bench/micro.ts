@@ -19,14 +19,14 @@ import { ALGORITHM_NAMES, type Algorithm, forge, tokenPool } from './load/tokens
 import { routePath } from './peers/sealgate.ts';
 
 /**
- * What each step of the pipeline costs by itself: `npm run bench:micro`, best pinned to a quiet core. Figures are the
- * lower quartile of many short batches in nanoseconds a call, which is what other work on the machine disturbs least.
+ * The cost of each step of the pipeline alone: `npm run bench:micro`, best pinned to a quiet core. Figures are the
+ * lower quartile of many short batches in nanoseconds per call, which other work on the machine disturbs least.
  */
 const POOL = 2_000;
 const BATCHES = 300;
 const TARGET_BATCH_NANOS = 1_000_000;
 
-// What a step gives is kept, so that the compiler cannot leave the step out.
+// The result of a step is kept, so that the compiler cannot remove the step.
 let last: unknown;
 
 function measure(name: string, step: (index: number) => unknown): void {
@@ -74,7 +74,7 @@ const host = 'api.bench.test';
 const target = must(parseTarget(rawTarget));
 
 measure('canonical path', () => parseTarget(rawTarget));
-measure('firewall over 6 fields', () => filterHeaders(gate.headerFilter, rawHeaders));
+measure('header filter over 6 fields', () => filterHeaders(gate.headerFilter, rawHeaders));
 for (const routes of [10, 1_000, 10_000]) {
   const { gate: sized } = await compileForMicro({ keys: keys.slice(0, 1), routes });
   const targets = Array.from({ length: routes }, (_, index) => must(parseTarget(`${routePath(index)}/7`)));
@@ -83,19 +83,19 @@ for (const routes of [10, 1_000, 10_000]) {
   );
 }
 
-// A token is remembered from its second sight on.
+// A token is cached when it is seen a second time.
 for (const _ of ['first', 'second']) must(verifier.verify(token, undefined) as VerifiedToken);
 measure('verify a token, from the cache', () => verifier.verify(token, undefined));
 const forged = forge(token);
 for (const _ of ['first', 'second']) verifier.verify(forged, undefined);
 measure('refuse a forged token seen before', () => verifier.verify(forged, undefined));
-// So small that no token of the pool is still known when its turn comes again: each is hashed, looked for, verified and noted.
+// So small that a token is never in the cache when its turn comes again: each is hashed, looked up, verified and stored.
 const forgetful = (await compileForMicro({ keys, routes: 10, cacheSize: '64KiB' })).verifier;
 for (const algorithm of ALGORITHM_NAMES) {
   measure(`verify a fresh ${algorithm} token`, (index) =>
     forgetful.verify(pools[algorithm].tokens[index % POOL] as string, undefined),
   );
-  measure(`  of which one native check`, nativeCheck(algorithm));
+  measure(`  of which one native verification`, nativeCheck(algorithm));
 }
 
 const { route } = must(matchRoute(gate.table, { method: 'GET', host, target }));
@@ -119,8 +119,8 @@ const context = {
   responseHeaders: ['x-request-id', 'f81d4fae'],
 };
 const upstreamPlans = generation.upstreamPlans[(route as Route).index] as RouteUpstreamPlan;
-measure('who the client is', () => resolveForwarded(arrival, undefined));
-measure('plan the request upwards', () => planUpstreamRequest(permit, upstreamPlans, context));
+measure('resolve the client address', () => resolveForwarded(arrival, undefined));
+measure('plan the upstream request', () => planUpstreamRequest(permit, upstreamPlans, context));
 const raw = [
   'Server',
   'nginx',
@@ -139,7 +139,7 @@ const raw = [
   'bytes',
 ]);
 const { responseHeaderFilter: names } = upstreamPlans;
-measure('header of the answer, 7 fields', () =>
+measure('response headers, 7 fields', () =>
   buildResponseHeaders({ status: 200, raw, names, added: context.responseHeaders }),
 );
 const record: RequestRecord = {

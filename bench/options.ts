@@ -6,7 +6,7 @@ export interface Options {
   readonly node: string;
   readonly runs: number;
   readonly seconds: number;
-  /** Distinct tokens of each algorithm; more than any cache holds, so that none is met twice in one cache. */
+  /** Distinct tokens per algorithm; more than any cache holds, so that none is found in a cache. */
   readonly poolSize: number;
   readonly wantsPeer: (peer: Peer) => boolean;
   readonly wantsCase: (one: Case) => boolean;
@@ -15,11 +15,11 @@ export interface Options {
 }
 
 const USAGE = `npm run bench -- [options]
-  --quick          one run of one second for each case and peer: shows that it works, measures little
-  --runs N         runs whose median counts (default 5)
+  --quick          one run of one second for each case and peer: a smoke test, not a measurement
+  --runs N         runs; the median counts (default 5)
   --seconds N      length of a run (default 4)
-  --peer TEXT      only peers whose name holds TEXT; repeatable
-  --only TEXT      only cases whose name holds TEXT, and of latency, scale, start; repeatable
+  --peer TEXT      only peers whose name contains TEXT; repeatable
+  --only TEXT      only cases and parts (latency, scale, start) whose name contains TEXT; repeatable
   --node PATH      the Node that runs the peers written for Node
 `;
 

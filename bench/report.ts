@@ -33,7 +33,7 @@ export interface Findings {
   readonly goals: readonly Goal[];
 }
 
-/** Everything that was found, as Markdown. */
+/** All results, as Markdown. */
 export function writeReport(findings: Findings): string {
   const { absent, results, latency, scale, startup, goals } = findings;
   const parts = [aboutMachine(findings.options)];
@@ -92,7 +92,7 @@ function caseTable(name: string, rows: ReadonlyMap<string, Sample | Error>): str
   });
   return table(
     `### ${name}: ${about}`,
-    ['who', 'requests/s', 'CPU µs', '× bare Node', 'p50 ms', 'p99 ms', 'MB/s', 'RSS MiB'],
+    ['peer', 'requests/s', 'CPU µs', '× bare Node', 'p50 ms', 'p99 ms', 'MB/s', 'RSS MiB'],
     lines,
   );
 }
@@ -105,7 +105,7 @@ function latencyTable(rows: ReadonlyMap<string, Latency>): string {
   });
   return table(
     '### At half of saturation, and the upstream alone at the same rate',
-    ['who', 'requests/s', 'p50 ms', 'p99 ms', 'direct p50', 'direct p99', 'added p50', 'added p99'],
+    ['peer', 'requests/s', 'p50 ms', 'p99 ms', 'direct p50', 'direct p99', 'added p50', 'added p99'],
     lines,
   );
 }

@@ -25,7 +25,7 @@ try {
 process.exit();
 
 async function main(): Promise<string> {
-  say('minting tokens');
+  progress('minting tokens');
   const pools = await mintPools();
   const issuer = await startIssuer(
     Object.values(pools).map(({ key }) => key),
@@ -35,13 +35,13 @@ async function main(): Promise<string> {
   const ground = { folder: subfolder('peers'), upstreamPort: upstream.port, issuer, node: options.node };
   const { runs, seconds } = options;
 
-  say('starting and testing the peers');
+  progress('starting and testing the peers');
   const { contestants, absent } = await startPeers(PEERS.filter(options.wantsPeer), ground, pools.RS256);
-  say(`measuring ${contestants.map(({ peer }) => peer.name).join(', ')}`);
+  progress(`measuring ${contestants.map(({ peer }) => peer.name).join(', ')}`);
   const cases = CASES.filter(options.wantsCase);
   const results = await measureInRounds({ contestants, cases, pools, runs, seconds, folder });
 
-  say('latency at half of saturation');
+  progress('latency at half of saturation');
   const token = pools.RS256.tokens[0] ?? '';
   const latency = options.wantsPart('latency')
     ? await orNothing(
@@ -52,7 +52,7 @@ async function main(): Promise<string> {
   await Promise.all(contestants.map(({ running }) => running.close()));
 
   const gateway = options.wantsPeer(SEALGATE) && SEALGATE.missing?.() === undefined;
-  say('scale and start');
+  progress('scale and start');
   const sized = { ground: { ...ground, folder: subfolder('scale') }, pool: pools.RS256, runs, seconds };
   const scale = gateway && options.wantsPart('scale') ? await orNothing(measureScale(sized), []) : [];
   const starting = { ...ground, folder: subfolder('start') };
@@ -71,7 +71,7 @@ async function mintPools(): Promise<Pools> {
   return { RS256: await pool('RS256'), ES256: await pool('ES256'), EdDSA: await pool('EdDSA') };
 }
 
-/** A part that fails is told of and left out; what was measured before it is not thrown away. */
+/** A part that fails is reported and left out; earlier measurements are kept. */
 function orNothing<Part>(part: Promise<Part>, nothing: Part): Promise<Part> {
   return part.catch((error: Error) => {
     leftOut(error.message);
@@ -80,7 +80,7 @@ function orNothing<Part>(part: Promise<Part>, nothing: Part): Promise<Part> {
 }
 
 function leftOut(what: string): void {
-  say(`left out: ${what}`);
+  progress(`left out: ${what}`);
 }
 
 function subfolder(name: string): string {
@@ -89,6 +89,6 @@ function subfolder(name: string): string {
   return path;
 }
 
-function say(what: string): void {
+function progress(what: string): void {
   process.stderr.write(`${what} …\n`);
 }

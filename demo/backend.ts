@@ -2,11 +2,11 @@ import { createServer } from 'node:http';
 import { type Listening, type ListenOptions, listen } from './process/listen.ts';
 
 interface BackendOptions extends ListenOptions {
-  /** Gets one short line per request. */
+  /** Called with one short line per request. */
   readonly log?: (line: string) => void;
 }
 
-/** Starts an HTTP backend that knows nothing of tokens: it answers with what it received. */
+/** Starts an HTTP backend that knows nothing about tokens and returns what it received. */
 export async function startBackend({ log, ...address }: BackendOptions = {}): Promise<Listening> {
   const server = createServer((req, res) => {
     const user = req.headers['x-user-id'] ?? 'nobody';

@@ -14,10 +14,10 @@ import {
 
 /*
  * npm run demo              starts everything, prints requests to copy, serves until Ctrl-C
- * npm run demo -- --once    starts everything, sends the requests itself, exits 0 if all answers are right
+ * npm run demo -- --once    starts everything, sends the requests itself, exits 0 if all responses are right
  *
  * It takes the ports 8080, 9090, 4000 and 3000 where they are free; `--once` and `--free-ports` take any.
- * With `--gateway URL --provider URL` it uses what runs already (docker compose) instead of starting anything.
+ * With `--gateway URL --provider URL` it uses running ones (docker compose) instead of starting anything.
  */
 const { values: options } = parseArgs({
   options: {
@@ -73,9 +73,7 @@ async function runScenarios(scenarios: readonly Scenario[]): Promise<void> {
     print(renderResponse(each, response));
     if (response.faults.length > 0) process.exitCode = 1;
   }
-  print(
-    process.exitCode ? '\nNot all answers are as they should be.' : '\nAll answers are as they should be.',
-  );
+  print(process.exitCode ? '\nSome responses are not as expected.' : '\nAll responses are as expected.');
 }
 
 function renderSetup({ provider, backend, gatewayUrl, adminUrl }: Setup): string {
@@ -83,11 +81,11 @@ function renderSetup({ provider, backend, gatewayUrl, adminUrl }: Setup): string
   return `${renderTitle('Sealgate demo', `ready after ${seconds} s`)}
 
 ${renderAddresses([
-  ['gateway', gatewayUrl, 'as demo/gateway.yaml says'],
+  ['gateway', gatewayUrl, 'configured by demo/gateway.yaml'],
   ['page', `${gatewayUrl}/demo`, 'the same in a browser, with a login'],
   ['admin', `${adminUrl}/ready`, 'health and metrics'],
   ['provider', provider.issuer, 'a real OpenID provider, oidc-provider'],
-  ['backend', backend.url, 'knows nothing of tokens, answers with what it received'],
+  ['backend', backend.url, 'knows nothing about tokens, returns what it received'],
 ])}`;
 }
 

@@ -12,11 +12,11 @@ const FILES = {
 } as const;
 
 interface PageOptions extends ListenOptions {
-  /** The provider as the browser reaches it. */
+  /** The provider's address for the browser. */
   readonly issuer: string;
 }
 
-/** Serves the demo's page under `/demo`: one more backend that the gateway leads to. */
+/** Serves the demo's page under `/demo`, as another backend of the gateway. */
 export async function startPage({ issuer, ...address }: PageOptions): Promise<Listening> {
   const settings = JSON.stringify({ issuer, clientId: CLIENTS.app.clientId });
   const contents = new Map<string, { type: string; body: Buffer | string }>([

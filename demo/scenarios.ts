@@ -10,9 +10,9 @@ export interface Scenario {
 
 interface Expected {
   readonly status: number;
-  /** The refusal's code; absent when the backend answers. */
+  /** The refusal's code; absent when the backend responds. */
   readonly code?: string;
-  /** What the backend is to see of the caller; all other identity headers must be absent. */
+  /** The identity headers that the backend must get; all others must be absent. */
   readonly identity?: Readonly<Record<string, string>>;
 }
 
@@ -21,13 +21,13 @@ export interface ScenarioResponse {
   readonly code?: string;
   /** The identity headers that reached the backend. */
   readonly identity: Readonly<Record<string, string>>;
-  /** What is not as it should be. */
+  /** What differs from the expected response. */
   readonly faults: readonly string[];
 }
 
 const IDENTITY_HEADER = /^x-user-/;
 
-/** The requests of the try-out, with real tokens fetched from the provider at `providerUrl`. */
+/** The demo's requests, with real tokens from the provider at `providerUrl`. */
 export async function prepareScenarios(providerUrl: string, gatewayUrl: string): Promise<Scenario[]> {
   const [reader, noScope, metadata] = await Promise.all([
     fetchToken(providerUrl, { scope: 'orders:read' }),
@@ -62,7 +62,7 @@ export async function prepareScenarios(providerUrl: string, gatewayUrl: string):
   ];
 }
 
-/** Sends the request and compares the response with what it should be. */
+/** Sends the request and compares the response with the expected one. */
 export async function runScenario({ url, token, expected }: Scenario): Promise<ScenarioResponse> {
   const headers = token ? { authorization: `Bearer ${token}` } : undefined;
   const response = await fetch(url, { headers });

@@ -4,8 +4,8 @@ import { startPage } from './page.ts';
 import { startProvider } from './provider/provider.ts';
 
 /*
- * One part of the demo as a process of its own, for docker-compose.yml:
- *   serve.ts provider    port 4000; DEMO_ISSUER is its address as people outside reach it
+ * One part of the demo as a separate process, for docker-compose.yml:
+ *   serve.ts provider    port 4000; DEMO_ISSUER is its address from outside
  *   serve.ts backend     port 3000
  *   serve.ts page        port 5000
  */

@@ -5,29 +5,29 @@ const colorful = process.stdout.isTTY === true && !process.env.NO_COLOR;
 type Style = Parameters<typeof styleText>[0];
 const colors = (style: Style, text: string) => (colorful ? styleText(style, text) : text);
 
-/** What a try is to answer, on one line. */
+/** The expected response of a scenario, on one line. */
 function describeExpected({ expected }: Scenario): string {
   if (expected.code) return `${expected.status} ${expected.code}`;
   const user = expected.identity?.['x-user-id'];
   return user
-    ? `${expected.status}, and the backend learns who asks`
+    ? `${expected.status}, and the backend learns who calls`
     : `${expected.status}, and the backend sees nobody`;
 }
 
-/** A command for the shell: the request of a try, with its whole token unless it is to be short. */
+/** The request of a scenario as a shell command, with its whole token unless `short`. */
 function curlLine({ url, token }: Scenario, { short = false } = {}): string {
   if (!token) return `curl -i ${url}`;
   return `curl -i ${url} -H 'Authorization: Bearer ${short ? `${token.slice(0, 12)}…` : token}'`;
 }
 
-/** The tries as commands to copy, each under a comment that says what it will answer. */
+/** The scenarios as commands to copy, each under a comment with its expected response. */
 export function renderCurlLines(scenarios: readonly Scenario[]): string {
   return scenarios
     .map((each) => `${colors('bold', `# ${each.title} → ${describeExpected(each)}`)}\n${curlLine(each)}\n`)
     .join('\n');
 }
 
-/** One try with its response, and what is wrong with it. */
+/** One scenario with its response and any faults. */
 export function renderResponse(each: Scenario, response: ScenarioResponse): string {
   const mark = response.faults.length === 0 ? colors('green', '✓') : colors('red', '✗');
   const seen = Object.entries(response.identity).map(([name, value]) => `    ${name}: ${value}`);
@@ -52,7 +52,7 @@ export function renderAddresses(
     .join('\n');
 }
 
-/** The gateway's access line as a person reads it; undefined for its other lines. */
+/** The gateway's access line for people; undefined for its other lines. */
 export function renderAccessLine(jsonLine: string): string | undefined {
   const { method, path, status, code, route, durationMs } = parseObject(jsonLine);
   if (typeof method !== 'string' || typeof status !== 'number') return undefined;
@@ -61,7 +61,7 @@ export function renderAccessLine(jsonLine: string): string | undefined {
   return `${colors('dim', 'gateway ')} ${method} ${path} ${colors(color, `${status} ${outcome ?? ''}`)} ${colors('dim', `${durationMs} ms`)}`;
 }
 
-/** A line of the backend as a person reads it. */
+/** A line of the backend's log for people. */
 export function renderBackendLine(line: string): string {
   return `${colors('dim', 'backend ')} ${line}`;
 }

@@ -22,7 +22,7 @@ const INTRODUCTION = `<!-- Written by \`npm run generate\` from src/cli/advice.t
 
 # What to do about a refusal
 
-One code has several causes, and what helps against one does not help against another. The \`reason\` of the access line
-says which it was. \`sealgate explain\` finds the cause of a request and shows its advice alone; here is the advice for all
-causes, for those too that only a connection or a backend can bring about.
+One code has several causes, each with its own solution. The \`reason\` of the access line names the cause.
+\`sealgate explain\` shows the advice for the cause of one request; here is the advice for all causes, including those that
+only a connection or a backend can produce.
 `;

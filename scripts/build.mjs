@@ -1,5 +1,5 @@
-// Builds a folder (default: dist) that runs by itself: our code and all it imports, with what a command needs in chunks of their
-// own, and the papers of what came from elsewhere. See docs/decisions/one-bundle.md.
+// Builds a self-contained folder (default: dist): our code and its dependencies, with chunks for what only some commands need, an SBOM
+// and licenses. See docs/decisions/one-bundle.md and, for what it saves, docs/performance.md.
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -16,7 +16,7 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  // Dependencies in CommonJS ask for Node's own modules by `require`, which an ES module does not have.
+  // CommonJS dependencies load Node's modules by `require`, which an ES module does not have.
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
   },
@@ -27,7 +27,7 @@ const { metafile } = await build({
 });
 await chmod(join(outdir, 'main.js'), 0o755);
 
-// Chunks are named by their content: those of earlier builds would pile up and be shipped.
+// Chunk names contain a hash: chunks of earlier builds would accumulate and be shipped.
 const written = new Set(Object.keys(metafile.outputs).map((file) => resolve(file)));
 for (const name of await readdir(join(outdir, 'chunks'))) {
   const chunk = resolve(outdir, 'chunks', name);

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The packages of which something is in a bundle, by esbuild's own account of it, with the texts of their licences. */
+/** The packages in a bundle, from esbuild's metafile, with the texts of their licenses. */
 export async function bundledPackages({ outputs }) {
   const files = Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
   const folders = files.flatMap((file) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []);
@@ -15,11 +15,11 @@ async function describePackage(folder) {
   return { name, version, license, texts };
 }
 
-/** The list of them in CycloneDX; the same for the same bundle, so without the time and number it may have. */
+/** Their list in CycloneDX; the same for the same bundle, so without the optional time and serial number. */
 export function renderSbom(product, packages) {
   const describe = ({ name, version, license }, type) => {
     const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
-    // A compound of licences ("MIT OR Apache-2.0") is an expression, a single one a name of the SPDX list.
+    // Combined licenses ("MIT OR Apache-2.0") are an expression, a single one a name of the SPDX list.
     const licenses = [/ /.test(license) ? { expression: license } : { license: { id: license } }];
     return { type, 'bom-ref': purl, name, version, licenses, purl };
   };
@@ -37,7 +37,7 @@ export function renderSbom(product, packages) {
   return `${JSON.stringify(sbom, undefined, 2)}\n`;
 }
 
-/** What their licences want to be handed on with the code. */
+/** The texts that their licenses require with the code. */
 export function renderLicenses(packages) {
   const entries = packages.map(({ name, version, license, texts }) =>
     [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join('\n\n'),

@@ -10,27 +10,27 @@ const INTRODUCTION = `<!-- Written by \`npm run generate\` from src/config/schem
 
 # The configuration file
 
-One YAML file says which issuers are trusted, which routes lead to which backend, and who may use them. Sealgate reads
-the file that \`-c\` or \`SEALGATE_CONFIG\` names, else \`gateway.yaml\` or \`config/gateway.yaml\` in the current folder; where both
-are there, it asks for a name. \`sealgate check\` (or \`validate\`) shows every problem of it at once, with line and column. \`sealgate schema >gateway.schema.json\` puts the JSON Schema beside it; a first line of
-\`# yaml-language-server: $schema=./gateway.schema.json\` then gives completion and explanations while typing.
+One YAML file defines which issuers are trusted, which routes lead to which backend, and who may use them. Sealgate reads
+the file named by \`-c\` or \`SEALGATE_CONFIG\`, else \`gateway.yaml\` or \`config/gateway.yaml\` in the current folder; if both
+exist, name one. \`sealgate check\` (or \`validate\`) shows all its problems at once, with line and column. \`sealgate schema >gateway.schema.json\` writes its JSON Schema; with a first line of
+\`# yaml-language-server: $schema=./gateway.schema.json\` editors then complete and explain keys.
 
 ## What \`check\` reports
 
-Each problem is one line, \`file:line:column: error: KEY.PATH: message\`, and mostly a hint below it:
+Each problem is one line, \`file:line:column: error: KEY.PATH: message\`, usually with a hint below it:
 
 | severity | means |
 |---|---|
-| \`error\` | the file does not serve: a value is invalid, or nothing can ever match it |
+| \`error\` | the file cannot be used: a value is invalid, or nothing can ever match it |
 | \`warning\` | most likely a mistake, or a setting that opens something; \`--strict\` makes it an error |
-| \`note\` | worth seeing in one list, such as every public route; never an error |
+| \`note\` | for review, such as every public route; never an error |
 
 Everything is reported at once: errors of single values, of rules over several keys, of conditions and presets, and the
-\`tests\` of the file, except those whose outcome the errors leave open; they are counted as not run.
+\`tests\` of the file, except those whose outcome depends on the errors; they count as not run.
 
-Values that mean something to another tool and nothing here are found too: \`{id}\` in a path (write \`:id\`), \`ANY\` as a method
+Values from other tools that have no meaning here are found too: \`{id}\` in a path (write \`:id\`), \`ANY\` as a method
 (leave \`methods\` out), \`realm_access.roles\` as a claim (write \`[realm_access, roles]\`), \`$NAME\` (write \`\${NAME}\`), and quotes,
-blanks or carriage returns that came in with a variable.
+blanks or carriage returns in the value of a variable.
 
 ## How values are written
 
@@ -38,31 +38,31 @@ blanks or carriage returns that came in with a variable.
 |---|---|
 | duration | a number and its unit: \`500ms\`, \`30s\`, \`10m\`, \`24h\`, \`7d\` |
 | size | a number and its unit: \`512B\`, \`16KiB\`, \`10MiB\`, \`1GiB\` |
-| file | a path; a relative one counts from the folder of the configuration file |
-| claim | a text is one literal name, dots included; a list is a path into nested objects: \`[realm_access, roles]\` |
-| from the environment | \`\${NAME}\`, or \`\${NAME:-default}\` when it may be missing or empty; a missing variable is an error |
+| file | a path, relative to the folder of the configuration file |
+| claim | a string is one literal name, dots included; a list is a path into nested objects: \`[realm_access, roles]\` |
+| from the environment | \`\${NAME}\`, or \`\${NAME:-default}\` if it may be missing or empty; a missing variable is an error |
 | from a file | \`\${file:/run/secrets/name}\`; one final newline is dropped |
 | a literal \`\${\` | \`$\${\` |
 
-Every command that reads the file takes \`--env-file FILE\` with variables as \`NAME=value\` lines; they go before those of the
-environment. It is read once, at the start. Node looks at this option, too: where the file is missing it is Node that says
+Every command that reads the file takes \`--env-file FILE\` with variables as \`NAME=value\` lines; they take precedence over the
+environment. It is read once, at the start. Node reads this option, too: if the file is missing, Node prints
 \`FILE: not found\` and exits with 9.
 
-A substitution stands in values, never in keys, and never adds structure. A value that is one whole substitution is read
-as what is wanted in its place, such as a number for a port; where a text or a number would do, it is a text. Inside
+Substitutions work in values, not in keys, and never add structure. A value that is one whole substitution gets the type
+of its key, such as a number for a port; if both string and number are allowed, it is a string. Inside
 \`[ ]\` and \`{ }\` it needs quotes: \`["\${NAME}"]\`.
 
 Refused, with the place: unknown and duplicate keys, several documents, tags, merge keys (\`<<\`), anything the YAML parser
-warns of, numbers that would not print back as they are written (\`1.50\`, \`0x1f\`, \`12345678901234567890\`: quote them),
+warns of, numbers that do not print back as written (\`1.50\`, \`0x1f\`, \`12345678901234567890\`: quote them),
 durations and sizes without their unit, and empty or null blocks, lists and conditions. Anchors and aliases work.
-A key that this format knows and this version does not is named as not supported.
+A key of this format that this version does not implement is reported as not supported.
 
 ## Which route a request takes
 
-The order in the file never matters. A route with the host of the request comes before one without. Then paths are
-compared segment by segment from the left: equal text before a \`:parameter\`, then the longer path, then \`exact\`.
-The path decides before the method: a request never falls through to a less specific path because of its method, it is
-answered 405. Two routes of one host and path are fine while their methods differ, and an error otherwise.
+The order in the file never matters. A route with the request's host precedes one without. Then paths are
+compared segment by segment from the left: literal text before a \`:parameter\`, then the longer path, then \`exact\`.
+The path decides before the method: a request never falls through to a less specific path because of its method, but
+gets a 405. Two routes of one host and path must differ in their methods; otherwise the file is invalid.
 `;
 
 interface Section {
@@ -153,7 +153,7 @@ function plural(type: string): string {
   return type.includes(' or ') && !type.startsWith('`') ? `(${type})` : type;
 }
 
-/** YAML on one line, as people write it. */
+/** YAML on one line. */
 function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {

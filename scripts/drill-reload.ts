@@ -1,7 +1,7 @@
 /**
- * The drill of reloads, as `npm run drill:reload`: a gateway as a process of its own is told 200 times, by SIGHUP, to put a new version
- * of its file active while clients ask without a pause. Prints what was there after 20, 120 and 220 reloads, and fails when a request
- * was lost, doubled or refused, or when something grew. Takes half a minute; Linux only.
+ * The reload drill, `npm run drill:reload`: a separate gateway process reloads a new version of its file 200 times by SIGHUP while clients
+ * send requests without a pause. Prints its resources after 20, 120 and 220 reloads, and fails if a request was lost, doubled or
+ * refused, or if something grew. Takes half a minute; Linux only.
  */
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,10 +15,10 @@ const WARM_UP = 20;
 const ROUND = 100;
 const ROUTES = 50;
 const CLIENTS = 8;
-/** What the noise of a process may be; a hundred configurations that stayed would be far more. */
+/** The noise of a process; a hundred leaked configurations would be far more. */
 const MAY_GROW = { rssMiB: 8, heapMiB: 1, timers: 2, sockets: 2, fds: 2 } as const;
 
-/** Asked by SIGUSR2, the gateway collects its garbage, counts what is alive, and tells it on standard error. */
+/** On SIGUSR2 the gateway collects its garbage, counts live objects, and prints the counts on standard error. */
 const NOTIFY = `data:text/javascript,${encodeURIComponent(`import { Socket } from 'node:net';
 import { queryObjects } from 'node:v8';
 const Timer = setTimeout(() => {}, 0).constructor;
@@ -27,7 +27,7 @@ process.on('SIGUSR2', () => {
   const { rss, heapUsed } = process.memoryUsage();
   process.stderr.write(JSON.stringify({ rssMiB: rss / 1048576, heapMiB: heapUsed / 1048576, timers, sockets }) + '\\n');
 });`)}`;
-/** Memory goes back to the system with some delay, so the least of several readings counts. */
+/** Memory returns to the system with some delay, so the lowest of several readings counts. */
 const READINGS = 5;
 
 const undos: (() => Promise<void>)[] = [];
@@ -53,7 +53,7 @@ ${Array.from({ length: ROUTES - 1 }, (_, n) => `  - { name: r${n}, path: /r${n}/
 type Held = Record<keyof typeof MAY_GROW, number>;
 const NAMES = Object.keys(MAY_GROW) as (keyof typeof MAY_GROW)[];
 
-/** How many lines of standard error are read already; each asking adds one. */
+/** Lines of standard error read so far; each reading adds one. */
 let reported = 0;
 async function read({ child, stderr }: GatewayProcess): Promise<Held> {
   const lines = (): string[] =>
@@ -99,7 +99,7 @@ while ((await fetch(`${gateway.adminUrl}/ready`)).status !== 200) await delay(10
 
 let running = true;
 let requests = 0;
-/** Set while stock is taken, so that nothing is under way then. */
+/** Set during a measurement, so that no request is running. */
 let pause: Promise<void> | undefined;
 const failures = new Map<string, number>();
 const fail = (what: string): void => void failures.set(what, (failures.get(what) ?? 0) + 1);

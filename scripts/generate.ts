@@ -1,4 +1,4 @@
-// Writes the files that follow from the schema of the configuration file; a test fails when they are stale.
+// Writes the files generated from the schema and the code's tables; a test fails when they are stale.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { generatedFiles } from './generated-files.ts';

@@ -2,7 +2,7 @@ import { editorJsonSchema, plainJsonSchema } from '../src/config/schema/json-sch
 import { advicePage } from './advice-page.ts';
 import { configurationReference } from './configuration-reference.ts';
 
-/** The files that follow from the schema and the tables of the code, by their path from the project's folder. */
+/** The files generated from the schema and the code's tables, by path from the project's root. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['config/gateway.schema.json', `${JSON.stringify(editorJsonSchema(), null, 2)}\n`],

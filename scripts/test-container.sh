@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image, brings docker-compose.yml up on free ports with the engine that is there (docker or podman),
-# runs the demo's requests against it from outside, looks at how it runs and ends, and takes it down.
+# Builds the image, starts docker-compose.yml on free ports with docker or podman, sends the demo's requests from outside,
+# checks how it runs and ends, and stops it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ else
   echo "found neither docker with compose nor podman with podman-compose" >&2
   exit 1
 fi
-# An own project name, so that a try-out that is already running is left alone.
+# A separate project name, so that a demo that is already running is not touched.
 compose+=(-p "sealgate-test-$$")
 
 free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
@@ -56,9 +56,9 @@ container=$(container_of gateway)
 [ "$("$engine" exec "$container" id -u)" != 0 ] || fail 'the gateway runs as root'
 "$engine" exec "$container" node -e "fetch('http://127.0.0.1:9090/ready').then((r) => process.exit(r.ok ? 0 : 1))" ||
   fail 'the gateway is not ready'
-"$engine" exec "$container" sealgate --version >/dev/null || fail 'the runbook finds no sealgate on the path'
-! "$engine" exec "$container" test -e node_modules || fail 'the image holds packages beside the bundle'
-"$engine" exec "$container" grep -q '"pkg:npm/jose@' dist/sbom.cdx.json || fail 'the image does not say what it is made of'
+"$engine" exec "$container" sealgate --version >/dev/null || fail 'sealgate is not on the path'
+! "$engine" exec "$container" test -e node_modules || fail 'the image has packages beside the bundle'
+"$engine" exec "$container" grep -q '"pkg:npm/jose@' dist/sbom.cdx.json || fail 'the image has no SBOM'
 "$engine" stop -t 25 "$container" >/dev/null
 code=$("$engine" inspect -f '{{.State.ExitCode}}' "$container")
 [ "$code" = 0 ] || fail "SIGTERM ended the gateway with exit code $code"

@@ -15,7 +15,7 @@ export interface Case {
   readonly newConnections?: true;
 }
 
-/** Distinct tokens that a cache of default size holds with ease. */
+/** Distinct tokens that fit easily into a cache of default size. */
 const WITHIN_CAPACITY = 5_000;
 
 const one = async (pools: Pools) => pools.RS256.tokens.slice(0, 1);
@@ -23,28 +23,28 @@ const one = async (pools: Pools) => pools.RS256.tokens.slice(0, 1);
 export const CASES: readonly Case[] = [
   {
     name: 'repeated',
-    about: 'one good token, again and again',
+    about: 'the same good token in every request',
     peers: 'all',
     expect: 'allowed',
     tokens: one,
   },
   {
     name: 'fresh',
-    about: 'every request another good RS256 token',
+    about: 'every request with another good RS256 token',
     peers: 'all',
     expect: 'allowed',
     tokens: async (pools) => pools.RS256.tokens,
   },
   {
     name: 'fresh ES256',
-    about: 'every request another good ES256 token',
+    about: 'every request with another good ES256 token',
     peers: 'ES256',
     expect: 'allowed',
     tokens: async (pools) => pools.ES256.tokens,
   },
   {
     name: 'fresh EdDSA',
-    about: 'every request another good EdDSA token',
+    about: 'every request with another good EdDSA token',
     peers: 'EdDSA',
     expect: 'allowed',
     tokens: async (pools) => pools.EdDSA.tokens,
@@ -66,21 +66,21 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'forged, seen before',
-    about: 'one token with a bad signature, again and again',
+    about: 'the same token with a bad signature in every request',
     peers: 'RS256',
     expect: 'refused',
     tokens: async (pools) => (await one(pools)).map(forge),
   },
   {
-    name: 'forged, each another',
-    about: 'every request another token with a bad signature',
+    name: 'forged, each different',
+    about: 'every request with another token with a bad signature',
     peers: 'RS256',
     expect: 'refused',
     tokens: async (pools) => pools.RS256.tokens.map(forge),
   },
   {
     name: 'new connection',
-    about: 'one good token, every request on a new connection',
+    about: 'the same good token, every request on a new connection',
     peers: 'all',
     expect: 'allowed',
     tokens: one,
@@ -88,7 +88,7 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'large',
-    about: 'answers of 10 MiB on 8 connections',
+    about: 'responses of 10 MiB on 8 connections',
     peers: 'all',
     expect: 'allowed',
     tokens: one,

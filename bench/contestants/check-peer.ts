@@ -11,22 +11,22 @@ interface Reply {
 }
 
 /**
- * Proves, before anything is counted, that a peer passes good tokens and whole responses, and that it refuses
- * what it claims to check. Throws with the name of what failed.
+ * Checks, before anything is counted, that a peer passes good tokens and whole responses, and that it refuses
+ * bad tokens if it claims to verify them. Throws with the name of the failed check.
  */
 export async function checkPeer(peer: Peer, { port }: RunningPeer, pool: Pool): Promise<void> {
   const good = pool.tokens[0] ?? '';
   await untilAllowed(peer, port, good);
   const small = await get(port, `${routePath(0)}/7`, good);
-  if (small.bytes !== SMALL_BYTES) throw new Error(`${peer.name}: ${small.bytes} bytes of a small answer`);
+  if (small.bytes !== SMALL_BYTES) throw new Error(`${peer.name}: ${small.bytes} bytes of a small response`);
   const large = await get(port, LARGE_PATH, good);
-  if (large.bytes !== LARGE_BYTES) throw new Error(`${peer.name}: ${large.bytes} bytes of a large answer`);
+  if (large.bytes !== LARGE_BYTES) throw new Error(`${peer.name}: ${large.bytes} bytes of a large response`);
   if (peer.algorithms.length === 0) return;
 
   const header = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url');
   const bad: Record<string, string | undefined> = {
     'no token': undefined,
-    'no token at all': 'garbage',
+    'a token that is not a JWT': 'garbage',
     'an expired token': await mintToken(pool.key, { lifetimeSeconds: -3600 }),
     'a forged token': forge(good),
     'a token without signature': `${header}.${good.split('.')[1]}.`,
@@ -35,7 +35,7 @@ export async function checkPeer(peer: Peer, { port }: RunningPeer, pool: Pool): 
   };
   for (const [what, token] of Object.entries(bad)) {
     const { status } = await get(port, `${routePath(0)}/7`, token);
-    if (status !== 401) throw new Error(`${peer.name} answers ${status} to ${what}`);
+    if (status !== 401) throw new Error(`${peer.name} responds ${status} to ${what}`);
   }
 }
 
@@ -49,7 +49,7 @@ async function untilAllowed(peer: Peer, port: number, token: string): Promise<vo
     if (last === 200) return;
     await wait(50);
   }
-  throw new Error(`${peer.name} answers ${last} to a good token`);
+  throw new Error(`${peer.name} responds ${last} to a good token`);
 }
 
 function get(port: number, path: string, token: string | undefined): Promise<Reply> {
@@ -69,7 +69,7 @@ function get(port: number, path: string, token: string | undefined): Promise<Rep
         response.on('error', reject);
       },
     );
-    sent.on('timeout', () => sent.destroy(new Error('no answer in 10 s')));
+    sent.on('timeout', () => sent.destroy(new Error('no response in 10 s')));
     sent.on('error', reject);
     sent.end();
   });

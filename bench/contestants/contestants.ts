@@ -30,11 +30,11 @@ export interface Contestant {
 
 export interface Lineup {
   readonly contestants: readonly Contestant[];
-  /** Why peers do not take part: name → reason. */
+  /** Peers that do not take part: name → reason. */
   readonly absent: ReadonlyMap<string, string>;
 }
 
-/** Starts the peers that this machine can run and proves each of them; one that fails its proof ends the run. */
+/** Starts the peers that this machine can run and checks each of them; a failed check ends the run. */
 export async function startPeers(peers: readonly Peer[], ground: Ground, pool: Pool): Promise<Lineup> {
   const contestants: Contestant[] = [];
   const absent = new Map<string, string>();

@@ -13,11 +13,11 @@ import { routePath } from '../peers/sealgate.ts';
 interface Shape {
   readonly keys: readonly SigningKey[];
   readonly routes: number;
-  /** Of the remembered tokens; the default of the product when left out. */
+  /** Size of the token cache; default: the product's. */
   readonly cacheSize?: string;
 }
 
-/** A compiled configuration whose keys are in a file: everything a request meets but the sockets. */
+/** A compiled configuration with keys from a file: everything a request uses except the sockets. */
 export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promise<Generation> {
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-micro-'));
   try {

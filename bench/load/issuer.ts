@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { SigningKey } from './tokens.ts';
 
-/** What peers may know of the issuer. */
+/** The issuer's addresses and keys for the peers. */
 export interface IssuerFacts {
   /** Serves the key set at any path that ends in `/jwks.json`. */
   readonly origin: string;

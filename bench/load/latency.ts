@@ -7,7 +7,7 @@ export interface Latency {
   readonly requestsPerSecond: number;
   readonly p50Micros: number;
   readonly p99Micros: number;
-  /** What the upstream itself took at the same rate. */
+  /** The upstream alone at the same rate. */
   readonly direct: { readonly p50Micros: number; readonly p99Micros: number };
 }
 
@@ -19,13 +19,13 @@ interface Wanted {
   readonly runs: number;
   readonly seconds: number;
   readonly folder: string;
-  /** Told of a peer that has no result, and why. */
+  /** Called for a peer without a result, with the reason. */
   readonly leftOut: (what: string) => void;
 }
 
 /**
- * Latencies at half of the rate at which each peer was saturated, and of the upstream alone at that same rate, in turns. A peer that
- * fails, or is gone by now, is told of and left out.
+ * Latencies at half of each peer's saturated rate, and of the upstream alone at the same rate, in turns. A peer that fails or has
+ * ended is reported and left out.
  */
 export async function measureLatency(wanted: Wanted): Promise<ReadonlyMap<string, Latency>> {
   const found = new Map<string, Latency>();

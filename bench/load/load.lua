@@ -1,4 +1,4 @@
--- What wrk sends. Arguments after `--`:
+-- The requests of wrk. Arguments after `--`:
 --   file of paths, file of tokens or `-`, index of the first token, mean pause in ms or 0, `close` or `keep`
 local paths, tokens, index, closing = {}, nil, 0, ''
 
@@ -15,7 +15,7 @@ function init(args)
   local pause = tonumber(args[4])
   if pause > 0 then
     math.randomseed(7)
-    -- Pauses of exponential length: arrivals that do not know of each other, as users do not.
+    -- Pauses of exponential length: independent arrivals, as of real users.
     function delay() return math.floor(-pause * math.log(1 - math.random()) + 0.5) end
   end
   if args[5] == 'close' then closing = 'Connection: close\r\n' end

@@ -1,4 +1,4 @@
-// The load where there is no wrk. Arguments: connections, seconds, url, then those of load.lua.
+// The load without wrk. Arguments: connections, seconds, url, then those of load.lua.
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 

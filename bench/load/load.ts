@@ -14,11 +14,11 @@ export interface Load {
   readonly seconds: number;
   readonly connections: number;
   readonly paths: readonly string[];
-  /** Bearer tokens in turn; none sends no Authorization. */
+  /** Bearer tokens in turn; an empty list sends no Authorization. */
   readonly tokens: readonly string[];
-  /** Where in `tokens` to begin. */
+  /** Index of the first token. */
   readonly first: number;
-  /** Mean pause of a connection between answer and next request; 0 presses as hard as it can. */
+  /** Mean pause of a connection between response and next request; 0 for maximum load. */
   readonly pauseMs: number;
   readonly newConnections: boolean;
 }
@@ -27,20 +27,20 @@ export interface LoadResult {
   readonly requests: number;
   readonly bytes: number;
   readonly micros: number;
-  /** Answers with a status of 400 and above. */
+  /** Responses with a status of 400 and above. */
   readonly refused: number;
-  /** Connections that could not be made, were cut or timed out. */
+  /** Connections that failed, were cut or timed out. */
   readonly broken: number;
   readonly p50: number;
   readonly p99: number;
 }
 
-/** Which program makes the load. autocannon costs more of the load's core, so that fast peers look slower. */
+/** The load generator. autocannon needs more of the load's core, so fast peers look slower. */
 export const LOAD_PROGRAM = hasProgram('wrk') ? 'wrk' : 'autocannon';
 
 const files = new Map<readonly string[], string>();
 
-/** Sends requests for a bounded time from the load's core, and says what came back; latencies in microseconds. */
+/** Sends requests for a fixed time from the load's core and counts the responses; latencies in microseconds. */
 export async function applyLoad(load: Load, folder: string): Promise<LoadResult> {
   const details = [
     listFile(load.paths, folder),

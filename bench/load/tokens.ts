@@ -11,7 +11,7 @@ const ALGORITHMS = {
   RS256: {
     hash: 'sha256',
     generate: () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
-    // Signatures differ in length; the padding brings every token to about 800 bytes.
+    // Signatures differ in length; the padding makes every token about 800 bytes long.
     padding: 90,
   },
   ES256: {
@@ -43,7 +43,7 @@ const signAsync = promisify(sign) as unknown as (
   key: unknown,
 ) => Promise<Buffer>;
 
-/** A token of an ordinary provider: some ten claims, about 800 bytes, every one with its own `jti`. */
+/** A typical provider's token: some ten claims, about 800 bytes, each with its own `jti`. */
 export async function mintToken(
   { algorithm, kid, privateKey }: SigningKey,
   wanted: Wanted = {},
@@ -72,7 +72,7 @@ function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
-/** The same token with another signature: right form, right key id, and it does not verify. */
+/** The same token with an invalid signature, in the right form and with the right key id. */
 export function forge(token: string): string {
   const at = token.lastIndexOf('.') + 10;
   return `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
@@ -87,7 +87,7 @@ const REUSE_FOR_MS = 12 * 3_600_000;
 
 /**
  * Distinct good tokens of one algorithm. RSA signatures cost 0.2 ms each, so the pool is kept in the
- * user's temporary folder, with its throw-away key, and minted anew after twelve hours.
+ * user's temporary folder, with its throwaway key, and minted again after twelve hours.
  */
 export async function tokenPool(algorithm: Algorithm, size: number): Promise<Pool> {
   const folder = join(tmpdir(), `sealgate-bench-tokens-${userInfo().uid}`);

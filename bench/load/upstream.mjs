@@ -1,4 +1,4 @@
-// The upstream where there is no nginx: 1 KiB to every path, 10 MiB below /large. Argument: the port.
+// The upstream without nginx: 1 KiB at every path, 10 MiB below /large. Argument: the port.
 import { createServer } from 'node:http';
 
 const small = Buffer.from(JSON.stringify({ text: 'x'.repeat(1013) }));

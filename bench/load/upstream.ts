@@ -19,7 +19,7 @@ export interface Upstream extends PinnedProcess {
   readonly port: number;
 }
 
-/** Answers 1 KiB to every path and 10 MiB below `/large`: nginx where there is one, else Node. */
+/** Serves 1 KiB at every path and 10 MiB below `/large`: nginx if installed, else Node. */
 export async function startUpstream(folder: string): Promise<Upstream> {
   const port = await freePort();
   const argv = hasProgram('nginx')
@@ -54,7 +54,7 @@ http {
   return ['nginx', '-c', file, '-e', join(folder, 'error.log')];
 }
 
-/** One process in the foreground, with all it writes below `folder`. */
+/** One process in the foreground that writes only below `folder`. */
 export function nginxPreamble(folder: string): string {
   return `daemon off; master_process off; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
 events { worker_connections 8192; }`;

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { CORE } from './pinned-process.ts';
 
 const PROGRAM = fileURLToPath(new URL('calibration-loop.mjs', import.meta.url));
-/** What the loop takes on the machine of docs/performance.md when nothing else runs. */
+/** The loop's CPU time on the idle machine of docs/performance.md. */
 const REFERENCE_MICROS = 70_000;
 
 /**

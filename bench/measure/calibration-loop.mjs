@@ -1,4 +1,4 @@
-// A fixed piece of work of the kinds a gateway does; prints the CPU time it took, in microseconds.
+// A fixed amount of typical gateway work; prints its CPU time in microseconds.
 import { createHash } from 'node:crypto';
 
 const block = Buffer.alloc(1024, 1);

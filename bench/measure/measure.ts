@@ -11,7 +11,7 @@ export interface Sample {
   readonly megabytesPerSecond: number;
   readonly rssMiB: number;
   readonly requests: number;
-  /** Share of requests that were cut or timed out instead of answered. */
+  /** Share of requests that were cut or timed out. */
   readonly brokenShare: number;
 }
 
@@ -22,7 +22,7 @@ interface Wanted {
   readonly folder: string;
 }
 
-/** One short run of load on one peer. Throws if a response was not of the expected kind: wrong work is not counted. */
+/** One short run of load on one peer. Throws if a response was not of the expected kind: wrong results are not counted. */
 export async function measure({ pid, load, expect, folder }: Wanted): Promise<Sample> {
   const slow = slowness();
   const before = cpuMicros(pid);
@@ -30,9 +30,9 @@ export async function measure({ pid, load, expect, folder }: Wanted): Promise<Sa
   const consumed = cpuMicros(pid) - before;
   const seconds = result.micros / 1e6;
 
-  if (result.requests === 0) throw new Error('no request was answered');
+  if (result.requests === 0) throw new Error('no request got a response');
   const wrong = expect === 'allowed' ? result.refused : result.requests - result.refused;
-  if (wrong > 0) throw new Error(`${wrong} of ${result.requests} answers were not "${expect}"`);
+  if (wrong > 0) throw new Error(`${wrong} of ${result.requests} responses were not "${expect}"`);
   return {
     requestsPerSecond: result.requests / seconds,
     cpuMicros: consumed / result.requests / slow,
@@ -52,7 +52,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
-/** Field by field, so that one disturbed run spoils nothing. */
+/** Medians field by field, so that one disturbed run changes little. */
 export function medianSample(samples: readonly Sample[]): Sample {
   const of = (field: keyof Sample) => median(samples.map((sample) => sample[field]));
   return {

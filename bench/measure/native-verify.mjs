@@ -1,4 +1,4 @@
-// CPU time of one native signature check of each algorithm, in microseconds, as JSON. Run it pinned.
+// CPU time of one native signature verification per algorithm, in microseconds, as JSON. Run it pinned.
 import { generateKeyPairSync, sign, verify } from 'node:crypto';
 
 const signed = Buffer.alloc(600, 'a');

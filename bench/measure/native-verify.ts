@@ -6,7 +6,7 @@ import { CORE } from './pinned-process.ts';
 
 const PROGRAM = fileURLToPath(new URL('native-verify.mjs', import.meta.url));
 
-/** CPU microseconds of one native signature check of each algorithm under that Node, scaled like all else. */
+/** CPU microseconds of one native signature verification per algorithm with that Node, scaled by the calibration. */
 export function nativeVerifyMicros(node: string): Readonly<Record<Algorithm, number>> {
   const slow = slowness();
   const run = spawnSync('taskset', ['-c', CORE.measured, node, PROGRAM], { encoding: 'utf8' });

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** The core of what is measured, and the core of everything that measures it. */
+/** The core of the measured process, and the core of everything else. */
 export const CORE = { measured: '0', load: '1' } as const;
 
 export interface PinnedProcess {
@@ -17,7 +17,7 @@ interface Command {
   readonly core: string;
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Folder for what it prints; standard output goes there too unless `drainOutput`. */
+  /** Folder for its output; includes standard output unless `drainOutput`. */
   readonly folder: string;
   /** Reads standard output from a real pipe on the load's core, as a container runtime would. */
   readonly drainOutput?: boolean;
@@ -50,11 +50,11 @@ export function startPinned({ core, argv, env, folder, drainOutput }: Command): 
 
 function openDrain(fifo: string): number {
   if (spawnSync('mkfifo', [fifo]).status !== 0) throw new Error('mkfifo failed');
-  // The reader opens it by itself: a program may make its own end non-blocking, and must not meet the reader's by that.
+  // The reader opens its own end, since a program may make a shared one non-blocking.
   const reader = spawn('taskset', ['-c', CORE.load, 'cat', fifo], { stdio: 'ignore' });
   running.add(reader);
   reader.on('exit', () => running.delete(reader));
-  // Opened for both ways, so that nobody waits here for the reader to come.
+  // Opened for reading and writing, so that opening does not wait for the reader.
   return openSync(fifo, 'r+');
 }
 

@@ -13,7 +13,7 @@ export function cpuMicros(pid: number): number {
   return family(pid).reduce((sum, stat) => sum + stat.ticks, 0) * MICROS_PER_TICK;
 }
 
-/** Resident memory of a process and its descendants in MiB; pages they share count once for each. */
+/** Resident memory of a process and its descendants in MiB; shared pages count once per process. */
 export function residentMiB(pid: number): number {
   return familyPids(pid).reduce((sum, member) => sum + rssKiB(member), 0) / 1024;
 }
@@ -35,7 +35,7 @@ function familyPids(root: number): number[] {
     try {
       parents.set(Number(entry), readStat(Number(entry)).parent);
     } catch {
-      // It ended between the listing and the reading.
+      // It ended after it was listed.
     }
   }
   const members = [root];
@@ -47,7 +47,7 @@ function familyPids(root: number): number[] {
 
 function readStat(pid: number): Stat {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // The name of the program may hold spaces and brackets; the fields count from after its last bracket.
+  // The name of the program may contain spaces and brackets; the fields start after its last bracket.
   const fields = text
     .slice(text.lastIndexOf(')') + 2)
     .split(' ')

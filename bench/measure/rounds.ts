@@ -20,8 +20,8 @@ interface Wanted {
 }
 
 /**
- * Measures every case on every peer, `runs` times in turns, so that a slow minute of the machine falls on all
- * of them alike. A list of tokens goes on where the peer's last run of that case ended.
+ * Measures every case on every peer, `runs` times in turns, so that a slow minute of the machine affects all
+ * of them alike. A list of tokens continues where the peer's last run of that case ended.
  */
 export async function measureInRounds(wanted: Wanted): Promise<Results> {
   const { contestants, cases, pools, runs, seconds } = wanted;
@@ -73,11 +73,11 @@ interface Run extends Wanted {
   readonly track: { readonly contestant: Contestant; readonly first: number };
 }
 
-/** What a just-in-time compiler wants to have seen before it is checked, and the longest that is waited for it. */
+/** Requests until the just-in-time compiler has warmed up, and the longest wait for them. */
 const WARM_REQUESTS = 20_000;
 const WARM_SECONDS = 8;
 
-/** Presses until the code is warm, however slow the machine is at the moment; the last second's sample stands for it. */
+/** Loads a peer until its code is warm, however slow the machine is at the moment; returns the last second's sample. */
 async function warmUp(one: Case, run: Run): Promise<Sample> {
   let requests = 0;
   let sample = await runOnce(one, run, 1);

@@ -26,7 +26,7 @@ interface Wanted {
   readonly seconds: number;
 }
 
-/** One gateway of each size, measured in turns; requests go to all of its routes, with a token of each of its issuers. */
+/** One gateway of each size, measured in turns; requests go to all of its routes, with tokens of all its issuers. */
 export async function measureScale({ ground, pool, runs, seconds }: Wanted): Promise<readonly Scale[]> {
   const tracks = [];
   for (const size of SIZES) {

@@ -11,7 +11,7 @@ import { residentMiB } from './process-cost.ts';
 
 const ROOT = dirname(fileURLToPath(new URL('..', import.meta.url)));
 const ONLY_IMPORTS = `await Promise.all([import('fastify'), import('undici'), import('jose')]); process.exit()`;
-/** How long a started gateway is left alone before its memory is read. */
+/** How long a started gateway is idle before its memory is read. */
 const SETTLE_MS = 1_000;
 
 export interface Startup {

@@ -73,7 +73,7 @@ export const haproxyPlain = debianPeer('HAProxy, plain proxy', [], 'haproxy', {
   config: (port, { upstreamPort }) => haproxyConfig(port, upstreamPort, ''),
 });
 
-/** Form, algorithm, issuer, audience, expiry and signature; the subject goes on as a header. */
+/** Form, algorithm, issuer, audience, expiry and signature; the subject is forwarded as a header. */
 export const haproxyJwt = debianPeer('HAProxy, jwt_verify', ['RS256'], 'haproxy', {
   argv: haproxyArgv,
   config: (port, { upstreamPort, issuer }) =>

@@ -4,7 +4,7 @@ import { ALGORITHM_NAMES, type Algorithm, AUDIENCE, ISSUER } from '../load/token
 import { CORE, freePort, startPinned, untilListening } from '../measure/pinned-process.ts';
 import type { Peer } from './peer.ts';
 
-/** A peer that is a small Node program of `servers/`; it learns all it needs from the environment. */
+/** A peer that is a small Node program of `servers/`; configured by environment variables. */
 function nodePeer(name: string, algorithms: readonly Algorithm[], program: string): Peer {
   const file = fileURLToPath(new URL(`servers/${program}`, import.meta.url));
   return {

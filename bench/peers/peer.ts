@@ -2,9 +2,9 @@ import type { IssuerFacts } from '../load/issuer.ts';
 import type { Algorithm } from '../load/tokens.ts';
 import type { PinnedProcess } from '../measure/pinned-process.ts';
 
-/** What a peer is given to stand on. */
+/** The environment of a peer. */
 export interface Ground {
-  /** An own empty folder for configuration and logs. */
+  /** An empty folder for its configuration and logs. */
   readonly folder: string;
   readonly upstreamPort: number;
   readonly issuer: IssuerFacts;
@@ -18,9 +18,9 @@ export interface RunningPeer extends PinnedProcess {
 
 export interface Peer {
   readonly name: string;
-  /** The algorithms it is set up to check; none for a peer that lets everything through. */
+  /** The algorithms it verifies; none for a peer that allows everything. */
   readonly algorithms: readonly Algorithm[];
-  /** Names the program that this machine lacks, if it does. */
+  /** The program that this machine lacks, if any. */
   missing?(): string | undefined;
   start(ground: Ground): Promise<RunningPeer>;
 }

@@ -32,7 +32,7 @@ export function sealgate(name: string, size: Size): Peer {
   };
 }
 
-/** A gateway listens before it has its keys, and says when it has. */
+/** A gateway listens before it has its keys; `/ready` shows when it has them. */
 async function untilReady(adminPort: number): Promise<void> {
   const deadline = Date.now() + 30_000;
   while (Date.now() < deadline) {
@@ -48,7 +48,7 @@ interface Ports {
   readonly adminPort: number;
 }
 
-/** A configuration of the given size; its first issuer and routes are those that the load uses. */
+/** A configuration of the given size; the load uses its first issuer and routes. */
 function gatewayFile({ routes, issuers }: Size, ground: Ground, { port, adminPort }: Ports): string {
   const { origin } = ground.issuer;
   const issuerLines = Array.from({ length: issuers }, (_, index) =>
@@ -83,7 +83,7 @@ export function issuerName(index: number): string {
   return index === 0 ? ISSUER : `${ISSUER}/${index}`;
 }
 
-/** The path of a route; the load asks for what lies below it. */
+/** The path of a route; the load requests a path below it. */
 export function routePath(index: number): string {
   return `/api/v1/service-${index}/orders`;
 }

@@ -1,12 +1,12 @@
 /*
- * Authorization code with PKCE (RFC 7636) as any single-page application does it, without a library.
- * What must survive the way to the provider and back waits in sessionStorage; tokens never go there.
+ * Authorization code with PKCE (RFC 7636) as in any single-page application, without a library.
+ * The pending login is kept in sessionStorage; tokens never are.
  */
 
 const PENDING = 'sealgate-demo-login';
 const REDIRECT_URI = `${location.origin}/demo`;
 
-/** Leaves the page for the provider's login, asking for `scope`. */
+/** Goes to the provider's login page, requesting `scope`. */
 export async function startLogin({ issuer, clientId }, scope) {
   const { authorization_endpoint } = await readMetadata(issuer);
   const verifier = randomText();
@@ -26,24 +26,24 @@ export async function startLogin({ issuer, clientId }, scope) {
 }
 
 /**
- * Back from the provider: trades the code for tokens. Undefined when nobody was sent there.
- * Answers the tokens and the exchanges that led to them.
+ * Back from the provider: exchanges the code for tokens. Undefined when no login is pending.
+ * Returns the tokens and the requests that led to them.
  */
 export async function finishLogin({ issuer, clientId }) {
-  const answer = new URLSearchParams(location.search);
+  const callback = new URLSearchParams(location.search);
   const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? 'null');
   sessionStorage.removeItem(PENDING);
   history.replaceState(null, '', location.pathname);
-  if (pending === null || (!answer.has('code') && !answer.has('error'))) return undefined;
+  if (pending === null || (!callback.has('code') && !callback.has('error'))) return undefined;
 
-  if (answer.get('state') !== pending.state) throw new Error('The answer belongs to another login.');
-  if (answer.get('iss') !== issuer) throw new Error('The answer comes from another provider.');
-  if (answer.has('error')) throw new Error(`The provider said: ${answer.get('error_description')}.`);
+  if (callback.get('state') !== pending.state) throw new Error('The response belongs to another login.');
+  if (callback.get('iss') !== issuer) throw new Error('The response comes from another provider.');
+  if (callback.has('error')) throw new Error(`The provider responded: ${callback.get('error_description')}.`);
 
   const { token_endpoint, authorization_endpoint } = await readMetadata(issuer);
   const form = {
     grant_type: 'authorization_code',
-    code: answer.get('code'),
+    code: callback.get('code'),
     redirect_uri: REDIRECT_URI,
     client_id: clientId,
     code_verifier: pending.verifier,
@@ -58,10 +58,10 @@ export async function finishLogin({ issuer, clientId }) {
     {
       title: 'You allowed it, and came back with a code',
       line: `GET ${REDIRECT_URI}`,
-      fields: Object.fromEntries(answer),
+      fields: Object.fromEntries(callback),
     },
     {
-      title: 'This page traded the code and its verifier for tokens',
+      title: 'This page exchanged the code and its verifier for tokens',
       line: `POST ${token_endpoint}`,
       fields: form,
     },
@@ -69,7 +69,7 @@ export async function finishLogin({ issuer, clientId }) {
   return { tokens, exchanges };
 }
 
-/** Trades the refresh token for fresh tokens (RFC 6749 §6). */
+/** Exchanges the refresh token for new tokens (RFC 6749 §6). */
 export async function refresh({ issuer, clientId }, refreshToken) {
   const { token_endpoint } = await readMetadata(issuer);
   return requestTokens(token_endpoint, {
@@ -83,7 +83,7 @@ async function requestTokens(endpoint, form) {
   const response = await fetch(endpoint, { method: 'POST', body: new URLSearchParams(form) });
   const tokens = await response.json();
   if (!response.ok)
-    throw new Error(`The provider gave no tokens: ${tokens.error_description ?? tokens.error}.`);
+    throw new Error(`The provider issued no tokens: ${tokens.error_description ?? tokens.error}.`);
   return tokens;
 }
 

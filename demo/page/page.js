@@ -1,17 +1,17 @@
 import { explainDecision } from './decision.js';
 import { finishLogin, refresh, startLogin } from './login.js';
 
-/** What the buttons send. `token` names one of the tokens; `lacking` is shown while there is none. */
+/** What the buttons send. `token` names one of the tokens; without it the button is disabled. */
 const CALLS = [
   { label: 'Read orders', method: 'GET', path: '/orders', token: 'access_token' },
   { label: 'Write an order', method: 'POST', path: '/orders', token: 'access_token' },
   {
-    label: 'Pretend to be somebody else',
+    label: 'Spoof an identity header',
     method: 'GET',
     path: '/orders',
     token: 'access_token',
     headers: { 'x-user-id': 'the-boss' },
-    remark: 'Whoever you claimed to be was taken away first.',
+    remark: 'The gateway removed the identity you claimed.',
   },
   { label: 'Without a token', method: 'GET', path: '/orders' },
   { label: 'With the ID token', method: 'GET', path: '/orders', token: 'id_token' },
@@ -28,7 +28,7 @@ const CALLS = [
 
 const at = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
 
-/** What the parts of a token mean here. */
+/** The meaning of each claim here. */
 const NOTES = {
   access: {
     alg: () => 'must be one the file accepts',
@@ -37,9 +37,9 @@ const NOTES = {
     aud: () => 'must be an audience in the file',
     exp: (value) => `valid until ${at(value)}`,
     iat: (value) => `issued at ${at(value)}`,
-    scope: () => 'compared with what the route needs',
-    sub: () => 'the backend sees it as x-user-id',
-    roles: () => 'the backend sees it as x-user-roles',
+    scope: () => 'must include what the route needs',
+    sub: () => 'the backend gets it as x-user-id',
+    roles: () => 'the backend gets it as x-user-roles',
   },
   id: {
     aud: () => 'this page, not the API',
@@ -60,7 +60,7 @@ const TOKENS = [
   {
     name: 'refresh_token',
     title: 'Refresh token',
-    purpose: 'for the provider: a fresh access token',
+    purpose: 'for the provider: a new access token',
     notes: {},
   },
 ];
@@ -124,7 +124,7 @@ function showExchanges(exchanges) {
 
 function showTokens() {
   find('#tokens .hint').textContent =
-    'They are decoded in this page and go nowhere but to the gateway and back to the provider.';
+    'They are decoded in this page and sent only to the gateway and the provider.';
   find('#tokens .cards').replaceChildren(
     ...TOKENS.filter(({ name }) => tokens[name]).map(({ name, title, purpose, notes }) =>
       element('article', { id: name }, [
@@ -197,7 +197,7 @@ async function send(call) {
   const challenge = response.headers.get('www-authenticate');
   const sent = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
 
-  find('#answers').prepend(
+  find('#responses').prepend(
     element('li', { className: body.code ? 'refused' : 'allowed' }, [
       element('h3', {}, [
         element('span', { className: 'status' }, [[response.status, body.code].filter(Boolean).join(' ')]),
@@ -221,10 +221,10 @@ function renderBackend({ headers }) {
   const lines = identity.length
     ? identity.flatMap(([name, value]) => [element('b', {}, [name]), `: ${value}\n`])
     : ['no identity headers'];
-  return element('pre', {}, ['The backend saw\n', ...lines]);
+  return element('pre', {}, ['The backend received\n', ...lines]);
 }
 
-/** Another first character in the signature: the smallest forgery there is. */
+/** Changes the first character of the signature: the smallest forgery. */
 function alterSignature(token) {
   const [header, claims, signature] = token.split('.');
   return [header, claims, (signature[0] === 'A' ? 'B' : 'A') + signature.slice(1)].join('.');
@@ -237,7 +237,7 @@ function decode(part) {
   return JSON.parse(new TextDecoder().decode(bytes));
 }
 
-/** A new element; text goes in as text, never as markup. */
+/** A new element; text is added as text, never as markup. */
 function element(tag, properties, children) {
   const node = Object.assign(document.createElement(tag), properties);
   node.append(...children);

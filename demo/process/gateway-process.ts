@@ -9,21 +9,21 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 interface GatewayProcessOptions {
   /** The gateway's file. */
   readonly config: string;
-  /** What the file's `${…}` stand for. */
+  /** The values of the file's `${…}`. */
   readonly env: Readonly<Record<string, string>>;
   readonly adminUrl: string;
-  /** Gets each line of its log. */
+  /** Called with each line of its log. */
   readonly log: (line: string) => void;
 }
 
-/** Runs the built gateway as a user does, as a process of its own, and waits until it is ready. */
+/** Starts the built gateway as a separate process, as a user does, and waits until it is ready. */
 export async function startGatewayProcess(
   options: GatewayProcessOptions,
 ): Promise<{ close(): Promise<void> }> {
   const child = spawn(process.execPath, [MAIN, 'start', '-c', options.config], {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true, // Ctrl-C reaches the demo alone, which then ends the gateway as an operator would: by SIGTERM
+    detached: true, // Ctrl-C reaches only the demo, which then ends the gateway by SIGTERM, as an operator would
   });
   const exited = once(child, 'exit');
   const killWithUs = () => child.kill('SIGKILL');

@@ -4,18 +4,18 @@ import type { AddressInfo } from 'node:net';
 
 export interface Listening {
   readonly url: string;
-  /** Ends the server and the connections it has. */
+  /** Closes the server and its connections. */
   close(): Promise<void>;
 }
 
 export interface ListenOptions {
-  /** Default: a free one. */
+  /** Default: a free port. */
   readonly port?: number;
   /** Default: 127.0.0.1. */
   readonly host?: string;
 }
 
-/** Lets the server listen; resolves when it does. */
+/** Resolves once the server listens. */
 export async function listen(
   server: Server,
   { port = 0, host = '127.0.0.1' }: ListenOptions,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Resolves once `url` answers with a success; rejects after `withinMs`. */
+/** Resolves once `url` returns a success; rejects after `withinMs`. */
 export async function waitUntilOk(url: string, withinMs = 15_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (Date.now() < deadline) {
@@ -9,5 +9,5 @@ export async function waitUntilOk(url: string, withinMs = 15_000): Promise<void>
     if (response?.ok) return;
     await delay(25);
   }
-  throw new Error(`${url} was not there within ${withinMs / 1000} s`);
+  throw new Error(`${url} was not available within ${withinMs / 1000} s`);
 }

@@ -1,8 +1,8 @@
 import { AUDIENCE, CLIENTS } from './provider.ts';
 
 /**
- * Obtains a real access token by client credentials (RFC 6749 §4.4), for the demo's API unless told otherwise.
- * `scope` is space-separated; the empty string asks for none.
+ * Obtains a real access token by client credentials (RFC 6749 §4.4), by default for the demo's API.
+ * `scope` is space-separated; the empty string requests none.
  */
 export async function fetchToken(
   providerUrl: string,

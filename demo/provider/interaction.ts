@@ -5,8 +5,8 @@ import type { InteractionResults, Provider } from 'oidc-provider';
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 
 /**
- * The provider's only page: who are you, and may this app act for you. Any name will do; there are no passwords.
- * One form, posted once: `login` (the name) and `response` (`allow` or `deny`).
+ * The provider's only page: the user's name, and whether the app may act for them. Any name will do; there are no passwords.
+ * One form, posted once: `login` (the name) and `decision` (`allow` or `deny`).
  */
 export async function handleInteraction(
   provider: Provider,
@@ -29,7 +29,7 @@ async function decide(
   interaction: Interaction,
   form: URLSearchParams,
 ): Promise<InteractionResults> {
-  if (form.get('answer') !== 'allow')
+  if (form.get('decision') !== 'allow')
     return { error: 'access_denied', error_description: 'refused by the user' };
   const accountId = interaction.session?.accountId ?? form.get('login')?.trim();
   if (!accountId) return { error: 'access_denied', error_description: 'no name was given' };
@@ -51,7 +51,7 @@ function renderForm({ session, params }: Interaction): string {
 <p><strong>${escapeHtml(String(params.client_id))}</strong> asks to act for you with</p>
 <ul>${scopes.map((scope) => `<li><code>${escapeHtml(scope)}</code></li>`).join('')}</ul>
 <form method="post">${name}
-<p><button name="answer" value="allow">Allow</button> <button name="answer" value="deny" class="quiet" formnovalidate>Refuse</button></p>
+<p><button name="decision" value="allow">Allow</button> <button name="decision" value="deny" class="quiet" formnovalidate>Refuse</button></p>
 </form>`;
 }
 

@@ -1,9 +1,9 @@
 import type * as OidcProvider from 'oidc-provider';
 
-/** What `oidc-provider` says at every start and is meant so here: state in memory, and any supported Node release. */
+/** Warnings of `oidc-provider` at every start about what is intended here: state in memory, and any supported Node release. */
 const EXPECTED_WARNINGS = [/in-memory adapter/, /Unsupported runtime/];
 
-/** Loads the provider library without its remark on Node releases that are not its own favourite. */
+/** Loads the provider library without its warning about other Node releases. */
 export async function loadOidcProvider(): Promise<typeof OidcProvider> {
   const restore = muteExpectedWarnings();
   try {
@@ -13,7 +13,7 @@ export async function loadOidcProvider(): Promise<typeof OidcProvider> {
   }
 }
 
-/** Runs `start` without the warnings that a try-out means to ignore; any other warning is still printed. */
+/** Runs `start` without the warnings that the demo ignores; any other warning is still printed. */
 export function withoutStartupWarnings<T>(start: () => T): T {
   const restore = muteExpectedWarnings();
   try {

@@ -42,7 +42,7 @@ export interface RunningProvider {
   close(): Promise<void>;
 }
 
-/** Starts a real OpenID provider (`oidc-provider`) with fresh keys; everything it knows is in memory. */
+/** Starts a real OpenID provider (`oidc-provider`) with fresh keys; all its state is in memory. */
 export async function startProvider(options: ProviderOptions = {}): Promise<RunningProvider> {
   const [{ Provider }, keys] = await Promise.all([loadOidcProvider(), generateSigningKeys()]);
   const server = createServer();
@@ -52,10 +52,10 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Runn
   const provider: Provider = withoutStartupWarnings(
     () => new Provider(issuer, { ...configuration(options), jwks: { keys } }),
   );
-  const response = provider.callback();
+  const handle = provider.callback();
   server.on('request', (req, res) => {
     if (req.url?.startsWith('/interaction/')) void handleInteraction(provider, { req, res });
-    else void response(req, res);
+    else void handle(req, res);
   });
 
   return { issuer, audience: AUDIENCE, clients: CLIENTS, close };

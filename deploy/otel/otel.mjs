@@ -4,7 +4,7 @@
 //   OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 OTEL_SERVICE_NAME=sealgate \
 //     node --import ./otel.mjs node_modules/sealgate/dist/main.js start -c gateway.yaml
 //
-// Sealgate itself only knows @opentelemetry/api: without this file nothing is traced and nothing is slower.
+// Sealgate itself only imports @opentelemetry/api: without this file there are no traces and no cost.
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
@@ -14,6 +14,6 @@ const provider = new NodeTracerProvider({
 });
 provider.register();
 
-// What waits is sent before the process ends; the drain gives it the time.
+// Sends waiting spans before the process ends; the drain leaves time for it.
 for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void provider.forceFlush());
 process.once('beforeExit', () => void provider.shutdown());

@@ -22,7 +22,7 @@ const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
   readonly packages: Readonly<Record<string, { readonly version: string; readonly dev?: boolean }>>;
 };
 
-t.test('the program runs with no package beside it, from an empty folder', async (t) => {
+t.test('the program runs without packages, from an empty folder', async (t) => {
   const run = (...words: string[]): string =>
     execFileSync(process.execPath, [main, ...words], { cwd: t.testdir(), encoding: 'utf8' });
   const example = join(process.cwd(), 'config/examples/contract.yaml');
@@ -31,7 +31,7 @@ t.test('the program runs with no package beside it, from an empty folder', async
   t.match(run('check', '-c', example), /: valid/, 'with conditions, filters and test tokens');
 });
 
-t.test('a reader that goes away is no failure', async (t) => {
+t.test('a reader that closes early is not a failure', async (t) => {
   const child = spawn(process.execPath, [main, 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] });
   child.stdout.destroy();
   const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
@@ -55,20 +55,20 @@ t.test('the SBOM names every direct dependency, and only what the lock file ship
   }
 });
 
-t.test('every part has a package URL and a licence that may be handed on', async (t) => {
+t.test('every part has a package URL and a redistributable license', async (t) => {
   for (const { name, version, purl, licenses } of [sbom.metadata.component, ...sbom.components]) {
     t.equal(purl, `pkg:npm/${name.replace('@', '%40')}@${version}`);
-    const licence = licenses.map(({ license, expression }) => license?.id ?? expression).join(' ');
-    t.match(licence, /^(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|\(?[\w.-]+ (AND|OR) [\w.-]+\)?)$/, name);
+    const spdx = licenses.map(({ license, expression }) => license?.id ?? expression).join(' ');
+    t.match(spdx, /^(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|\(?[\w.-]+ (AND|OR) [\w.-]+\)?)$/, name);
   }
 });
 
-t.test('the licences of all that is bundled are handed on with it', async (t) => {
+t.test('the licenses of all bundled packages are included', async (t) => {
   const texts = readFileSync(join(dirname(main), 'THIRD-PARTY-LICENSES.txt'), 'utf8').split('-'.repeat(80));
   t.equal(texts.length, sbom.components.length);
   for (const { name, version } of sbom.components) {
     const found = texts.find((one) => one.trim().startsWith(`${name} ${version} (`)) ?? '';
-    // A few packages state their licence in package.json alone.
+    // A few packages state their license in package.json only.
     t.ok(/copyright|permission|licen[cs]e/i.test(found) || found.trim().split('\n').length === 1, name);
   }
 });

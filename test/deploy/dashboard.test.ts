@@ -26,13 +26,13 @@ const text = readFileSync('deploy/grafana/dashboard.json', 'utf8');
 const dashboard = JSON.parse(text) as Dashboard;
 const panels = dashboard.panels.filter(({ type }) => type !== 'row');
 
-/** Grafana's own types, where a file may leave out what has a default, and writes the values of enumerations. */
+/** Grafana's own types; a file may omit defaults and has the values of enumerations. */
 const TYPES = `import type { AnnotationQuery, Dashboard } from '@grafana/schema';
 import type { Options as StatOptions } from '@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen';
 import type { FieldConfig as StateTimelineFields, Options as StateTimelineOptions } from '@grafana/schema/dist/esm/raw/composable/statetimeline/panelcfg/x/StateTimelinePanelCfg_types.gen';
 import type { FieldConfig as TimeSeriesFields, Options as TimeSeriesOptions } from '@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen';
 type Written<T> = T extends string ? \`\${T}\` : T extends number ? T | (\`\${T}\` extends \`\${infer N extends number}\` ? N : never) : T extends readonly (infer E)[] ? Written<E>[] : T extends object ? { [K in keyof T]?: Written<T[K]> } : T;
-// What an annotation asks of Prometheus is its plugin's own.
+// The query of an annotation is a type of the Prometheus plugin.
 interface Annotations { list: (AnnotationQuery & { expr: string; titleFormat: string })[] }
 interface File extends Omit<Dashboard, 'annotations'> { annotations: Annotations }
 interface Types {
@@ -51,11 +51,11 @@ const written = (dashboardText: string, checked: readonly Panel[]): string =>
     )
     .join('')}`;
 
-t.test("the dashboard is what Grafana's own types say", async (t) => {
+t.test("the dashboard conforms to Grafana's own types", async (t) => {
   t.same(findTypeErrors(written(text, panels)), []);
 });
 
-t.test('the types would see a wrong name and a wrong value', async (t) => {
+t.test('the types detect a wrong name and a wrong value', async (t) => {
   const [stat, other] = [
     panels.find(({ type }) => type === 'stat'),
     panels.find(({ type }) => type === 'timeseries'),
@@ -102,7 +102,7 @@ t.test(
     for (const metric of metrics) queries.set(metric, 'alerts');
     t.ok(queries.size > 35, `${queries.size} queries`);
 
-    // Rates want traffic between two scrapes, so it goes on until everything has a response.
+    // Rates need traffic between two scrapes, so it continues until every query has data.
     const deadline = performance.now() + 40_000;
     for (let round = 0; queries.size > 0 && performance.now() < deadline; round += 1) {
       const token = live.token({ jti: `${round}` });

@@ -13,14 +13,14 @@ function readResources(text: string): Resource[] {
 const files = readdirSync(FOLDER).filter((file) => !['kustomization.yaml', 'gateway.yaml'].includes(file));
 
 for (const file of files) {
-  t.test(`${file} is valid by the schemas of Kubernetes`, async (t) => {
+  t.test(`${file} conforms to the schemas of Kubernetes`, async (t) => {
     for (const resource of readResources(readFileSync(`${FOLDER}/${file}`, 'utf8'))) {
       t.doesNotThrow(() => validateResource(resource), `${resource.kind} ${resource.metadata.name}`);
     }
   });
 }
 
-t.test('the check would see a wrong field', async (t) => {
+t.test('the check detects a wrong field', async (t) => {
   const deployment = parse(readFileSync(`${FOLDER}/deployment.yaml`, 'utf8'));
   deployment.spec.template.spec.containers[0].ports[0].containerPort = 'eighty';
   t.throws(() => validateResource(deployment));
@@ -32,7 +32,7 @@ t.test('kustomize lists every file, and only these', async (t) => {
   t.same([...resources].sort(), [...files].sort());
 });
 
-t.test('the file of the ConfigMap is valid and fits the manifests', async (t) => {
+t.test('the file in the ConfigMap is valid and matches the manifests', async (t) => {
   const { config, problems } = loadConfig({ file: `${FOLDER}/gateway.yaml` });
   t.same(problems, []);
   const pod = parse(readFileSync(`${FOLDER}/deployment.yaml`, 'utf8')).spec.template.spec;
@@ -47,7 +47,7 @@ t.test('the file of the ConfigMap is valid and fits the manifests', async (t) =>
   t.ok(pod.terminationGracePeriodSeconds > needed, 'the pod is not killed while it drains');
   t.notOk(
     pod.containers[0].volumeMounts.some((mount: object) => 'subPath' in mount),
-    'a change of the ConfigMap arrives',
+    'a change of the ConfigMap reaches running pods',
   );
 });
 

@@ -28,7 +28,7 @@ t.test('the alerts fire when they should and not before', promtool, async (t) =>
   for (const { alert } of rules) t.match(tested, `alertname: ${alert}`, `${alert} has a test`);
 });
 
-t.test('every alert has its section in the runbook', async (t) => {
+t.test('every alert has a section in the runbook', async (t) => {
   const runbook = readFileSync('docs/operations.md', 'utf8');
   for (const { alert, annotations } of rules) {
     t.equal(annotations.runbook, `docs/operations.md#${alert.toLowerCase()}`);
@@ -36,7 +36,7 @@ t.test('every alert has its section in the runbook', async (t) => {
   }
 });
 
-t.test('the dashboard is for Grafana to import', async (t) => {
+t.test('Grafana can import the dashboard', async (t) => {
   const { title, panels, templating } = JSON.parse(readFileSync('deploy/grafana/dashboard.json', 'utf8'));
   t.equal(title, 'Sealgate');
   t.ok(panels.length > 15);

@@ -110,7 +110,7 @@ const target = fc
   )
   .map(([start, pieces]) => start + pieces.flat().join(''));
 
-/** What honest clients send, in every spelling that has one reading. */
+/** Requests of honest clients, in every unambiguous spelling. */
 const PLAIN = [
   '/public',
   '/public/',
@@ -219,7 +219,7 @@ const BODIES = [
   ...[`5\nhello\n0\n\n${SMUGGLED}`, `5\r\nhelloX\r\n0\r\n\r\n${SMUGGLED}`, `hello${SMUGGLED}`],
 ];
 
-/** Targets, headers and framings of every hostile kind and any mixture of them; plain ones among them. */
+/** Targets, headers and framings of every hostile kind, mixed with each other and with plain ones. */
 export const arbitraryCase: fc.Arbitrary<Case> = fc.record({
   method: fc.constantFrom(...METHODS),
   target: fc.oneof({ weight: 3, arbitrary: target }, { weight: 2, arbitrary: fc.constantFrom(...PLAIN) }),
@@ -227,7 +227,7 @@ export const arbitraryCase: fc.Arbitrary<Case> = fc.record({
   body: fc.constantFrom(...BODIES),
 });
 
-/** The bytes of a case; the host tells the gateway which backend is meant. */
+/** The bytes of a case; the host selects the backend. */
 export function bytesOf({ method, target, headers, body }: Case, host: string): Buffer {
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...headers];
   return Buffer.from(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n${body}`, 'latin1');

@@ -5,7 +5,7 @@ import { openDifferentialHarness } from './harness.ts';
 import { mayReach } from './reach-model.ts';
 
 const BACKENDS: readonly BackendName[] = ['nginx', 'apache', 'node'];
-/** 10,000 cases in CI, a third for each backend; `npm run fuzz` plays a million, or until its minutes are over. */
+/** 10,000 cases in CI, a third for each backend; `npm run fuzz` runs a million, or for its minutes. */
 const CASES = Math.ceil(Number(process.env.FUZZ_CASES ?? 10_000) / BACKENDS.length);
 const MINUTES = Number(process.env.FUZZ_MINUTES ?? 10) / BACKENDS.length;
 
@@ -57,7 +57,7 @@ t.test('the model knows what stays public', async (t) => {
 });
 
 for (const name of BACKENDS) {
-  t.test(`${name} never gets what the model does not let through`, { skip: whyNot(name) }, async (t) => {
+  t.test(`${name} never gets a request that the model forbids`, { skip: whyNot(name) }, async (t) => {
     const { harness, play } = await openDifferentialHarness(t, [name]);
     const host = `${name}.example`;
     const open = await exchangeRaw(harness.port, `GET /public/x HTTP/1.1\r\nHost: ${host}\r\n\r\n`);

@@ -6,20 +6,20 @@ import { startHarness } from '../support/gateway/gateway-harness.ts';
 import { arbitraryCase, bytesOf, type Case } from './cases.ts';
 import { mayReach } from './reach-model.ts';
 
-/** Conversations at the same time. */
+/** Concurrent connections. */
 const PARALLEL = 16;
-/** Nothing of the gateway takes so long: its own limit for a silent body is half a second here. */
+/** Longer than any gateway response: its limit for a silent body is half a second here. */
 const LONGEST_MS = 6_000;
 
 export interface Findings {
   readonly cases: number;
-  /** Requests that backends took. */
+  /** Requests that reached backends. */
   readonly reached: number;
-  /** What must not have happened, with the case that shows it. */
+  /** Violations, with the case that shows each. */
   readonly bypasses: readonly string[];
 }
 
-/** A gateway in front of real backends, one per host. Nobody here has a token. */
+/** A gateway in front of real backends, one per host. No client has a token. */
 export async function openDifferentialHarness(t: Test, names: readonly BackendName[]) {
   const backends: RealBackend[] = [];
   for (const name of names) {
@@ -42,7 +42,7 @@ export async function openDifferentialHarness(t: Test, names: readonly BackendNa
     ]),
   });
 
-  /** Plays cases until the count is reached or the time is over. */
+  /** Runs cases until the count is reached or the time is over. */
   async function play(options: {
     readonly cases: number;
     readonly seed: number;
@@ -77,11 +77,11 @@ export async function openDifferentialHarness(t: Test, names: readonly BackendNa
 }
 
 function check({ method, target }: Case, response: string): string | undefined {
-  if (/^x-area: (?:admin|other)/im.test(response)) return 'the protected area answered';
-  if (/^x-saw-user: *\S/im.test(response)) return 'a backend was told of a user';
+  if (/^x-area: (?:admin|other)/im.test(response)) return 'the protected area responded';
+  if (/^x-saw-user: *\S/im.test(response)) return 'a backend got a user';
   if (/^x-area: public/im.test(response) && !mayReach(`${method} ${target} HTTP/1.1`))
-    return 'the public area answered';
-  if (response !== '' && !response.startsWith('HTTP/1.1 ')) return 'no answer of HTTP/1.1';
+    return 'the public area responded';
+  if (response !== '' && !response.startsWith('HTTP/1.1 ')) return 'not an HTTP/1.1 response';
   if (/^HTTP\/1\.1 500/m.test(response)) return 'an internal failure';
   return undefined;
 }

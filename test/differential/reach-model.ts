@@ -1,6 +1,6 @@
 /**
- * What may reach a backend without a token, said a second time and in another way than the gateway says it: one request line, whose
- * path stays below `/public` for every reader, however it decodes, merges or cuts.
+ * What may reach a backend without a token, defined independently of the gateway: one request line whose path stays below
+ * `/public` for every reader, however it decodes, merges or cuts.
  */
 export function mayReach(requestLine: string): boolean {
   const parts = requestLine.split(' ');
@@ -22,7 +22,7 @@ function staysPublic(target: string): boolean {
   );
 }
 
-/** Also where a reader ends it at a `?` or `#`, or takes off what follows a `;`, that was encoded. */
+/** Also if a reader ends it at an encoded `?` or `#`, or drops what follows an encoded `;`. */
 function isPlain(segment: string, isLast: boolean): boolean {
   const text = readSegment(segment);
   if (text === undefined || text === '') return false;
@@ -30,7 +30,7 @@ function isPlain(segment: string, isLast: boolean): boolean {
   return kept !== '.' && kept !== '..' && (isLast || !text.startsWith(';'));
 }
 
-/** A segment decoded once, or undefined when some reader could find more in it than that. */
+/** A segment decoded once, or undefined when some reader could decode it differently. */
 function readSegment(segment: string): string | undefined {
   const bytes: number[] = [];
   for (let at = 0; at < segment.length; at++) {

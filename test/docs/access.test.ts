@@ -18,14 +18,14 @@ const files = async (page: string, pattern: RegExp) =>
     ([, title, file]) => ({ title: `docs/${page}, ${title}`, file: file ?? '' }),
   );
 
-const situations = await files('access.md', /^## (\d+\. [^\n]+)\n.*?^```yaml\n(.*?)^```/gms);
+const examples = await files('access.md', /^## (\d+\. [^\n]+)\n.*?^```yaml\n(.*?)^```/gms);
 const identities = await files('identity.md', /^## ([^\n]+)\n(?:(?!^## ).)*?^```yaml\n(.*?)^```/gms);
 
-t.equal(situations.length, 10, 'ten situations');
+t.equal(examples.length, 10, 'ten examples');
 t.equal(identities.length, 2);
 
-for (const { title, file } of [...situations, ...identities]) {
-  t.test(`${title}: the file is valid and does what it says`, async (t) => {
+for (const { title, file } of [...examples, ...identities]) {
+  t.test(`${title}: the file is valid and passes its tests`, async (t) => {
     const path = await folderWith({ 'gw.yaml': file }, t);
     const { code, stdout } = await sealgate(['check', '-c', path('gw.yaml'), '--format', 'json']);
     const { problems, tests }: Report = JSON.parse(stdout);

@@ -3,7 +3,7 @@ import t from 'tap';
 
 const root = new URL('../../', import.meta.url);
 
-t.test('every file and folder that the architecture page names is there', async (t) => {
+t.test('every file and folder that the architecture page names exists', async (t) => {
   const page = readFileSync(new URL('docs/architecture.md', root), 'utf8');
   const layers =
     /`((?:core|config|http|telemetry|tokens|pipeline|proxy|admin|simulate|gateway|cli)\/[\w./-]+)`/g;

@@ -13,7 +13,7 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 
-/** The names by which headings can be linked to. */
+/** The anchors of the headings. */
 function anchorsOf(text: string): Set<string> {
   const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
   return new Set(

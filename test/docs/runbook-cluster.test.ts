@@ -18,7 +18,7 @@ const commands = readCommands('docs/operations.md').filter(({ program }) => prog
 const setUp = commands.filter(({ section }) => section === 'In Kubernetes');
 const rest = commands.filter(({ section }) => section !== 'In Kubernetes');
 
-/** What the page promises of the response, and the exit code where it is not 0. */
+/** The output that the page promises, and the exit code if it is not 0. */
 const RESPONSES: readonly (readonly [RegExp, RegExp, number?])[] = [
   [/^kubectl kustomize/, /kind: HorizontalPodAutoscaler/],
   [/get pods/, /^sealgate-2-a /m],
@@ -35,7 +35,7 @@ const RESPONSES: readonly (readonly [RegExp, RegExp, number?])[] = [
 ];
 
 t.test(
-  'every kubectl command of the runbook asks the API for what the page says',
+  'every kubectl command of the runbook makes the documented API requests',
   { skip, timeout: 60_000 },
   async (t) => {
     const live = await startLiveGateway(t, liveText());
@@ -57,7 +57,7 @@ t.test(
 
     const run = async ({ where, text }: DocumentedCommand): Promise<void> => {
       const [, response, code = 0] = RESPONSES.find(([pattern]) => pattern.test(text)) ?? [];
-      if (response === undefined) return void t.fail(`nothing is known of ${where} ${text}`);
+      if (response === undefined) return void t.fail(`no expected output for ${where} ${text}`);
       const { status, stdout, stderr } = await finish('bash', ['-o', 'pipefail', '-c', text], env);
       t.equal(status, code, `${where} ${text}`, { stdout, stderr });
       t.match(stdout, response, where, { stderr });
@@ -78,7 +78,7 @@ t.test(
     for (const command of rest) {
       if (command.text.includes('port-forward')) await portForward(t, command, env);
       else {
-        // Something to put active: in the cluster is an older file than here.
+        // A change to apply: the cluster has an older file.
         if (command.text.includes(' diff ')) age(cluster);
         await run(command);
       }
@@ -110,7 +110,7 @@ function kubeconfig(server: string): string {
   });
 }
 
-/** A Deployment has been rolled out as soon as it is there. */
+/** A Deployment is rolled out as soon as it exists. */
 function settled(object: Stored): Stored {
   if (object.kind !== 'Deployment') return object;
   const replicas = Number(object.spec?.replicas);
@@ -123,7 +123,7 @@ function settled(object: Stored): Stored {
   return { ...object, status: { observedGeneration: object.metadata.generation, ...counts } };
 }
 
-/** What controllers make of the Deployment: two revisions of it, and a pod of the present one. */
+/** What controllers create for the Deployment: two revisions, and a pod of the current one. */
 function populate(cluster: Cluster): void {
   const deployment = cluster.get('deployments', 'sealgate') as Stored;
   const { selector, template } = deployment.spec as {
@@ -173,7 +173,7 @@ function age(cluster: Cluster): void {
   cluster.put('configmaps', { ...map, data: { 'gateway.yaml': text } });
 }
 
-/** Runs what `kubectl exec` asks for, with the file that the pod would have. */
+/** Runs the command of `kubectl exec`, with the file that the pod would have. */
 function execute(query: URLSearchParams, socket: Socket, head: Buffer): void {
   const [, ...words] = query.getAll('command');
   const args = words.map((word) =>
@@ -181,7 +181,7 @@ function execute(query: URLSearchParams, socket: Socket, head: Buffer): void {
   );
   const streams: SpdyStream[] = [];
   const onStream = (stream: SpdyStream): void => {
-    // In this order: how it ended, what it said, what it complained of.
+    // In this order: exit status, standard output, standard error.
     if (streams.push(stream) < 3) return;
     const [end, stdout, stderr] = streams;
     const child = spawn(process.execPath, [builtGateway(), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -197,7 +197,7 @@ function execute(query: URLSearchParams, socket: Socket, head: Buffer): void {
   serveSpdy(socket, { onStream, onResponseData: () => {}, onEnd: () => {} }, head);
 }
 
-/** Joins each second stream, which carries the data, with the admin listener; the ones before are for errors. */
+/** Joins each second stream, which carries data, with the admin listener; the others are for errors. */
 function forward(live: LiveGateway, socket: Socket, head: Buffer): void {
   const targets = new Map<SpdyStream, Socket>();
   const onStream = (stream: SpdyStream): void => {
@@ -249,15 +249,15 @@ interface Finished {
   readonly stderr: string;
 }
 
-/** This process answers meanwhile, so it must not wait as `spawnSync` does. */
+/** This process serves requests meanwhile, so it must not block as `spawnSync` does. */
 async function finish(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Finished> {
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const said = { stdout: '', stderr: '' };
+  const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (chunk: string) => {
-      said[name] += chunk;
+      output[name] += chunk;
     });
   }
   const [status] = (await once(child, 'close')) as [number | null];
-  return { status, ...said };
+  return { status, ...output };
 }

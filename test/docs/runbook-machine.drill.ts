@@ -2,14 +2,14 @@ import t from 'tap';
 import { cannotBoot, MACHINE, runOnBootedMachine } from '../support/cluster/booted-machine.ts';
 import { type DocumentedCommand, readCommands } from '../support/cluster/runbook.ts';
 
-/** Programs whose commands belong to other places than the gateway's own machine; runbook-cluster and runbook-tools run them. */
+/** Programs that run elsewhere than on the gateway's machine; runbook-cluster and runbook-tools run them. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['export', 'haproxy', 'kubectl', 'promtool', 'ssh']);
-/** What says nothing when all is well. */
+/** Commands without output on success. */
 const QUIET =
   /^([A-Z_]+=|install |cp |set -a|nginx -t|systemd-analyze verify|systemctl (daemon-reload|reload|restart|enable))/;
-/** What the state of this machine makes of a command: one issuer and one backend are down. */
+/** Exit codes other than 0: one issuer and one backend of this machine are down. */
 const CODES: readonly (readonly [RegExp, number])[] = [[/check .*--online/, 1]];
-/** What must be in the response of a command, that the page promises. */
+/** The output that the page promises. */
 const RESPONSES: readonly (readonly [RegExp, RegExp])[] = [
   [/^systemctl status/, /Active: active \(running\)/],
   [/^journalctl -u sealgate -n/, /"msg":"request"/],
@@ -41,13 +41,13 @@ const [setUp, rest] = [true, false].map((first) =>
 const inOrder = [...setUp, ...rest];
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
-/** Ids in examples are made up; the machine knows one of its own. */
+/** Replaces the ids of examples with a real one. */
 const run = (command: DocumentedCommand): string => {
   const text = command.text.replace(/^REQUEST=.*/, 'REQUEST=$seen').replace('"…"', '"$SEEN"');
   return `run ${inOrder.indexOf(command)} ${quote(text)}`;
 };
 
-/** Brings the machine to where it has something to tell, and runs every command in between. */
+/** Puts the machine into an interesting state, and runs every command in between. */
 const script = `set -o pipefail
 run() { eval "\${2//\\$SEEN/$seen}" >"$out/$1.out" 2>"$out/$1.err"; echo $? >"$out/$1.code"; }
 await() { for _ in $(seq 400); do if eval "$1" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "never: $1"; journalctl -u sealgate -n 30 --no-pager; exit 1; }
@@ -75,12 +75,12 @@ systemctl show sealgate --property=Result,ExecMainStatus >"$out/end"
 `;
 
 t.test(
-  'every command of the runbook for a machine with systemd was run on one, and told what the page says',
+  'every command of the runbook for systemd runs on a machine and prints what the page promises',
   { skip: cannotBoot, timeout: 100_000 },
   async (t) => {
     const machine = await runOnBootedMachine(t, script);
     const log = machine.read('script.log');
-    t.equal(log, '', 'the scene was set');
+    t.equal(log, '', 'the machine is set up');
     if (log !== '') return;
     const ending = machine.read('results/end');
     t.match(ending, 'Result=success\n');
@@ -91,9 +91,9 @@ t.test(
       ) as [string, string, string];
       const expected = CODES.find(([pattern]) => pattern.test(text))?.[1] ?? 0;
       t.equal(Number(code), expected, `${where} ${text}`, { stdout, stderr });
-      if (!QUIET.test(text)) t.not(stdout, '', `${where} says something`, { stderr });
+      if (!QUIET.test(text)) t.not(stdout, '', `${where} has output`, { stderr });
       for (const [pattern, response] of RESPONSES) {
-        if (pattern.test(text)) t.match(stdout, response, `${where} says what it should`);
+        if (pattern.test(text)) t.match(stdout, response, `${where} has the promised output`);
       }
     }
     for (const [pattern] of RESPONSES)

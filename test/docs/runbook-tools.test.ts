@@ -47,7 +47,7 @@ t.test("promtool accepts the runbook's part of a configuration", { skip: missing
   t.match(stdout, 'SUCCESS');
 });
 
-t.test("the runbook's tunnel brings the admin listener here", { skip: missing('sshd') }, async (t) => {
+t.test("the runbook's tunnel reaches the admin listener", { skip: missing('sshd') }, async (t) => {
   const live = await startLiveGateway(t, liveText());
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-ssh-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -80,7 +80,7 @@ PidFile none
   ConnectionAttempts 50
 `,
   );
-  // Where Debian's service would have made it.
+  // Debian's service would create it.
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true });
   const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(folder, 'sshd_config')], {
     stdio: 'ignore',

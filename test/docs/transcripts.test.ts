@@ -6,7 +6,7 @@ import { inPlace } from '../support/tokens/verifier.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
-/** What the README shows below a command. */
+/** The output that the README shows for a command. */
 function shownBelow(command: string): string | undefined {
   const blocks = [...readme.matchAll(/```console\n\$ (.*)\n([\s\S]*?)```/g)];
   return blocks.find(([, shown]) => shown === command)?.[2];

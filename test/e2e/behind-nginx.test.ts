@@ -20,7 +20,7 @@ t.test(
       await upstream.close();
       await provider.close();
     });
-    // The delay is longer than nginx keeps idle connections. Each new gateway must be able to judge from its first request on.
+    // The delay is longer than nginx keeps idle connections. Each new gateway must be able to verify tokens from its first request on.
     const replicas = await startReplicas(
       t,
       `shutdown: { delay: 1200ms, grace: 5s }

@@ -3,15 +3,15 @@ import t, { type Test } from 'tap';
 import { startSetup } from '../../demo/setup.ts';
 import { browserMissing, launchBrowser } from '../support/clients/browser.ts';
 
-/** Sends a request by its button and reads the newest answer. */
+/** Sends a request by its button and reads the newest response. */
 async function press(
   page: Page,
   label: string,
 ): Promise<{ status: string | null; text: string | null; failed: string }> {
-  const before = await page.locator('#answers > li').count();
+  const before = await page.locator('#responses > li').count();
   await page.getByRole('button', { name: label, exact: true }).click();
-  await page.locator('#answers > li').nth(before).waitFor();
-  const newest = page.locator('#answers > li').first();
+  await page.locator('#responses > li').nth(before).waitFor();
+  const newest = page.locator('#responses > li').first();
   return {
     status: await newest.locator('.status').textContent(),
     text: await newest.textContent(),
@@ -26,7 +26,7 @@ async function logIn(page: Page, name: string): Promise<void> {
   await page.locator('#access_token').waitFor();
 }
 
-t.test('a person walks through the demo page in a browser', { skip: browserMissing }, async (t) => {
+t.test('a user tries the demo page in a browser', { skip: browserMissing }, async (t) => {
   const setup = await startSetup({ familiarPorts: false, logGateway: () => {}, logBackend: () => {} });
   t.teardown(() => setup.close());
   const browser = await launchBrowser();
@@ -53,7 +53,7 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
     return page;
   }
 
-  await t.test('without a login only what needs no token can be sent', async (t) => {
+  await t.test('without a login only requests without a token can be sent', async (t) => {
     const page = await open(t);
 
     t.ok(await page.getByRole('button', { name: 'Read orders' }).isDisabled());
@@ -72,8 +72,8 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
 
     const read = await press(page, 'Read orders');
     t.match(read, { status: '200', failed: '', text: /x-user-id: zo%C3%AB/ });
-    const pretended = await press(page, 'Pretend to be somebody else');
-    t.match(pretended, { status: '200', text: /x-user-id: zo%C3%AB/ });
+    const spoofed = await press(page, 'Spoof an identity header');
+    t.match(spoofed, { status: '200', text: /x-user-id: zo%C3%AB/ });
 
     const refusals = [
       ['Write an order', '403 insufficient_scope', 'scopes'],
@@ -86,7 +86,7 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
     }
   });
 
-  await t.test('asking for the scope at the login opens what was refused without it', async (t) => {
+  await t.test('requesting the scope at login allows what was refused without it', async (t) => {
     const page = await open(t);
     await page.getByLabel('orders:write').check();
     await logIn(page, 'bob');
@@ -102,7 +102,7 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
     t.match(await press(page, 'Read orders'), { status: '200' });
   });
 
-  await t.test('a refused login leaves no tokens and says so', async (t) => {
+  await t.test('a refused login leaves no tokens and shows the refusal', async (t) => {
     const page = await open(t);
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByRole('button', { name: 'Refuse' }).click();
@@ -111,7 +111,7 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
     t.ok(await page.getByRole('button', { name: 'Read orders' }).isDisabled());
   });
 
-  await t.test('a response of the provider that belongs to another login is not used', async (t) => {
+  await t.test('a response to another login is not used', async (t) => {
     const page = await open(t);
     const pending = JSON.stringify({ verifier: 'v', state: 'mine', request: {} });
     await page.evaluate(`sessionStorage.setItem('sealgate-demo-login', '${pending}')`);
@@ -120,10 +120,10 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
     t.match(await page.getByRole('alert').textContent(), /another login/);
   });
 
-  await t.test("nothing sticks out of a telephone's screen, by day and by night", async (t) => {
+  await t.test('nothing overflows a phone screen, in light and dark mode', async (t) => {
     const page = await open(t, { viewport: { width: 390, height: 844 }, colorScheme: 'light' });
     await logIn(page, 'alice');
-    await press(page, 'Pretend to be somebody else');
+    await press(page, 'Spoof an identity header');
 
     const ground = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
     t.equal(await page.evaluate('document.documentElement.scrollWidth'), 390);
@@ -133,5 +133,5 @@ t.test('a person walks through the demo page in a browser', { skip: browserMissi
   });
 
   t.same(troubles, [], 'the page ran without errors');
-  t.same(strangers, [], 'and talked to nobody but the gateway and the provider');
+  t.same(strangers, [], 'and sent requests only to the gateway and the provider');
 });

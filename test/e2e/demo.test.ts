@@ -14,7 +14,7 @@ interface Run {
   readonly code: number | null;
 }
 
-/** Runs the demo as `npm run demo` does after its build. `whenServing` gets what was printed, then Ctrl-C is pressed. */
+/** Runs the demo as `npm run demo` does after its build. `whenServing` gets the output so far, then Ctrl-C is pressed. */
 async function runDemo(args: string[], whenServing?: (printed: string) => Promise<void>): Promise<Run> {
   const demo = spawn(process.execPath, ['--import', 'tsx', 'demo/demo.ts', ...args]);
   const exited = once(demo, 'exit');
@@ -36,30 +36,27 @@ async function runDemo(args: string[], whenServing?: (printed: string) => Promis
   return { stdout, stderr, code };
 }
 
-t.test(
-  'the demo sends its requests itself when asked to, and all are answered as they should be',
-  async (t) => {
-    const { stdout, stderr, code } = await runDemo(['--once']);
+t.test('the demo with --once sends its requests, and all responses are as expected', async (t) => {
+  const { stdout, stderr, code } = await runDemo(['--once']);
 
-    const responses = stdout.split('\n').filter((line) => /^[✓✗]/.test(line));
-    t.same(responses, [
-      '✓ no token → 401 token_missing',
-      '✓ a token with the scope → 200',
-      '✓ a token without the scope → 403 insufficient_scope',
-      '✓ a public route → 200',
-    ]);
-    t.match(
-      stdout,
-      /x-user-id: demo-robot\n.*x-user-issuer: http:\/\/127\.0\.0\.1:\d+\n.*x-user-scopes: orders:read\n/,
-    );
-    t.equal(stripVTControlCharacters(stdout), stdout, 'no colour where there is no terminal');
-    t.equal(stderr, '', 'no warnings of what it is made of');
-    t.equal(code, 0);
-  },
-);
+  const responses = stdout.split('\n').filter((line) => /^[✓✗]/.test(line));
+  t.same(responses, [
+    '✓ no token → 401 token_missing',
+    '✓ a token with the scope → 200',
+    '✓ a token without the scope → 403 insufficient_scope',
+    '✓ a public route → 200',
+  ]);
+  t.match(
+    stdout,
+    /x-user-id: demo-robot\n.*x-user-issuer: http:\/\/127\.0\.0\.1:\d+\n.*x-user-scopes: orders:read\n/,
+  );
+  t.equal(stripVTControlCharacters(stdout), stdout, 'no color without a terminal');
+  t.equal(stderr, '', 'no warnings of its dependencies');
+  t.equal(code, 0);
+});
 
 t.test(
-  'its commands do in a shell what it says of them, until Ctrl-C ends it',
+  'its commands give the announced responses in a shell, until Ctrl-C ends it',
   { skip: curlMissing },
   async (t) => {
     let gateway = '';

@@ -9,7 +9,7 @@ const two = signingKey('ES256', { kid: 'two' }, 'second');
 const now = Math.floor(Date.now() / 1000);
 const claims = (iss: string) => ({ iss, aud: 'api', sub: 'u1', iat: now, exp: now + 600 });
 
-t.test('an issuer that is dead at first, comes up, rotates and dies again', async (t) => {
+t.test('an issuer that is down at first, comes up, rotates and goes down again', async (t) => {
   const keys = await createKeyServer();
   const upstream = await startCountingUpstream();
   const iss = keys.issuer('/a');
@@ -41,7 +41,7 @@ routes:
   t.ok(Number(dead.headers.get('retry-after')) > 3_500);
   t.equal((await ask(one, '/open')).status, 200, 'what needs no keys goes on');
   const line = await gateway.waitForLine(({ msg, code }) => msg === 'request' && code === 'keys_unavailable');
-  t.match(line, { issuer: 'corp', reason: /ECONNREFUSED/ }, 'one line says what is the matter');
+  t.match(line, { issuer: 'corp', reason: /ECONNREFUSED/ }, 'one line has the reason');
 
   await keys.up();
   t.ok((await refresh()).ok);
@@ -58,10 +58,10 @@ routes:
   await keys.down();
   await refresh();
   t.equal((await ask(two)).status, 200, 'the last good keys serve');
-  t.equal((await ask(one)).status, 503, 'what cannot be judged is not refused');
+  t.equal((await ask(one)).status, 503, 'a token that cannot be verified is not refused');
 });
 
-t.test('a provider that sends the token in a header of its own', async (t) => {
+t.test('a provider that sends the token in its own header', async (t) => {
   const keys = await createKeyServer();
   const upstream = await startCountingUpstream();
   keys.publish(one);
@@ -114,8 +114,8 @@ routes: [{ name: api, path: /, upstream: 'http://127.0.0.1:1', access: authentic
       t.ok(Number.isInteger(durationMs) && Number(durationMs) >= 0);
 
     const bad = [
-      ['error', { status: 500, outcome: 'refused', reason: 'answered 500 instead of 200' }],
-      ['html', { status: 200, outcome: 'refused', reason: 'the answer is not a JSON object' }],
+      ['error', { status: 500, outcome: 'refused', reason: /500 instead of 200/ }],
+      ['html', { status: 200, outcome: 'refused', reason: /is not a JSON object/ }],
       ['redirect', { status: 302, outcome: 'refused', reason: /redirects/ }],
       ['reset', { outcome: 'unreachable', bytes: 0 }],
       ['cut', { status: 200, outcome: 'unreachable' }],

@@ -11,7 +11,7 @@ import { type ForwarderProcess, startForwarderProcess } from '../support/proxy/f
 
 const MIB = 1024 * 1024;
 const SIZES = [0, 1, 65_535, 65_537, MIB + 1, 50 * MIB, 100 * MIB];
-/** Newer Node lets more of what it read wait for its collector. */
+/** Newer Node keeps more read data until garbage collection. */
 const MAX_GROWTH = (Number.parseInt(process.versions.node, 10) > 22 ? 96 : 64) * MIB;
 const HASHES = new Map(SIZES.map((bytes) => [bytes, patternHash(bytes)]));
 
@@ -22,7 +22,7 @@ interface Upload {
   readonly chunked: boolean;
 }
 
-/** Sends the pattern and gives the response; the caller reads it. */
+/** Sends the pattern and returns the response; the caller reads it. */
 async function send(gateway: ForwarderProcess, upload: Upload): Promise<IncomingMessage> {
   const framing = upload.chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': upload.bytes };
   const req = httpRequest(`${gateway.url}${upload.path}`, { method: upload.method, headers: framing });
@@ -37,7 +37,7 @@ async function receive(url: string): Promise<{ hash: string; bytes: number }> {
   return hashOf(res);
 }
 
-/** Warms up, then holds the growth of the gateway's memory below the bound. */
+/** Warms up, then checks that the gateway's memory stays below the limit. */
 async function bounded(t: Test, gateway: ForwarderProcess, work: () => Promise<void>): Promise<void> {
   await receive(gateway.url).catch(() => {});
   const before = gateway.peakMemory();
@@ -46,7 +46,7 @@ async function bounded(t: Test, gateway: ForwarderProcess, work: () => Promise<v
   t.ok(growth < MAX_GROWTH, `memory grew by ${(growth / MIB).toFixed(1)} MiB`);
 }
 
-t.test('bodies of 0 B to 100 MiB pass Node both ways byte for byte in bounded memory', async (t) => {
+t.test('bodies of 0 B to 100 MiB to and from Node are unchanged, in bounded memory', async (t) => {
   const backend = createServer(async (req, res) => {
     if (req.method === 'GET') {
       const bytes = Number(req.url?.slice(1) ?? 0);
@@ -83,7 +83,7 @@ t.test('bodies of 0 B to 100 MiB pass Node both ways byte for byte in bounded me
 });
 
 t.test(
-  'bodies of 0 B to 100 MiB pass nginx both ways byte for byte in bounded memory',
+  'bodies of 0 B to 100 MiB to and from nginx are unchanged, in bounded memory',
   { skip: hasNginx ? false : 'nginx is not installed' },
   async (t) => {
     const nginx: Nginx = await startNginx('dav_methods PUT DELETE;');
@@ -109,7 +109,7 @@ t.test(
   },
 );
 
-t.test('a slow reader holds its backend back instead of filling memory', async (t) => {
+t.test('a slow reader slows its backend instead of filling memory', async (t) => {
   let produced = 0;
   const backend = createServer((_req, res) => {
     const source = patternStream(100 * MIB);
@@ -129,7 +129,7 @@ t.test('a slow reader holds its backend back instead of filling memory', async (
     backend.closeAllConnections();
     backend.close();
   });
-  // Nothing is read: the flow must come to rest on its own, well before the end.
+  // Nothing is read: the flow must stop well before the end.
   let last = -1;
   while (last !== produced) {
     last = produced;
@@ -143,6 +143,6 @@ t.test('a slow reader holds its backend back instead of filling memory', async (
   t.same(
     { hash, bytes },
     { hash: HASHES.get(100 * MIB), bytes: 100 * MIB },
-    'the rest follows when it reads',
+    'the rest arrives once it reads',
   );
 });

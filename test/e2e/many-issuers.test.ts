@@ -32,7 +32,7 @@ function tokenOf({ server }: Provider, key: SigningKey): string {
   return mint(key, { iss: server.issuer(), aud: 'api', sub: 'u', exp: nowSeconds + 60, iat: nowSeconds });
 }
 
-t.test('five issuers on one route, all with one key id, are each judged by their own keys', async (t) => {
+t.test('five issuers on one route with the same key id are each verified by their own keys', async (t) => {
   const providers = await startProviders(t);
   const upstream = await startCountingUpstream();
   t.teardown(() => upstream.close());

@@ -14,7 +14,7 @@ interface Reply {
 }
 
 t.test(
-  'nginx is served through as it is',
+  'nginx works unchanged behind the gateway',
   { skip: hasNginx ? false : 'nginx is not installed' },
   async (t) => {
     const nginx = await startNginx(`
@@ -66,13 +66,13 @@ t.test(
       t.match((await ask('/status/302')).headers.location, /\/elsewhere$/, 'relayed, not followed');
     });
 
-    t.test('the target goes up byte for byte, the identity too', async (t) => {
+    t.test('the target is forwarded byte for byte, with the identity', async (t) => {
       for (const target of ['/echo', '/echo/', '/echo/%41%2C;a?x=%zz&y=//']) {
         t.equal((await ask(target)).body.toString(), `GET ${target} alice`);
       }
     });
 
-    t.test('compressed answers stay compressed, byte for byte', async (t) => {
+    t.test('compressed responses stay compressed, byte for byte', async (t) => {
       const { headers, body } = await ask('/files/text.txt', { headers: { 'accept-encoding': 'gzip' } });
       t.equal(headers['content-encoding'], 'gzip');
       t.equal(gunzipSync(body).toString(), text);
@@ -94,7 +94,7 @@ t.test(
       t.match(await ask('/files/none'), { status: 404 });
     });
 
-    t.test('methods of WebDAV, with bodies where they have them', async (t) => {
+    t.test('WebDAV methods, with their bodies', async (t) => {
       t.equal((await ask('/dav/a', { method: 'PUT', body: 'hello' })).status, 201);
       t.equal((await ask('/dav/b/', { method: 'MKCOL' })).status, 201);
       t.equal((await ask('/dav/a', { method: 'COPY', headers: { destination: '/dav/c' } })).status, 204);
@@ -103,7 +103,7 @@ t.test(
       t.equal((await ask('/dav/c')).status, 404);
     });
 
-    t.test('answers that end with their connection are whole', async (t) => {
+    t.test('responses that end with their connection are complete', async (t) => {
       t.match((await ask('/old')).body.toString(), 'old');
     });
   },

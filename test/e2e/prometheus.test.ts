@@ -8,7 +8,7 @@ const promtool = {
 };
 const prometheus = { skip: hasPrometheus ? false : 'prometheus is not installed' };
 
-t.test('promtool finds nothing wrong with what /metrics says', promtool, async (t) => {
+t.test('promtool accepts the output of /metrics', promtool, async (t) => {
   const live = await startLiveGateway(t, liveText());
   await live.get('/a');
   await live.get('/a', 'nonsense');
@@ -24,7 +24,7 @@ t.test('promtool finds nothing wrong with what /metrics says', promtool, async (
   t.notMatch(stderr, 'error while linting');
 });
 
-t.test('a real Prometheus scrapes the gateway and takes its alert rules', prometheus, async (t) => {
+t.test('a real Prometheus scrapes the gateway and loads its alert rules', prometheus, async (t) => {
   const live = await startLiveGateway(t, liveText());
   for (let n = 0; n < 3; n += 1) await (await live.get('/a')).text();
   await (await live.get('/a', 'nonsense')).text();

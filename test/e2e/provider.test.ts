@@ -52,7 +52,7 @@ async function call(token: string | undefined, { method = 'GET', path = '/orders
   return { ...((await response.json()) as object), status: response.status };
 }
 
-t.test('who logs in with authorization code and PKCE is known to the backend', async (t) => {
+t.test('the backend gets the identity of a user who logs in with authorization code and PKCE', async (t) => {
   const { issuer } = providers.RS256;
   const tokens = await logIn(issuer, { login: 'zoë', scope: 'openid orders:read' });
 
@@ -70,7 +70,7 @@ t.test('who logs in with authorization code and PKCE is known to the backend', a
   t.match(refused, { status: 403, code: 'insufficient_scope' }, 'what was not consented to is refused');
 });
 
-t.test('an access token obtained by a refresh token is accepted', async (t) => {
+t.test('an access token from a refresh token is accepted', async (t) => {
   const { issuer } = providers.ES256;
   const tokens = await logIn(issuer, { scope: 'openid orders:read orders:write' });
   const refreshed = await refreshTokens(issuer, tokens.refresh_token);
@@ -93,7 +93,7 @@ for (const alg of ALGORITHMS) {
   });
 }
 
-t.test('tokens of the provider that are not for this API are refused', async (t) => {
+t.test('tokens of the provider for other uses are refused', async (t) => {
   const { issuer } = providers.RS256;
   const tokens = await logIn(issuer);
   const wrongType = await logIn(providers.PS256.issuer);
@@ -130,7 +130,7 @@ t.test('tokens of the provider that are not for this API are refused', async (t)
       code: 'signature_invalid',
     },
     {
-      what: 'a token with one bit turned',
+      what: 'a token with one flipped bit',
       token: `${header}.${claims}.${signature[0] === 'A' ? 'B' : 'A'}${signature.slice(1)}`,
       status: 401,
       code: 'signature_invalid',
@@ -160,7 +160,7 @@ t.test('tokens of the provider that are not for this API are refused', async (t)
   );
 });
 
-t.test('the provider insists on PKCE with S256 for the public client', async (t) => {
+t.test('the provider requires PKCE with S256 for the public client', async (t) => {
   const { issuer } = providers.RS256;
   const authorize = (pkce: Record<string, string>) => {
     const query = new URLSearchParams({

@@ -32,7 +32,7 @@ ${ROUTES}
     const load = await startLoad(t, url);
     for (let index = 0; index < REPLICAS; index += 1) {
       t.same(await replicas.replace(index), [0, null], `gateway ${index + 1} ended cleanly`);
-      // HAProxy sends it traffic again: the rollout goes on only then, as an orchestrator's does.
+      // The rollout continues once HAProxy sends it traffic again, as with an orchestrator.
       await replicas.gateways[index]?.line('request');
     }
     await load.stop();
@@ -42,7 +42,7 @@ ${ROUTES}
 );
 
 t.test(
-  'three gateways behind HAProxy with one Redis let through as many requests as one limit says',
+  'three gateways behind HAProxy with one Redis share one limit',
   { skip: haproxy || redis, timeout: 60_000 },
   async (t) => {
     const limit = 30;
@@ -52,7 +52,7 @@ t.test(
       await upstream.close();
       await store.stop();
     });
-    // In an hour a thirtieth of the quota comes back every two minutes, which is longer than this test may take.
+    // With 30 an hour, one request is regained every two minutes, which is longer than this test may take.
     const replicas = await startReplicas(
       t,
       `rateLimitStore: { url: '${store.url}', timeout: 5s }
@@ -62,10 +62,10 @@ routes:
   - { name: other, path: /other, upstream: backend, access: public, rateLimit: { max: 1000, window: 1h, by: ip } }
 `,
     );
-    // Until its connection to the store stands, a gateway cannot tell and refuses.
+    // Until it is connected to the store, a gateway refuses.
     for (const { url } of replicas.gateways) {
       for (let attempts = 1; (await statusOf(`${url}/other`)) !== 200; attempts += 1) {
-        if (attempts === 500) throw new Error('the store never answered');
+        if (attempts === 500) throw new Error('the store never responded');
       }
     }
     const url = await startHaproxy(t, replicas.ports);
@@ -74,9 +74,9 @@ routes:
     t.equal(upstream.requests.filter(({ target }) => target === '/limited').length, limit);
     for (const { adminUrl } of replicas.gateways) {
       const metrics = await (await request(`${adminUrl}/metrics`)).body.text();
-      t.match(metrics, /sealgate_requests_total\{route="limited"[^}]*\} [1-9]/, 'each had its part of them');
+      t.match(metrics, /sealgate_requests_total\{route="limited"[^}]*\} [1-9]/, 'each served some of them');
     }
-    // Each proves the count to be one: asked past HAProxy, every gateway says that it is used up.
+    // The count is shared: without HAProxy, every gateway responds that it is used up.
     for (const gateway of replicas.gateways) t.equal(await statusOf(`${gateway.url}/limited`), 429);
   },
 );

@@ -16,7 +16,7 @@ const VIEWS = [
 
 for (const view of VIEWS) {
   t.test(
-    `the status page tells an operator what matters at ${view.width} px, ${view.colorScheme}`,
+    `the status page shows an operator what matters at ${view.width} px, ${view.colorScheme}`,
     { skip: browserMissing },
     async (t) => {
       let decisions = BUSY_REPORT.decisions;
@@ -47,7 +47,7 @@ for (const view of VIEWS) {
       t.match(await shown('[data-live=routes]'), /report only/);
       t.match(
         await shown('[data-live=issuers]'),
-        /partner\s*stale, still serving[\s\S]*2 h[\s\S]*in 21 s[\s\S]*answered 503/,
+        /partner\s*stale, still serving[\s\S]*2 h[\s\S]*in 21 s[\s\S]*503/,
       );
       t.match(await shown('[data-live=upstreams]'), /partner[\s\S]*unhealthy/);
       t.match(await shown('[data-live=decisions]'), /insufficient_scope[\s\S]*lacks orders:write/);
@@ -56,7 +56,7 @@ for (const view of VIEWS) {
       const overflow = await page.evaluate(
         'document.documentElement.scrollWidth - document.documentElement.clientWidth',
       );
-      t.equal(overflow, 0, 'nothing has to be scrolled sideways');
+      t.equal(overflow, 0, 'no horizontal scrolling');
       const ground = String(await page.evaluate('getComputedStyle(document.body).backgroundColor'));
       const brightness = Number(/\d+/.exec(ground)?.[0]);
       t.equal(brightness > 128, view.colorScheme === 'light', ground);
@@ -71,14 +71,14 @@ for (const view of VIEWS) {
 
       t.ok(
         asked.every((address) => address.startsWith(url) || address.startsWith('data:')),
-        'asks nobody else',
+        'requests nothing elsewhere',
       );
       t.same(complaints, [], 'nothing is blocked or breaks');
     },
   );
 }
 
-t.test('the page says when the gateway does not answer any more', { skip: browserMissing }, async (t) => {
+t.test('the page shows when the gateway no longer responds', { skip: browserMissing }, async (t) => {
   const admin = createAdmin(adminSources({ facts: { ...FACTS, draining: true } }));
   const url = await admin.listen({ host: '127.0.0.1', port: 0 });
   const browser = await launchBrowser();

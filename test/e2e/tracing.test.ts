@@ -15,7 +15,7 @@ interface OtlpSpan {
   readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
 }
 
-/** A collector that takes spans by OTLP/HTTP with JSON and keeps them. */
+/** A collector that accepts spans by OTLP/HTTP with JSON and stores them. */
 async function startCollector(t: Tap) {
   const spans: OtlpSpan[] = [];
   let notify = (): void => {};
@@ -81,7 +81,7 @@ t.test('spans of the request, its decision and its backend reach a collector', a
   t.equal(
     upstream.requests[0]?.headers.traceparent,
     `00-${PARENT.trace}-${client?.spanId}-01`,
-    'the backend goes on from our span',
+    'the backend continues our span',
   );
   const attribute = (span: OtlpSpan | undefined, key: string) =>
     Object.values(span?.attributes.find((one) => one.key === key)?.value ?? {})[0];
@@ -97,7 +97,7 @@ t.test('spans of the request, its decision and its backend reach a collector', a
   t.equal(upstream.requests.length, 1);
 });
 
-t.test('without an SDK the trace of the client goes up as it came', async (t) => {
+t.test("without an SDK the client's trace is forwarded unchanged", async (t) => {
   const upstream = await startCountingUpstream();
   t.teardown(() => upstream.close());
   const gateway = await startGatewayProcess(t, fileOf(upstream.url));

@@ -74,7 +74,7 @@ t.test(
           }),
         [`ws://127.0.0.1:${harness.port}${path}`, protocols],
       );
-    // Tokens that live a second longer, so that each tunnel ends by itself.
+    // Tokens that are valid for one more second, so that each tunnel ends soon.
     const token = (scope: string) =>
       harness.issuer.token({ sub: 'alice', scope, exp: Math.floor(Date.now() / 1000) - 28 });
 

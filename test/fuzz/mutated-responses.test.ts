@@ -6,24 +6,24 @@ import { checkResponse } from '../support/clients/read-response.ts';
 import { type Forwarder, type Outcome, startForwarder } from '../support/proxy/forwarder.ts';
 import { createRandom, type MutatedResponse, mutateResponse } from '../support/storm/mutated-responses.ts';
 
-/** A few in the suite; `npm run fuzz` plays on until its cases or its minutes are over. */
+/** A few in the suite; `npm run fuzz` runs more cases or minutes. */
 const CASES = Number(process.env.FUZZ_CASES ?? 400);
 const MINUTES = Number(process.env.FUZZ_MINUTES ?? 1);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_000);
 const LANES = 4;
-/** Cases of one lane before it is opened anew: what it notes down for tests would grow without end. */
+/** Cases of one lane before it is replaced: its records for tests would grow without limit. */
 const ROUND = 1_000;
-/** Longer than every time-out of the gateway below, on a machine under load. */
+/** Longer than every timeout of the gateway below, on a machine under load. */
 const HANG_MS = 20_000;
 
-/** What the backend does once it has written its bytes. */
+/** What the backend does after writing its bytes. */
 const ENDINGS = ['end', 'end', 'end', 'reset', 'stay'] as const;
 
 interface Case extends MutatedResponse {
   readonly ending: (typeof ENDINGS)[number];
 }
 
-/** A backend, the forwarding layer before it, and one case at a time. */
+/** A backend, the forwarder in front of it, and one case at a time. */
 interface Lane {
   readonly backend: RawUpstream;
   readonly gateway: Forwarder;
@@ -50,7 +50,7 @@ async function openLane(): Promise<Lane> {
   return lane;
 }
 
-/** All that one client gets for one request; undefined when it gets no end of it. */
+/** All bytes that one client gets for one request; undefined when they do not end. */
 async function ask(gateway: Forwarder, method: string, target: string): Promise<string | undefined> {
   const client = new RawClient(gateway.port);
   const timer = setTimeout(() => client.destroy(), HANG_MS);
@@ -61,10 +61,10 @@ async function ask(gateway: Forwarder, method: string, target: string): Promise<
   return performance.now() - before < HANG_MS ? text : undefined;
 }
 
-/** What is wrong with what a client got, beside what the log says; undefined when nothing is. */
+/** The fault in a client's bytes, compared with the log; undefined if there is none. */
 async function faultOf(one: Case, text: string | undefined, outcome: Outcome): Promise<string | undefined> {
   if (text === undefined) return 'it hangs';
-  if (outcome.kind === 'abandoned') return 'the log says that the client left';
+  if (outcome.kind === 'abandoned') return 'the log has the client leaving';
   const bytes = [Buffer.from(text, 'latin1')];
   const read = await readResponseByNode(bytes, one.method);
   const ours = checkResponse(bytes, one.method);
@@ -89,7 +89,7 @@ async function faultOf(one: Case, text: string | undefined, outcome: Outcome): P
 }
 
 t.test(
-  `mutated responses: one whole response or a visible break, as the log says (seed ${SEED})`,
+  `mutated responses: one whole response or a visible break, matching the log (seed ${SEED})`,
   async (t) => {
     const random = createRandom(SEED);
     const endsAt = performance.now() + MINUTES * 60_000;
@@ -106,7 +106,7 @@ t.test(
       const text = await ask(lane.gateway, one.method, '/');
       const outcome = await lane.gateway.nextOutcome();
       const fault = await faultOf(one, text, outcome);
-      // Whatever is left of the case must be nobody else's.
+      // No bytes of this case may reach another client.
       const target = `/of/${number}`;
       const next = await ask(lane.gateway, 'GET', target);
       const nextOutcome = await lane.gateway.nextOutcome();

@@ -1,5 +1,5 @@
-// The floor of Node: http in front, an undici pool behind, nothing between. It streams with back-pressure,
-// drops hop-by-hop headers and lets go of the upstream when the client does; it checks nothing and logs nothing.
+// The minimum with Node: http in front, an undici pool behind, nothing between. It streams with back-pressure,
+// drops hop-by-hop headers and aborts the upstream request when the client leaves; it checks and logs nothing.
 import { createServer } from 'node:http';
 import { Pool } from 'undici';
 
@@ -15,7 +15,7 @@ const HOP_BY_HOP = new Set([
   'host',
 ]);
 
-class Exchange {
+class Handler {
   constructor(response) {
     this.response = response;
     this.abort = undefined;
@@ -66,6 +66,6 @@ const server = createServer((request, response) => {
       headers.push(rawHeaders[index], rawHeaders[index + 1]);
   }
   const body = method === 'GET' || method === 'HEAD' ? null : request;
-  pool.dispatch({ path: request.url, method, headers, body }, new Exchange(response));
+  pool.dispatch({ path: request.url, method, headers, body }, new Handler(response));
 });
 server.listen(Number(process.env.PORT), '127.0.0.1', 4096);

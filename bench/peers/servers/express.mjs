@@ -1,4 +1,4 @@
-// Express with the middlewares most often named for this job.
+// Express with the usual middleware for this job.
 import { Agent } from 'node:http';
 import express from 'express';
 import { auth } from 'express-oauth2-jwt-bearer';
@@ -20,7 +20,7 @@ app.use(
     },
   }),
 );
-// The fourth parameter is what makes it an error handler.
+// The fourth parameter makes it an error handler.
 app.use((error, _request, response, _next) =>
   response.status(error.status ?? 500).json({ error: 'refused' }),
 );

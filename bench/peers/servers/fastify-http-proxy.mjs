@@ -1,4 +1,4 @@
-// @fastify/http-proxy as its documentation shows it, without any check.
+// @fastify/http-proxy as in its documentation, without any check.
 import proxy from '@fastify/http-proxy';
 import Fastify from 'fastify';
 

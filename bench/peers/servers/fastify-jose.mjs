@@ -1,4 +1,4 @@
-// @fastify/http-proxy with what most people write first: jose's jwtVerify in a preHandler.
+// @fastify/http-proxy in the most common way: jose's jwtVerify in a preHandler.
 import proxy from '@fastify/http-proxy';
 import Fastify from 'fastify';
 import { createRemoteJWKSet, jwtVerify } from 'jose';

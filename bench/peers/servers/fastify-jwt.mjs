@@ -1,4 +1,4 @@
-// @fastify/http-proxy with the plugins of its own family: @fastify/jwt over get-jwks, fast-jwt's cache on.
+// @fastify/http-proxy with Fastify's own plugins: @fastify/jwt over get-jwks, with fast-jwt's cache.
 import proxy from '@fastify/http-proxy';
 import jwt from '@fastify/jwt';
 import Fastify from 'fastify';

@@ -91,7 +91,7 @@ async function walkThroughLogin(
       if (next.href.startsWith(redirectUri)) return next;
       url = next.href;
     } else if (response.ok && (await response.text()).includes('<form method="post">')) {
-      form = new URLSearchParams({ login, answer: 'allow' });
+      form = new URLSearchParams({ login, decision: 'allow' });
     } else {
       throw new Error(`the login stopped at ${url} with ${response.status}`);
     }
