@@ -4,29 +4,30 @@ import { readClaim } from '../../tokens/jwt/claim-path.ts';
 import { readClient } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { isDistinctScalar, nameClaim, toClaimPath } from '../claim-values.ts';
-import type { Count, LimitStore, RateQuota } from './limit-store.ts';
+import type { Count, RateQuota } from './gcra.ts';
+import type { LimitStore } from './limit-store.ts';
 import { rateLimitNetwork } from './rate-limit-network.ts';
 
 /** The limits of one route in the two places where they can be checked. */
 export interface RateLimits {
-  /** Judged before the token: they slow those down who guess at tokens. */
+  /** Counted before the token is verified: they slow down clients that guess tokens. */
   readonly byAddress: readonly RateLimit[];
-  /** Judged after access: whom they count is proven. */
+  /** Counted after access, by verified claims. */
   readonly byToken: readonly RateLimit[];
 }
 
 export interface RateLimit {
   /** What the `RateLimit` fields call it: `ip`, `subject`, `client` or `claim`. */
   readonly by: string;
-  /** Begins every key; the same limit of the same route keeps its counters over a reload. */
+  /** Begins every key; the same limit of the same route keeps its counts over a reload. */
   readonly prefix: string;
   readonly quota: RateQuota;
   readonly store: LimitStore;
-  /** Whom it counts; undefined when the token does not say, and then the address is counted. */
+  /** What it counts by; undefined when the token lacks it, and then the address is counted. */
   readonly read: (token: VerifiedToken) => string | undefined;
 }
 
-/** What counting a request gave: the refusal, if there is one, and the fields that its response carries either way. */
+/** The refusal, if there is one, and the fields that the response carries either way. */
 export interface RateLimitResult {
   readonly refusal: Refusal | undefined;
   /** Names and values in turn. */
@@ -43,7 +44,7 @@ export function compileRateLimits(
     const kind = kindOf(limit);
     const nth = (seen.get(kind) ?? 0) + 1;
     seen.set(kind, nth);
-    // Two limits that count the same callers, such as one a second and one an hour, count each for itself.
+    // Two limits by the same thing, such as one per second and one per hour, have counts of their own.
     const prefix = nth === 1 ? `${routeName}\n${kind}\n` : `${routeName}\n${kind}\n${nth}\n`;
     return compileRateLimit(limit, prefix, store);
   });
@@ -54,8 +55,8 @@ export function compileRateLimits(
 }
 
 /**
- * Counts one request under the given limits and stops at the first that is used up (429 `rate_limited`). A store that cannot
- * tell refuses with 503 `overloaded`. Answers at once unless the store is shared. `before` is what was spent already.
+ * Counts one request under the given limits and stops at the first that is used up (429 `rate_limited`). Refuses with 503 `overloaded`
+ * when the store is down. A promise only where the store is shared. `before` is the result of earlier limits.
  */
 export function consume(
   limits: readonly RateLimit[] | undefined,
@@ -65,7 +66,6 @@ export function consume(
   return limits === undefined ? before : consumeFrom(limits, 0, caller, before);
 }
 
-/** Who is counted. */
 export interface LimitedCaller {
   readonly clientAddress: string;
   readonly token?: VerifiedToken | undefined;
@@ -93,9 +93,9 @@ function consumeFrom(
   return counted instanceof Promise ? counted.then(proceed) : proceed(counted);
 }
 
-const STORE_DOWN = refuse('limit_store_down', 'rateLimitStore does not answer', { retryAfterSeconds: 1 });
+const STORE_DOWN = refuse('limit_store_down', 'rateLimitStore does not respond', { retryAfterSeconds: 1 });
 
-/** A token without what is counted is counted by address: leaving a claim out is no way around a limit. */
+/** A token without the claim is counted by address, so that leaving the claim out does not evade the limit. */
 function keyOf(limit: RateLimit, { clientAddress, token }: LimitedCaller): string {
   const value = token === undefined ? undefined : limit.read(token);
   return value === undefined
@@ -105,7 +105,7 @@ function keyOf(limit: RateLimit, { clientAddress, token }: LimitedCaller): strin
 
 /**
  * The fields of draft-ietf-httpapi-ratelimit-headers-10, and beside them the three of its first drafts, which more clients
- * know. Both speak of the limit that was checked last.
+ * know. Both describe the limit that was checked last.
  */
 function describeCount({ by, quota }: RateLimit, { remaining, resetMs }: Count): readonly string[] {
   const resetSeconds = Math.ceil(resetMs / 1000);
@@ -130,7 +130,7 @@ function compileRateLimit(
   return { by: 'claim', prefix, quota, store, read };
 }
 
-/** Whom a limit counts, as its keys name it. */
+/** What a limit counts by, as its keys name it. */
 function kindOf({ by }: RateLimitConfig): string {
   return typeof by === 'string' ? by : `claim ${nameClaim(toClaimPath(by.claim))}`;
 }

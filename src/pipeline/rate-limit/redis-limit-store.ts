@@ -1,44 +1,26 @@
 import { createHash } from 'node:crypto';
 import { createClient } from '@redis/client';
 import type { RateLimitStoreConfig } from '../../config/schema/config.ts';
-import type { Count, LimitStore, RateQuota } from './limit-store.ts';
+import { COUNT_SCRIPT, type Count, type RateQuota, readScriptReply } from './gcra.ts';
+import type { LimitStore } from './limit-store.ts';
 
-/**
- * The same step as in memory, in microseconds and by the clock of the store, so that gateways whose clocks differ agree.
- * A script runs whole or not at all. The key goes away by itself once its quota is whole again.
- */
-const SCRIPT = `
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local max = tonumber(ARGV[1])
-local window = tonumber(ARGV[2])
-local owed = math.min(math.max((tonumber(redis.call('GET', KEYS[1])) or now) - now, 0), window)
-local allowed = 0
-if owed + window / max <= window + 1 then
-  allowed = 1
-  owed = owed + window / max
-  redis.call('SET', KEYS[1], string.format('%.0f', now + owed), 'PX', math.ceil(owed / 1000) + 1)
-end
-return { allowed, string.format('%.0f', owed) }
-`;
-const SCRIPT_SHA1 = createHash('sha1').update(SCRIPT).digest('hex');
+const SCRIPT_SHA1 = createHash('sha1').update(COUNT_SCRIPT).digest('hex');
 
 const KEY_PREFIX = 'sealgate:limit:';
-/** After a failure the store is left alone for so long, so that no request waits for a dead one. */
+/** No request waits for a store that failed less than this ago. */
 const PAUSE_MS = 1000;
 const LONGEST_RECONNECT_MS = 2000;
 
-/** What the store needs around it. */
 export interface RedisLimitStoreContext {
   /** Counts for this gateway alone while the shared store is down and the file says `onFailure: open`. */
   readonly local: LimitStore;
-  /** Told once when the store fails and once when it is back. The error never holds the URL's password. */
+  /** Called once when the store fails and once when it is back. The error never holds the URL's password. */
   readonly onState: (state: 'up' | 'down', error?: Error) => void;
 }
 
 /**
- * Counts in Redis or Valkey, shared by every gateway that names the same store. Its keys hold digests, no claim values.
- * Never rejects: when the store fails or is slower than `timeout`, `open` counts in this gateway alone and `closed` cannot tell.
+ * Counts in Redis or Valkey, shared by every gateway that names the same store. Its keys are digests, not claim values.
+ * Never rejects: when the store fails or is slower than `timeout`, `open` counts in this gateway alone and `closed` returns undefined.
  */
 export function createRedisLimitStore(
   config: RateLimitStoreConfig,
@@ -92,10 +74,10 @@ export function createRedisLimitStore(
       config.timeout,
       client.evalSha(SCRIPT_SHA1, options).catch((error: Error) => {
         if (!error.message.startsWith('NOSCRIPT')) throw error;
-        return client.eval(SCRIPT, options);
+        return client.eval(COUNT_SCRIPT, options);
       }),
     );
-    return readCount(reply, quota);
+    return readScriptReply(reply, quota);
   }
 
   function instead(key: string, quota: RateQuota): Count | Promise<Count | undefined> {
@@ -115,25 +97,11 @@ export function createRedisLimitStore(
   }
 }
 
-function readCount(reply: unknown, { max, windowMs }: RateQuota): Count {
-  const [allowed, owedMicroseconds] = Array.isArray(reply) ? reply : [];
-  const owes = Number(owedMicroseconds) / 1000;
-  if (!Number.isFinite(owes)) throw new Error('the store gave an answer that is none');
-  const perRequest = windowMs / max;
-  const remaining = Math.max(0, Math.floor((windowMs - owes + 0.002) / perRequest));
-  return {
-    allowed: allowed === 1,
-    remaining,
-    resetMs: owes,
-    retryMs: remaining > 0 ? 0 : owes + perRequest - windowMs,
-  };
-}
-
-/** A command that was sent cannot be taken back; what it answers after its time is dropped. */
+/** A command that was sent cannot be taken back; a late reply is dropped. */
 function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error(`the store did not answer within ${timeoutMs} ms`)),
+      () => reject(new Error(`the store did not reply within ${timeoutMs} ms`)),
       timeoutMs,
     );
     promise.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -2,14 +2,15 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import type { RateLimitStoreConfig } from '../../../src/config/schema/config.ts';
-import { type Count, createMemoryLimitStore } from '../../../src/pipeline/rate-limit/limit-store.ts';
+import type { Count } from '../../../src/pipeline/rate-limit/gcra.ts';
+import { createMemoryLimitStore } from '../../../src/pipeline/rate-limit/limit-store.ts';
 import { createRedisLimitStore } from '../../../src/pipeline/rate-limit/redis-limit-store.ts';
 import { hasRedisServer, startRedisServer } from '../../support/peers/redis-server.ts';
 
 const MINUTE = 60_000;
 const skip = hasRedisServer() ? false : 'redis-server is not installed';
 
-/** A store of this gateway and its states, in the order they were told. */
+/** A store of one gateway and its states, in the order they were reported. */
 async function connect(t: Test, url: string, settings: Partial<RateLimitStoreConfig> = {}) {
   const states: string[] = [];
   const waiting: { state: string; notify: () => void }[] = [];
@@ -29,13 +30,13 @@ async function connect(t: Test, url: string, settings: Partial<RateLimitStoreCon
     states,
     state: (state: string) => new Promise<void>((notify) => waiting.push({ state, notify })),
     take: async (key: string, max = 3, windowMs = MINUTE) => store.take(key, { max, windowMs }),
-    /** Asks until the connection stands. */
+    /** Retries until the connection is open. */
     async ready() {
       for (let i = 0; i < 500; i++) {
         if ((await store.take('warm up', { max: 1_000_000, windowMs: MINUTE })) !== undefined) return;
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
-      throw new Error('the store never answered');
+      throw new Error('the store never responded');
     },
   };
 }
@@ -88,7 +89,7 @@ t.test(
   },
 );
 
-t.test('a store that forgot the script is taught again', { skip }, async (t) => {
+t.test('a store that lost the script gets it again', { skip }, async (t) => {
   const server = await startRedisServer();
   t.teardown(() => server.stop());
   const { take, ready } = await connect(t, server.url);
@@ -100,7 +101,7 @@ t.test('a store that forgot the script is taught again', { skip }, async (t) => 
   t.match(await take('a'), { allowed: true, remaining: 2 });
 });
 
-t.test('when the store stops answering, "closed" cannot tell', { skip }, async (t) => {
+t.test('when the store stops responding, "closed" returns nothing', { skip }, async (t) => {
   const server = await startRedisServer();
   t.teardown(() => server.stop());
   const { take, ready, states } = await connect(t, server.url, { timeout: 100 });
@@ -108,10 +109,10 @@ t.test('when the store stops answering, "closed" cannot tell', { skip }, async (
   server.process.kill('SIGSTOP');
   t.equal(await take('a'), undefined);
   for (let i = 0; i < 100; i++) t.equal(await take('a'), undefined);
-  t.strictSame(states, ['down'], 'told once');
+  t.strictSame(states, ['down'], 'reported once');
 });
 
-t.test('when the store stops answering, "open" lets each gateway count for itself', { skip }, async (t) => {
+t.test('when the store stops responding, "open" lets each gateway count for itself', { skip }, async (t) => {
   const server = await startRedisServer();
   t.teardown(() => server.stop());
   const { take, ready } = await connect(t, server.url, { timeout: 100, onFailure: 'open' });
@@ -136,7 +137,7 @@ t.test('a store that comes back is used again', { skip }, async (t) => {
   t.strictSame(states, ['down', 'up']);
 });
 
-t.test('a store that is no Redis, or refuses the password, is a store that cannot tell', async (t) => {
+t.test('a store that is no Redis, or refuses the password, is a store that is down', async (t) => {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket);
