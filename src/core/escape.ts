@@ -15,6 +15,11 @@ export function escapeLines(text: string): string {
   return text.replace(UNSEEN_IN_LINES, writeEscape);
 }
 
+/** Writes everything but printable ASCII as `\u…`: for text of others that is to look the same in every terminal. */
+export function escapeToAscii(text: string): string {
+  return text.replace(/[^ -~]/gu, writeEscape);
+}
+
 /** A character beyond the basic plane is two units with an escape each, as JSON has them (RFC 8259 §7). */
 function writeEscape(character: string): string {
   let written = '';

@@ -1,3 +1,5 @@
+import { escapeToAscii } from './escape.ts';
+
 const LONGEST = 64;
 
 /**
@@ -5,9 +7,6 @@ const LONGEST = 64;
  * ASCII escaped, so that it can neither forge a line nor move a terminal's cursor, then cut to 64 characters.
  */
 export function quoteForLog(value: string): string {
-  const escaped = JSON.stringify(value.slice(0, LONGEST)).replace(
-    /[^ -~]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  const escaped = escapeToAscii(JSON.stringify(value.slice(0, LONGEST)));
   return escaped.length <= LONGEST + 2 ? escaped : `${escaped.slice(0, LONGEST + 1)}"`;
 }

@@ -207,8 +207,6 @@ export interface Refusal {
   readonly allow?: readonly string[];
   /** Whole seconds, for `Retry-After` (RFC 9110 §10.2.3). */
   readonly retryAfterSeconds?: number;
-  /** Further response headers, such as the RateLimit fields. Lower-case names. */
-  readonly headers?: Readonly<Record<string, string>>;
   /** The configured name of the issuer, once it is known. */
   readonly issuer?: string;
 }

@@ -9,7 +9,7 @@ export interface RenderedProblem {
   readonly body: string;
 }
 
-/** What a refusal needs to know of the request it answers. */
+/** What the response needs of its request. */
 export interface ProblemContext {
   /** Without anything that JSON or a header would have to escape. */
   readonly requestId: string;
@@ -53,9 +53,6 @@ export function renderProblem(
   if (wwwAuthenticate !== undefined) headers.push('www-authenticate', wwwAuthenticate);
   if (refusal.allow !== undefined) headers.push('allow', refusal.allow.join(', '));
   if (refusal.retryAfterSeconds !== undefined) headers.push('retry-after', String(refusal.retryAfterSeconds));
-  if (refusal.headers !== undefined) {
-    for (const [name, value] of Object.entries(refusal.headers)) headers.push(name, value);
-  }
   for (const item of addedHeaders) headers.push(item);
   return { status: REFUSALS[refusal.code].status, headers, body };
 }

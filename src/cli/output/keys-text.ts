@@ -1,3 +1,4 @@
+import { escapeToAscii } from '../../core/escape.ts';
 import type { IssuerInspection } from '../../tokens/issuers/inspect-issuer.ts';
 import type { KeyReport } from '../../tokens/keys/check-key.ts';
 import type { Colors } from './colors.ts';
@@ -14,13 +15,13 @@ function issuerText(inspection: IssuerInspection, colors: Colors): string {
   const rows = [HEAD, ...keys.map(keyRow)];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = [
-    `${name}  ${printable(issuer ?? '(by rule)')}`,
-    `  keys   ${jwksUri === undefined ? '-' : printable(jwksUri)} ${colors.dim(`(${ORIGINS[keysFrom]})`)}`,
-    ...(cacheControl === undefined ? [] : [`  cache  ${printable(cacheControl)}`]),
+    `${name}  ${escapeToAscii(issuer ?? '(by rule)')}`,
+    `  keys   ${jwksUri === undefined ? '-' : escapeToAscii(jwksUri)} ${colors.dim(`(${ORIGINS[keysFrom]})`)}`,
+    ...(cacheControl === undefined ? [] : [`  cache  ${escapeToAscii(cacheControl)}`]),
     ...(clockDifferenceMs === undefined ? [] : [`  clock  ${describeClock(clockDifferenceMs)}`]),
     ...(keys.length === 0 ? [] : rows.map((row) => `    ${align(row, widths)}`)),
     ...findings.flatMap(({ severity, message, hint }) => [
-      `  ${severity === 'error' ? colors.red('error:') : colors.yellow('warning:')} ${printable(message)}`,
+      `  ${severity === 'error' ? colors.red('error:') : colors.yellow('warning:')} ${escapeToAscii(message)}`,
       ...(hint === undefined ? [] : [colors.dim(`      hint: ${hint}`)]),
     ]),
   ];
@@ -31,7 +32,7 @@ const HEAD = ['KEY ID', 'TYPE', 'ALG', 'USE', 'BITS', 'STATE'] as const;
 
 function keyRow({ kid, kty, alg, use, bits, state, reason }: KeyReport): readonly string[] {
   const result = reason === undefined ? state : `${state}: ${reason}`;
-  return [kid, kty, alg, use, bits?.toString(), result].map((cell) => printable(cell ?? '-'));
+  return [kid, kty, alg, use, bits?.toString(), result].map((cell) => escapeToAscii(cell ?? '-'));
 }
 
 function align(row: readonly string[], widths: readonly number[]): string {
@@ -46,12 +47,4 @@ function describeClock(differenceMs: number): string {
   const seconds = Math.abs(differenceMs) / 1000;
   if (seconds <= 1.5) return "agrees with this machine's";
   return `${seconds.toFixed(1)} s ${differenceMs > 0 ? 'ahead of' : 'behind'} this machine's`;
-}
-
-/** What a provider sent must not move the cursor. */
-function printable(text: string): string {
-  return text.replace(
-    /[^ -~]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
