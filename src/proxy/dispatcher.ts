@@ -65,19 +65,24 @@ export interface DispatchController {
   destroy(error: Error): void;
 }
 
-/** Hears how a request fares: the head, pieces and end of its response, or an error at any moment. Then nothing more. */
+/**
+ * A piece of a body that the handler may keep. Text has one character for each byte: of a short piece it is the cheapest copy, and
+ * Node sends it in one write with the head (docs/performance.md, the row of the client of our own).
+ */
+export type BodyChunk = Buffer | string;
+
+/** Gets the head, the chunks and the end of a response, or an error at any moment. Nothing follows an end or an error. */
 export interface DispatchHandler {
-  /** The request is about to be written; false calls it off, and nothing more is heard. */
+  /** The request is about to be written; false cancels it, and nothing follows. */
   onRequestStart(controller: DispatchController): boolean;
   /** The head of the response, or an interim one (status below 200). */
   onResponseStart(head: ResponseHead): void;
-  /** All that came so far was told, and it ended with the head. */
+  /** Everything that was read along with the head has been passed on, and the response has not ended. */
   onReadEnd?(): void;
-  /** False asks for a pause; what was read already may still come. `release` says that `chunk` is not needed any more. */
-  onResponseData(chunk: Buffer, release?: Release): boolean;
-  /** `rest` is the end of the body where that was not told as data: one character for each byte. */
-  onResponseEnd(trailers: HeaderPairs, rest: string): void;
-  /** The backend agreed to the handshake: the socket is the handler's now. */
+  /** False asks for a pause; what was already read may still follow. `release` is to be called once `chunk` is no longer needed. */
+  onResponseData(chunk: BodyChunk, release?: Release): boolean;
+  onResponseEnd(trailers: HeaderPairs): void;
+  /** The backend accepted the handshake; the handler owns the socket now. */
   onRequestUpgrade?(head: ResponseHead, socket: Socket): void;
   onResponseError(error: Error): void;
 }

@@ -37,8 +37,6 @@ export interface ForwardResult {
   readonly upstreamMs: number;
   /** Why the response was broken off after its head; undefined when it went out whole. */
   readonly failure: Refusal | undefined;
-  /** True when the client left before it had the whole response. */
-  readonly clientGone: boolean;
 }
 
 /** Learns which backend was asked, and how the request ended: exactly one of the other methods is called, once. */

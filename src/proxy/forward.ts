@@ -19,12 +19,19 @@ const TOO_MANY = refuse('pipelined_too_many', 'too many requests wait for their 
 export function forward(job: ForwardJob): void {
   const { res } = job;
   if (res.isQueued && !res.destroyed) awaitTurn(job);
+  else start(job);
+}
+
+function start(job: ForwardJob): void {
+  const { res, observer } = job;
+  // The client left during the decision, or the gateway responded while the request waited for its turn.
+  if (res.destroyed || res.headersSent) observer.abandoned(0);
   else new ProxiedRequest(job).start();
 }
 
 /**
- * The responses of pipelined requests queue behind each other. Going up one at a time keeps one client from holding many backend
- * connections with responses that wait for their turn.
+ * The responses of pipelined requests queue behind each other. Sending them to the backend one at a time keeps one client from
+ * holding many backend connections with responses that wait for their turn.
  */
 function awaitTurn(job: ForwardJob): void {
   const { req, res, observer } = job;
@@ -35,18 +42,13 @@ function awaitTurn(job: ForwardJob): void {
     return;
   }
   socket[WAITING] = waiting + 1;
-  const proxied = new ProxiedRequest(job);
   let isWaiting = true;
-  const leave = (): void => {
-    if (isWaiting) socket[WAITING] = (socket[WAITING] as number) - 1;
+  const leave = (next: () => void): void => {
+    if (!isWaiting) return;
     isWaiting = false;
+    socket[WAITING] = (socket[WAITING] as number) - 1;
+    next();
   };
-  res.once('socket', () => {
-    leave();
-    proxied.start();
-  });
-  req.once('close', () => {
-    leave();
-    proxied.abandonQueued();
-  });
+  res.once('socket', () => leave(() => start(job)));
+  req.once('close', () => leave(() => observer.abandoned(0)));
 }

@@ -2,212 +2,136 @@ import { STATUS_CODES } from 'node:http';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
 import type { HeaderPairs } from '../http/header-pairs.ts';
-import type { DispatchController, DispatchHandler } from './dispatcher.ts';
-import { failureOf, InvalidResponse } from './errors.ts';
+import type { BodyChunk } from './dispatcher.ts';
 import type { ForwardJob } from './forward-job.ts';
 import { type Framing, type ResponseEnd, requestFraming } from './framing.ts';
 import type { Release } from './pooled-buffer.ts';
-import { ClientGone, RequestBody } from './request/request-body.ts';
-import { buildResponseHeaders, relayableTrailers } from './response/response-headers.ts';
+import { RequestBody } from './request/request-body.ts';
+import { relayableTrailers } from './response/response-headers.ts';
 import type { ResponseHead } from './response/response-parser.ts';
-import { prefixesOf } from './response/rewrite-location.ts';
-import { Retry } from './retry.ts';
+import { type ResponseWriter, UpstreamAttempt } from './upstream-attempt.ts';
 
 /** Bytes waiting for a slow client from which on the backend's response is not read any more. */
 const HIGH_WATER_BYTES = 128 * 1024;
-/** Words that may stand on a status line. */
+/** A reason phrase that may go to the client. */
 const PLAIN = /^[\t\x20-\x7e]+$/;
 /** Methods that may be repeated without a change of meaning (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
-/** One request on its way up and its response on its way down. */
-export class ProxiedRequest implements DispatchHandler {
+/** One request of a client with its body, and the response that the client gets. */
+export class ProxiedRequest implements ResponseWriter {
   readonly #job: ForwardJob;
-  readonly #retry: Retry;
   readonly #framing: Framing;
+  readonly #attempt: UpstreamAttempt;
   #body: RequestBody | null = null;
-  #started = false;
-  #done = false;
-  #startedAt = 0;
-  #upstreamMs = 0;
-  /** The status of the response once its head went to the client; 0 before. */
-  #status = 0;
   #end: ResponseEnd = 'length';
-  #failure: Refusal | undefined;
-  #paused = false;
+  #isPaused = false;
+  /** A first short chunk that came with the head, until it is known whether the response ends with it: one write sends both then. */
+  #held: string | undefined;
+  #mayHold = true;
 
   constructor(job: ForwardJob) {
     const { req, plan } = job;
     this.#job = job;
     this.#framing = requestFraming(req.rawHeaders);
-    this.#retry = new Retry(job, this.#framing.kind === 'none' && IDEMPOTENT.has(plan.method));
+    const isRepeatable = this.#framing.kind === 'none' && IDEMPOTENT.has(plan.method);
+    this.#attempt = new UpstreamAttempt(job, this, isRepeatable);
   }
 
   start(): void {
     const { req, res, plan } = this.#job;
-    if (this.#started) return;
-    this.#started = true;
-    if (res.destroyed || res.headersSent) {
-      // Gone while it was decided, and nobody would ever tell the backend to stop; or answered while it waited for its turn.
-      this.#done = true;
-      this.#job.observer.abandoned(0);
-      return;
-    }
-    this.#startedAt = performance.now();
-    res.on('close', () => this.#clientClosed());
+    res.on('close', () => this.#closed());
     const refusal = framingRefusal(this.#framing, plan.bodyLimit);
     if (refusal !== undefined) {
-      this.#refuse(refusal);
+      this.#attempt.refuse(refusal);
       return;
     }
     if (this.#framing.kind !== 'none') {
       this.#body = new RequestBody(req, {
         maxBytes: plan.bodyLimit,
         idleMs: plan.bodyIdleMs,
-        broken: (error) => this.#bodyBroke(error),
+        broken: (error) => this.#attempt.abort(error),
       });
     }
-    this.#dispatch();
-  }
-
-  /** The client left while the request still waited behind others of its connection. */
-  abandonQueued(): void {
-    if (this.#started) return;
-    this.#started = true;
-    this.#done = true;
-    this.#job.observer.abandoned(0);
-  }
-
-  #dispatch(): void {
-    const body = this.#body;
     const bodyLength = this.#framing.kind === 'length' ? this.#framing.bytes : undefined;
-    const refusal = this.#retry.send(this.#job.plan, { body, bodyLength, isHandshake: false }, this);
-    if (refusal !== undefined) this.#refuse(refusal);
+    this.#attempt.send({ body: this.#body, bodyLength, isHandshake: false });
   }
 
-  onRequestStart(controller: DispatchController): boolean {
-    if (!this.#done) this.#retry.attempt.begin(controller);
-    return !this.#done;
-  }
-
-  onResponseStart({ status, reason, headers, end }: ResponseHead): void {
-    if (status < 200) {
-      this.#retry.attempt.interim(status);
-      return;
-    }
-    const { req, res, plan } = this.#job;
+  writeHead({ status, reason, headers, end }: ResponseHead): void {
+    const { req, res } = this.#job;
     if (res.headersSent) {
-      // Answered in the meantime: its body broke, or the gateway ends.
-      this.#clientClosed();
+      // The gateway responded in the meantime: the body broke, or the gateway ends.
+      this.#attempt.close({ isComplete: false });
       return;
     }
-    this.#upstreamMs = performance.now() - this.#startedAt;
     this.#end = end;
-    const built = buildResponseHeaders({
-      status,
-      raw: headers,
-      names: plan.responseHeaderFilter,
-      added: plan.responseHeaders,
-      prefixes: prefixesOf(this.#retry.endpoint, plan),
-    });
-    // Who is still sending what the backend refuses is told to stop: the rest of the body would cost more than a new connection.
+    // A client that still sends what the backend refuses is made to stop: the rest of the body would cost more than a new connection.
     if (status >= 400 && this.#body !== null && !req.complete) res.leaveRequestUnread();
     const ownWords = reason === STATUS_CODES[status] || !PLAIN.test(reason) ? undefined : reason;
-    try {
-      res.writeHead(status, ownWords, built);
-    } catch {
-      this.#retry.attempt.abort(new InvalidResponse('head_unsendable'));
-      return;
-    }
-    this.#status = status;
+    res.writeHead(status, ownWords, headers);
   }
 
   /** Clients of event streams want the head before there is a first event. */
-  onReadEnd(): void {
+  flush(): void {
     const { req, res } = this.#job;
-    if (!this.#done && !res.writableEnded && req.method !== 'HEAD') res.flushHeaders();
+    this.#mayHold = false;
+    if (this.#held !== undefined) this.#writeHeld(this.#held);
+    else if (!res.writableEnded && req.method !== 'HEAD') res.flushHeaders();
   }
 
-  onResponseData(chunk: Buffer, release?: Release): boolean {
+  write(chunk: BodyChunk, release?: Release): boolean {
     const { res } = this.#job;
-    if (res.write(chunk, release) || res.writableLength < HIGH_WATER_BYTES) return true;
-    if (this.#paused) return false;
-    this.#paused = true;
+    if (this.#mayHold && typeof chunk === 'string') {
+      this.#mayHold = false;
+      this.#held = chunk;
+      return true;
+    }
+    this.#mayHold = false;
+    if (this.#held !== undefined) this.#writeHeld(this.#held);
+    if (res.write(chunk, 'latin1', release) || res.writableLength < HIGH_WATER_BYTES) return true;
+    if (this.#isPaused) return false;
+    this.#isPaused = true;
     res.once('drain', () => this.#continue());
     return false;
   }
 
-  onResponseEnd(trailers: HeaderPairs, rest: string): void {
-    if (this.#done) return;
-    this.#retry.attempt.complete();
-    this.#retry.settle('responded');
+  end(trailers: HeaderPairs): void {
     const { req, res, plan } = this.#job;
-    // Some clients take nothing before they have sent everything, and over HTTP/2 the response is not over before the request is.
+    // Some clients read nothing before they have sent everything, and over HTTP/2 the response is not over before the request is.
     if (this.#body !== null && !req.complete) {
-      // It would go on to hold back what nobody wants any more.
+      // The stream would keep holding back a body that is no longer wanted.
       this.#body.destroy();
       discardBody(req);
     }
     res.sendTrailers(relayableTrailers(trailers, plan.responseHeaderFilter));
-    if (rest === '') res.end();
-    else res.end(rest, 'latin1');
+    if (this.#held === undefined) res.end();
+    else res.end(this.#held, 'latin1');
   }
 
-  onResponseError(error: Error): void {
-    if (this.#done) return;
-    if (this.#status !== 0) {
-      this.#retry.settle('responded');
-      this.#failure = failureOf(error);
-      this.#job.res.breakOff(this.#end === 'length');
-      return;
-    }
-    if (error instanceof ClientGone) {
-      this.#clientClosed();
-    } else if (this.#retry.failed(error)) {
-      this.#dispatch();
-    } else {
-      this.#refuse(failureOf(error, !this.#retry.attempt.begun));
-    }
+  breakOff(): void {
+    this.#job.res.breakOff(this.#end === 'length');
   }
 
-  #bodyBroke(error: Error): void {
-    if (this.#retry.attempt.begun) this.#retry.attempt.abort(error);
-    else this.onResponseError(error);
+  #writeHeld(text: string): void {
+    this.#held = undefined;
+    this.#job.res.write(text, 'latin1');
   }
 
   #continue(): void {
-    if (!this.#paused || this.#done) return;
-    this.#paused = false;
-    this.#retry.attempt.resume();
+    if (!this.#isPaused || this.#attempt.isOver) return;
+    this.#isPaused = false;
+    this.#attempt.resume();
   }
 
-  #refuse(refusal: Refusal): void {
-    this.#done = true;
+  /** The response went out completely, was broken off, or the client left. */
+  #closed(): void {
+    const { req, res } = this.#job;
+    if (this.#attempt.isOver) return;
+    // A response of the gateway, such as to a body that broke, does not count as the backend's.
+    const isComplete = this.#attempt.hasResponded && res.writableFinished;
     this.#body?.destroy();
-    this.#job.observer.refused(refusal, performance.now() - this.#startedAt);
-  }
-
-  /** The response is over: sent whole, broken off, or the client left. */
-  #clientClosed(): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#body?.destroy();
-    const { req, res, observer } = this.#job;
-    // A response that is not the backend's, such as to a body that broke, leaves nothing to wait for.
-    const whole = this.#status !== 0 && res.writableFinished;
-    if (!whole) this.#retry.attempt.abort(new ClientGone('the client left'));
-    else if (this.#body !== null) discardBody(req);
-    this.#retry.settle(this.#status === 0 ? 'unknown' : 'responded');
-    if (this.#status === 0) {
-      observer.abandoned(performance.now() - this.#startedAt);
-      return;
-    }
-    observer.finished({
-      status: this.#status,
-      upstreamMs: this.#upstreamMs,
-      failure: this.#failure,
-      clientGone: !whole && this.#failure === undefined,
-    });
+    if (isComplete && this.#body !== null) discardBody(req);
+    this.#attempt.close({ isComplete });
   }
 }
 

@@ -199,14 +199,14 @@ export class H1Connection implements DispatchController {
       return;
     }
     if (this.#sending !== sending) return;
-    const { head, isComplete, pieces } = this.#reader;
+    const { head, isComplete } = this.#reader;
     if (head?.status === 101) {
       this.#leave();
       this.#sending = undefined;
       this.#socket.off('data', this.#onBytes);
       handOver(this.#socket, { head, surplus: bytes.subarray(taken), handler: sending.handler });
     } else if (isComplete) this.#complete(sending, taken === bytes.length);
-    else if (head !== undefined && pieces === 0) sending.handler.onReadEnd?.();
+    else if (head !== undefined) sending.handler.onReadEnd?.();
   }
 
   /** Reports what was read, now that all of it has been parsed. Each call may end the request from within. */
@@ -235,7 +235,6 @@ export class H1Connection implements DispatchController {
 
   /** `isClean`: nothing came after the response. */
   #complete({ request, handler }: Sending, isClean: boolean): void {
-    const rest = this.#reader.takeRest();
     const { keepAlive, trailers } = this.#reader;
     this.#sending = undefined;
     if (isClean && this.#isAllOut && keepAlive && !this.#isLastRequest && !request.isHandshake) {
@@ -245,7 +244,7 @@ export class H1Connection implements DispatchController {
       this.#leave();
       this.#socket.destroy();
     }
-    handler.onResponseEnd(trailers, rest);
+    handler.onResponseEnd(trailers);
   }
 
   #becomeIdle(): void {

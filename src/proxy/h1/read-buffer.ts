@@ -2,7 +2,7 @@ import type { ReadBuffering } from '../connector.ts';
 import type { DispatchHandler } from '../dispatcher.ts';
 import { POOLED_BYTES, PooledBuffer } from '../pooled-buffer.ts';
 
-/** A smaller piece is copied to a buffer of its own size, so that slow clients do not hold a large one for it. */
+/** A smaller piece is passed on as text, so that slow clients do not hold a whole buffer for it. */
 const POOLED_FROM_BYTES = 16 * 1024;
 
 /** What nearly all responses are read into. Whoever reads copies what is to stay before the next read of any connection. */
@@ -38,7 +38,7 @@ export class ReadBuffer {
   handOn(bytes: Buffer, start: number, end: number, handler: DispatchHandler): boolean {
     const length = end - start;
     if (length < POOLED_FROM_BYTES || length > POOLED_BYTES)
-      return handler.onResponseData(Buffer.from(bytes.subarray(start, end)));
+      return handler.onResponseData(bytes.toString('latin1', start, end));
     if (bytes.buffer === this.#own?.bytes.buffer)
       return handler.onResponseData(bytes.subarray(start, end), this.#own.share());
     const pooled = PooledBuffer.acquire();

@@ -3,8 +3,6 @@ import type { DispatchHandler } from '../dispatcher.ts';
 import { type ResponseHead, ResponseParser } from '../response/response-parser.ts';
 import { ReadBuffer } from './read-buffer.ts';
 
-/** The end of a body up to this length goes on as text, which Node writes together with the head of its response. */
-const TEXT_BYTES = 16 * 1024;
 const NONE: ResponseHead[] = [];
 
 /**
@@ -17,13 +15,12 @@ export class ResponseReader {
   readonly #buffer = new ReadBuffer();
   readonly #parser = new ResponseParser({
     head: (head) => this.#head(head),
-    data: (bytes, start, end, isLast) => this.#data(bytes, start, end, isLast),
+    data: (_bytes, start, end) => this.#data(start, end),
   });
   #interim: ResponseHead[] = NONE;
   /** Where the pieces of the body begin and end in what was read, in turn; as many numbers as `#marked` are of the last read. */
   readonly #marks: number[] = [];
   #marked = 0;
-  #rest = '';
 
   /** How a socket reads into the buffer (`onread` of `net.connect`); `take` passes to `parse` what came. */
   reading(take: (bytes: Buffer) => void): ReadBuffering {
@@ -32,7 +29,6 @@ export class ResponseReader {
 
   /** Expects the response to a request of this method. */
   begin(method: string): void {
-    this.#rest = '';
     this.#parser.begin(method);
   }
 
@@ -81,24 +77,13 @@ export class ResponseReader {
     return this.#buffer.handOn(bytes, start, end, handler);
   }
 
-  /** The end of the body that was not handed on as a piece; given once. */
-  takeRest(): string {
-    const rest = this.#rest;
-    this.#rest = '';
-    return rest;
-  }
-
   #head(head: ResponseHead): void {
     if (head.status >= 200 || head.status === 101) this.head = head;
     else if (this.#interim === NONE) this.#interim = [head];
     else this.#interim.push(head);
   }
 
-  #data(bytes: Buffer, start: number, end: number, isLast: boolean): void {
-    if (isLast && end - start <= TEXT_BYTES) {
-      this.#rest = bytes.toString('latin1', start, end);
-      return;
-    }
+  #data(start: number, end: number): void {
     this.#marks[this.#marked] = start;
     this.#marks[this.#marked + 1] = end;
     this.#marked += 2;

@@ -105,6 +105,7 @@ export class H2Stream implements DispatchController {
   }
 
   #respond(status: number, raw: string[]): void {
+    const { request, handler } = this.#options;
     if (this.#done) return;
     this.hasResponse = true;
     // Node lets any three digits pass, and tells of those below 100 as of a response.
@@ -114,27 +115,29 @@ export class H2Stream implements DispatchController {
     }
     this.#hasHead = true;
     const at = raw.findIndex((name, index) => index % 2 === 0 && name === 'content-length');
-    if (at !== -1 && this.#options.request.method !== 'HEAD' && status !== 304) {
+    if (at !== -1 && request.method !== 'HEAD' && status !== 304) {
       this.#bodyLength = Number(raw[at + 1]);
     }
-    this.#restartTimer(this.#options.request.idleMs);
+    this.#restartTimer(request.idleMs);
     this.#head = headOf(status, raw);
     // Right after what was read with it; ticks run between the frames of one packet.
-    setImmediate(() => this.#relayHead());
+    setImmediate(() => {
+      if (this.#relayHead()) handler.onReadEnd?.();
+    });
   }
 
   /** A fault right behind the head still becomes a response of the gateway: then nothing was relayed yet. */
-  #relayHead(): void {
+  #relayHead(): boolean {
     const { handler } = this.#options;
     const head = this.#head;
     if (head === undefined || this.#done || (this.#stream?.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR)
-      return;
+      return false;
     this.#head = undefined;
     const held = this.#held;
     this.#held = NOTHING;
     handler.onResponseStart(head);
-    if (held.length === 0 && !this.#done) handler.onReadEnd?.();
     for (const chunk of held) this.#relay(chunk);
+    return !this.#done;
   }
 
   #data(chunk: Buffer): void {
@@ -159,7 +162,7 @@ export class H2Stream implements DispatchController {
     this.#relayHead();
     if (this.#done) return;
     this.#finish();
-    this.#options.handler.onResponseEnd(this.#trailers, '');
+    this.#options.handler.onResponseEnd(this.#trailers);
     // Nobody reads the rest of a body whose answer is complete (RFC 9113 §8.1).
     if (!stream.writableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
   }

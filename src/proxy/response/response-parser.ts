@@ -22,7 +22,7 @@ export interface ResponseSink {
   /** Also of interim responses (status below 200), of which there may be several before the response. */
   head(head: ResponseHead): void;
   /** A piece of the body: `bytes` from `start` to `end` belong to the caller of `read` and must be copied to be kept. */
-  data(bytes: Buffer, start: number, end: number, isLast: boolean): void;
+  data(bytes: Buffer, start: number, end: number): void;
 }
 
 /** Bytes that the header fields, the trailers, or the chunk extensions of one response may have. */
@@ -118,7 +118,7 @@ export class ResponseParser {
       case 'length':
         return this.#lengthData(bytes, at);
       case 'close':
-        this.#sink.data(bytes, at, bytes.length, false);
+        this.#sink.data(bytes, at, bytes.length);
         return bytes.length;
       case 'chunk-size':
         return this.#chunkSize(bytes, at);
@@ -189,7 +189,7 @@ export class ResponseParser {
     const end = Math.min(bytes.length, at + this.#remaining);
     this.#remaining -= end - at;
     if (this.#remaining === 0) this.#state = 'complete';
-    this.#sink.data(bytes, at, end, this.#remaining === 0);
+    this.#sink.data(bytes, at, end);
     return end;
   }
 
@@ -208,7 +208,7 @@ export class ResponseParser {
     const end = Math.min(bytes.length, at + this.#remaining);
     this.#remaining -= end - at;
     if (this.#remaining === 0) this.#state = 'chunk-cr';
-    this.#sink.data(bytes, at, end, false);
+    this.#sink.data(bytes, at, end);
     return end;
   }
 

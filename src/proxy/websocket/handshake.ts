@@ -1,18 +1,14 @@
 import { createHash } from 'node:crypto';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Refusal } from '../../core/refusals.ts';
 import type { HeaderPairs } from '../../http/header-pairs.ts';
-import type { DispatchController, DispatchHandler } from '../dispatcher.ts';
-import { failureOf, InvalidResponse } from '../errors.ts';
+import type { BodyChunk } from '../dispatcher.ts';
 import type { ForwardObserver, UpstreamRequestPlan } from '../forward-job.ts';
+import type { ResponseEnd } from '../framing.ts';
 import type { Release } from '../pooled-buffer.ts';
-import { ClientGone } from '../request/request-body.ts';
-import { buildResponseHeaders } from '../response/response-headers.ts';
 import type { ResponseHead } from '../response/response-parser.ts';
-import { prefixesOf } from '../response/rewrite-location.ts';
-import { Retry, type Sent } from '../retry.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { type ResponseWriter, UpstreamAttempt } from '../upstream-attempt.ts';
 import type { Tunnels } from './tunnels.ts';
 
 export interface HandshakeJob {
@@ -28,65 +24,55 @@ export interface HandshakeJob {
   readonly tunnels: Tunnels;
   /** The moment from which the token is no longer accepted, in milliseconds since the epoch; undefined is never. */
   readonly expiresAtMs: number | undefined;
-  /** `refused` leaves the socket to the caller; `finished` comes when the tunnel, or another answer than 101, is over. */
+  /** `refused` leaves the socket to the caller; `finished` is called when the tunnel, or a response other than 101, is over. */
   readonly observer: ForwardObserver;
 }
-
-const HANDSHAKE: Sent = { body: null, bodyLength: undefined, isHandshake: true };
 
 /** What a server adds to the key to prove that it means WebSocket (RFC 6455 §1.3). */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** A WebSocket handshake on its way up, until the backend agrees, declines, or fails. */
-export class Handshake implements DispatchHandler {
+/** A WebSocket handshake that was sent to a backend, until the backend accepts it, declines it or fails. */
+export class Handshake implements ResponseWriter {
   readonly #job: HandshakeJob;
-  readonly #retry: Retry;
-  readonly #startedAt = performance.now();
-  #upstreamMs = 0;
-  /** The status that went to the client; 0 before. */
-  #status = 0;
-  #failure: Refusal | undefined;
-  #hasLength = true;
-  #tunnelled = false;
-  #done = false;
+  readonly #attempt: UpstreamAttempt;
+  #end: ResponseEnd = 'length';
+  #isTunnel = false;
 
   constructor(job: HandshakeJob) {
     this.#job = job;
-    this.#retry = new Retry(job, true);
+    this.#attempt = new UpstreamAttempt(job, this, true);
   }
 
   start(): void {
     const { socket } = this.#job;
-    if (socket.destroyed) {
-      this.#finish();
-      return;
-    }
-    socket.once('close', () => this.#clientClosed());
-    socket.on('drain', () => this.#retry.attempt.resume());
-    this.#dispatch();
+    // A tunnel reports its own end.
+    socket.once('close', () => {
+      if (!this.#isTunnel) this.#attempt.close({ isComplete: false });
+    });
+    socket.on('drain', () => this.#attempt.resume());
+    this.#attempt.send({ body: null, bodyLength: undefined, isHandshake: true });
   }
 
-  #dispatch(): void {
-    const refusal = this.#retry.send(this.#job.plan, HANDSHAKE, this);
-    if (refusal !== undefined) this.#refuse(refusal);
+  acceptsUpgrade(headers: HeaderPairs): boolean {
+    return provesWebSocket(headers, this.#job.req.headers['sec-websocket-key'] ?? '');
   }
 
-  onRequestStart(controller: DispatchController): boolean {
-    if (!this.#done) this.#retry.attempt.begin(controller);
-    return !this.#done;
+  /** A response that declines goes to the client as it is, and the connection ends with it. */
+  writeHead({ status, headers, end }: ResponseHead): void {
+    const { socket, plan } = this.#job;
+    this.#end = end;
+    // The backend never saw the protocol that announced the token, and a browser wants one of its offers agreed to.
+    if (status === 101 && plan.socketProtocol !== undefined && !hasProtocol(headers))
+      headers.push('sec-websocket-protocol', plan.socketProtocol);
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    const connection = status === 101 ? 'connection: Upgrade\r\nupgrade: websocket' : 'connection: close';
+    socket.write(`${head}${connection}\r\n\r\n`, 'latin1');
   }
 
-  onRequestUpgrade({ headers }: ResponseHead, upstream: Socket): void {
-    const { plan, req, socket, takeHead, tunnels, expiresAtMs } = this.#job;
-    if (this.#done || !provesWebSocket(headers, req.headers['sec-websocket-key'] ?? '')) {
-      upstream.destroy();
-      this.onResponseError(new InvalidResponse('handshake_unproven'));
-      return;
-    }
-    this.#upstreamMs = performance.now() - this.#startedAt;
-    this.#status = 101;
-    this.#tunnelled = true;
-    socket.write(this.#head(101, headers, 'connection: Upgrade\r\nupgrade: websocket'), 'latin1');
+  upgrade(upstream: Socket): void {
+    const { plan, socket, takeHead, tunnels, expiresAtMs } = this.#job;
+    this.#isTunnel = true;
     const head = takeHead();
     if (head.length > 0) socket.unshift(head);
     tunnels.open({
@@ -94,89 +80,23 @@ export class Handshake implements DispatchHandler {
       upstream,
       idleMs: plan.timeouts.idleMs,
       expiresAtMs,
-      ended: () => this.#finish(),
+      ended: () => this.#attempt.close({ isComplete: true }),
     });
   }
 
-  /** The backend declined: its response goes down as it is, and the connection ends with it. */
-  onResponseStart({ status, headers, end }: ResponseHead): void {
-    if (status < 200) {
-      this.#retry.attempt.interim(status);
-      return;
-    }
-    this.#upstreamMs = performance.now() - this.#startedAt;
-    this.#status = status;
-    this.#hasLength = end === 'length';
-    this.#job.socket.write(this.#head(status, headers, 'connection: close'), 'latin1');
+  write(chunk: BodyChunk, release?: Release): boolean {
+    return this.#job.socket.write(chunk, 'latin1', release);
   }
 
-  onResponseData(chunk: Buffer, release?: Release): boolean {
-    return this.#job.socket.write(chunk, release);
+  end(): void {
+    this.#job.socket.destroySoon();
   }
 
-  onResponseEnd(_trailers: HeaderPairs, rest: string): void {
-    const { socket } = this.#job;
-    this.#retry.attempt.complete();
-    if (rest !== '') socket.write(rest, 'latin1');
-    socket.destroySoon();
-  }
-
-  onResponseError(error: Error): void {
-    if (this.#done) return;
-    if (this.#status !== 0) {
-      this.#failure = failureOf(error);
-      // A response without a length ends with its connection: only a reset shows that it is not whole.
-      if (this.#hasLength) this.#job.socket.destroy();
-      else this.#job.reset();
-    } else if (this.#retry.failed(error)) {
-      this.#dispatch();
-    } else {
-      this.#refuse(failureOf(error, !this.#retry.attempt.begun));
-    }
-  }
-
-  #head(status: number, raw: HeaderPairs, last: string): string {
-    const { plan } = this.#job;
-    const headers = buildResponseHeaders({
-      status,
-      raw,
-      names: plan.responseHeaderFilter,
-      added: plan.responseHeaders,
-      prefixes: prefixesOf(this.#retry.endpoint, plan),
-    });
-    // The backend never saw the protocol that announced the token, and a browser wants one of its offers agreed to.
-    if (status === 101 && plan.socketProtocol !== undefined && !hasProtocol(headers))
-      headers.push('sec-websocket-protocol', plan.socketProtocol);
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
-    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
-    return `${head}${last}\r\n\r\n`;
-  }
-
-  #refuse(refusal: Refusal): void {
-    this.#done = true;
-    this.#job.observer.refused(refusal, performance.now() - this.#startedAt);
-  }
-
-  /** The tunnel tells itself when it is over. */
-  #clientClosed(): void {
-    if (!this.#tunnelled) this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#done) return;
-    this.#done = true;
-    const { observer } = this.#job;
-    this.#retry.attempt.abort(new ClientGone('the client left'));
-    this.#retry.settle(this.#status === 0 ? 'unknown' : 'responded');
-    if (this.#status === 0) observer.abandoned(performance.now() - this.#startedAt);
-    else {
-      observer.finished({
-        status: this.#status,
-        upstreamMs: this.#upstreamMs,
-        failure: this.#failure,
-        clientGone: false,
-      });
-    }
+  /** A response without a length ends with its connection: only a reset shows that it is incomplete. */
+  breakOff(): void {
+    const { socket, reset } = this.#job;
+    if (this.#end === 'length') socket.destroy();
+    else reset();
   }
 }
 

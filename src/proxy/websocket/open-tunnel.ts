@@ -7,15 +7,15 @@ import { Handshake, type HandshakeJob } from './handshake.ts';
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
 /**
- * Hands a permitted WebSocket handshake on and, once the backend agreed, tunnels bytes both ways. The backend's
- * answer must be a 101 to this very handshake: a proxy that tunnels after anything else lets requests through
- * that nobody looked at.
+ * Forwards a permitted WebSocket handshake and, once the backend accepts it, tunnels bytes both ways. The backend's response must be
+ * a 101 to this very handshake: a proxy that tunnels after anything else lets unchecked requests through.
  */
 export function openTunnel(job: HandshakeJob): void {
-  const { req, observer } = job;
+  const { req, socket, observer } = job;
   const fault = handshakeFault(req);
-  if (fault === undefined) new Handshake(job).start();
-  else observer.refused(refuse('handshake_malformed', fault), 0);
+  if (fault !== undefined) observer.refused(refuse('handshake_malformed', fault), 0);
+  else if (socket.destroyed) observer.abandoned(0);
+  else new Handshake(job).start();
 }
 
 function handshakeFault(req: IncomingMessage): string | undefined {

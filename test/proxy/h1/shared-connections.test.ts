@@ -173,7 +173,7 @@ async function converse(
         return false;
       }
       if (random(4) !== 0) return true;
-      void pause(random).then(() => heard.calls.at(-1) === 'data' && heard.controller?.resume());
+      void pause(random).then(() => isReading(heard) && heard.controller?.resume());
       return false;
     },
   });
@@ -191,6 +191,8 @@ async function converse(
   );
   return heard.over;
 }
+
+const isReading = ({ calls }: Listener): boolean => ['data', 'quiet'].includes(calls.at(-1) ?? '');
 
 function bodyUpwards(bytes: number): Readable {
   const pieces: Buffer[] = [];

@@ -5,6 +5,7 @@ import type { Test } from 'tap';
 import type { HeaderPairs } from '../../../src/http/header-pairs.ts';
 import type { ConnectTls } from '../../../src/proxy/connector.ts';
 import type {
+  BodyChunk,
   DispatchController,
   Dispatcher,
   DispatchHandler,
@@ -76,7 +77,6 @@ export class Listener implements DispatchHandler {
   readonly calls: string[] = [];
   readonly over: Promise<this>;
   trailers: HeaderPairs = [];
-  rest = '';
   controller: DispatchController | undefined;
   error: (Error & { code?: string }) | undefined;
   socket: Socket | undefined;
@@ -96,7 +96,7 @@ export class Listener implements DispatchHandler {
   }
 
   get body(): string {
-    return Buffer.concat(this.pieces).toString('latin1') + this.rest;
+    return Buffer.concat(this.pieces).toString('latin1');
   }
 
   onRequestStart(controller: DispatchController): boolean {
@@ -116,17 +116,16 @@ export class Listener implements DispatchHandler {
     this.#reactions.onReadEnd?.();
   }
 
-  onResponseData(chunk: Buffer): boolean {
+  onResponseData(chunk: BodyChunk): boolean {
     this.#note('data');
-    this.pieces.push(chunk);
+    this.pieces.push(typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : chunk);
     return this.#reactions.onResponseData?.(chunk) ?? true;
   }
 
-  onResponseEnd(trailers: HeaderPairs, rest: string): void {
+  onResponseEnd(trailers: HeaderPairs): void {
     this.#end('complete');
     this.trailers = trailers;
-    this.rest = rest;
-    this.#reactions.onResponseEnd?.(trailers, rest);
+    this.#reactions.onResponseEnd?.(trailers);
   }
 
   onRequestUpgrade(head: ResponseHead, socket: Socket): void {
