@@ -69,6 +69,8 @@ export const ADVICE = {
     'send the name exactly as `tokenFrom` spells it, and no other cookie or parameter that a backend could take for it',
   token_missing:
     'send `Authorization: Bearer TOKEN`; if the client does, see whether a proxy in front drops the field',
+  token_elsewhere:
+    'send `Authorization: Bearer TOKEN`, or name the place that the reason names in `tokenFrom` of the route',
   other_scheme:
     'send the token with the scheme `Bearer`; for a backend that has its own login, see `passAuthorization`',
   preflight_without_cors:
@@ -141,6 +143,7 @@ export const ADVICE = {
   signature_invalid: 'send the token unchanged; if it is, somebody else signed it',
   signature_removed:
     'let the client put its token for Cloud Run into `X-Serverless-Authorization`; the one in `Authorization` then comes whole',
+  signature_length: 'copy the token anew and whole: its last part is cut, or was encoded in another way',
   exp_missing: 'let the provider write `exp` into the token: one that never ends is not accepted',
   iat_missing: 'let the provider write `iat` into the token, or take `maxTokenAge` off the issuer',
   audience_missing:
@@ -158,6 +161,8 @@ export const ADVICE = {
   token_too_old: 'get a fresh token, or raise `maxTokenAge` of the issuer',
   audience_mismatch:
     'see its audience with --show-claims; ask the provider for a token for this API, or add the audience to `audiences`',
+  audience_nearly_accepted:
+    'spell the audience in the file exactly as the token spells its `aud`: case, a slash at the end and `api://` count',
   audience_unreadable: 'let the provider write `aud` as a text or a list of texts',
   token_bound: 'ask the provider for a token that is not bound to a key',
 

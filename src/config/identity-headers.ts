@@ -80,9 +80,14 @@ export function foldHeaderName(name: string): string {
 /** Fields to which proxies in front move the client's token, the scheme before it or not. */
 const MOVED_TOKEN = /^x-forwarded-(?:.+-)?(?:authorization|token)$/;
 
+/** Whether a header is one to which proxies in front move the client's token. */
+export function isMovedToken(name: string): boolean {
+  return MOVED_TOKEN.test(foldHeaderName(name));
+}
+
 /** Whether a header other than Authorization may hold the token of a request. */
 export function mayCarryToken(name: string): boolean {
-  return MOVED_TOKEN.test(foldHeaderName(name)) || mayCarryIdentity(name);
+  return isMovedToken(name) || mayCarryIdentity(name);
 }
 
 /** Whether a header may carry identity; the rest means something to HTTP itself. */

@@ -51,6 +51,7 @@ export const CAUSES = {
   tokens_in_two_places: 'multiple_tokens',
   token_hidden: 'multiple_tokens',
   token_missing: 'token_missing',
+  token_elsewhere: 'token_missing',
   other_scheme: 'token_missing',
   preflight_without_cors: 'token_missing',
   websocket_without_token: 'token_missing',
@@ -100,6 +101,7 @@ export const CAUSES = {
   key_for_other_issuer: 'key_unknown',
   signature_invalid: 'signature_invalid',
   signature_removed: 'signature_invalid',
+  signature_length: 'signature_invalid',
   exp_missing: 'claim_missing',
   iat_missing: 'claim_missing',
   audience_missing: 'claim_missing',
@@ -111,6 +113,7 @@ export const CAUSES = {
   token_issued_later: 'token_not_yet_valid',
   token_too_old: 'token_too_old',
   audience_mismatch: 'audience_mismatch',
+  audience_nearly_accepted: 'audience_mismatch',
   audience_unreadable: 'audience_mismatch',
   token_bound: 'token_bound',
 

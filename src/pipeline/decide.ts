@@ -15,6 +15,7 @@ import {
 } from './cors/cors.ts';
 import { corsOfPath } from './cors/cors-of-path.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
+import { findTokenElsewhere } from './credentials/find-token-elsewhere.ts';
 import { stripToken } from './credentials/strip-token.ts';
 import { type DirectResponse, isDirectResponse } from './direct-response.ts';
 import {
@@ -245,7 +246,10 @@ function refuseMissing({ headers, isUpgrade, method }: Matched): Refusal {
   if (isUpgrade && headers.origins.length > 0) {
     return refuse('websocket_without_token', 'the WebSocket handshake of a browser carries no token');
   }
-  return refuse('token_missing', 'the request carries no token');
+  const place = findTokenElsewhere(headers);
+  return place === undefined
+    ? refuse('token_missing', 'the request carries no token')
+    : refuse('token_elsewhere', `no token where this route looks for one, but the ${place} looks like one`);
 }
 
 /** A preflight that no `cors` answers is looked at as any OPTIONS request; its refusal says what it was. */

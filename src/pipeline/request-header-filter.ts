@@ -1,4 +1,4 @@
-import { foldHeaderName, identityHeaderNames } from '../config/identity-headers.ts';
+import { foldHeaderName, identityHeaderNames, isMovedToken } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema/config.ts';
 import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../core/header-names.ts';
 import { dropNominated } from '../http/header-pairs.ts';
@@ -153,6 +153,8 @@ function actionOf(headerFilter: RequestHeaderFilter, name: string): HeaderAction
   if (action === ACTION.credential)
     return headerFilter.credentialHeaders.has(lower) ? action : ACTION.dropped;
   if (action !== undefined) return isAlias ? ACTION.dropped : action;
+  // Where no route asks for it, it only helps to say why a request has no token.
+  if (!isAlias && isMovedToken(lower)) return ACTION.credential;
   const isOfFamily =
     folded.startsWith('x-sealgate') || PROXY_PREFIXES.some((prefix) => folded.startsWith(prefix));
   return isOfFamily ? ACTION.dropped : ACTION.passed;

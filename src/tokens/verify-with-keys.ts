@@ -69,7 +69,28 @@ function conclude(trial: Trial, context: VerificationContext): VerificationKey |
       'the signature was removed by Google: the token was already checked by Cloud Run or another of its services';
     return refuse('signature_removed', reason, { issuer: issuer.name });
   }
-  return refuse('signature_invalid', 'the signature does not verify', { issuer: issuer.name });
+  const misfit = describeMisfit(token.header.alg, token.signature.length);
+  return misfit === undefined
+    ? refuse('signature_invalid', 'the signature does not verify', { issuer: issuer.name })
+    : refuse('signature_length', misfit, { issuer: issuer.name });
+}
+
+/** Bytes of a signature (RFC 7518 §3.4, RFC 8037 §3.1); that of RSA is as long as the key, of which none is shorter. */
+const SIGNATURE_BYTES: Readonly<Record<string, number>> = {
+  ES256: 64,
+  ES384: 96,
+  ES512: 132,
+  EdDSA: 64,
+  Ed25519: 64,
+};
+const LEAST_RSA_BYTES = 256;
+
+/** Only a signature of the right length can be one that somebody else made. */
+function describeMisfit(algorithm: string, length: number): string | undefined {
+  const exact = SIGNATURE_BYTES[algorithm];
+  if (exact === undefined ? length >= LEAST_RSA_BYTES : length === exact) return undefined;
+  const wanted = exact ?? `at least ${LEAST_RSA_BYTES}`;
+  return `the signature has ${length} bytes, and one of ${algorithm} has ${wanted}`;
 }
 
 /** What Google's services put in place of a signature that they have checked. */

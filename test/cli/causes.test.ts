@@ -163,6 +163,14 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
     /spells the cookie "session" in another way/,
   ],
   ['token_missing', ['/any'], /no token/],
+  ['token_missing', ['/any', '--header', 'X-Forwarded-Authorization: Basic YTpi'], /carries no token/],
+  [
+    'token_elsewhere',
+    ['/any', '--header', `X-Forwarded-Authorization: Bearer ${good}`],
+    /the header "x-forwarded-authorization" looks like one/,
+  ],
+  ['token_elsewhere', ['/any', '--header', `X-Auth-Token: ${good}`], /the header "x-auth-token"/],
+  ['token_elsewhere', ['/any', '--header', `Cookie: a=b; sid=${good}`], /the cookie "sid"/],
   ['other_scheme', sending('Basic YTpi'), /not of the Bearer scheme/],
   ['preflight_without_cors', ['/any', ...PREFLIGHT], /CORS preflight, which never carries a token/],
   [
@@ -236,6 +244,11 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
     ['/any', '--token', mint(signingKey('ES256', {}, 'other'), claims, { kid: KEY.kid })],
     /does not verify/,
   ],
+  [
+    'signature_length',
+    sending(`Bearer ${head}.${body}.${signature.slice(0, 40)}`),
+    /30 bytes, and one of ES256 has 64/,
+  ],
   ['foreign_token', having({ events: {} }), /`events`/],
   ['foreign_token', having({ typ: 'Refresh' }), /refresh/],
   ['id_token', having({ at_hash: 'x' }), /ID token/],
@@ -266,6 +279,8 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['audience_missing', having({ aud: undefined }), /names no audience/],
   ['audience_missing', having({ aud: [] }), /names no audience/],
   ['audience_mismatch', having({ aud: 'other' }), /another audience/],
+  ['audience_nearly_accepted', having({ aud: 'API/' }), /"api" only by case, by a slash/],
+  ['audience_nearly_accepted', having({ aud: ['other', 'api://api'] }), /only by case, by a slash/],
   ['audience_unreadable', having({ aud: { a: 'api' } }), /neither a text nor a list/],
   ['keys_unavailable', having({ iss: 'https://gone.example' }), /no keys/],
 

@@ -152,6 +152,14 @@ function checkIssuer({ issuers }: AccessBlock, { token }: Caller): Refusal | und
   return refuse('issuer_not_allowed', `the route does not accept tokens of ${token.issuer}`);
 }
 
+/** What people take for the same audience, and providers do not write alike. */
+function fold(audience: string): string {
+  return audience
+    .toLowerCase()
+    .replace(/^api:\/\//, '')
+    .replace(/\/$/, '');
+}
+
 /** RFC 7519 §4.1.3: one of the token's audiences must be one of ours. The log names those of the token, `explain` only where it is asked to. */
 function checkAudience({ issuers }: AccessBlock, { token }: Caller, trace?: Trace): Refusal | undefined {
   const accepted = issuers.get(token.issuer);
@@ -165,6 +173,14 @@ function checkAudience({ issuers }: AccessBlock, { token }: Caller, trace?: Trac
   if (audiences.length === 0) {
     const reason = `its audience is neither a text nor a list of texts, expected ${wanted}`;
     return refuse('audience_unreadable', reason);
+  }
+  const near = [...names].find((name) => audiences.some((audience) => fold(audience) === fold(name)));
+  if (near !== undefined) {
+    const ours = quoteForLog(near);
+    return refuse(
+      'audience_nearly_accepted',
+      `its audience differs from ${ours} only by case, by a slash at the end or by \`api://\` in front`,
+    );
   }
   const mayName = trace === undefined || trace.showClaims || trace.isForLog === true;
   const named = mayName ? quoteForLog(audiences.join(' ')) : 'another audience';

@@ -1,0 +1,25 @@
+import { quoteForLog } from '../../core/quote-for-log.ts';
+import type { FilteredHeaders } from '../request-header-filter.ts';
+
+/** Three parts of base64url, of which the first is a JSON object. */
+const TOKEN = /^(?:bearer )?"?eyJ[\w-]*\.[\w-]+\.[\w-]+"?$/i;
+
+/** Where a request without a token has what looks like one: it only says what would help, and is never verified. */
+export function findTokenElsewhere({ credentials, passed }: FilteredHeaders): string | undefined {
+  const fields = [...credentials, ...passed];
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = (fields[at] as string).toLowerCase();
+    const value = fields[at + 1] as string;
+    if (name !== 'cookie') {
+      if (TOKEN.test(value)) return `header ${quoteForLog(name)}`;
+      continue;
+    }
+    for (const pair of value.split(';')) {
+      const equals = pair.indexOf('=');
+      if (equals !== -1 && TOKEN.test(pair.slice(equals + 1).trim())) {
+        return `cookie ${quoteForLog(pair.slice(0, equals).trim())}`;
+      }
+    }
+  }
+  return undefined;
+}
