@@ -7,7 +7,7 @@ import type { ListenerEvents, ServedResponse } from './listener-events.ts';
 /** The stand-in upstream that `@fastify/http-proxy` insists on; nothing is ever sent there. */
 const NO_UPSTREAM = 'http://gateway.invalid';
 
-/** Every method Node's parser knows; CONNECT never becomes a request. */
+/** Every method that Node's parser knows, except CONNECT, which is never forwarded. */
 const METHODS_SERVED = METHODS.filter((method) => method !== 'CONNECT');
 
 /**
@@ -15,9 +15,9 @@ const METHODS_SERVED = METHODS.filter((method) => method !== 'CONNECT');
  * whole gateway, whose `preHandler` leads to our forwarder. Its own handler would make three URLs of every request
  * to guard a forwarder that we do not use ("http-proxy's `preHandler`" in docs/performance.md).
  *
- * The gate stands before Fastify: a refused request never gets there, and each one that does has its `forward`. Fastify's router must
- * not read the target, whose one reading is ours (`http/target.ts`): it sees `/` for every request. Every method counts as
- * bodyless, so that no content type parser looks at a body that only streams through, nor refuses its type.
+ * Requests are decided before Fastify: only permitted ones get there, and each of these has its `forward`. Fastify's router must
+ * not parse the target a second time after `http/target.ts`, so it sees `/` for every request. Every method counts as bodyless, so
+ * that no content type parser reads or refuses a body that only streams through.
  */
 export async function createApp(
   makeServer: (pass: ListenerEvents['request']) => Server,
@@ -33,7 +33,7 @@ export async function createApp(
     requestIdHeader: false,
     logger: false,
     schemaController: NO_SCHEMAS,
-    // Fastify would write its own response beside that of the listener, which knows what is still owed on the socket.
+    // Fastify would write a response of its own; the listener writes it in the order of the requests.
     clientErrorHandler: () => undefined,
   });
   for (const method of METHODS_SERVED) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });

@@ -3,17 +3,17 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ServedResponse } from './listener-events.ts';
 
-/** What a client may still send after its last response, in all and without a pause (nginx's `lingering_time` and `_timeout`). */
+/** How long a client may go on sending after its last response, in total and in silence (nginx's `lingering_time` and `_timeout`). */
 const LINGER_MS = 30_000;
 const LINGER_SILENCE_MS = 5_000;
 /** The same while the gateway ends. */
 const DRAINING_LINGER_MS = 1_000;
-/** What a client may send behind a handshake before it is answered; the rest stays in the kernel. */
+/** What is read behind a handshake before its response; the rest stays in the kernel. */
 const READ_AHEAD_BYTES = 16 * 1024;
 
 const OWNER = Symbol('owner of the connection');
 type Owned = Socket & { [OWNER]?: ClientConnection };
-/** What libuv knows of a TCP connection: Node's own counters include what it has only queued. */
+/** The counters of libuv for a TCP connection: Node's own include what is only queued. */
 type Counted = Socket & { readonly _handle?: Handle | null };
 interface Handle {
   readonly bytesWritten: number;
@@ -30,18 +30,18 @@ export function connectionOf(socket: Socket): ClientConnection {
 }
 
 /**
- * One client connection from accept to close, whatever protocol it carries. Its deadlines look at the TCP socket once in a while
- * (`tick`) instead of waiting for events: Node takes its listeners off a socket that leaves HTTP/1.1, and a client that
- * vanished or takes nothing causes no event at all.
+ * One client connection from accept to close, with any protocol. Its deadlines are checked on the TCP socket at intervals (`tick`),
+ * not by events: Node removes its listeners from a socket that leaves HTTP/1.1, and a client that vanished or reads nothing
+ * causes no event.
  */
 export class ClientConnection {
-  /** Exchanges that have begun on it and not ended. */
+  /** Requests that have begun and not ended. */
   running = 0;
   /** The latest response of HTTP/1.1; undefined before the first and over HTTP/2. */
   latest: (ServerResponse & ServedResponse) | undefined = undefined;
   /** Requests of HTTP/1.1 so far. */
   served = 0;
-  /** HTTP/2, whose sessions end by themselves when the gateway drains. */
+  /** HTTP/2, whose session ends the connection when the gateway drains. */
   isMultiplexed = false;
   readonly #tcp: Counted;
   /** What carries HTTP: the TCP socket, or the TLS socket on it. */
@@ -80,12 +80,12 @@ export class ClientConnection {
       drain: socket.listeners('drain') as Listener[],
       close: socket.listeners('close') as Listener[],
     };
-    // Node calls this after the last response. Closing both directions with unread bytes would reset the connection, and a
-    // response on its way would be lost (RFC 9112 §9.6).
+    // Node calls this after the last response. Closing both directions with unread bytes would reset the connection, and
+    // responses in flight would be lost (RFC 9112 §9.6).
     socket.destroySoon = lingerInstead;
   }
 
-  /** True once the gateway ends the connection: nothing that comes in is processed any more. */
+  /** True once the gateway ends the connection: further input is not processed. */
   get isEnding(): boolean {
     return this.#isLingering || this.#transport.destroyed;
   }
@@ -96,8 +96,8 @@ export class ClientConnection {
   }
 
   /**
-   * Whether it waits for nothing but a further request. Asked again and again while the gateway ends; `isLate` when the time for a first
-   * request is over.
+   * Whether only a further request is expected. Called repeatedly while the gateway ends; `isLate` when the time for a first request
+   * is over.
    */
   isIdle(isLate: boolean): boolean {
     if (this.running > 0 || this.isMultiplexed || this.isEnding || this.waits) return false;
@@ -107,7 +107,7 @@ export class ClientConnection {
     return isSilent && (isLate || this.served > 0);
   }
 
-  /** Ends our direction once everything is out, reads on for a while, and closes when the client has, or when its time is over. */
+  /** Ends our direction once everything is out, reads on for a while, and closes when the client does or its time is over. */
   linger(): void {
     if (this.isEnding) return;
     this.#isLingering = true;
@@ -122,17 +122,17 @@ export class ClientConnection {
     socket.once('end', () => socket.destroy());
   }
 
-  /** Closes at once. What is queued is dropped; what the kernel has may still arrive. */
+  /** Closes at once. Queued bytes are dropped; those in the kernel may still arrive. */
   destroy(): void {
     this.#tcp.destroy();
   }
 
-  /** Closes at once so that the client sees an error: what it has cannot pass for a whole response. Frees the kernel's buffers too. */
+  /** Closes at once so that the client sees an error and takes no response for whole. Frees the kernel's buffers too. */
   reset(): void {
     this.#tcp.resetAndDestroy();
   }
 
-  /** From here on nothing that the client sends has a meaning. No parser sees it, so it costs no error, request or response. */
+  /** Drops all further input. No parser sees it, so it causes no error, request or response. */
   discardInput(): void {
     if (this.#discards) return;
     this.#discards = true;
@@ -145,8 +145,8 @@ export class ClientConnection {
   }
 
   /**
-   * The parser has handed the socket over with a handshake. Until somebody takes it, what comes is kept, so that a client that leaves
-   * is noticed; and the response before it gets back the listeners that it still needs.
+   * The parser has handed the socket over with a handshake. Input is kept until `takeAhead`, so that a client that leaves is
+   * noticed; an earlier response gets back the listeners that it still needs.
    */
   handedOver(head: Buffer): void {
     const socket = this.#transport;
@@ -165,12 +165,12 @@ export class ClientConnection {
     });
     startReading(socket);
     socket.once('end', () => {
-      // Nobody begins to speak another protocol with half a connection.
+      // A tunnel needs both directions.
       if (this.#ahead !== undefined) socket.destroy();
     });
   }
 
-  /** Gives what came behind the handshake. Whoever takes it reads the socket from now on. */
+  /** Returns what came behind the handshake. From now on the caller reads the socket. */
   takeAhead(): Buffer {
     const ahead = Buffer.concat(this.#ahead ?? []);
     this.#ahead = undefined;
@@ -180,8 +180,8 @@ export class ClientConnection {
   }
 
   /**
-   * Looks at the deadlines. Gives false when bytes wait for the client and it took nothing for `idleMs`: never early, late by two looks
-   * at most.
+   * Enforces the deadlines. Returns false when bytes wait for the client and it took none for `idleMs`: never early, late by two
+   * ticks at most.
    */
   tick(nowMs: number, { idleMs, isDraining }: TickOptions): boolean {
     const { _handle: handle } = this.#tcp;
@@ -202,7 +202,7 @@ export class ClientConnection {
     return true;
   }
 
-  /** A body goes on after its response, and nobody wants it. */
+  /** The rest of a body is still to come after its response. */
   get #awaitsRest(): boolean {
     const { latest } = this;
     return latest?.writableFinished === true && !latest.req.complete;
@@ -222,7 +222,7 @@ export class ClientConnection {
 
   #own(socket: Socket): void {
     (socket as Owned)[OWNER] = this;
-    // Whatever breaks closes the socket; an error without a listener would end the process.
+    // Every error closes the socket; one without a listener would end the process.
     socket.on('error', ignore);
   }
 }
@@ -232,7 +232,7 @@ interface TickOptions {
   readonly isDraining: boolean;
 }
 
-/** Node takes a socket that was paused under its parser for one that is being read, and `resume` alone would do nothing. */
+/** Node believes that a socket paused under its parser is being read, so `resume` alone would do nothing. */
 function startReading(socket: Counted): void {
   socket.resume();
   const { _handle: handle } = socket;

@@ -2,23 +2,22 @@ import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { ClientConnections } from './client-connections.ts';
 
-/** How often connections are looked for that have become idle. */
+/** How often connections are closed that have become idle. */
 const IDLE_CHECK_MS = 50;
-/** Time that the refusals of what is broken off have to go out. */
-const LAST_WORD_MS = 100;
+/** Time for the refusals of requests that are broken off to go out. */
+const LAST_REFUSALS_MS = 100;
 
-/** What may still be going on when accepting has ended. */
+/** What is open when accepting ends. */
 interface Running {
   readonly connections: ClientConnections;
   readonly running: Iterable<unknown>;
-  /** Tells the clients of what is broken off why, as far as their answers have not begun. */
+  /** Refuses the requests whose responses have not begun, so that their clients learn the reason. */
   refuseRunning(): void;
 }
 
 /**
- * Stops accepting and waits for what runs; breaks it off after `graceMs`. A connection that was busy when accepting ended is closed
- * as soon as it is idle, since its client may keep it for as long as it likes. A client that does not close what was ended breaks
- * nothing off.
+ * Stops accepting and waits for running requests; breaks them off after `graceMs` (`cut`). A connection that was busy is closed as
+ * soon as it is idle, since its client could keep it open. A client that only leaves its connection open is no reason for `cut`.
  */
 export async function drainServer(
   app: FastifyInstance,
@@ -36,14 +35,14 @@ export async function drainServer(
     }
     outcome = 'cut';
     refuseRunning();
-    setTimeout(destroyAll, LAST_WORD_MS);
+    setTimeout(destroyAll, LAST_REFUSALS_MS);
   }, graceMs);
   connections.drain();
   const idle = setInterval(() => connections.closeIdle(), IDLE_CHECK_MS);
   await app.close();
   clearInterval(idle);
   clearTimeout(cut);
-  // The last requests are told of when their sockets have closed, which is a turn of the event loop later.
+  // The last requests end a turn of the event loop after their sockets have closed.
   await setImmediate();
   return outcome;
 }

@@ -3,21 +3,21 @@ import type { Socket } from 'node:net';
 import type { Refusal } from '../../core/refusals.ts';
 import type { IncomingRequest, OutgoingResponse } from '../../http/client-messages.ts';
 
-/** What the rest of the gateway does with what arrives. */
+/** What the listener passes on. */
 export interface ListenerEvents {
-  /** A request, also one that asked for an upgrade we ignore or waits for `100 Continue`. */
+  /** A request, also one with an upgrade that is ignored or one that waits for `100 Continue`. */
   readonly request: (req: IncomingRequest, res: ServedResponse) => void;
   /** A WebSocket handshake; no parser owns the socket any more, and the connection keeps what comes behind it. */
   readonly upgrade: (req: IncomingMessage & IncomingRequest, socket: Socket) => void;
-  /** What could not be parsed as a request: to be refused on the bare socket. */
+  /** Input that is no request: to be refused on the bare socket. */
   readonly unparsed: (refusal: Refusal, socket: Socket) => void;
 }
 
-/** A request that is being served, for whom the listener has news of its client. */
+/** A request that is being served, as the listener reports to it. */
 export interface Served {
   /** The body of the request broke before the response was whole. */
   bodyBroke(refusal: Refusal): void;
-  /** The client took nothing of what waits for it. The response is broken off right after. */
+  /** The client reads nothing while bytes wait for it. The response is broken off right after. */
   stalled(): void;
 }
 

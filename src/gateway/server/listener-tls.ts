@@ -8,7 +8,7 @@ import { holdsCertificates, isKeyPair, NO_CERTIFICATES, NO_PAIR, readCertificate
 /** What the listener needs to speak TLS, read from its files. */
 export interface ListenerTls {
   readonly context: SecureContextOptions;
-  /** `none` asks clients for no certificate; `optional` takes none, but never a bad one. */
+  /** `none` asks clients for no certificate; `optional` accepts clients without one, but no invalid one. */
   readonly clientCert: 'none' | 'optional' | 'required';
   readonly http2: boolean;
 }
@@ -49,12 +49,12 @@ export function readListenerTls(
   return { tls: { context, clientCert, http2: config.http2 }, problems, files };
 }
 
-/** Puts new files active for connections from now on; those that stand keep what they were made with. */
+/** Applies new files to future connections; open ones keep the files they began with. */
 export function renewListenerTls(server: unknown, tls: ListenerTls | undefined): void {
   if (tls !== undefined) (server as Server).setSecureContext(tls.context);
 }
 
-/** True when the client showed a certificate that does not hold. Node lets it in where one is merely asked for. */
+/** True when the client sent an invalid certificate. Node accepts it where a certificate is optional. */
 export function showsBadCertificate(socket: TLSSocket): boolean {
   return !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0;
 }

@@ -1,24 +1,24 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 
-/** Says whether the process is so far behind that taking on more would only make everybody wait. */
+/** Refuses requests while the process is so far behind that more of them would only delay all others. */
 export interface OverloadGuard {
   /** The refusal for requests that come now; undefined while there is room. */
   refusal(): Refusal | undefined;
   stop(): void;
 }
 
-/** Where the delays of the event loop since the last look come from, in milliseconds. */
+/** Measures the delays of the event loop, in milliseconds. */
 export interface DelaySource {
   /** The median since the last call. */
   take(): number;
   stop(): void;
 }
 
-/** How often the delay is looked at. */
-const LOOK_MS = 500;
-/** One pause, such as a long collection of garbage or a suspended machine, is no overload; two looks in a row are. */
-const LOOKS_IN_A_ROW = 2;
+/** How often the delay is checked. */
+const CHECK_MS = 500;
+/** One pause, such as a long garbage collection or a suspended machine, is no overload; two checks in a row are. */
+const CHECKS_IN_A_ROW = 2;
 const RESOLUTION_MS = 20;
 
 const OVERLOADED = refuse(
@@ -29,23 +29,23 @@ const OVERLOADED = refuse(
   },
 );
 
-/** Watches the delay of the event loop. `limitMs` is asked at every look, so a reload counts from the next one. */
+/** Watches the delay of the event loop. `limitMs` is called at every check, so a reload takes effect with the next one. */
 export function guardOverload({
   limitMs,
   delays = measureDelays(),
 }: {
   readonly limitMs: () => number;
   readonly delays?: DelaySource;
-}): OverloadGuard & { look(): void } {
+}): OverloadGuard & { check(): void } {
   let inARow = 0;
-  const look = (): void => {
+  const check = (): void => {
     inARow = delays.take() > limitMs() ? inARow + 1 : 0;
   };
-  const timer = setInterval(look, LOOK_MS);
+  const timer = setInterval(check, CHECK_MS);
   timer.unref();
   return {
-    look,
-    refusal: () => (inARow >= LOOKS_IN_A_ROW ? OVERLOADED : undefined),
+    check,
+    refusal: () => (inARow >= CHECKS_IN_A_ROW ? OVERLOADED : undefined),
     stop() {
       clearInterval(timer);
       delays.stop();

@@ -13,7 +13,7 @@ t.test(
     });
     t.teardown(() => guard.stop());
     const codes = medians.slice().map(() => {
-      guard.look();
+      guard.check();
       return guard.refusal()?.cause;
     });
     t.strictSame(codes, [

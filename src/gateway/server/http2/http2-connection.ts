@@ -5,10 +5,10 @@ import { KEEP_ALIVE_MS } from '../listener-limits.ts';
 
 type Limits = Pick<Config['listen']['limits'], 'bodyIdle' | 'headerTimeout'>;
 
-/** How long a client may be silent while something is open before it is pinged, and how long it may then leave everything untouched. */
+/** How long a client may be silent while something is open before it is pinged, and how long it may then neither send nor read. */
 const SILENCE_MS = 15_000;
 const PING_MS = 15_000;
-/** Time a client has to close a connection that ended. Node would wait for it for ever. */
+/** Time a client has to close a connection that ended. Node would wait forever. */
 const LINGER_MS = 2_000;
 
 /** A response that has not ended, as its connection sees it. */
@@ -25,9 +25,9 @@ export function ownerOf(session: Http2Session | undefined): Http2Connection | un
 }
 
 /**
- * Owns one client connection over HTTP/2: its socket, its session and its streams, each with deadlines of its own. Node reports the
- * end of any of them by events that may never come. (Node 20 and 22, for one: when a TLS write fails, every later write waits for it,
- * reading stops as long as a write waits, and so nobody ever learns that the client has gone. Only destroying the socket helps.)
+ * Owns one client connection over HTTP/2: its socket, its session and its streams, each with its own deadlines. The events by which
+ * Node reports the end of each may never come. (For example, Node 20 and 22: after a failed TLS write, every later write waits for
+ * it, and while a write waits nothing is read, so the end of the client goes unnoticed. Only destroying the socket helps.)
  */
 export class Http2Connection {
   readonly #socket: TLSSocket;
@@ -36,9 +36,9 @@ export class Http2Connection {
   #hadRequest = false;
   #bytesRead = 0;
   #bytesWritten = 0;
-  /** Since when nothing came from the client. */
+  /** Since when the client has sent nothing. */
   #silentSinceMs: number;
-  /** Since when nothing of what was written was taken. */
+  /** Since when the client has read nothing that was written. */
   #untouchedSinceMs: number;
   #idleSinceMs: number;
   #pingedAtMs: number | undefined;
@@ -60,20 +60,20 @@ export class Http2Connection {
     res.stream.once('close', () => this.#open.delete(res));
   }
 
-  /** Takes no more requests, lets what is open finish, and finds out whether there is anybody to finish it for. */
+  /** Accepts no more requests, lets open ones finish, and checks that the client is still there. */
   close(nowMs: number): void {
     if (this.#session.closed) return;
     this.#session.close();
     if (!this.#session.destroyed) this.#ping(nowMs);
   }
 
-  /** Ends everything now. Node would wait for the goodbye of the session to be written before it lets go of the socket. */
+  /** Ends everything now. Node alone would keep the socket until the session's GOAWAY is written. */
   destroy(): void {
     this.#session.destroy();
     this.#socket.destroy();
   }
 
-  /** Enforces the deadlines. Called every now and then; `nowMs` does not count time in which this process stood still. */
+  /** Enforces the deadlines. Called at intervals; `nowMs` does not count time in which this process stood still. */
   look(nowMs: number, limits: Limits): void {
     if (this.#session.destroyed) {
       this.#overSinceMs ??= nowMs;
@@ -86,7 +86,7 @@ export class Http2Connection {
     else this.#lookAtIdle(nowMs, limits.headerTimeout);
   }
 
-  /** Whoever reads answers a ping, whatever its windows allow; whoever takes bytes, however few, is there as well. */
+  /** A client that reads acknowledges a ping, even with its windows full; one that takes any bytes is there too. */
   #lookAtPeer(nowMs: number, bodyIdleMs: number): void {
     const { bytesRead, bytesWritten } = this.#socket;
     if (bytesRead !== this.#bytesRead) {
@@ -94,7 +94,7 @@ export class Http2Connection {
       this.#silentSinceMs = nowMs;
       this.#pingedAtMs = undefined;
     }
-    // Node writes more only after all that it wrote before was taken.
+    // Node writes more only after its previous bytes have left.
     if (bytesWritten !== this.#bytesWritten) {
       this.#bytesWritten = bytesWritten;
       this.#untouchedSinceMs = nowMs;
@@ -118,7 +118,7 @@ export class Http2Connection {
 
   #ping(nowMs: number): void {
     this.#pingedAtMs = nowMs;
-    // Any byte that comes is as good as the response. Node drops pings of a session that closes; settings are confirmed as well.
+    // Any byte from the client counts as the reply. Node drops pings of a closing session; settings are acknowledged as well.
     if (this.#session.closed) this.#session.settings({});
     else this.#session.ping(() => undefined);
   }

@@ -5,10 +5,10 @@ import { Http2Connection } from './http2-connection.ts';
 
 type Limits = Config['listen']['limits'];
 
-/** The connections of one listener over HTTP/2, looked at in turn as long as there are any. */
+/** The connections of one listener over HTTP/2. */
 export interface Http2Connections {
   add(socket: TLSSocket, session: Http2Session): void;
-  /** Lets what is open finish, and takes no more. */
+  /** Accepts no more requests and lets open ones finish. */
   close(): void;
   destroy(): void;
 }
@@ -16,10 +16,10 @@ export interface Http2Connections {
 /** A quarter of the shortest deadline that a file can set, within these bounds in milliseconds. */
 const [SHORTEST_LOOK_MS, LONGEST_LOOK_MS] = [25, 1_000];
 
-/** Keeps connections; one timer looks at all of them. `limits` is read at every look, so a reload counts from the next one. */
+/** Keeps connections and checks all of them by one timer. `limits` is called at every check, so a reload takes effect with the next. */
 export function keepConnections(limits: () => Limits): Http2Connections {
   const connections = new Set<Http2Connection>();
-  /** Stands still while this process does: what a client did meanwhile has yet to be read. */
+  /** Stops with this process: what a client sent meanwhile is not read yet. */
   let nowMs = 0;
   let timer: NodeJS.Timeout | undefined;
 

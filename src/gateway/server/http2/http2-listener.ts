@@ -14,18 +14,18 @@ type Limits = Config['listen']['limits'];
 const CONCURRENT_STREAMS = 100;
 /** Fields that a request may have beyond the limit before its stream is reset instead of refused. */
 const SPARE_FIELDS = 64;
-/** What a client may send ahead, of one body and of all bodies of a connection. Back-pressure holds it there. */
+/** What a client may send ahead, of one body and of all bodies of a connection. Beyond it there is back-pressure. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const SESSION_WINDOW_BYTES = 1024 * 1024;
 
-/** Serves connections on which HTTP/2 was agreed. It never listens itself: the TLS server hands them over. */
+/** Serves connections on which HTTP/2 was agreed. The TLS server accepts them and hands them over. */
 export interface Http2Listener {
   serve(socket: TLSSocket): void;
 }
 
 /**
- * Makes the HTTP/2 side of a TLS server. Pushes nothing, takes no extended CONNECT, so WebSockets come over HTTP/1.1, which
- * clients fall back to by themselves (RFC 8441 §3). Floods of resets, pings and settings are cut off by nghttp2's own limits.
+ * Makes the HTTP/2 side of a TLS server. It has no push and no extended CONNECT, so clients open WebSockets over HTTP/1.1
+ * (RFC 8441 §3). Floods of resets, pings and settings are cut off by nghttp2's own limits.
  */
 export function createHttp2Listener(server: Server, limits: Limits, events: ListenerEvents): Http2Listener {
   const http2 = createServer({
@@ -34,13 +34,13 @@ export function createHttp2Listener(server: Server, limits: Limits, events: List
     maxHeaderListPairs: limits.headers + SPARE_FIELDS,
     settings: {
       maxConcurrentStreams: CONCURRENT_STREAMS,
-      // Twice the limit, so that what is a little over gets its 431 instead of a reset.
+      // Twice the limit, so that a request slightly over it gets a 431 instead of a reset.
       maxHeaderListSize: limits.headerBytes * 2,
       initialWindowSize: STREAM_WINDOW_BYTES,
       enablePush: false,
     },
   });
-  // CONNECT is refused by the gate like any other method that no route has.
+  // CONNECT is refused like any other method that no route has.
   for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect'])
     http2.on(event, events.request);
 
@@ -58,7 +58,7 @@ export function createHttp2Listener(server: Server, limits: Limits, events: List
   };
 }
 
-/** Ends HTTP/2 sessions wherever Node ends HTTP/1.1 connections. */
+/** Ends HTTP/2 sessions when Node ends HTTP/1.1 connections. */
 function endWith(server: Server, end: { readonly whenIdle: () => void; readonly atOnce: () => void }): void {
   const { close, closeAllConnections } = server;
   server.close = function closeWithSessions(callback) {

@@ -27,7 +27,7 @@ export class Http2Response extends Http2ServerResponse<Http2Request> implements 
   #written = 0;
   #state: StreamState = 'open';
   #taken = 0;
-  /** Since when the stream has been in its state without any bytes having been taken. */
+  /** Since when the stream is in its state and no bytes were taken. */
   #sinceMs = 0;
 
   constructor(stream: ServerHttp2Stream) {
@@ -132,14 +132,14 @@ export class Http2Response extends Http2ServerResponse<Http2Request> implements 
     const { stream } = this;
     if (stream.closed) return 'closed';
     if (this.writableLength > 0) return 'waiting';
-    // Node ends the stream of a HEAD request at once, before there is a response.
+    // Node ends the stream of a HEAD request before there is a response.
     if (!this.writableEnded || !stream.writableFinished) return 'open';
-    // The end alone waits, too: nghttp2 sends it in an empty DATA frame, which it holds back as it does full ones.
+    // The end itself can wait too: nghttp2 sends it in an empty DATA frame, which flow control holds back like full ones.
     return this.req.complete ? 'waiting' : 'surplus';
   }
 }
 
-/** Asks a client that does not end its body to stop (RFC 9113 §8.1). Its response is out, so nothing of that is lost. */
+/** Asks a client that does not end its body to stop (RFC 9113 §8.1). Its response is out, so nothing is lost. */
 function endBody(stream: ServerHttp2Stream): void {
   stream.close(constants.NGHTTP2_NO_ERROR);
   dropUnread(stream);
