@@ -8,7 +8,7 @@ import { startHarness } from '../support/gateway/gateway-harness.ts';
 const get = (path: string, token?: string) =>
   rawRequest(`GET ${path} HTTP/1.1`, token === undefined ? [] : [`Authorization: Bearer ${token}`]);
 
-t.test('F7: of 1,000 pipelined requests each is checked alone and answered in its turn', async (t) => {
+t.test('1,000 pipelined requests are each decided alone, with responses in order', async (t) => {
   const harness = await startHarness(t);
   const tokens = {
     alice: await harness.issuer.token(),
@@ -43,7 +43,7 @@ t.test('F7: of 1,000 pipelined requests each is checked alone and answered in it
   connection.destroy();
 });
 
-t.test('F8: token A, token B and none on one socket are each judged alone', async (t) => {
+t.test('requests with token A, token B and none on one socket are each decided alone', async (t) => {
   const upstream = await startCountingUpstream((req, res) => {
     const user = String(req.headers['x-user-id']);
     res.writeHead(200, { 'content-length': user.length });
@@ -68,7 +68,7 @@ t.test('F8: token A, token B and none on one socket are each judged alone', asyn
   connection.destroy();
 });
 
-t.test('a parser error after good requests is answered last, and nothing after it is read', async (t) => {
+t.test('a parser error after good requests is refused last, and nothing after it is read', async (t) => {
   const harness = await startHarness(t);
   const connection = await connectRaw(harness.port);
   connection.send(
@@ -82,7 +82,7 @@ t.test('a parser error after good requests is answered last, and nothing after i
   t.equal(harness.upstream.requests.length, 2);
 });
 
-t.test('CONNECT after a pipelined request is answered after it', async (t) => {
+t.test('CONNECT after a pipelined request is refused after its response', async (t) => {
   const harness = await startHarness(t);
   const connection = await connectRaw(harness.port);
   connection.send(`${get('/public/1')}${rawRequest('CONNECT evil.example:443 HTTP/1.1')}${get('/public/2')}`);
@@ -92,8 +92,7 @@ t.test('CONNECT after a pipelined request is answered after it', async (t) => {
   t.equal(harness.upstream.requests.length, 1);
 });
 
-/** F6: what a client may expect. */
-t.test('F6: Expect is decided first; nobody is told to continue into a refusal', async (t) => {
+t.test('a request with Expect is decided before 100 Continue is sent', async (t) => {
   const harness = await startHarness(t);
   const ask = async (path: string, headers: readonly string[]) => {
     const connection = await connectRaw(harness.port);
@@ -118,7 +117,7 @@ t.test('F6: Expect is decided first; nobody is told to continue into a refusal',
   const old = await connectRaw(harness.port);
   old.send(rawRequest('POST /public HTTP/1.0', ['Expect: 100-continue', 'Content-Length: 5'], 'hello'));
   await new Promise((resolve) => old.socket.once('data', resolve));
-  t.match(old.rest().toString(), /^HTTP\/1\.1 200 /, 'HTTP/1.0 knows no interim answers');
+  t.match(old.rest().toString(), /^HTTP\/1\.1 200 /, 'HTTP/1.0 has no interim responses');
   old.destroy();
 
   harness.upstream.reset();
@@ -133,7 +132,7 @@ t.test('F6: Expect is decided first; nobody is told to continue into a refusal',
   t.equal(harness.upstream.bytes(), 0);
 });
 
-t.test('F2: a body on GET, HEAD, DELETE or OPTIONS goes up with exactly its length', async (t) => {
+t.test('a body on GET, HEAD, DELETE or OPTIONS goes up with exactly its length', async (t) => {
   const harness = await startHarness(t);
   for (const method of ['GET', 'HEAD', 'DELETE', 'OPTIONS']) {
     for (const [headers, body] of [
@@ -159,7 +158,7 @@ t.test('F2: a body on GET, HEAD, DELETE or OPTIONS goes up with exactly its leng
   }
 });
 
-t.test('F3: a body that is cut off reaches nobody as a whole request', async (t) => {
+t.test('a body that is cut off never reaches the backend as a whole request', async (t) => {
   const harness = await startHarness(t);
   for (const bytes of [
     rawRequest('POST /public HTTP/1.1', ['Content-Length: 10'], 'half'),
@@ -187,7 +186,7 @@ t.test('F3: a body that is cut off reaches nobody as a whole request', async (t)
   }
 });
 
-/** F4: answers that two programs could read differently, or that are none. Every one is a 502 or a broken connection. */
+/** Malformed responses, or ones that two programs could read differently. Each is a 502 or a broken connection. */
 const BAD_RESPONSES: readonly (readonly [string, string])[] = [
   ['no HTTP', 'hello\r\n\r\n'],
   ['a bad status', 'HTTP/1.1 20 OK\r\nContent-Length: 2\r\n\r\nok'],
@@ -207,13 +206,13 @@ const BAD_RESPONSES: readonly (readonly [string, string])[] = [
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nok',
   ],
   [
-    'a thousand interim answers',
+    'a thousand interim responses',
     `${'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1000)}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`,
   ],
   ['nothing', ''],
 ];
 
-t.test('F4: a response that is none is a 502, and its connection serves nobody else', async (t) => {
+t.test('a malformed response is a 502, and its connection is not used again', async (t) => {
   for (const [name, reply] of BAD_RESPONSES) {
     await t.test(name, async (t) => {
       const backend = await startScriptedBackend(t, reply);
@@ -234,7 +233,7 @@ t.test('F4: a response that is none is a 502, and its connection serves nobody e
   }
 });
 
-t.test('F4: a second response that nobody asked for is given to nobody', async (t) => {
+t.test('a second response without a request reaches no client', async (t) => {
   const backend = await startScriptedBackend(
     t,
     'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirstHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond',
@@ -250,7 +249,7 @@ t.test('F4: a second response that nobody asked for is given to nobody', async (
   );
 });
 
-t.test('F4: a response that is shorter than it says is broken off, never a short 200', async (t) => {
+t.test('a response shorter than its Content-Length is broken off, never a short 200', async (t) => {
   for (const reply of [
     'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf',
@@ -268,7 +267,7 @@ t.test('F4: a response that is shorter than it says is broken off, never a short
   }
 });
 
-/** A backend that says the same bytes to every request and then closes. */
+/** A backend that sends the same bytes to every request and then closes. */
 async function startScriptedBackend(t: Test, reply: string) {
   const requestsPerConnection: number[] = [];
   const sockets = new Set<Socket>();

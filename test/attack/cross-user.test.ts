@@ -11,10 +11,10 @@ t.setTimeout(0);
 const USERS = 50;
 /** A short drill in CI; `CROSS_USER_SECONDS=60` for the long one. */
 const SECONDS = Number(process.env.CROSS_USER_SECONDS ?? 5);
-/** How often a big answer repeats its one line: some 200 KiB. */
+/** How often a big response repeats its one line: some 200 KiB. */
 const REPEATS = 12_000;
 
-/** How the backend treats a request; the client says so in the path, as a stand-in for chance. */
+/** How the backend treats a request; the path of the request chooses it. */
 const MOODS = [
   'plain',
   'plain',

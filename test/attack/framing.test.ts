@@ -42,7 +42,7 @@ const TRANSFER_ENCODINGS = [
   '',
 ];
 
-/** F1: two parsers must never see two requests where there is one. */
+/** Two parsers must never see two requests where there is one. */
 const TWO_READINGS: readonly Attack[] = [
   {
     name: 'CL.TE',
@@ -99,7 +99,7 @@ const TWO_READINGS: readonly Attack[] = [
   })),
 ];
 
-/** F1: lengths that are none, or two. */
+/** Lengths that are none, or two. */
 const LENGTHS: readonly Attack[] = [
   ['Content-Length: 5', 'Content-Length: 5'],
   ['Content-Length: 5', 'Content-Length: 6'],
@@ -129,7 +129,7 @@ const LENGTHS: readonly Attack[] = [
   code: 'bad_request' as const,
 }));
 
-/** F1: chunks that two parsers read differently. */
+/** Chunks that two parsers read differently. */
 const CHUNKS: readonly Attack[] = [
   '-1\r\n\r\n',
   '+1\r\na\r\n0\r\n\r\n',
@@ -162,7 +162,7 @@ const CHUNKS: readonly Attack[] = [
   code: 'bad_request' as const,
 }));
 
-/** F1: lines that are not lines of HTTP/1.1. */
+/** Lines that are not lines of HTTP/1.1. */
 const LINES: readonly Attack[] = [
   ['bare LF at the request line', `GET /public HTTP/1.1\n${HOST}\r\n\r\n`],
   ['bare LF between fields', `GET /public HTTP/1.1\r\n${HOST}\nX: y\r\n\r\n`],
@@ -206,7 +206,7 @@ const LINES: readonly Attack[] = [
   ],
 ].map(([name, bytes]) => ({ name: name as string, bytes: bytes as string, code: 'bad_request' as const }));
 
-/** H8, O9: too much of a head. */
+/** Too much of a head. */
 const BOMBS: readonly Attack[] = [
   {
     name: '101 fields',
@@ -275,7 +275,7 @@ const ONE_READING: readonly { readonly name: string; readonly bytes: string; rea
   },
 ];
 
-t.test('F1: what the parser is patient with goes up in one clean form', async (t) => {
+t.test('what the parser is patient with goes up in one clean form', async (t) => {
   const harness = await startHarness(t);
   for (const { name, bytes, body } of ONE_READING) {
     harness.upstream.reset();
@@ -298,7 +298,7 @@ const TABLES: readonly (readonly [string, readonly Attack[]])[] = [
 
 for (const [name, attacks] of TABLES) {
   t.test(
-    `F1: ${name} get their refusal and a closed connection, and what was smuggled reaches nobody`,
+    `${name} get their refusal and a closed connection, and what was smuggled reaches nobody`,
     async (t) => {
       const harness = await startHarness(t, {
         routes: [

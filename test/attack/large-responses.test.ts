@@ -70,7 +70,7 @@ const CLIENTS = {
   },
 } as const;
 
-/** Reads a response to its end, or leaves in its midst; says what of it was wrong. */
+/** Reads a response to its end, or leaves in the middle; returns what was wrong with it. */
 async function read(response: Readable, reader: number, manner: Manner): Promise<string> {
   const expected = BODIES[reader] as Buffer;
   let at = 0;
@@ -86,7 +86,7 @@ async function read(response: Readable, reader: number, manner: Manner): Promise
 
 for (const [protocol, open] of Object.entries(CLIENTS)) {
   t.test(
-    `each of many readers over ${protocol} gets its own large answer, byte for byte, while others read slowly or leave`,
+    `each of many readers over ${protocol} gets its own large response, byte for byte, while others read slowly or leave`,
     { skip: protocol === 'HTTP/1.1' ? false : skip },
     async (t) => {
       const isTls = protocol !== 'HTTP/1.1';

@@ -11,7 +11,7 @@ t.jobs = 5;
 
 const FAST = { limits: { headerTimeout: '1s', bodyIdle: '500ms' } };
 
-t.test('O9: a head that takes too long gets 408 and is closed, however it dawdles', async (t) => {
+t.test('a head that takes too long gets 408 and is closed, even if bytes keep coming', async (t) => {
   const harness = await startHarness(t, { listen: FAST });
   const dawdlers = [
     'GET /public HTTP/1.1\r\n',
@@ -33,7 +33,7 @@ t.test('O9: a head that takes too long gets 408 and is closed, however it dawdle
   t.equal(harness.upstream.bytes(), 0);
 });
 
-t.test('O9: a body that stops gets 408 and its request is taken back from the backend', async (t) => {
+t.test('a body that stops gets 408 and its request to the backend is aborted', async (t) => {
   const harness = await startHarness(t, { listen: FAST });
   for (const bytes of [
     rawRequest('POST /public HTTP/1.1', ['Content-Length: 1000000'], 'some'),
@@ -47,7 +47,7 @@ t.test('O9: a body that stops gets 408 and its request is taken back from the ba
   }
 });
 
-t.test('O9: a refused body is not waited for much longer than any other', async (t) => {
+t.test('a refused body is not waited for much longer than any other', async (t) => {
   const harness = await startHarness(t, { listen: FAST });
   const connection = await connectRaw(harness.port);
   connection.send(rawRequest('POST /protected HTTP/1.1', ['Content-Length: 1000'], 'some'));
@@ -59,7 +59,7 @@ t.test('O9: a refused body is not waited for much longer than any other', async 
 /** Longer where something must not be taken for stalled: the machine may be busy with others. */
 const PATIENT = { limits: { bodyIdle: '1500ms' } };
 
-t.test('O9: a body that keeps coming may take as long as it likes', async (t) => {
+t.test('a body that keeps coming may take as long as it likes', async (t) => {
   const harness = await startHarness(t, { listen: PATIENT });
   const connection = await connectRaw(harness.port);
   connection.send(rawRequest('POST /public HTTP/1.1', ['Content-Length: 16']));
@@ -74,7 +74,7 @@ t.test('O9: a body that keeps coming may take as long as it likes', async (t) =>
 
 const MIB = 1024 * 1024;
 
-/** A backend whose answers are as long as their path says, and the gateway before it. */
+/** A backend whose responses are as long as their path names, and the gateway before it. */
 async function startLarge(
   t: Test,
   listen: object = {},
@@ -90,7 +90,7 @@ async function lineOf(harness: Harness): Promise<Harness['lines'][number] | unde
   return harness.lines[0];
 }
 
-t.test('O9: a client that never reads its response is cut off and lets go of its backend', async (t) => {
+t.test('a client that never reads its response is cut off, and its backend is released', async (t) => {
   const { harness, upstream } = await startLarge(t);
   const connection = await connectRaw(harness.port);
   connection.socket.pause();
@@ -102,11 +102,11 @@ t.test('O9: a client that never reads its response is cut off and lets go of its
   });
   connection.socket.resume();
   t.equal(await connection.closed(), true);
-  t.ok(connection.rest().length < 50 * MIB, 'the answer is cut');
+  t.ok(connection.rest().length < 50 * MIB, 'the response is cut');
   while (upstream.connections() > 0) await new Promise(setImmediate);
 });
 
-t.test('O9: a client that never reads is cut off wherever its response stands by then', async (t) => {
+t.test('a client that never reads is cut off at any point of its response', async (t) => {
   const { harness, upstream } = await startLarge(t);
   // What fits into the buffers between depends on the system; beyond that, what waits is the end of a response or its middle.
   const sizes = Array.from({ length: 48 }, (_, at) => 2 * MIB + at * 128 * 1024);
@@ -124,7 +124,7 @@ t.test('O9: a client that never reads is cut off wherever its response stands by
 /** Not beside others, whose megabytes would slow down this process, which is the client too. */
 const ALONE = { buffered: false };
 
-t.test('O9: a client that takes little by little may take as long as it likes', ALONE, async (t) => {
+t.test('a client that takes little by little may take as long as it likes', ALONE, async (t) => {
   const { harness } = await startLarge(t, PATIENT);
   const connection = await connectRaw(harness.port);
   const { socket } = connection;
@@ -144,7 +144,7 @@ t.test('O9: a client that takes little by little may take as long as it likes', 
 });
 
 t.test(
-  'O9: what a slow client was given to take its response does not bound the response behind it',
+  'the deadline of a response that is read slowly does not bound the response behind it',
   ALONE,
   async (t) => {
     const upstream = await startCountingUpstream((req, res) => {
@@ -173,7 +173,7 @@ t.test(
 
 const skip = hasOpenssl() ? false : 'openssl is not installed';
 
-t.test('O9: over HTTP/2 only the stream that nobody reads is cut off', { skip }, async (t) => {
+t.test('over HTTP/2 only the stream that is not read is cut off', { skip }, async (t) => {
   const authority = makeAuthority('test-ca');
   const own = authority.issue('localhost');
   const upstream = await startCountingUpstream((_, res) => {

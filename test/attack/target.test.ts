@@ -3,9 +3,9 @@ import type { RefusalCode } from '../../src/core/refusals.ts';
 import { exchangeRaw, rawRequest } from '../support/clients/raw.ts';
 import { startHarness } from '../support/gateway/gateway-harness.ts';
 
-/** P1 to P10, P14: targets with two readings. Each would be `/admin` or an escape from `/public` to some backend. */
+/** Targets with two readings. Each would be `/admin` or an escape from `/public` to some backend. */
 const AMBIGUOUS: readonly string[] = [
-  // P1: dot segments
+  // Dot segments
   '/public/../admin',
   '/public/./admin',
   '/./admin',
@@ -19,39 +19,39 @@ const AMBIGUOUS: readonly string[] = [
   '/%2e/admin',
   '/public/%2e',
   '/public/..?x',
-  // P2: encoded separators
+  // Encoded separators
   '/public/..%2fadmin',
   '/public%2f..%2fadmin',
   '/public%2Fx',
   '/public%5cx',
   '/public/..%5cadmin',
   '/public%5C..%5Cadmin',
-  // P3: backslash
+  // Backslash
   '/public\\..\\admin',
   '/admin\\x',
   '/\\admin',
   '/public/..\\admin',
-  // P4: parameters
+  // Parameters
   '/public;/../admin',
   '/public/..;/admin',
   '/admin;x',
   '/public/;x',
   '/public;jsessionid=1',
-  // P5: empty segments
+  // Empty segments
   '//admin',
   '//',
   '/public//admin',
   '/public//',
   '///',
   '//api.example.com/admin',
-  // P7: encoded twice
+  // Encoded twice
   '/public/%252e%252e/admin',
   '/public/%252fadmin',
   '/public%255cadmin',
   '/public/%2500',
   '/public/%25252e',
   '/public/%250a',
-  // P8: controls, broken escapes, overlong and foreign encodings
+  // Controls, broken escapes, overlong and foreign encodings
   '/public/%00',
   '/admin%00',
   '/public/%0a',
@@ -74,11 +74,11 @@ const AMBIGUOUS: readonly string[] = [
   '/public/|x',
   '/public/^x',
   '/public/`x`',
-  // P9: fragments
+  // Fragments
   '/public#/admin',
   '/admin#',
   '/public?x#y',
-  // P14: other forms
+  // Other forms
   'http://api.example.com/admin',
   'http://api.example.com/public',
   'HTTP://api.example.com/public',
@@ -109,7 +109,7 @@ const UNPARSED: readonly string[] = [
   'api.example.com:80',
 ];
 
-/** P6, P7, P10: odd, but with one reading; the bytes go up as they came. */
+/** Odd, but with one reading; the bytes go up as they came. */
 const PASSED: readonly string[] = [
   '/public',
   '/public/',
@@ -138,7 +138,7 @@ const PASSED: readonly string[] = [
   '/publi%63',
 ];
 
-t.test('P1–P10, P14: a target with two readings is refused and costs the backend nothing', async (t) => {
+t.test('a target with two readings is refused and costs the backend nothing', async (t) => {
   const harness = await startHarness(t);
   const token = await harness.issuer.token({ scope: 'admin' });
   for (const target of AMBIGUOUS) {
@@ -159,7 +159,7 @@ t.test('P1–P10, P14: a target with two readings is refused and costs the backe
   t.equal(harness.upstream.bytes(), 0);
 });
 
-t.test('P6, P7, P10: what has one reading goes up byte for byte', async (t) => {
+t.test('what has one reading goes up byte for byte', async (t) => {
   const harness = await startHarness(t);
   for (const target of PASSED) {
     harness.upstream.reset();
@@ -169,7 +169,7 @@ t.test('P6, P7, P10: what has one reading goes up byte for byte', async (t) => {
   }
 });
 
-/** P6, P13, P16: what looks like a protected place is checked as one, or is nothing at all. */
+/** What looks like a protected path is checked as one, or matches nothing. */
 const CHECKED: readonly (readonly [string, RefusalCode])[] = [
   ['/admin', 'token_missing'],
   ['/admin/', 'token_missing'],
@@ -194,21 +194,18 @@ const CHECKED: readonly (readonly [string, RefusalCode])[] = [
   ['/ready', 'route_unknown'],
 ];
 
-t.test(
-  'P6, P13, P16: every spelling of a protected path is checked, and no other path is open',
-  async (t) => {
-    const harness = await startHarness(t);
-    for (const [target, code] of CHECKED) {
-      for (const header of ['User-Agent: kube-probe/1.30', 'User-Agent: ELB-HealthChecker/2.0', 'X: y']) {
-        const { response } = await exchangeRaw(harness.port, rawRequest(`GET ${target} HTTP/1.1`, [header]));
-        t.equal(response?.code, code, target.slice(0, 40));
-      }
+t.test('every spelling of a protected path is checked, and no other path is open', async (t) => {
+  const harness = await startHarness(t);
+  for (const [target, code] of CHECKED) {
+    for (const header of ['User-Agent: kube-probe/1.30', 'User-Agent: ELB-HealthChecker/2.0', 'X: y']) {
+      const { response } = await exchangeRaw(harness.port, rawRequest(`GET ${target} HTTP/1.1`, [header]));
+      t.equal(response?.code, code, target.slice(0, 40));
     }
-    t.equal(harness.upstream.bytes(), 0);
-  },
-);
+  }
+  t.equal(harness.upstream.bytes(), 0);
+});
 
-/** P11, P12: fields by which some framework would let a client speak of another request. */
+/** Fields by which some frameworks let a client change the method or path. */
 const OVERRIDES: readonly string[] = [
   'X-Forwarded-Uri',
   'X-Forwarded-Path',
@@ -224,7 +221,7 @@ const OVERRIDES: readonly string[] = [
   'x.rewrite.url',
 ];
 
-t.test('P11, P12: fields that override path or method change no judgement and do not go up', async (t) => {
+t.test('fields that override path or method change no decision and do not go up', async (t) => {
   const harness = await startHarness(t);
   for (const name of OVERRIDES) {
     for (const value of ['/public', '/admin', 'GET', 'DELETE']) {
@@ -246,7 +243,7 @@ t.test('P11, P12: fields that override path or method change no judgement and do
 });
 
 t.test(
-  'P12: TRACE and CONNECT are refused everywhere; every other method needs a rule like any other',
+  'TRACE and CONNECT are refused everywhere; every other method needs a rule like any other',
   async (t) => {
     const harness = await startHarness(t, {
       routes: [
@@ -289,7 +286,7 @@ t.test(
   },
 );
 
-t.test('P14: OPTIONS * is refused, and so is any absolute form, whatever Host says', async (t) => {
+t.test('OPTIONS * is refused, and so is any absolute form, with any Host', async (t) => {
   const harness = await startHarness(t);
   for (const line of [
     'OPTIONS * HTTP/1.1',
@@ -304,8 +301,8 @@ t.test('P14: OPTIONS * is refused, and so is any absolute form, whatever Host sa
   t.equal(harness.upstream.bytes(), 0);
 });
 
-/** P15: what a parameter holds decoded stays out of the path that goes up. */
-t.test('P15: a rewrite never decodes what follows it', async (t) => {
+/** What a parameter holds decoded stays out of the path that goes up. */
+t.test('a rewrite never decodes what follows it', async (t) => {
   const harness = await startHarness(t, {
     routes: [{ name: 'u', path: '/users/:id', rewrite: '/v2/u', upstream: 'backend', access: 'public' }],
   });

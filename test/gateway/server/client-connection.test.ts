@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 interface Pair {
   readonly client: Socket;
   readonly connection: ClientConnection;
-  /** Looks at the deadlines at this time; gives whether the connection still stands. */
+  /** Checks the deadlines at this time; returns whether the connection is still open. */
   lookAt(nowMs: number, isDraining?: boolean): boolean;
   readonly stalls: () => number;
 }

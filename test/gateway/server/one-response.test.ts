@@ -291,7 +291,7 @@ t.test('bytes without a meaning behind a slow response are one error, however ma
   t.strictSame(warnings, [], 'and no listener for each');
 });
 
-t.test('a body that breaks amid its response cuts the connection, and the log says why', async (t) => {
+t.test('a body that breaks amid its response cuts the connection, and the log has the reason', async (t) => {
   const { harness } = await start(t, false);
   const connection = await connectRaw(harness.port);
   connection.send(rawRequest('POST /public/begun HTTP/1.1', [CODING], '2\r\nok\r\n'));

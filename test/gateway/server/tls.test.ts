@@ -58,40 +58,36 @@ t.test('without http2 nobody is offered it', { skip }, async (t) => {
   connection.destroy();
 });
 
-t.test(
-  'renewed files count for new connections, and the ones that stand are not disturbed',
-  { skip },
-  async (t) => {
-    const harness = await startTls(t, {}, { reloads: true });
-    const open = () => connectRaw(harness.port, { ca: authority?.cert, servername: 'localhost' });
-    const subjectOf = async () => {
-      const connection = await open();
-      const { serialNumber } = (connection.socket as TLSSocket).getPeerCertificate();
-      connection.destroy();
-      return serialNumber;
-    };
-    const standing = await open();
-    const before = await subjectOf();
-    const renewed = authority?.issue('localhost');
-    // As certificate managers do it: written beside, then put in place.
-    for (const [name, text] of [
-      ['tls.crt', renewed?.cert],
-      ['tls.key', renewed?.key],
-    ] as const) {
-      writeFileSync(join(harness.folder, 'new'), text ?? '');
-      renameSync(join(harness.folder, 'new'), join(harness.folder, name));
-    }
-    await harness.reload();
-    t.not(await subjectOf(), before);
-    standing.send(GET);
-    t.equal((await standing.read())?.status, 200);
-    standing.destroy();
+t.test('renewed files are used for new connections, and open ones are not disturbed', { skip }, async (t) => {
+  const harness = await startTls(t, {}, { reloads: true });
+  const open = () => connectRaw(harness.port, { ca: authority?.cert, servername: 'localhost' });
+  const subjectOf = async () => {
+    const connection = await open();
+    const { serialNumber } = (connection.socket as TLSSocket).getPeerCertificate();
+    connection.destroy();
+    return serialNumber;
+  };
+  const standing = await open();
+  const before = await subjectOf();
+  const renewed = authority?.issue('localhost');
+  // As certificate managers do it: written beside, then put in place.
+  for (const [name, text] of [
+    ['tls.crt', renewed?.cert],
+    ['tls.key', renewed?.key],
+  ] as const) {
+    writeFileSync(join(harness.folder, 'new'), text ?? '');
+    renameSync(join(harness.folder, 'new'), join(harness.folder, name));
+  }
+  await harness.reload();
+  t.not(await subjectOf(), before);
+  standing.send(GET);
+  t.equal((await standing.read())?.status, 200);
+  standing.destroy();
 
-    writeFileSync(join(harness.folder, 'tls.key'), own?.key ?? '');
-    t.equal(await harness.reload(), 'refused', 'a key of another certificate');
-    t.equal(await statusOver(harness.port), 200, 'the one before stays active');
-  },
-);
+  writeFileSync(join(harness.folder, 'tls.key'), own?.key ?? '');
+  t.equal(await harness.reload(), 'refused', 'a key of another certificate');
+  t.equal(await statusOver(harness.port), 200, 'the one before stays active');
+});
 
 t.test(
   'client certificates: required ones must hold, optional ones too if they are shown',

@@ -23,7 +23,7 @@ async function listen(t: Test, server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Answers after a pause, with another one in the midst of the body. */
+/** Responds after a pause, with another pause within the body. */
 async function respondSlowly(_: unknown, res: Pick<ServerResponse, 'write' | 'end'>): Promise<void> {
   await delay(PAUSE_MS);
   res.write('first ');
