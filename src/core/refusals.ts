@@ -106,12 +106,6 @@ export const REFUSALS = {
     title: 'The token is bound to a proof of possession',
     challenge: 'invalid_token',
   },
-  token_revoked: {
-    status: 401,
-    source: 'client',
-    title: 'The token has been revoked',
-    challenge: 'invalid_token',
-  },
 
   insufficient_scope: {
     status: 403,

@@ -3,7 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Trace } from '../core/trace.ts';
 import { cacheVerifications, type TokenCacheStats } from './cache/token-cache.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
-import type { KeyRecord, KeyStatus } from './keys/key-store.ts';
+import type { KeyRecord } from './keys/key-generation.ts';
+import type { KeyStatus } from './keys/key-store.ts';
 import { createKeyStorePool, type KeyStorePool } from './keys/key-store-pool.ts';
 import { createVerifyToken, outcomeOf, type TokenOutcome } from './verify-token.ts';
 

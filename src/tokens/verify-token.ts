@@ -8,7 +8,8 @@ import { validateHeader } from './jwt/validate-header.ts';
 import { describeLifetime, type Lifetime, validateLifetime } from './jwt/validate-lifetime.ts';
 import { validatePayload } from './jwt/validate-payload.ts';
 import type { VerificationKey } from './jwt/verify-signature.ts';
-import type { KeySetValidity, KeyStore } from './keys/key-store.ts';
+import type { KeySetValidity } from './keys/key-generation.ts';
+import type { KeyStore } from './keys/key-store.ts';
 import type { VerifiedToken } from './verified-token.ts';
 import { type VerificationContext, verifyWithKeys } from './verify-with-keys.ts';
 

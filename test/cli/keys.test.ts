@@ -114,7 +114,7 @@ t.test('what keeps the keys from being found leads to what can be done about it'
       /write `issuer` as the tokens/,
     ],
     [(server) => (server.metadataMode = 'http-keys'), /jwks_uri is not https/, /as `jwksUri`/],
-    [(server) => (server.mode = 'forbidden'), /answered 403/, /with `keys.headers`/],
+    [(server) => (server.mode = 'forbidden'), /responded with 403/, /with `keys.headers`/],
   ];
   for (const [prepare, message, hint] of rows) {
     const server = await serverOf(t);
@@ -173,7 +173,7 @@ t.test('check --online asks issuers and backends', async (t) => {
   const { code, stdout } = await run(['check', '--online', '-c', sick]);
   t.equal(code, 1);
   t.notMatch(stdout, /the keys are at|accepts connections/);
-  t.match(stdout, /gateway\.yaml:2:\d+: error: .*\/keys: the answer is not a JSON object/);
+  t.match(stdout, /gateway\.yaml:2:\d+: error: .*\/keys: the response is not a JSON object/);
   t.match(
     stdout,
     /gateway\.yaml:3:\d+: error: routes\[0\]\.upstream: the backend cannot be reached at http:\/\/127\.0\.0\.1:\d+: the connection was refused\n +hint: start the backend/,

@@ -1,4 +1,4 @@
-import type { KeyRecord } from '../../tokens/keys/key-store.ts';
+import type { KeyRecord } from '../../tokens/keys/key-generation.ts';
 
 /** What the primary asks of a worker. */
 export type WorkerRequest =

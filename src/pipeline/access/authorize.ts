@@ -1,7 +1,7 @@
 import { quoteForLog } from '../../core/quote-for-log.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Trace } from '../../core/trace.ts';
-import { readClaim } from '../../tokens/jwt/claim-path.ts';
+import { readClaim } from '../../tokens/jwt/read-claims.ts';
 import { validateBinding } from '../../tokens/jwt/validate-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { claimHas } from '../claim-values.ts';

@@ -1,8 +1,8 @@
 import type { Cause } from '../../core/causes.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
-import { readClaim } from '../../tokens/jwt/claim-path.ts';
 import { isAbsent } from '../../tokens/jwt/json/absent.ts';
 import { isInexactNumber } from '../../tokens/jwt/json/inexact-number.ts';
+import { readClaim } from '../../tokens/jwt/read-claims.ts';
 import type { Claims } from '../../tokens/verified-token.ts';
 import { isDistinctScalar, nameClaim } from '../claim-values.ts';
 import type { ClaimRule } from './access-rules.ts';

@@ -1,4 +1,4 @@
-import { readClaim } from '../../tokens/jwt/claim-path.ts';
+import { readClaim } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { isDistinctScalar } from '../claim-values.ts';
 import { encodeHeaderText } from './header-encoding.ts';

@@ -1,7 +1,6 @@
 import type { RateLimitConfig } from '../../config/schema/config.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
-import { readClaim } from '../../tokens/jwt/claim-path.ts';
-import { readClient } from '../../tokens/jwt/read-claims.ts';
+import { readClaim, readClient } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { isDistinctScalar, nameClaim, toClaimPath } from '../claim-values.ts';
 import type { Count, RateQuota } from './gcra.ts';

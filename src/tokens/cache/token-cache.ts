@@ -5,7 +5,7 @@ import { isRefusal } from '../../core/refusals.ts';
 import { refuseIssuer } from '../jwt/validate-header.ts';
 import { validateLifetime } from '../jwt/validate-lifetime.ts';
 import { verifySignature } from '../jwt/verify-signature.ts';
-import { isActive, type KeySetValidity } from '../keys/key-store.ts';
+import { isActive, type KeySetValidity } from '../keys/key-generation.ts';
 import { markReused } from '../token-memo.ts';
 import {
   type Acceptance,

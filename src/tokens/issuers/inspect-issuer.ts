@@ -88,7 +88,7 @@ function checkReports(keys: readonly KeyReport[]): readonly Finding[] {
       ? [
           {
             severity: 'error' as const,
-            message: 'no usable key: every token of this issuer is answered with 503',
+            message: 'no usable key: every token of this issuer gets 503',
           },
         ]
       : []),

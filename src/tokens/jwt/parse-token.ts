@@ -1,7 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import type { Cause } from '../../core/causes.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
 import type { Claims, TokenHeader } from '../verified-token.ts';
-import { decodeBase64Url, decodeBase64UrlText } from './base64url.ts';
 import { refuseForm } from './explain-form.ts';
 import { type JsonFlaw, parseStrictJson } from './json/strict-json.ts';
 
@@ -103,4 +103,19 @@ const JSON_CAUSES = {
 
 function refuseJson(part: 'header' | 'payload', flaw: JsonFlaw): Refusal {
   return refuse(JSON_CAUSES[flaw], `the ${part} is refused: ${flaw}`);
+}
+
+/**
+ * Decodes base64url without padding (RFC 7515 §2). Undefined when the text is not canonical: two spellings of one value are one too
+ * many (RFC 4648 §3.5), and Node would skip foreign characters.
+ */
+export function decodeBase64Url(part: string): Buffer | undefined {
+  const bytes = Buffer.from(part, 'base64url');
+  return bytes.toString('base64url') === part ? bytes : undefined;
+}
+
+/** The same for text; undefined also when it is not UTF-8. */
+export function decodeBase64UrlText(part: string): string | undefined {
+  const bytes = decodeBase64Url(part);
+  return bytes !== undefined && isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }

@@ -1,7 +1,18 @@
 import type { CompiledIssuer } from '../compiled-issuer.ts';
 import type { Claims, VerifiedToken } from '../verified-token.ts';
-import { readClaim } from './claim-path.ts';
 import { isAbsent } from './json/absent.ts';
+import { isInexactNumber } from './json/inexact-number.ts';
+
+/** Reads a claim by its path of literal names; undefined when a step is missing or leads through a list. */
+export function readClaim(claims: Claims, path: readonly string[]): unknown {
+  let value: unknown = claims;
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    if (isInexactNumber(value) || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
 
 const NONE: readonly string[] = [];
 
@@ -23,8 +34,8 @@ export function readRoles(claims: Claims, issuer: CompiledIssuer): readonly stri
 }
 
 /**
- * The audiences of a token (RFC 7519 §4.1.3): undefined when it names none, as Ory Hydra says it with an empty list. A list with
- * anything but strings in it has no stated meaning, so it names audiences of which none ever matches.
+ * The audiences of a token (RFC 7519 §4.1.3): undefined when it names none, for which Ory Hydra writes an empty list. A list with
+ * anything but strings in it is undefined by the standard, so no audience matches it.
  */
 export function readAudiences(claims: Claims, issuer: CompiledIssuer): readonly string[] | undefined {
   const value = claims[issuer.rules.audienceClaim?.(claims) ?? 'aud'];

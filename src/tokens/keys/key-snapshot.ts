@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { whyUnreadable } from '../../config/source/read-file.ts';
 import { readTrustedFile } from '../../config/source/trusted-file.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
-import type { KeyRecord } from './key-store.ts';
+import type { KeyRecord } from './key-generation.ts';
 
 /** The last good keys of one issuer on disk, so that a restart during an outage serves. */
 export interface KeySnapshot {

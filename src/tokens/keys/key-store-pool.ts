@@ -4,10 +4,10 @@ import type { CompiledIssuer } from '../compiled-issuer.ts';
 import type { RemoteSource } from './fetch/fetch-keys.ts';
 import { createKeyTransport } from './fetch/key-transport.ts';
 import { createKeyLoader } from './fetch/load-keys.ts';
+import { type LoadedKeys, restoreKeys } from './key-generation.ts';
 import { createKeyLog, type KeyLog } from './key-log.ts';
 import { createKeySnapshot } from './key-snapshot.ts';
-import { createKeyStore, type KeyStore, type LoadedKeys } from './key-store.ts';
-import { restoreKeys } from './restore-keys.ts';
+import { createKeyStore, type KeyStore } from './key-store.ts';
 import { createStaticKeyStore } from './static-key-store.ts';
 
 /** Keeps key stores across reloads of the file, so that keys stay warm. One per process. */

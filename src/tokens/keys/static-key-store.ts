@@ -1,7 +1,8 @@
 import { refuse } from '../../core/refusals.ts';
 import { describeUseless, refuseMissingKey } from './explain-missing-key.ts';
+import type { KeySetValidity } from './key-generation.ts';
 import { type CheckedKeySet, type KeySet, loadLocalKeySet } from './key-set.ts';
-import type { KeySetValidity, KeyStatus, KeyStore } from './key-store.ts';
+import type { KeyStatus, KeyStore } from './key-store.ts';
 
 const FOR_EVER: KeySetValidity = {
   isCurrent: true,

@@ -91,7 +91,7 @@ export const BUSY_REPORT: GatewayReport = {
       state: 'stale',
       ageSeconds: 7_400,
       nextRefreshSeconds: 21,
-      lastError: 'https://login.partner.example/keys: answered 503 instead of 200',
+      lastError: 'https://login.partner.example/keys: responded with 503 instead of 200',
       failures: 7,
     }),
   ],

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
-import { decodeBase64Url, decodeBase64UrlText } from '../../../src/tokens/jwt/base64url.ts';
-import { parseToken } from '../../../src/tokens/jwt/parse-token.ts';
+import { decodeBase64Url, decodeBase64UrlText, parseToken } from '../../../src/tokens/jwt/parse-token.ts';
 import { encode, mint, signingKey } from '../../support/tokens/mint.ts';
 import { codeOf, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
 

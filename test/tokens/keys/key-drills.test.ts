@@ -185,8 +185,8 @@ t.test('that keys are missing is not remembered of a token', async (t) => {
 
 const BAD_MODES: readonly (readonly [mode: Mode, error: RegExp])[] = [
   ['reset', /./],
-  ['error', /answered 500 instead of 200/],
-  ['redirect', /answered 302; redirects are refused/],
+  ['error', /responded with 500 instead of 200/],
+  ['redirect', /responded with 302; redirects are refused/],
   ['html', /not a JSON object/],
   ['empty', /no usable key: it is empty/],
   ['garbage', /not a JSON object/],
@@ -271,7 +271,7 @@ for (const mode of ['hang', 'drip'] as const) {
     await started;
     t.match(await waiting, { code: 'keys_unavailable', retryAfterSeconds: 30 });
     t.match(await joined, { code: 'keys_unavailable' });
-    t.match(statusOf(verifier), { lastError: /no complete answer/ });
+    t.match(statusOf(verifier), { lastError: /no complete response/ });
     t.equal(server.fetches(), 1, 'one fetch for all of them');
     server.mode = 'good';
     time.advance(COOLDOWN);

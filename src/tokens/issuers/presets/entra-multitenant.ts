@@ -1,7 +1,6 @@
 import type { ProviderRules } from '../../compiled-issuer.ts';
 import type { Claims } from '../../verified-token.ts';
-import { entraIssuers } from './entra.ts';
-import { isGuid } from './guid.ts';
+import { entraIssuers, isGuid } from './entra.ts';
 import type { Preset, PresetProblem } from './preset.ts';
 
 const COMMON_KEYS = 'https://login.microsoftonline.com/common/discovery/v2.0/keys';

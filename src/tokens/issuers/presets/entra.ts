@@ -1,8 +1,14 @@
-import { isGuid } from './guid.ts';
 import type { Derived, Preset, PresetProblem } from './preset.ts';
 
 const V2 = /^https:\/\/login\.microsoftonline\.com\/([^/]+)\/v2\.0$/;
 const V1 = /^https:\/\/sts\.windows\.net\/([^/]+)\/$/;
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Whether a text is a GUID in lower case, as Entra writes tenant ids. */
+export function isGuid(text: unknown): text is string {
+  return typeof text === 'string' && GUID.test(text);
+}
 
 /** The two `iss` of one tenant. The API's manifest decides which its tokens carry, not the endpoint they come from. */
 export function entraIssuers(tenant: string): readonly [string, string] {

@@ -1,10 +1,10 @@
-/** Why nothing complete came from a provider, in words, and what would be right. */
+/** Why a provider gave no complete response, in words, and what would help. */
 export interface FetchFault {
   readonly message: string;
   readonly hint: string | undefined;
 }
 
-/** What Node tells of a connection that failed. */
+/** Node's details of a connection that failed. */
 interface NodeError extends Error {
   readonly code?: unknown;
   readonly address?: unknown;
@@ -18,29 +18,29 @@ interface Row {
   readonly hint: string;
 }
 
-const BY_PROXY = 'where only a proxy leads out, set HTTPS_PROXY';
+const BY_PROXY = 'if only a proxy leads out, set HTTPS_PROXY';
 
 const refused: Row = {
   words: (error) => `nothing listens at ${addressOf(error)}`,
-  hint: 'see that host and port are right; where HTTPS_PROXY or HTTP_PROXY is set, it is the proxy that is asked',
+  hint: 'check host and port; where HTTPS_PROXY or HTTP_PROXY is set, they are those of the proxy',
 };
 const unknownName: Row = {
   words: ({ hostname }) =>
     typeof hostname === 'string' ? `the name ${hostname} is not in DNS` : 'its name is not in DNS',
-  hint: `see that it is spelt right; ${BY_PROXY}`,
+  hint: `check its spelling; ${BY_PROXY}`,
 };
 const noLookup: Row = {
   words: 'its name could not be looked up',
-  hint: `see whether this machine reaches its DNS; ${BY_PROXY}`,
+  hint: `check that this machine reaches its DNS; ${BY_PROXY}`,
 };
 const noWay: Row = { words: (error) => `no route leads to ${addressOf(error)}`, hint: BY_PROXY };
 const noConnection: Row = {
   words: 'no connection in time',
-  hint: `see whether a firewall is in between; ${BY_PROXY}`,
+  hint: `check for a firewall in between; ${BY_PROXY}`,
 };
 const closed: Row = {
   words: 'the connection was closed before its response was complete',
-  hint: `see whether a firewall is in between; ${BY_PROXY}`,
+  hint: `check for a firewall in between; ${BY_PROXY}`,
 };
 const untrusted: Row = {
   words: 'the authority of its certificate is not trusted',
@@ -53,11 +53,11 @@ const unfit: Row = {
 };
 const noTls: Row = {
   words: 'it does not speak TLS at this port',
-  hint: 'see that the port is right: https: is spoken at 443, or where the provider says',
+  hint: 'check the port: https: is served at 443, unless the provider documents another',
 };
 const tlsFailed: Row = {
   words: 'the TLS handshake failed',
-  hint: 'let the provider speak TLS 1.2 or 1.3 with ciphers of today for this name',
+  hint: 'the provider must support TLS 1.2 or 1.3 with current ciphers for this name',
 };
 
 const ROWS: Readonly<Record<string, Row>> = {
@@ -104,10 +104,10 @@ const ROWS: Readonly<Record<string, Row>> = {
 
 const NOT_HTTP: FetchFault = {
   message: 'its response is not HTTP/1.1',
-  hint: 'see that the port is right; where it speaks TLS, write https:',
+  hint: 'check the port; where it serves TLS, write https:',
 };
 
-/** In place of the message of Node, with its code behind it to look for. */
+/** Replaces Node's message, and keeps its code to search for. */
 export function describeFetchFault(error: unknown): FetchFault {
   // Happy Eyeballs wraps the errors of all addresses in one.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
@@ -131,7 +131,7 @@ export function describeFetchFault(error: unknown): FetchFault {
 
 function describeProxy(status: string): FetchFault {
   return {
-    message: `the proxy of HTTPS_PROXY answered ${status} and opened no tunnel`,
+    message: `the proxy of HTTPS_PROXY responded with ${status} and opened no tunnel`,
     hint:
       status === '407'
         ? 'write user and password in it: http://USER:PASSWORD@HOST:PORT'

@@ -2,7 +2,7 @@ import { type Dispatcher, request } from 'undici';
 import { VERSION } from '../../../core/version.ts';
 import { describeFetchFault } from './fetch-faults.ts';
 
-/** A JSON object that was fetched, with what its headers say of its age. */
+/** A JSON object that was fetched, with its age by its headers. */
 export interface FetchedJson {
   readonly json: Record<string, unknown>;
   /** Seconds the response may be kept (RFC 9111 §5.2.2.1), less its `Age`; 0 for no-store and no-cache. */
@@ -12,12 +12,12 @@ export interface FetchedJson {
   readonly serverTimeMs: number | undefined;
 }
 
-/** Why a document could not be had, in words for the operator. */
+/** Why a document could not be fetched, in words for the operator. */
 export class FetchFailure extends Error {
   override readonly name = 'FetchFailure';
   /**
-   * `unreachable`: nothing complete came, so that asking for another path would be in vain. `refused`: a response, but no
-   * document. `wrong`: a document that must not be believed.
+   * `unreachable`: no complete response, so that another path would fail too. `refused`: a response without a document.
+   * `wrong`: a document that must not be trusted.
    */
   readonly kind: 'unreachable' | 'refused' | 'wrong';
   /** What the operator can do about it, where that is known. */
@@ -34,7 +34,7 @@ export class FetchFailure extends Error {
 export interface FetchReport {
   /** Without the query, which may hold a secret. */
   readonly url: string;
-  /** Undefined when no response came. */
+  /** Undefined without a response. */
   readonly status: number | undefined;
   /** Of the body, as far as it was read. */
   readonly bytes: number;
@@ -48,7 +48,7 @@ export interface FetchOptions {
   readonly dispatcher: Dispatcher;
   readonly headers: Readonly<Record<string, string>>;
   readonly maxBytes: number;
-  /** Ends everything, reading included. */
+  /** Aborts everything, reading included. */
   readonly signal: AbortSignal;
   readonly onFetched?: ((report: FetchReport) => void) | undefined;
 }
@@ -56,7 +56,7 @@ export interface FetchOptions {
 const HEADERS = {
   accept: 'application/json, application/jwk-set+json',
   'accept-encoding': 'identity',
-  // Some providers' firewalls refuse whoever does not name himself.
+  // Some providers' firewalls refuse clients without a name.
   'user-agent': `sealgate/${VERSION}`,
 } as const;
 
@@ -88,7 +88,7 @@ export function describePlace({ origin, pathname }: URL): string {
   return origin + pathname;
 }
 
-/** How far a fetch came. */
+/** How far a fetch got. */
 interface Seen {
   status: number | undefined;
   bytes: number;
@@ -107,7 +107,7 @@ async function readJson(url: URL, options: FetchOptions, seen: Seen): Promise<Fe
   const text = await readText(body, maxBytes, seen);
   if (text === undefined) throw tooLong(maxBytes);
   const json = parseObject(text);
-  if (json === undefined) throw new FetchFailure('the answer is not a JSON object', 'refused');
+  if (json === undefined) throw new FetchFailure('the response is not a JSON object', 'refused');
   return { json, ...readAge(headers) };
 }
 
@@ -117,24 +117,24 @@ function findFlaw(
   maxBytes: number,
 ): FetchFailure | undefined {
   if (status >= 300 && status < 400) {
-    const hint = 'give the address that it leads to as `jwksUri`, if that is where the keys are';
-    return new FetchFailure(`answered ${status}; redirects are refused`, 'refused', hint);
+    const hint = 'give the address in its `Location` as `jwksUri`, if the keys are there';
+    return new FetchFailure(`responded with ${status}; redirects are refused`, 'refused', hint);
   }
   if (status === 401 || status === 403) {
-    const hint = 'send what the server asks for with `keys.headers`';
-    return new FetchFailure(`answered ${status} instead of 200`, 'refused', hint);
+    const hint = 'send the credentials that the server requires with `keys.headers`';
+    return new FetchFailure(`responded with ${status} instead of 200`, 'refused', hint);
   }
-  if (status !== 200) return new FetchFailure(`answered ${status} instead of 200`, 'refused');
+  if (status !== 200) return new FetchFailure(`responded with ${status} instead of 200`, 'refused');
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    return new FetchFailure('answered compressed, which was not asked for', 'refused');
+    return new FetchFailure('the response is compressed, which was not requested', 'refused');
   }
   return Number(headers['content-length']) > maxBytes ? tooLong(maxBytes) : undefined;
 }
 
 function tooLong(maxBytes: number): FetchFailure {
   const hint = 'raise `keys.maxBytes` if it is a key set';
-  return new FetchFailure(`the answer is longer than ${maxBytes} bytes`, 'refused', hint);
+  return new FetchFailure(`the response is longer than ${maxBytes} bytes`, 'refused', hint);
 }
 
 function ignore(): void {}
@@ -181,12 +181,11 @@ function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** What was thrown on the way, as a failure without the place. */
+/** Any error of a fetch as a failure, without the place. */
 function toFailure(error: unknown, signal: AbortSignal): FetchFailure {
   if (signal.aborted) {
-    const hint =
-      'raise `keys.timeout` if the provider is slow; where only a proxy leads out, set HTTPS_PROXY';
-    return new FetchFailure('no complete answer in time', 'unreachable', hint);
+    const hint = 'raise `keys.timeout` if the provider is slow; if only a proxy leads out, set HTTPS_PROXY';
+    return new FetchFailure('no complete response in time', 'unreachable', hint);
   }
   if (error instanceof FetchFailure) return error;
   const { message, hint } = describeFetchFault(error);

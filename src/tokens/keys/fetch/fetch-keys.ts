@@ -4,13 +4,13 @@ import { type CheckedKeySet, checkKeys } from '../key-set.ts';
 import { discoverJwksUri } from './discovery.ts';
 import { describePlace, type FetchedJson, FetchFailure, type FetchReport, fetchJson } from './fetch-json.ts';
 
-/** A published set, judged, with what came along with it. */
+/** A published set after its keys were checked, with the response. */
 export interface FetchedKeys {
   readonly checked: CheckedKeySet;
   readonly fetched: FetchedJson;
 }
 
-/** Asks an issuer where its keys are, and for the keys. Rejects with a `FetchFailure`, in words for the operator. */
+/** Finds and fetches the keys of an issuer. Rejects with a `FetchFailure`, in words for the operator. */
 export interface KeyFetcher {
   findPlace(signal: AbortSignal): Promise<URL>;
   fetchKeys(place: URL, signal: AbortSignal): Promise<FetchedKeys>;
@@ -57,7 +57,7 @@ export function createKeyFetcher(options: KeyFetcherOptions): KeyFetcher {
       });
       if (!Array.isArray(fetched.json.keys)) {
         throw new FetchFailure(
-          `${describePlace(place)}: the answer is not a key set: no \`keys\` list`,
+          `${describePlace(place)}: the response is not a key set: no \`keys\` list`,
           'wrong',
         );
       }

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../core/clock.ts';
 import type { Scheduler } from '../../../core/scheduler.ts';
 import { describeUseless } from '../explain-missing-key.ts';
+import type { LoadedKeys } from '../key-generation.ts';
 import { loadRemoteKeySet } from '../key-set.ts';
-import type { LoadedKeys } from '../key-store.ts';
 import { describePlace, FetchFailure } from './fetch-json.ts';
 import { createKeyFetcher, type KeyFetcherOptions } from './fetch-keys.ts';
 

@@ -53,8 +53,8 @@ t.test('RFC 8414 metadata comes second, with its well-known part before the path
 
 t.test('metadata that cannot be believed leads to no keys', async (t) => {
   const rows: readonly [mode: KeyServer['metadataMode'], error: RegExp][] = [
-    ['missing', /no metadata: .*openid-configuration: answered 404.*oauth-authorization-server/],
-    ['error', /answered 500/],
+    ['missing', /no metadata: .*openid-configuration: responded with 404.*oauth-authorization-server/],
+    ['error', /responded with 500/],
     ['redirect', /redirects are refused/],
     ['wrong-issuer', /its issuer is not the configured one/],
     ['http-keys', /its jwks_uri is not https/],
@@ -148,7 +148,7 @@ t.test('configured headers, which may hold a secret, go to no host that only met
   const { status } = await rigOf(t, (rig) => (rig.keysUri = other.jwksUri), '/a', { keys: { headers } });
   t.match(
     status().lastError,
-    /\/keys: answered 403 .*`keys.headers` are not sent to http:\S+, which only the metadata names/,
+    /\/keys: responded with 403 .*`keys.headers` are not sent to http:\S+, which only the metadata names/,
   );
 });
 

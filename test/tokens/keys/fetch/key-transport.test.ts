@@ -51,8 +51,8 @@ t.test('certificates of an own authority hold with keys.ca, and never without', 
   t.match((await inspect(`https://localhost:${port}/`)).hint, /`keys\.ca`.*NODE_EXTRA_CA_CERTS/);
 });
 
-t.test('what keeps keys from coming is told by cause, with what would be right', { skip }, async (t) => {
-  const answering = async (reply: string): Promise<number> => {
+t.test('a failed fetch of keys is reported by cause, with what would help', { skip }, async (t) => {
+  const replyWith = async (reply: string): Promise<number> => {
     const server = createTcpServer((socket) => {
       socket.on('error', () => {}).once('data', () => socket.end(reply));
     });
@@ -65,28 +65,28 @@ t.test('what keeps keys from coming is told by cause, with what would be right',
     t.equal(usable, 0, uri);
     return `${error} | ${hint}`;
   };
-  const plain = await answering('HTTP/1.1 400 Bad Request\r\n\r\n');
+  const plain = await replyWith('HTTP/1.1 400 Bad Request\r\n\r\n');
   t.match(
     await failing(`https://localhost:${plain}/`),
-    /does not speak TLS at this port \(E.*\| .*port is right/,
+    /does not speak TLS at this port \(E.*\| check the port/,
   );
-  const odd = await answering('\x15\x03\x03\x00\x02\x02\x46');
+  const odd = await replyWith('\x15\x03\x03\x00\x02\x02\x46');
   t.match(await failing(`http://127.0.0.1:${odd}/`), /is not HTTP\/1\.1 \| .*write https:/);
-  const silent = await answering('');
+  const silent = await replyWith('');
   t.match(await failing(`http://127.0.0.1:${silent}/`), /was closed before.*\| .*set HTTPS_PROXY/);
   t.match(
     await failing('http://127.0.0.1:1/'),
-    /\/: nothing listens at 127\.0\.0\.1:1 \(ECONNREFUSED\) \| .*port are right/,
+    /\/: nothing listens at 127\.0\.0\.1:1 \(ECONNREFUSED\) \| check host and port; where HTTPS_PROXY/,
   );
   for (const [status, help] of [
     ['407', /user and password/],
     ['403', /NO_PROXY/],
   ] as const) {
-    const proxy = await answering(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
+    const proxy = await replyWith(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
     const reported = await failing('https://keys.example/', {
       HTTPS_PROXY: `http://u:s3cret@127.0.0.1:${proxy}`,
     });
-    t.match(reported, new RegExp(`proxy of HTTPS_PROXY answered ${status}`));
+    t.match(reported, new RegExp(`proxy of HTTPS_PROXY responded with ${status}`));
     t.match(reported, help);
     t.notMatch(reported, /s3cret/);
   }
