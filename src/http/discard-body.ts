@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 
 /**
- * Reads on after an early response, so that the client gets to see it: it may not read before it has sent everything. The owner of
- * the connection says for how long.
+ * Reads on after an early response, as a client may not read it before it has sent everything. The owner of the connection limits
+ * the time.
  */
 export function discardBody(req: Readable): void {
   req.resume();

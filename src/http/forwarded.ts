@@ -4,7 +4,7 @@ import { type Peer, plainAddress } from './peer.ts';
 import { parseTarget } from './target.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
-/** What backends are told of the way a request took before the gateway. */
+/** What X-Forwarded-* report to backends: the way of a request before the gateway. */
 export interface ForwardedFor {
   /** The address that counts as the client's: for logs, limits by address and the chain's start. */
   readonly client: string;
@@ -30,7 +30,7 @@ export interface Arrival {
 /**
  * Finds out who the client is. From an untrusted peer nothing counts but its own address. From a trusted one
  * X-Forwarded-For is read from the right: the first address that is not trusted is the client; entries left of
- * it are the client's own words, handed on but never believed. -Proto, -Host and -Port count if each came once and is sane, -Prefix if
+ * it come from the client: forwarded, never trusted. -Proto, -Host and -Port count if each came once and is sane, -Prefix if
  * each of its paths is.
  */
 export function resolveForwarded(

@@ -12,13 +12,7 @@ export function parseHost(values: readonly string[], httpVersion: string): strin
   if (value === undefined) {
     return httpVersion === '1.0' ? undefined : refuse('host_missing', 'the request has no Host');
   }
-  if (value === latest?.value) return latest.host;
-  const host = normalizeHost(value);
-  if (host === undefined)
-    return refuse('host_invalid', 'Host is not a name or address with an optional port');
-  latest = { value, host };
-  return host;
+  return (
+    normalizeHost(value) ?? refuse('host_invalid', 'Host is not a name or address with an optional port')
+  );
 }
-
-/** The latest good one, since most requests in a row name the same. */
-let latest: { readonly value: string; readonly host: string } | undefined;

@@ -1,14 +1,14 @@
 import { isIP, type Socket } from 'node:net';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
-/** Who is at the other end of a connection, and how it came in: the same for every request it carries. */
+/** The other end of a connection and how it came in: the same for every request it carries. */
 export class Peer {
-  /** Without the IPv6 clothes of an IPv4 address; empty where the connection was gone already. */
+  /** IPv4-mapped addresses unwrapped; empty where the connection was gone already. */
   readonly address: string;
   readonly proto: 'http' | 'https';
   /** The gateway's own port. */
   readonly port: string;
-  /** The latest proxies that were asked about, which change with a reload at most. */
+  /** The proxies of the last check (docs/performance.md: whether the peer is a trusted proxy); they change with a reload at most. */
   #trusted: TrustedProxies | undefined;
   #isTrusted = false;
 
@@ -36,7 +36,7 @@ export function peerOf(socket: Socket & { [PEER]?: Peer }): Peer {
   if (known !== undefined) return known;
   const { remoteAddress, localPort = 0 } = socket;
   const peer = new Peer({ address: remoteAddress ?? '', encrypted: 'encrypted' in socket, port: localPort });
-  // Of a connection that is gone nothing is known; what was known stays.
+  // A connection that is gone has no address.
   if (remoteAddress !== undefined) socket[PEER] = peer;
   return peer;
 }

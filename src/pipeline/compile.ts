@@ -31,7 +31,7 @@ export interface GateOptions {
   readonly verifier: TokenVerifier;
   /** Default: none. */
   readonly assertion?: AssertionSigner | undefined;
-  /** Outlives the gate, so that a reload forgives nobody. Default: one in memory. */
+  /** Outlives the gate, so that a reload resets no count. Default: one in memory. */
   readonly limitStore?: LimitStore;
 }
 
@@ -130,7 +130,7 @@ function compileRoute(
   return { route: compiled, problems };
 }
 
-/** Routes that say the same share one policy: ten thousand of them are then as cheap to keep and to apply as one. */
+/** Equal routes share one policy (docs/performance.md: equal routes share a policy). */
 function compileRoutePolicy(
   compiler: RouteCompiler,
   route: RouteConfig,
@@ -145,7 +145,7 @@ function compileRoutePolicy(
       : compileIdentity(compiler.config.identity, route.identity, place);
   const { access, problems } = compileAccess(route, { ...compiler, parameters, place });
   const policy: RoutePolicy = { access, identity: identity.rules };
-  // Each route with a problem has to tell it of its own lines.
+  // Each route reports a problem at its own lines.
   if (identity.problems.length === 0 && problems.length === 0) compiler.policies.set(text, policy);
   return { policy, problems: [...identity.problems, ...problems] };
 }
@@ -187,7 +187,7 @@ function hasConditions(config: Config): boolean {
   );
 }
 
-/** A policy is compiled for every route that uses it; what is wrong with it is said once. */
+/** A policy is compiled for every route that uses it; its problems are reported once. */
 function withoutRepeats<T>(entries: readonly T[]): readonly T[] {
   return [...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()];
 }

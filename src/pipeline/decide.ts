@@ -35,9 +35,9 @@ export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
   readonly route: Route | undefined;
   readonly outcome: Permit | Refusal | DirectResponse;
-  /** The token that held, also where the route refuses it; for the log. Undefined where none was checked good. */
+  /** The verified token, also where the route refuses it; for the log. Undefined where there is none. */
   readonly token?: VerifiedToken;
-  /** What every response to the request carries, the gateway's own as well: CORS and RateLimit fields, names and values in turn. */
+  /** Fields of every response to the request, the gateway's own included: CORS and RateLimit, names and values in turn. */
   readonly addedHeaders?: readonly string[];
 }
 
@@ -56,7 +56,7 @@ export interface Gate {
 
 /**
  * Decides on one request: the steps of docs/architecture.md, in this order, and whether the route takes WebSockets. A step either gives
- * what the next one needs or ends the decision with its refusal. Answers at once unless keys must be waited for.
+ * what the next one needs or ends the decision with its refusal. A promise only where keys must be waited for.
  */
 export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decision | Promise<Decision> {
   const decision = decideRequest(gate, request, trace);
@@ -64,7 +64,7 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
   return after(decision, (made) => decideUpgrade(made, trace));
 }
 
-/** Only who may use the route learns that it takes no WebSockets. */
+/** Comes last, so that only clients that may use the route learn that it takes no WebSockets. */
 function decideUpgrade(decision: Decision, trace: Trace | undefined): Decision {
   const { outcome } = decision;
   if (isRefusal(outcome)) return decision;
@@ -107,7 +107,7 @@ function decideRequest(
     return { route: undefined, outcome: keys };
   }
 
-  // 3. Match; a preflight asks for the route of another method
+  // 3. Match; a preflight is for the route of another method
   const asked = request.method === 'OPTIONS' ? requestedMethod(headers) : undefined;
   if (asked !== undefined) {
     const match = matchRoute(gate.table, { method: asked, host, target });
@@ -186,7 +186,7 @@ function decideVerified(
   if (isRefusal(verified)) return { route, outcome: verified };
   const request = withoutToken(matched);
 
-  // 6. Authorize; a route that only reports lets pass what its rules, not what the token itself, would refuse
+  // 6. Authorize; in report mode what only the rules refuse passes
   const { access, identity } = authorizeToken(route.policy, { token: verified, request }, trace);
   const passesAnyway = access !== undefined && route.reportsOnly && REFUSALS[access.code].status === 403;
   if (access !== undefined && !passesAnyway) return { route, outcome: access, token: verified };
@@ -208,14 +208,14 @@ function decideVerified(
   return { route, outcome, token: verified, addedHeaders: ['x-sealgate-would-refuse', access.code] };
 }
 
-/** A route that takes tokens from cookies and the like sends them up only where it hands the token on. */
+/** A token from a cookie or the like goes up only where the route forwards tokens. */
 function withoutToken(matched: Matched): Matched {
   const { route, headers, target } = matched;
   if (route.tokenSources.places.length === 0 || route.identity.forwardsToken) return matched;
   return { ...matched, ...stripToken(route.tokenSources, headers, target) };
 }
 
-/** The token of a public route is not looked at, but two of them are refused here as everywhere. */
+/** The token of a public route is not verified, but two of them are refused here as everywhere. */
 function permitPublic(matched: Matched, trace: Trace | undefined): Decision {
   const { route, headers } = matched;
   const several = refuseSeveralAuthorizations(headers);
@@ -233,7 +233,7 @@ function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decisio
   return refusedBy(route, 'token', refuseMissing(matched), trace);
 }
 
-/** No token: what kind of request it was says what would help. */
+/** No token: the cause names the kind of request, on which the advice depends. */
 function refuseMissing({ headers, isUpgrade, method }: Matched): Refusal {
   if (headers.authorizations.length > 0)
     return refuse('other_scheme', 'Authorization is not of the Bearer scheme');
@@ -252,7 +252,7 @@ function refuseMissing({ headers, isUpgrade, method }: Matched): Refusal {
     : refuse('token_elsewhere', `no token where this route looks for one, but the ${place} looks like one`);
 }
 
-/** A preflight that no `cors` answers is looked at as any OPTIONS request; its refusal says what it was. */
+/** A preflight without a `cors` to respond is an OPTIONS request like any other; its refusal names the preflight. */
 function explainPreflight(
   asked: string | undefined,
   match: ReturnType<typeof matchRoute>,
@@ -273,7 +273,7 @@ function decidePreflight(
 ): Decision {
   if (isRefusal(outcome))
     return { ...refusedBy(route, 'preflight', outcome, trace), addedHeaders: VARY_BY_ORIGIN };
-  trace?.add({ step: 'preflight', ok: true, got: `answered for route ${route.name}` });
+  trace?.add({ step: 'preflight', ok: true, got: `response for route ${route.name}` });
   return { route, outcome };
 }
 

@@ -3,7 +3,7 @@ import type { Config } from '../config/schema/config.ts';
 import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../core/header-names.ts';
 import { dropNominated } from '../http/header-pairs.ts';
 
-/** What becomes of a header field; small integers, so that the memo stays a plain map of numbers. */
+/** What becomes of a header field. */
 const ACTION = {
   passed: 0,
   dropped: 1,
@@ -33,13 +33,13 @@ const MEMO_ENTRIES = 1024;
 const MEMO_NAME_LENGTH = 64;
 const NONE: readonly string[] = Object.freeze([]);
 
-/** What a file forbids clients to say, compiled once. */
+/** The fields that a file forbids clients to send, compiled once. */
 export interface RequestHeaderFilter {
-  /** Folded names with a action of their own; all others pass. */
+  /** Folded names with an action of their own; all others pass. */
   readonly actions: ReadonlyMap<string, HeaderAction>;
   /** The headers that carry tokens, in lower case as the file spells them; their other spellings are dropped. */
   readonly credentialHeaders: ReadonlySet<string>;
-  /** Names as sent → action, so that a usual name costs one look-up. Bounded. */
+  /** Names as sent → action (docs/performance.md: what becomes of a field of a request). Bounded. */
   readonly memo: Map<string, HeaderAction>;
 }
 
@@ -105,10 +105,10 @@ export function filterHeaders(
       case ACTION.dropped:
         break;
       case ACTION.host:
-        hosts = hosts.length === 0 ? [value] : [...hosts, value];
+        hosts = [...hosts, value];
         break;
       case ACTION.authorization:
-        authorizations = authorizations.length === 0 ? [value] : [...authorizations, value];
+        authorizations = [...authorizations, value];
         break;
       case ACTION.connection:
         connection = connection === '' ? value : `${connection},${value}`;

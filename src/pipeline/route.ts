@@ -13,7 +13,7 @@ export interface Route {
   readonly index: number;
   readonly name: string;
   readonly config: RouteConfig;
-  /** As `normalizeHost` writes it; undefined answers to every host. */
+  /** As `normalizeHost` writes it; undefined matches every host. */
   readonly host: string | undefined;
   readonly pattern: PathPattern;
   /** Whether the path has parameters. */
@@ -29,7 +29,7 @@ export interface Route {
   readonly access: AccessRules;
   /** True where the access rules only report: what they would refuse passes. */
   readonly reportsOnly: boolean;
-  /** True where clients are told of it. */
+  /** True where responses name what it would refuse. */
   readonly exposesReports: boolean;
   /** Places for the token beside Authorization. */
   readonly tokenSources: TokenSources;
@@ -38,7 +38,7 @@ export interface Route {
   readonly limits: RateLimits | undefined;
 }
 
-/** What a route asks of a token and says of it. One object for all routes of a file that ask and say the same. */
+/** What a route requires of a token and reports of it. Routes with equal rules share one. */
 export interface RoutePolicy {
   readonly access: AccessRules;
   readonly identity: IdentityRules;

@@ -7,7 +7,7 @@ t.test('without a token the challenge has no error (RFC 6750 §3)', async (t) =>
   t.equal(challengeFor(refuse('token_missing', 'x'), 'sealgate'), 'Bearer realm="sealgate"');
 });
 
-t.test('a bad token is told by error and description, never by the reason', async (t) => {
+t.test('a bad token gets error and description, never the reason', async (t) => {
   t.equal(
     challengeFor(refuse('token_expired', 'secret detail'), 'sealgate'),
     'Bearer realm="sealgate", error="invalid_token", error_description="The token has expired"',

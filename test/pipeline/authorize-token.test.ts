@@ -111,7 +111,7 @@ t.test('the results that are kept for a token are bounded, in number and in leng
   );
 });
 
-t.test('a problem is told of each route that has it', async (t) => {
+t.test('a problem is reported for each route that has it', async (t) => {
   const broken = { when: 'claims.sub ==' };
   const { problems } = await compileFile(
     fileWith([

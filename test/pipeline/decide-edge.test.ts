@@ -26,7 +26,7 @@ const preflight = (path: string, method: string, origin = APP) =>
 
 const headersOf = (gate: Gate, request: RequestFacts) => decideNow(gate, request).addedHeaders ?? [];
 
-t.test('a preflight is answered without a token, even where OPTIONS is no method of the route', async (t) => {
+t.test('a preflight needs no token, even where the route does not take OPTIONS', async (t) => {
   const gate = await gateOf(
     fileWith([
       { path: '/a', access: 'authenticated', methods: ['PUT'], cors: { origins: [APP] } },
@@ -46,7 +46,7 @@ t.test('a preflight is answered without a token, even where OPTIONS is no method
   t.equal(resultOf(gate, requestOf('OPTIONS /b', 'Origin', APP)), 'token_missing', 'no preflight');
 });
 
-t.test('a refused preflight says nothing of the rules', async (t) => {
+t.test('a refused preflight reveals nothing of the rules', async (t) => {
   const gate = await gateOf(fileWith([{ cors: { origins: [APP], credentials: true } }]), verifier);
   t.strictSame(headersOf(gate, preflight('/', 'GET', 'https://evil.example')), ['vary', 'Origin']);
 });
@@ -185,7 +185,7 @@ t.test('a WebSocket of an origin that is not listed is refused before its token 
   t.equal(
     resultOf(gate, requestOf('GET /', 'Origin', 'https://evil.example', ...bearer('alice'))),
     'allow',
-    'a plain request of another origin is served, and its answer unreadable to scripts',
+    'a plain request of another origin is served, and its response unreadable to scripts',
   );
 });
 

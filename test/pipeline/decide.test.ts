@@ -158,7 +158,7 @@ t.test('identity comes from the token alone, on every route', async (t) => {
   });
 });
 
-t.test('Authorization goes up only where the route says so', async (t) => {
+t.test('Authorization is forwarded only where the route sets that', async (t) => {
   const sent = (path: string, value: string) =>
     permitOf(gate, requestOf(`GET ${path}`, 'Authorization', value)).credentials;
   for (const path of ['/open', '/maybe', '/guarded']) t.strictSame(sent(path, 'Bearer good'), [], path);

@@ -106,7 +106,7 @@ async function decidedOf(draft: Draft): Promise<{ cause: string; step: string }>
   };
 }
 
-t.test('a token without a flaw passes, and its steps are told in order', async (t) => {
+t.test('a token without a flaw passes, and its steps are traced in order', async (t) => {
   const steps: Step[] = [];
   const trace = { showClaims: false, add: (step: Step) => void steps.push(step) };
   const { outcome } = await decide(gate, requestWith(goodDraft()), trace);
@@ -119,7 +119,7 @@ t.test('a token without a flaw passes, and its steps are told in order', async (
   );
 });
 
-t.test('of two flaws the one that is looked at first is told: it alone has the code', async (t) => {
+t.test('of two flaws the one checked first gives the code', async (t) => {
   for (const [first, [step, cause, spoil]] of FLAWS.entries()) {
     const single = goodDraft();
     spoil(single);

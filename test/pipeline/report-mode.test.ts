@@ -40,7 +40,7 @@ t.test('report mode relaxes the access rules and nothing else', async (t) => {
   t.equal(result(gate, '/a//b', 'good'), 'ambiguous_path');
 });
 
-t.test('what would have been refused is told with the permit', async (t) => {
+t.test('the permit has what would have been refused', async (t) => {
   const gate = await gateOf(fileWith([{ access, mode: 'report' }]), verifier);
   const permit = (token: string) => permitOf(gate, requestOf('GET /', 'Authorization', `Bearer ${token}`));
   t.match(permit('weak').wouldRefuse, { code: 'insufficient_scope', issuer: 'corp' });
@@ -48,7 +48,7 @@ t.test('what would have been refused is told with the permit', async (t) => {
   t.equal(permit('good').wouldRefuse, undefined);
 });
 
-t.test('clients are told only where the file says so', async (t) => {
+t.test('responses name it only where the file asks for that', async (t) => {
   for (const reportHeader of [false, true]) {
     const cors = { origins: ['https://a.example'] };
     const file = fileWith(

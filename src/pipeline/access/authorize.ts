@@ -10,7 +10,7 @@ import type { AcceptedIssuer, AccessBlock, AccessRules, ClaimRule, Wanted } from
 import { STEP_BUDGET } from './cel/condition-meter.ts';
 import { refuseClaim, refuseLack } from './explain-claims.ts';
 
-/** Who asks for what. */
+/** A verified token and its request. */
 export interface Caller {
   readonly token: VerifiedToken;
   readonly request: FilteredRequest;
@@ -21,12 +21,12 @@ interface Check {
   readonly step: string;
   /** What the block wants of this token, or of any, in names of the file; undefined when it wants nothing of this kind. */
   readonly expected: (block: AccessBlock, token?: VerifiedToken) => string | undefined;
-  /** What the token has instead. Shown to whoever may see claim values. */
+  /** What the token has instead; shown where claim values may be. */
   readonly got: (block: AccessBlock, caller: Caller) => unknown;
   readonly check: (block: AccessBlock, caller: Caller, trace?: Trace) => Refusal | undefined;
 }
 
-/** In the order that docs/access.md promises, so that codes are stable: how far a block got is the index of the check that failed. */
+/** In the order that docs/access.md promises, so that codes are stable. The index of the failed check is how far a block got. */
 const CHECKS: readonly Check[] = [
   {
     step: 'issuers',
@@ -160,7 +160,7 @@ function fold(audience: string): string {
     .replace(/\/$/, '');
 }
 
-/** RFC 7519 §4.1.3: one of the token's audiences must be one of ours. The log names those of the token, `explain` only where it is asked to. */
+/** RFC 7519 §4.1.3: one of the token's audiences must be one of ours. The log names those of the token, `explain` only on request. */
 function checkAudience({ issuers }: AccessBlock, { token }: Caller, trace?: Trace): Refusal | undefined {
   const accepted = issuers.get(token.issuer);
   if (accepted === undefined || accepted.audiences === 'any') return undefined;

@@ -43,7 +43,7 @@ interface Looked {
   readonly scopes?: readonly string[];
 }
 
-/** Refuses a token that lacks a scope or role, and says which claims were looked at and in what form they are: never what they hold. */
+/** Refuses a token that lacks a scope or role, and names the claims that were read and their form, never their values. */
 export function refuseLack(kind: 'scope' | 'role', lack: string, { claims, paths, scopes }: Looked): Refusal {
   const forms = paths.map((path) => ({ path, ...describeForm(claims, path, SEPARATORS[kind]) }));
   const present = forms.find(({ form }) => form !== 'absent' && form !== 'nested' && form !== 'overage');

@@ -7,12 +7,12 @@ export interface CorsRules {
   /** Listed origin → the fields that every response to it carries. */
   readonly exact: ReadonlyMap<string, readonly string[]>;
   readonly wildcards: readonly WildcardOrigin[];
-  /** Set when any origin may read answers; then none is told apart and no credentials go along. */
+  /** Set when any origin may read responses; then all get the same fields, without credentials. */
   readonly any: readonly string[] | undefined;
   readonly credentials: boolean;
-  /** What preflights are told beside the origin: names and values in turn. */
+  /** Fields of a preflight response beside the origin: names and values in turn. */
   readonly preflight: readonly string[];
-  /** What answers are told beside the origin, after a preflight: names and values in turn. */
+  /** Fields of other responses beside the origin: names and values in turn. */
   readonly exposed: readonly string[];
 }
 
@@ -22,17 +22,17 @@ interface WildcardOrigin {
   readonly suffix: string;
 }
 
-/** What answers carry that would be others for another origin. */
+/** Of every response that differs by origin. */
 export const VARY_BY_ORIGIN: readonly string[] = ['vary', 'Origin'];
 const VARY_PREFLIGHT = [
   'vary',
   'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
 ] as const;
 const LABELS = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
-/** Longer than any name DNS can hold. */
+/** Longer than any DNS name. */
 const LONGEST_ORIGIN = 300;
 
-/** What a route that takes all methods allows scripts when its file does not say. */
+/** What a route for all methods allows scripts by default. */
 const USUAL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /**
@@ -80,7 +80,7 @@ export function requestedMethod({
   return undefined;
 }
 
-/** Answers a preflight in place of the backend. An origin that is not listed is refused and told nothing of the rules. */
+/** Responds to a preflight in place of the backend. An origin that is not listed is refused and learns nothing of the rules. */
 export function respondToPreflight(rules: CorsRules, origins: readonly string[]): DirectResponse | Refusal {
   const origin = origins.length === 1 ? (origins[0] as string) : '';
   if (!allowsOrigin(rules, origin))
@@ -103,7 +103,7 @@ export function corsHeaders(rules: CorsRules, origins: readonly string[]): reado
   return [...VARY_BY_ORIGIN, ...permission(origin, rules.credentials), ...rules.exposed];
 }
 
-/** Validates the origin of a WebSocket handshake, which browsers send without asking first. None at all is no browser. */
+/** Validates the origin of a WebSocket handshake, which browsers send without asking first. Without one, the client is no browser. */
 export function checkUpgradeOrigin(rules: CorsRules, origins: readonly string[]): Refusal | undefined {
   if (origins.length === 0) return undefined;
   if (origins.length === 1 && allowsOrigin(rules, origins[0] as string)) return undefined;

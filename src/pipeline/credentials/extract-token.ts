@@ -81,7 +81,7 @@ function parseBearer(value: string, place: string): string | undefined | Refusal
 function refuseBearer(value: string, place: string): Refusal {
   const rest = value.slice('bearer'.length).trim();
   if (rest === '') return refuse('bearer_empty', `${place} is "Bearer" without a token`);
-  if (/^bearer\b/i.test(rest)) return refuse('bearer_repeated', `${place} says "Bearer" twice`);
+  if (/^bearer\b/i.test(rest)) return refuse('bearer_repeated', `${place} has "Bearer" twice`);
   return refuse(
     'bearer_spacing',
     `${place} is not "Bearer", one space and one token: it has other white space`,

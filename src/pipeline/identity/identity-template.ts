@@ -3,7 +3,7 @@ import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { isDistinctScalar } from '../claim-values.ts';
 import { encodeHeaderText } from './header-encoding.ts';
 
-/** `{tid}/{sub}` taken apart: fixed text and claim names in turn, text first and last. */
+/** `{tid}/{sub}` parsed: fixed text and claim names in turn, text first and last. */
 export interface IdentityTemplate {
   readonly texts: readonly string[];
   readonly claims: readonly string[];
@@ -11,7 +11,7 @@ export interface IdentityTemplate {
   readonly separators: string;
 }
 
-/** Takes a template apart, or says what is wrong with it. */
+/** Parses a template, or names its fault. */
 export function parseIdentityTemplate(template: string): IdentityTemplate | { readonly fault: string } {
   if (/[^ -~]|%/.test(template)) return { fault: 'a template has no "%", control or non-ASCII character' };
   const pieces = template.split(/\{([^{}]+)\}/);

@@ -45,7 +45,7 @@ export function composeIdentity(rules: IdentityRules, token: VerifiedToken): rea
   return pairs;
 }
 
-/** Says whether a required header lacks its claim, or has one that its filter or format leaves nothing of. */
+/** Distinguishes a missing claim from one of which filter or format leaves nothing. */
 function refuseIncomplete(header: IdentityHeader, token: VerifiedToken): Refusal {
   const { origin, name } = header;
   const value = header.template === undefined ? header.read(token) : undefined;
@@ -57,7 +57,7 @@ function refuseIncomplete(header: IdentityHeader, token: VerifiedToken): Refusal
     : refuse('identity_unfit', `${origin} has no value that can be written into ${name}`);
 }
 
-/** One line per header; several only with `repeat`. Undefined when there is nothing to say. */
+/** One line per header; several only with `repeat`. Undefined when there is no value. */
 function composeHeader(header: IdentityHeader, token: VerifiedToken): readonly string[] | undefined {
   if (header.template !== undefined) {
     const text = fillTemplate(header.template, token);
@@ -74,7 +74,7 @@ type Format = (value: unknown) => readonly string[] | undefined;
 const FORMATS: Readonly<Record<IdentityFormat, Format>> = {
   csv: (value) => joined(value, ','),
   space: (value) => joined(value, ' '),
-  // Fields of one name are one list with commas to whoever joins them (RFC 9110 §5.3).
+  // Recipients may join fields of one name by commas (RFC 9110 §5.3).
   repeat: (value) => membersOf(value, ','),
   json: (value) => {
     const text = jsonOf(value);
@@ -92,14 +92,8 @@ function oneLine(text: string | undefined, separators: string): readonly string[
 }
 
 function joined(value: unknown, separator: string): readonly string[] | undefined {
-  if (!Array.isArray(value)) return membersOf(value, separator);
-  let text: string | undefined;
-  for (const member of value) {
-    const encoded = encodeMember(member, separator);
-    if (encoded === undefined) return undefined;
-    text = text === undefined ? encoded : text + separator + encoded;
-  }
-  return text === undefined ? undefined : [text];
+  const members = membersOf(value, separator);
+  return members === undefined ? undefined : [members.join(separator)];
 }
 
 /** All members as encoded text, or undefined when one of them cannot be written: a list is never shortened in silence. */
@@ -122,7 +116,7 @@ function textOf(value: unknown): string | undefined {
   return isDistinctScalar(value) ? String(value) : undefined;
 }
 
-/** JSON without numbers that stand for more than one value, or undefined when the value has such. */
+/** As JSON; undefined when a number in it is not exact. */
 function jsonOf(value: unknown): string | undefined {
   if (value === '' || (Array.isArray(value) && value.length === 0)) return undefined;
   let isDistinct = true;
@@ -141,7 +135,7 @@ function filterValue(header: IdentityHeader, value: unknown): unknown {
   return passes(header, textOf(value)) ? value : undefined;
 }
 
-/** What is no text cannot match a filter. */
+/** Only text can match a filter. */
 function passes(header: IdentityHeader, text: string | undefined): boolean {
   return header.filter === undefined || (text !== undefined && header.filter.test(text));
 }

@@ -12,7 +12,7 @@ const PAUSE_MS = 1000;
 const LONGEST_RECONNECT_MS = 2000;
 
 export interface RedisLimitStoreContext {
-  /** Counts for this gateway alone while the shared store is down and the file says `onFailure: open`. */
+  /** Counts for this gateway alone while the shared store is down and the file sets `onFailure: open`. */
   readonly local: LimitStore;
   /** Called once when the store fails and once when it is back. The error never holds the URL's password. */
   readonly onState: (state: 'up' | 'down', error?: Error) => void;

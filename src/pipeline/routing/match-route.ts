@@ -20,10 +20,7 @@ export interface RouteTable {
 
 /** A place in a tree of paths. */
 interface PathNode {
-  /** The one fixed segment below it, where there is but one: most nodes of a large table have no more. */
-  onlyName: string | undefined;
-  only: PathNode | undefined;
-  /** Where there are several: all of them. */
+  /** By fixed segment. */
   statics: Map<string, PathNode> | undefined;
   parameter: PathNode | undefined;
   exact: RouteEntry | undefined;
@@ -58,7 +55,8 @@ export function compileRouteTable(
         node.parameter ??= makeNode();
         node = node.parameter;
       } else {
-        node = staticBelow(node, ignoresCase ? foldCase(segment) : segment);
+        node.statics ??= new Map();
+        node = getOrSet(node.statics, ignoresCase ? foldCase(segment) : segment, makeNode);
       }
     }
     const place = route.config.exact ? 'exact' : 'prefix';
@@ -109,8 +107,7 @@ export function listInMatchingOrder(table: RouteTable): readonly Route[] {
 }
 
 function listNode(node: PathNode): readonly Route[] {
-  const named = node.only === undefined ? [...(node.statics ?? [])] : [['', node.only] as const];
-  const statics = named.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, child]) => child);
+  const statics = [...(node.statics ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, child]) => child);
   const below = node.parameter === undefined ? statics : [...statics, node.parameter];
   return [...below.flatMap(listNode), ...(node.exact?.routes ?? []), ...(node.prefix?.routes ?? [])];
 }
@@ -131,7 +128,7 @@ function findBelow(node: PathNode, segments: readonly string[], at: number): Rou
   const isLast = at >= segments.length - 1;
   if (at === segments.length || (isLast && segments[at] === '')) return node.exact ?? node.prefix;
   const segment = segments[at] as string;
-  const fixed = node.onlyName === segment ? node.only : node.statics?.get(segment);
+  const fixed = node.statics?.get(segment);
   if (fixed !== undefined) {
     const found = findBelow(fixed, segments, at + 1);
     if (found !== undefined) return found;
@@ -194,28 +191,11 @@ function addToEntry(entry: RouteEntry, route: Route): void {
 
 function makeNode(): PathNode {
   return {
-    onlyName: undefined,
-    only: undefined,
     statics: undefined,
     parameter: undefined,
     exact: undefined,
     prefix: undefined,
   };
-}
-
-/** The node of a fixed segment, made where there is none. */
-function staticBelow(node: PathNode, name: string): PathNode {
-  if (node.statics !== undefined) return getOrSet(node.statics, name, makeNode);
-  if (node.only === undefined) {
-    node.onlyName = name;
-    node.only = makeNode();
-    return node.only;
-  }
-  if (node.onlyName === name) return node.only;
-  node.statics = new Map([[node.onlyName as string, node.only]]);
-  node.onlyName = undefined;
-  node.only = undefined;
-  return getOrSet(node.statics, name, makeNode);
 }
 
 function getOrSet<K, V>(map: Map<K, V>, key: K, make: () => V): V {

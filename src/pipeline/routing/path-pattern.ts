@@ -1,6 +1,6 @@
 import { isRoutePath, parseRoutePath, type RoutePathProblem } from '../../config/routes/route-path.ts';
 
-/** The path of a route, taken apart at load. */
+/** The path of a route, parsed at load. */
 export interface PathPattern {
   /** Decoded segments; null stands for a parameter. `/` has none. */
   readonly segments: readonly (string | null)[];
@@ -21,7 +21,7 @@ export function showPath({ path, exact }: { readonly path: string; readonly exac
   return exact ? path : `${path.replace(/\/$/, '')}/…`;
 }
 
-/** Takes the path of a route apart for matching, or says what is wrong with it. */
+/** Parses the path of a route for matching, or names its problem. */
 export function parsePathPattern(path: string): PathPattern | RoutePathProblem {
   const parsed = parseRoutePath(path);
   if (!isRoutePath(parsed)) return parsed;

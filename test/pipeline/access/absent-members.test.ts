@@ -59,7 +59,7 @@ const IDS = { iss: 'https://ids.example' };
 const REALM = { iss: 'https://kc.example/realms/a', typ: 'Bearer' };
 const POOL = { iss: 'https://pool.example', token_use: 'access', client_id: 'api', aud: undefined };
 
-t.test('null says as little as nothing; what an empty value says depends on the claim', async (t) => {
+t.test('null means absent; what an empty value means depends on the claim', async (t) => {
   const rows: readonly [claims: Record<string, unknown>, code: string, target?: string][] = [
     // Marks of other kinds of tokens: a null is no mark.
     [{ events: null }, 'allow'],
@@ -77,7 +77,7 @@ t.test('null says as little as nothing; what an empty value says depends on the 
     [{ ...POOL, token_use: null }, 'type_not_allowed'],
     [{ ...POOL }, 'allow'],
     [{ ...POOL, client_id: null }, 'claim_missing'],
-    // Bound to a key: only a null says that it is not.
+    // Bound to a key: only a null means that it is not.
     [{ cnf: null }, 'allow'],
     [{ cnf: {} }, 'token_bound'],
     [{ cnf: '' }, 'token_bound'],
@@ -99,7 +99,7 @@ t.test('null says as little as nothing; what an empty value says depends on the 
     [{ aud: [null] }, 'audience_mismatch'],
     [{ aud: {} }, 'audience_mismatch'],
     [{ aud: ['', 'api'] }, 'allow'],
-    // Scopes and roles: the first claim that says something counts.
+    // Scopes and roles: the first present claim counts.
     [{ scope: '', scp: ['read'] }, 'allow', '/scope'],
     [{ scope: null, scp: 'read' }, 'allow', '/scope'],
     [{ scope: [], scp: 'read' }, 'allow', '/scope'],

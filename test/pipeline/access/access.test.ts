@@ -197,7 +197,7 @@ t.test('of two alternatives that got equally far the first responses', async (t)
   t.match(authorize(rules, { token: tokenOf(), request: NO_REQUEST }), { scopes: ['first'] });
 });
 
-t.test('the verifier is told which issuers count', async (t) => {
+t.test('the verifier gets the issuers that the route accepts', async (t) => {
   const accepts = async (access: Access) => (await rulesOf(access, TWO_ISSUERS)).accepts;
   t.strictSame(await accepts({ issuers: ['corp'] }), new Set(['corp']));
   t.equal(await accepts({ issuers: 'any' }), undefined);

@@ -28,7 +28,7 @@ function rules(cors: unknown, served?: readonly string[]) {
 const toRecord = (pairs: readonly string[]) =>
   Object.fromEntries(pairs.flatMap((name, at) => (at % 2 === 0 ? [[name, pairs[at + 1]]] : [])));
 
-t.test('a preflight of a listed origin is told what it may do', async (t) => {
+t.test('a preflight of a listed origin gets what it may do', async (t) => {
   const response = respondToPreflight(
     rules({
       origins: ['https://app.example.com'],
@@ -50,7 +50,7 @@ t.test('a preflight of a listed origin is told what it may do', async (t) => {
   });
 });
 
-t.test('a preflight is told of the methods that the route takes, and of no others', async (t) => {
+t.test('a preflight gets the methods that the route takes, and no others', async (t) => {
   const app = 'https://app.example.com';
   const table: [string[] | undefined, string[] | undefined, string | undefined][] = [
     [undefined, undefined, 'GET, HEAD, POST, PUT, PATCH, DELETE'],
@@ -69,7 +69,7 @@ t.test('a preflight is told of the methods that the route takes, and of no other
   }
 });
 
-t.test('answers of a listed origin may be read, exposed fields too', async (t) => {
+t.test('responses to a listed origin may be read, exposed fields too', async (t) => {
   const cors = rules({ origins: ['https://app.example.com'], exposeHeaders: ['X-Total', 'RateLimit'] });
   t.strictSame(toRecord(corsHeaders(cors, ['https://app.example.com'])), {
     vary: 'Origin',
@@ -153,7 +153,7 @@ t.test('without an Origin nothing is allowed, but a WebSocket of no browser may 
 
 t.test('any origin may read with "*", never with credentials', async (t) => {
   const cors = rules({ origins: '*' });
-  t.strictSame(corsHeaders(cors, ['https://whoever.example']), ['access-control-allow-origin', '*']);
+  t.strictSame(corsHeaders(cors, ['https://anyone.example']), ['access-control-allow-origin', '*']);
   const preflight = respondToPreflight(cors, ['null']);
   t.notOk(isRefusal(preflight));
   if (!isRefusal(preflight)) t.match(toRecord(preflight.headers), { 'access-control-allow-origin': '*' });

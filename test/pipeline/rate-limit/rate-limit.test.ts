@@ -34,7 +34,7 @@ function limiter(
     consume(all, { clientAddress, token }) as RateLimitResult;
 }
 
-t.test('a response says what is left, a refusal when to come back', async (t) => {
+t.test('a response has what is left, a refusal when to retry', async (t) => {
   const ask = limiter('ip', 2);
   t.strictSame(ask('192.0.2.1'), {
     refusal: undefined,
@@ -103,7 +103,7 @@ t.test('a claim is counted by value and type, nested ones by their path', async 
   t.equal(ask('192.0.2.1', tokenOf({ org: { id: 8 } })).refusal, undefined);
 });
 
-t.test('whoever lacks what is counted is counted by address, never let through uncounted', async (t) => {
+t.test('a token without the claim is counted by address, never left uncounted', async (t) => {
   for (const by of ['subject', 'client', { claim: 'tenant' }] as const) {
     for (const claims of [
       {},
@@ -146,7 +146,7 @@ t.test('no claim value can be chosen so that it counts as somebody else', async 
   t.equal(keys.size, 3 * tokens.length + 1);
 });
 
-t.test('of several limits each holds, and the fields speak of the last one judged', async (t) => {
+t.test('of several limits each holds, and the fields describe the last one checked', async (t) => {
   const store = createMemoryLimitStore({ clock: () => 0 });
   const limits = compileRateLimits(
     [
@@ -167,7 +167,7 @@ t.test('of several limits each holds, and the fields speak of the last one judge
   t.match(headers[1], '"subject";q=3');
 });
 
-t.test('two limits that count the same callers count each for itself', async (t) => {
+t.test('two limits that count the same callers have counts of their own', async (t) => {
   const quick = { max: 10, window: 1000, by: 'ip' } as const;
   const slow = { max: 12, window: HOUR, by: 'ip' } as const;
   for (const config of [
@@ -188,7 +188,7 @@ t.test('two limits that count the same callers count each for itself', async (t)
   }
 });
 
-t.test('a store that cannot tell refuses with 503, and one that responses later is waited for', async (t) => {
+t.test('a store that is down refuses with 503, and a slow one is waited for', async (t) => {
   const down: LimitStore = { take: async () => undefined, close: async () => {} };
   const consumed = await limiter('ip', 1, down)('192.0.2.1');
   t.match(consumed.refusal, { code: 'overloaded', cause: 'limit_store_down' });

@@ -176,7 +176,7 @@ t.test('the path decides before the method', async (t) => {
   t.equal(match(await routesOf([{ path: '/x' }]), 'TRACE /y'), '405 ');
 });
 
-t.test('case is ignored only where the file says so', async (t) => {
+t.test('case is ignored only where the file sets that', async (t) => {
   const gate = await routesOf([{ path: '/Admin/:Id' }, { path: '/' }], { matching: { case: 'insensitive' } });
   for (const path of ['/admin/x', '/ADMIN/X', '/%41dMiN/x'])
     t.equal(match(gate, `GET ${path}`), 'r-_Admin_Id', path);

@@ -109,7 +109,8 @@ export function decideNow(gate: Gate, request: RequestFacts): Decision {
 function assertExplained(gate: Gate, request: RequestFacts, code: string): void {
   const steps: Step[] = [];
   const explained = decide(gate, request, { showClaims: true, add: (step) => void steps.push(step) });
-  if (explained instanceof Promise || codeOf(explained) !== code) throw new Error('explain says otherwise');
+  if (explained instanceof Promise || codeOf(explained) !== code)
+    throw new Error('explain decides otherwise');
   const last = steps.at(-1);
   // The fake verifier tells no steps.
   if (last === undefined || (last.ok !== (code === 'allow') && last.step !== 'token')) {
@@ -132,7 +133,7 @@ export function resultOf(gate: Gate, request: RequestFacts): string {
 export function permitOf(gate: Gate, request: RequestFacts): Permit {
   const { outcome } = decideNow(gate, request);
   if (isRefusal(outcome)) throw new Error(`refused: ${outcome.code}, ${outcome.reason}`);
-  if (isDirectResponse(outcome)) throw new Error('answered by the gateway itself');
+  if (isDirectResponse(outcome)) throw new Error('the gateway responded itself');
   return outcome;
 }
 

@@ -33,7 +33,7 @@ export interface CheckedCondition {
   readonly fields: readonly VariableField[];
   /** The variables that it uses as a whole, by any of their fields. */
   readonly wholes: ReadonlySet<string>;
-  /** What it says and most likely does not mean. */
+  /** What it means and was most likely not meant to. */
   readonly doubts: readonly ConditionFault[];
 }
 

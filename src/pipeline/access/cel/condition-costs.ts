@@ -4,7 +4,7 @@ type Guards = Pick<typeof import('@bufbuild/cel'), 'isCelList' | 'isCelMap'>;
 
 /*
  * What a call costs in steps, where its work grows with what it is given. A step is some quarter of a microsecond; the table errs on
- * the dear side, so that no input makes a condition cost more than its budget says.
+ * the high side, so that no input makes a condition cost more than its budget.
  */
 
 /** The target comes first, where there is one. */

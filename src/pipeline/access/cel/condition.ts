@@ -13,7 +13,7 @@ export interface Condition {
   /** False when its response rests on the token alone, so that it can be remembered with the token. */
   readonly asksRequest: boolean;
   readonly evaluate: (token: VerifiedToken, request: FilteredRequest) => ConditionResult;
-  /** The values it looks at, by name, for whoever may see them. */
+  /** The values it reads, by name, for traces that may show them. */
   readonly show: (token: VerifiedToken, request: FilteredRequest) => Readonly<Record<string, unknown>>;
 }
 

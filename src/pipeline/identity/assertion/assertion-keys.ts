@@ -37,7 +37,7 @@ export interface KeyFileOptions {
 /** How often the file is read for keys of other processes, and how soon a failed write is retried. */
 const READ_MS = 60_000;
 
-/** Keys from PEM: the first signs, all are published, so whoever owns the file rotates them. */
+/** Keys from PEM: the first signs, all are published; the owner of the file rotates them. */
 export function createFixedKeys(pem: string): AssertionKeys | undefined {
   const blocks =
     pem.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g) ?? [];

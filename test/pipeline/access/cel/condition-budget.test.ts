@@ -82,20 +82,13 @@ const HOSTILE: readonly (readonly [when: string, target?: string])[] = [
   ['true || claims.many.all(a, claims.many.all(b, a != b + b)) || true', '/'],
 ];
 
-t.test(
-  'a condition that takes more than its steps is refused and says so, whatever its work is',
-  async (t) => {
-    for (const [when, target] of HOSTILE.slice(0, -1)) {
-      const refusal = await ask(when, target);
-      t.match(
-        refusal,
-        { code: 'condition_failed', cause: 'condition_exceeded', reason: /10000 steps/ },
-        when,
-      );
-      t.notMatch(refusal?.reason, /o299|aaaa/, 'and nothing of what it looked at');
-    }
-  },
-);
+t.test('a condition that takes more than its steps is refused with its own cause', async (t) => {
+  for (const [when, target] of HOSTILE.slice(0, -1)) {
+    const refusal = await ask(when, target);
+    t.match(refusal, { code: 'condition_failed', cause: 'condition_exceeded', reason: /10000 steps/ }, when);
+    t.notMatch(refusal?.reason, /o299|aaaa/, 'and nothing of what it looked at');
+  }
+});
 
 t.test('no operator makes up for steps that are missing', async (t) => {
   const slow = 'claims.many.all(a, claims.many.all(b, a != b + b))';
@@ -138,7 +131,7 @@ t.test('what real conditions do is far within the budget', async (t) => {
   }
 });
 
-t.test('the table of the documentation says which conditions are within the budget', async (t) => {
+t.test('the conditions of the documented table are within the budget', async (t) => {
   const page = readFileSync(new URL('../../../../docs/access.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| `([^`]+)` +\| ([\d,]+)(?: × (\d+))? +\| [\d,]+ +\| (yes|no) +\|$/gm)];
   t.ok(rows.length >= 5, String(rows.length));

@@ -182,7 +182,7 @@ t.test('token, request and parameters', async (t) => {
   ];
   for (const [when, allows] of table) {
     const asked = { claims: { azp: 'app' }, token, line, headers };
-    // `has` takes fields, not indices; a file that says otherwise does not load.
+    // `has` takes fields, not indices; a file with another does not load.
     if (/has\([^)]*\[/.test(when)) continue;
     t.equal(await ask(when, asked), allows ? 'allow' : 'condition_failed', when);
   }
@@ -289,7 +289,7 @@ t.test('a text that most likely means something else is warned of, each of them'
   }
 });
 
-t.test('a condition that says nothing is warned of', async (t) => {
+t.test('a condition without effect gets a warning', async (t) => {
   const warned = async (when: string) =>
     (await compileFile(fileWith([{ access: { when } }]))).problems.map(
       ({ severity, message }) => `${severity}: ${message}`,
@@ -378,14 +378,17 @@ t.test('policies are blocks by name, alone, together with more rules, and among 
   );
 });
 
-t.test('a bad condition of a policy is told once, and by the routes whose parameters it lacks', async (t) => {
-  const policies = { own: { when: 'claims.sub == params.id' } };
-  const routes = [
-    { path: '/a/:id', access: { policy: 'own' } },
-    { path: '/b', access: { policy: 'own' } },
-    { path: '/c', access: { policy: 'own' } },
-  ];
-  const { problems } = await compileFile(fileWith(routes, { policies }));
-  t.match(problems, [{ path: ['policies', 'own', 'when'], message: /`params` has no `id`/ }]);
-  t.equal(problems.length, 1);
-});
+t.test(
+  'a bad condition of a policy is reported once, and by the routes whose parameters it lacks',
+  async (t) => {
+    const policies = { own: { when: 'claims.sub == params.id' } };
+    const routes = [
+      { path: '/a/:id', access: { policy: 'own' } },
+      { path: '/b', access: { policy: 'own' } },
+      { path: '/c', access: { policy: 'own' } },
+    ];
+    const { problems } = await compileFile(fileWith(routes, { policies }));
+    t.match(problems, [{ path: ['policies', 'own', 'when'], message: /`params` has no `id`/ }]);
+    t.equal(problems.length, 1);
+  },
+);
