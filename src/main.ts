@@ -4,11 +4,11 @@ import { setFlagsFromString } from 'node:v8';
 import { COMMANDS } from './cli/commands.ts';
 import { runCli } from './cli/run.ts';
 
-// What survives the first collections, while all of it is new, V8 would from then on make as old objects. Of a request nothing gets
-// old; but each such object keeps what it points at until the next full collection, at up to half as much CPU again for a request.
+// V8 would allocate objects of call sites whose first objects survived as old ones. Objects of a request are short-lived; as old ones they
+// would stay, with all they point at, until the next full collection, which costs up to half as much CPU again for a request.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
-// A reader that has seen enough (`sealgate schema | head`) is no failure.
+// A reader that closes the pipe early (`sealgate schema | head`) is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
@@ -22,5 +22,5 @@ const exitCode = await runCli(process.argv.slice(2), COMMANDS, {
 });
 
 process.exitCode = exitCode;
-// Whatever a command left open must not keep an ended process alive.
+// What a command left open must not keep the process alive.
 setTimeout(() => process.exit(exitCode), 1000).unref();

@@ -5,7 +5,7 @@ export interface OptionSpec {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
   readonly multiple?: boolean;
-  /** What stands for the value in the help, such as `FILE`. */
+  /** The placeholder of the value in the help, such as `FILE`. */
   readonly value?: string;
   /** The only values accepted. */
   readonly oneOf?: readonly string[];
@@ -25,24 +25,24 @@ export interface CommandInput {
 /** One command of `sealgate`. */
 export interface Command {
   readonly name: string;
-  /** Other names of it. */
+  /** Other names of the command. */
   readonly aliases?: readonly string[];
   readonly summary: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
-  /** Options of later versions: refused by name, since a typing error they are not. */
+  /** Options of later versions, reported as such instead of as typing errors. */
   readonly laterOptions?: readonly string[];
-  /** Names of the positional arguments; one in brackets may be left out. */
+  /** Names of the positional arguments; one in brackets is optional. */
   readonly positionals: readonly string[];
-  /** What is wrong with words that are known but do not fit; they are answered with the usage. */
+  /** What is wrong with known words that do not fit; the usage is shown too. */
   misfit?(input: Omit<CommandInput, 'io'>): string | undefined;
-  /** Runs it and gives the exit code. */
+  /** Returns the exit code. */
   run(input: CommandInput): Promise<number>;
 }
 
-/** Where the file is when nothing names it, counted from the current folder. */
+/** Where the file is by default, relative to the current folder. */
 export const DEFAULT_FILES = ['gateway.yaml', 'config/gateway.yaml'] as const;
 
-/** `-c FILE` and `--env-file FILE`, which every command that reads the file has. */
+/** Options of every command that reads the file. */
 export const CONFIG_OPTIONS = {
   config: {
     type: 'string',
@@ -53,7 +53,6 @@ export const CONFIG_OPTIONS = {
   'env-file': { type: 'string', value: 'FILE', description: 'variables for ${NAME}, as NAME=value lines' },
 } as const satisfies Record<string, OptionSpec>;
 
-/** `--format text|json`. */
 export const FORMAT_OPTION = {
   format: { type: 'string', value: 'FORMAT', oneOf: ['text', 'json'], description: 'text (default) or json' },
 } as const satisfies Record<string, OptionSpec>;

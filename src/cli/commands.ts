@@ -4,12 +4,12 @@ import { withConfigFile, withFileName } from './config-file.ts';
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /*
- * What a command does is loaded when it is asked for: nobody waits for the whole gateway to see a version or a help text.
+ * Commands load their code when they run: a version or a help text does not wait for the whole gateway.
  */
 
 const startCommand: Command = {
   name: 'start',
-  summary: 'guard the APIs of the file until SIGTERM or SIGINT',
+  summary: 'run the gateway until SIGTERM or SIGINT',
   options: {
     ...CONFIG_OPTIONS,
     host: { type: 'string', value: 'HOST', description: 'listen here instead of listen.host' },
@@ -39,11 +39,11 @@ const startCommand: Command = {
 const checkCommand: Command = {
   name: 'check',
   aliases: ['validate'],
-  summary: 'name every problem of the file at once',
+  summary: 'report every problem of the file at once',
   options: {
     ...CONFIG_OPTIONS,
     strict: { type: 'boolean', description: 'warnings are errors' },
-    online: { type: 'boolean', description: 'ask issuers for their keys, and try to reach backends' },
+    online: { type: 'boolean', description: 'also fetch the keys of issuers and connect to backends' },
     'allow-missing-env': { type: 'boolean', description: 'a missing variable is only a warning' },
     ...FORMAT_OPTION,
   },
@@ -51,14 +51,12 @@ const checkCommand: Command = {
   laterOptions: ['against'],
   run: async (input) => {
     const { options, io } = input;
-    const [{ runCheck }, { compileCheck }, { fileTestsCheck }] = await Promise.all([
+    const [{ runCheck }, { OFFLINE_CHECKS }] = await Promise.all([
       import('./check/check.ts'),
-      import('./check/compile-check.ts'),
-      import('./check/file-tests-check.ts'),
+      import('./check/offline-checks.ts'),
     ]);
     const online =
       options.online === true ? (await import('./check/online-check.ts')).onlineChecks(io.env) : [];
-    const checks = [compileCheck, fileTestsCheck, ...online];
     return withFileName(input, (file) =>
       runCheck(
         {
@@ -69,7 +67,7 @@ const checkCommand: Command = {
           ...(options['env-file'] === undefined ? {} : { envFile: String(options['env-file']) }),
         },
         io,
-        checks,
+        [...OFFLINE_CHECKS, ...online],
       ),
     );
   },
@@ -77,7 +75,7 @@ const checkCommand: Command = {
 
 const keysCommand: Command = {
   name: 'keys',
-  summary: 'fetch the keys of each issuer and say which are usable',
+  summary: 'fetch the keys of each issuer and show which are usable',
   options: { ...CONFIG_OPTIONS, ...FORMAT_OPTION },
   positionals: ['[ISSUER]'],
   run: async (input) => {
@@ -92,33 +90,33 @@ const keysCommand: Command = {
 
 const explainCommand: Command = {
   name: 'explain',
-  summary: 'walk one request through the gate and say why it passes or not',
+  summary: 'decide one request step by step and show why it passes or not',
   options: {
     ...CONFIG_OPTIONS,
     token: { type: 'string', value: 'TOKEN', description: 'the bearer token; - reads standard input' },
-    'token-file': { type: 'string', value: 'FILE', description: 'where the token is' },
+    'token-file': { type: 'string', value: 'FILE', description: 'a file with the token' },
     method: { type: 'string', value: 'METHOD', description: 'default GET' },
     host: { type: 'string', value: 'HOST', description: 'the Host of the request' },
     header: {
       type: 'string',
       multiple: true,
       value: "'N: V'",
-      description: 'a header field of the request; may be given again',
+      description: 'a header field of the request; may be repeated',
     },
-    jwks: { type: 'string', value: 'FILE', description: 'saved keys instead of those that are published' },
+    jwks: { type: 'string', value: 'FILE', description: 'saved keys instead of the published ones' },
     at: {
       type: 'string',
       value: 'TIME',
-      description: 'judge as of this time: ISO 8601, or seconds since 1970',
+      description: 'decide as of this time: ISO 8601, or seconds since 1970',
     },
-    'show-claims': { type: 'boolean', description: 'show what the token says' },
+    'show-claims': { type: 'boolean', description: 'show the claims of the token' },
     ...FORMAT_OPTION,
   },
   positionals: ['PATH'],
   laterOptions: ['online', 'mcp', 'cert'],
   misfit: ({ options }) => {
     if (options.token !== undefined && options['token-file'] !== undefined) {
-      return '--token and --token-file exclude each other';
+      return 'use either --token or --token-file';
     }
     const header = headersOf(options).find((field) => !/^[^\s:]+:/.test(field));
     if (header !== undefined) return `--header takes 'Name: value', not "${header}"`;
@@ -158,7 +156,7 @@ const explainCommand: Command = {
 
 const routesCommand: Command = {
   name: 'routes',
-  summary: 'list the routes in the order in which they are tried',
+  summary: 'list the routes in the order in which they are matched',
   options: { ...CONFIG_OPTIONS, ...FORMAT_OPTION },
   positionals: [],
   run: async (input) => {
@@ -173,7 +171,11 @@ const schemaCommand: Command = {
   summary: 'print the JSON Schema of the file',
   options: {},
   positionals: [],
-  run: async ({ io }) => (await import('./schema.ts')).runSchema(io),
+  run: async ({ io }) => {
+    const { editorJsonSchema } = await import('../config/schema/json-schema.ts');
+    io.stdout.write(`${JSON.stringify(editorJsonSchema(), null, 2)}\n`);
+    return 0;
+  },
 };
 
 /** Every command of `sealgate`, in the order of the help. */

@@ -4,7 +4,7 @@ import { type CommandInput, DEFAULT_FILES } from './command.ts';
 import { readEnvFile } from './env-file.ts';
 import type { CommandIo } from './io.ts';
 
-/** Runs a command with the configuration file and with the variables of `--env-file` over those of the environment; 1 without them. */
+/** Runs a command with the configuration file, and with the variables of `--env-file` over the environment; 1 where either cannot be read. */
 export async function withConfigFile(
   input: CommandInput,
   run: (file: string, io: CommandIo) => Promise<number>,
@@ -18,7 +18,7 @@ export async function withConfigFile(
   });
 }
 
-/** Runs a command with the file that `-c`, then `SEALGATE_CONFIG`, then its usual place names; 1 where that is unclear. */
+/** Runs a command with the file that `-c` names, else `SEALGATE_CONFIG`, else the default; 1 where none or two exist. */
 export async function withFileName(
   { options, io }: CommandInput,
   run: (file: string) => Promise<number>,

@@ -23,7 +23,7 @@ export function parseEnvFile(text: string): EnvFile {
   return { variables };
 }
 
-/** The variables of the file that `--env-file` names; none without one. */
+/** The variables of the file that `--env-file` names; none without the option. */
 export function readEnvFile(
   file: string | undefined,
 ): { readonly variables: Readonly<Record<string, string>> } | { readonly problem: Problem } {

@@ -12,15 +12,15 @@ import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { checkKeys } from '../tokens/keys/key-set.ts';
 import { ADVICE } from './advice.ts';
 import type { CommandIo } from './io.ts';
-import { colorsFor } from './output/colors.ts';
+import { colorsFor } from './io.ts';
 import { describeDecision } from './output/decision-text.ts';
 
 export interface ExplainOptions {
   readonly file: string;
   readonly request: SimulatedRequest;
-  /** Where the token is; `-` reads standard input. Goes before the token of the question. */
+  /** A file with the token; `-` reads standard input. Takes precedence over the token of `request`. */
   readonly tokenFile?: string | undefined;
-  /** A saved key set in place of those that the issuers publish. */
+  /** A saved key set instead of the published ones. */
   readonly jwksFile?: string | undefined;
   /** Milliseconds since the epoch; now when undefined. */
   readonly atMs?: number | undefined;
@@ -34,21 +34,20 @@ const EXIT_REFUSED = 3;
 
 const MAX_FILE_BYTES = 1024 ** 2;
 
-/** Something outside the gate that keeps it from deciding; the message is for the person who asked. */
+/** Nothing can be decided; the message is for the user. */
 class Undecidable extends Error {}
 
-/** `sealgate explain`: walks one request through the gate of the file and prints each step. Gives the exit code. */
+/** `sealgate explain`: decides one request by the file and prints each step. Returns the exit code. */
 export async function runExplain(options: ExplainOptions, io: CommandIo): Promise<number> {
   try {
     const config = loadValid(options.file, io);
     const request = { ...options.request, token: await readToken(options, io) };
     const simulated = await explain(options, { config: config.config, loaded: config, request, env: io.env });
-    if (options.format === 'json')
-      io.stdout.write(`${JSON.stringify(toJson(simulated, options), null, 2)}\n`);
-    else
-      io.stdout.write(
-        `${[...describeDecision(simulated, colorsFor(io)), ...describeIdentity(simulated, options)].join('\n')}\n`,
-      );
+    const text =
+      options.format === 'json'
+        ? JSON.stringify(toJson(simulated, options), null, 2)
+        : [...describeDecision(simulated, colorsFor(io)), ...describeIdentity(simulated, options)].join('\n');
+    io.stdout.write(`${text}\n`);
     if (simulated.code === 'keys_unavailable') return EXIT_UNDECIDED;
     return simulated.code === 'allow' ? EXIT_ALLOWED : EXIT_REFUSED;
   } catch (error) {
@@ -65,7 +64,7 @@ interface Explained {
   readonly env: CommandIo['env'];
 }
 
-/** Keys are fetched only from the issuer of the token, and only when the decision comes to need them. */
+/** Keys are fetched only from the issuer of the token, and only when the decision needs them. */
 async function explain(
   options: ExplainOptions,
   { config, loaded, request, env }: Explained,
@@ -105,15 +104,15 @@ function assertNoErrors(problems: LoadedConfig['problems']): void {
   if (errors.length > 0) throw new Undecidable(errors.map(formatProblem).join('\n'));
 }
 
-/** People paste tokens with line breaks around them, and with the scheme before them. */
+/** Accepts tokens pasted with line breaks around them and with the scheme before them. */
 async function readToken({ request, tokenFile }: ExplainOptions, io: CommandIo): Promise<string | undefined> {
   const given = tokenFile ?? request.token;
   const isFile = tokenFile !== undefined && tokenFile !== '-';
   const text = given === '-' ? await io.readStdin?.() : isFile ? readText(tokenFile) : given;
   const token = text?.trim().replace(/^Bearer +/i, '');
-  // What should have written the token has failed: no result on the request would be of use.
+  // Whatever should have written the token has failed, so a decision would be misleading.
   if (token === '' && given !== '')
-    throw new Undecidable(`${isFile ? tokenFile : 'standard input'} holds no token`);
+    throw new Undecidable(`${isFile ? tokenFile : 'standard input'} contains no token`);
   return token;
 }
 
@@ -132,7 +131,7 @@ function readMembers(path: string): readonly unknown[] {
   } catch (error) {
     if (error instanceof Undecidable) throw error;
   }
-  throw new Undecidable(`${path}: not a key set: expected a JSON object with a list \`keys\``);
+  throw new Undecidable(`${path} is not a key set: expected a JSON object with a list \`keys\``);
 }
 
 function readText(path: string): string {
@@ -145,7 +144,7 @@ function readText(path: string): string {
   throw new Undecidable(`cannot read ${path}: it is not valid UTF-8`);
 }
 
-/** Every key is always there; null where there is nothing to say. */
+/** Every key is always present, with null where it has no value. */
 function toJson(
   { decision, steps, code }: SimulatedDecision,
   { showClaims = false }: ExplainOptions,
@@ -177,7 +176,7 @@ function toJson(
 
 const HIDDEN = '(hidden)';
 
-/** Header → value, or its values where it is sent several times; hidden unless asked for. */
+/** Header → value, or values where it is sent several times; hidden without `--show-claims`. */
 function identityOf(
   pairs: readonly string[],
   showClaims: boolean,
@@ -199,9 +198,9 @@ function describeIdentity(
   const { outcome, route } = decision;
   if (isRefusal(outcome) || isDirectResponse(outcome) || route === undefined) return [];
   const fields = Object.entries(identityOf(outcome.identity, showClaims));
-  if (fields.length === 0) return [`  ${route.config.upstream} is told nothing about the caller`];
+  if (fields.length === 0) return [`  ${route.config.upstream} gets no identity headers`];
   return [
-    `  ${route.config.upstream} is told:`,
+    `  ${route.config.upstream} gets:`,
     ...fields.flatMap(([name, values]) => [values].flat().map((value) => `    ${name}: ${value}`)),
   ];
 }

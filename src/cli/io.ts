@@ -1,6 +1,6 @@
 import { escapeLines } from '../core/escape.ts';
 
-/** What a command may touch of the process, so that tests can hold it. */
+/** What a command uses of the process, so that tests can replace it. */
 export interface CommandIo {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
@@ -11,11 +11,30 @@ export interface CommandIo {
   readonly readStdin?: () => Promise<string>;
 }
 
-/** Select Graphic Rendition (ECMA-48): what `colorsFor` writes. */
+const CODES = { red: 31, green: 32, yellow: 33, dim: 2 } as const;
+
+export type Colors = Readonly<Record<keyof typeof CODES, (text: string) => string>>;
+
+/** Colors for a terminal (SGR of ECMA-48); none elsewhere, and none where `NO_COLOR` is set to anything. */
+export function colorsFor({ env, isTTY }: Pick<CommandIo, 'env' | 'isTTY'>): Colors {
+  const isColored = isTTY && !env.NO_COLOR && env.TERM !== 'dumb';
+  const color =
+    (code: number) =>
+    (text: string): string =>
+      isColored ? `\u001b[${code}m${text}\u001b[0m` : text;
+  return {
+    red: color(CODES.red),
+    green: color(CODES.green),
+    yellow: color(CODES.yellow),
+    dim: color(CODES.dim),
+  };
+}
+
+/** What `colorsFor` writes. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a color begins with one
 const COLORS = /(\u001b\[(?:0|2|3[123])m)/;
 
-/** The same process with its output escaped: nothing that a file, a provider or a token holds can command the terminal. Colors stay. */
+/** The same process with escaped output: no text of a file, a provider or a token can control the terminal. Colors stay. */
 export function escapeOutput(io: CommandIo): CommandIo {
   const visible = (text: string): string =>
     io.isTTY

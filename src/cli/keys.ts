@@ -4,17 +4,17 @@ import { formatProblem, isError } from '../config/problem.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { type IssuerInspection, inspectIssuer } from '../tokens/issuers/inspect-issuer.ts';
 import type { CommandIo } from './io.ts';
-import { colorsFor } from './output/colors.ts';
+import { colorsFor } from './io.ts';
 import { keysText } from './output/keys-text.ts';
 
 export interface KeysOptions {
   readonly file: string;
-  /** One issuer by its configured name; all when left out. */
+  /** One issuer by its configured name; default: all. */
   readonly issuer?: string;
   readonly format: 'text' | 'json';
 }
 
-/** `sealgate keys`: what each issuer publishes now. Gives 0 if every issuer has a usable key and no broken one. */
+/** `sealgate keys`: the keys that each issuer publishes now. Returns 0 if every issuer has a usable key and no broken one. */
 export async function runKeys(options: KeysOptions, io: CommandIo): Promise<number> {
   const loaded = loadConfig({ file: options.file, env: io.env });
   const compiled = loaded.config && compileIssuers(loaded.config, { resolvePath: loaded.resolvePath });
@@ -44,12 +44,12 @@ export async function runKeys(options: KeysOptions, io: CommandIo): Promise<numb
   return inspections.every(isSound) ? 0 : 1;
 }
 
-/** Whether every token that the issuer signs now can be checked. */
+/** Whether every token that the issuer signs now can be verified. */
 function isSound({ findings }: IssuerInspection): boolean {
   return !findings.some(isError);
 }
 
-/** Every key is always there; null where there is nothing to say. */
+/** Every key is always present, with null where it has no value. */
 function toJson(inspection: IssuerInspection) {
   const { name, issuer, keysFrom, jwksUri, cacheControl, clockDifferenceMs } = inspection;
   return {

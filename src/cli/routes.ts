@@ -14,7 +14,7 @@ export interface RoutesOptions {
   readonly format?: 'text' | 'json';
 }
 
-/** `sealgate routes`: the routes in the order in which they are tried. Gives the exit code. */
+/** `sealgate routes`: the routes in matching order. Returns the exit code. */
 export async function runRoutes({ file, format }: RoutesOptions, io: CommandIo): Promise<number> {
   const loaded = loadConfig({ file, env: io.env });
   const { config } = loaded;

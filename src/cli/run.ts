@@ -6,10 +6,10 @@ import { type CommandIo, escapeOutput } from './io.ts';
 
 const EXIT_USAGE = 2;
 
-/** Commands of later versions: refused by name, since a typing error they are not. */
+/** Commands of later versions, reported as such instead of as typing errors. */
 const LATER_COMMANDS: readonly string[] = ['init', 'token', 'revoke', 'import', 'diff', 'completion'];
 
-/** Runs `sealgate` with the words after its name and gives the exit code: 2 for words it does not know. */
+/** Runs `sealgate` with its arguments and returns the exit code: 2 for wrong arguments. */
 export async function runCli(
   words: readonly string[],
   commands: readonly Command[],
@@ -65,7 +65,7 @@ function unknownWord(word: string, commands: readonly Command[]): string {
   return `unknown command or option "${word}"${meant === undefined ? '' : `, ${meant}`}`;
 }
 
-/** What `parseArgs` says of words, and what was meant where an option is unknown. */
+/** The message of `parseArgs`, or a suggestion where an option is unknown. */
 function describeMisfit(error: unknown, { options, laterOptions = [] }: Command): string {
   const { code, message } = error as Error & { readonly code?: string };
   const option = /^Unknown option '(-+)([^']+)'/.exec(message);
@@ -94,7 +94,7 @@ function readWords(words: string[], command: Command): { options: OptionValues; 
   return { options: values, positionals };
 }
 
-/** What is wrong with words that parsed: a value outside its list, too many or too few positionals. */
+/** What is wrong with parsed arguments: a value outside its list, too many or too few positionals. */
 function misfit(
   input: { options: OptionValues; positionals: readonly string[] },
   command: Command,

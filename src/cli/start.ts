@@ -17,11 +17,11 @@ const EXIT_FAILED = 1;
 
 export interface StartOptions {
   readonly file: string;
-  /** Those that go before values of the file. */
+  /** They take precedence over the file. */
   readonly options: OptionValues;
 }
 
-/** `sealgate start`: serves until SIGTERM or SIGINT. Gives 0 after a clean drain, 1 when it could not start or had to cut. */
+/** `sealgate start`: serves until SIGTERM or SIGINT. Returns 0 after a clean drain, 1 when it could not start or had to cut connections. */
 export async function runStart({ file, options }: StartOptions, io: CommandIo): Promise<number> {
   const read = (): ReadFile => {
     const loaded = loadConfig({ file, env: io.env });
@@ -36,7 +36,7 @@ export async function runStart({ file, options }: StartOptions, io: CommandIo): 
     io.isTTY ? forTerminal(destination, { color: !io.env.NO_COLOR }) : destination,
   );
   if (cluster.isWorker) {
-    dieOfWhatNobodyCaught(log);
+    exitOnUncaughtException(log);
     return (await runWorker({ file: { loaded, config }, read, log })) === 'clean' ? EXIT_OK : EXIT_FAILED;
   }
   const failures = await findFailures({ loaded, config });
@@ -46,7 +46,7 @@ export async function runStart({ file, options }: StartOptions, io: CommandIo): 
 
   const signal = firstSignal();
   process.on('SIGHUP', () => void gateway.reload('signal'));
-  dieOfWhatNobodyCaught(log);
+  exitOnUncaughtException(log);
   try {
     await gateway.listen();
   } catch (error) {
@@ -57,7 +57,7 @@ export async function runStart({ file, options }: StartOptions, io: CommandIo): 
   return (await gateway.drain()) === 'clean' ? EXIT_OK : EXIT_FAILED;
 }
 
-/** Names the key of the file, where the error belongs to one of the two listeners. */
+/** Names the key of the file where the error belongs to one of the two listeners. */
 function describeListenError(error: unknown, { listen, admin }: Config): string {
   const { code, port, message } = error as NodeJS.ErrnoException & { readonly port?: number };
   const why = code === undefined ? undefined : LISTEN_ERRORS[code];
@@ -74,7 +74,7 @@ const LISTEN_ERRORS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'the address is not one of this machine',
 };
 
-/** What the file's own tests find; most files have none, and pay nothing for them. */
+/** Failures of the file's own tests. Their code is loaded only for files that have some. */
 async function findFailures({ loaded, config }: ValidFile): Promise<readonly Problem[]> {
   if (config.tests.length === 0) return [];
   const { findFailingTests } = await import('./check/failing-tests.ts');
@@ -92,7 +92,7 @@ function refuseToStart(problems: readonly Problem[], io: CommandIo): number {
   return EXIT_FAILED;
 }
 
-/** Resolves with the first signal that asks to end; a second one ends at once. */
+/** Resolves with the first signal to end; a second one ends the process at once. */
 function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let asked = false;
@@ -107,17 +107,17 @@ function firstSignal(): Promise<NodeJS.Signals> {
 }
 
 /**
- * An exception that nobody caught leaves the process in a state that nobody knows: it is logged, and the process ends, for
- * whoever started it to start it anew. Rejected promises that nobody caught arrive here, too.
+ * An uncaught exception leaves the process in an unknown state: it is logged and the process ends, so that its supervisor restarts
+ * it. Unhandled rejections arrive here too.
  */
-function dieOfWhatNobodyCaught(log: Logger): void {
+function exitOnUncaughtException(log: Logger): void {
   process.on('uncaughtException', (err, origin) => {
     log.fatal({ err, origin }, 'uncaught exception; the process ends');
     process.exit(EXIT_FAILED);
   });
 }
 
-/** Lays the options of the command line over the values of the file. */
+/** Replaces values of the file by options of the command line. */
 function override(config: Config, options: OptionValues): Config {
   const text = (name: string): string | undefined => options[name] as string | undefined;
   const port = (name: string): number | undefined =>

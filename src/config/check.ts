@@ -11,11 +11,11 @@ import { validate, valueAt } from './validate.ts';
 export interface CheckedConfig {
   readonly config: Config | undefined;
   readonly problems: readonly PathProblem[];
-  /** What of the file has no error, for looking further; undefined when that is nothing. */
+  /** The part of the file without errors, for further checks; undefined where there is none. */
   readonly sound: () => PartialConfig | undefined;
 }
 
-/** What was read, before anyone looked at what it means. */
+/** What was read, before validation. */
 export interface PlainConfig {
   readonly value: unknown;
   readonly source: YamlSource;
@@ -23,7 +23,7 @@ export interface PlainConfig {
   readonly early: readonly SourceProblem[];
 }
 
-/** Schema first, then rules over what is valid. Something wrong in itself is not also blamed for what follows from it. */
+/** Schema first, then rules over what is valid. What follows from an error is not reported too. */
 export function check(plain: PlainConfig): CheckedConfig {
   const { value, source, substitutions, early } = plain;
   const known = new Set(early.map(({ path }) => pathKey(path)));
@@ -64,7 +64,7 @@ export function check(plain: PlainConfig): CheckedConfig {
   return conclude([...schemaProblems, ...ruleProblems]);
 }
 
-/** Leaves out what is wrong, and then what lacks what was left out, such as a route its upstream. */
+/** Leaves out what is wrong, then what depends on it, such as a route whose upstream is left out. */
 function findSound(value: unknown, { leaves, places }: Wrongs): PartialConfig | undefined {
   const rest = partialConfig(value, { leaves, places });
   if (rest === undefined) return undefined;
@@ -82,12 +82,12 @@ function findSound(value: unknown, { leaves, places }: Wrongs): PartialConfig | 
   return lacking.length === 0 ? rest : findSound(value, { leaves, places: [...places, ...lacking] });
 }
 
-/** The severity of early problems is `error` unless they say otherwise. */
+/** Early problems without a severity are errors. */
 function isWrong({ severity = 'error' }: { readonly severity?: PathProblem['severity'] }): boolean {
   return isError({ severity });
 }
 
-/** Where a character is the cause, the value is not also said to be no URL or no number. */
+/** Where a character is the cause, it is not also reported that the value is not a URL or a number. */
 function explainedByText(
   found: readonly PathProblem[],
   textProblems: readonly PathProblem[],

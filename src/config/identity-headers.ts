@@ -1,6 +1,6 @@
 import { HOP_BY_HOP } from '../core/header-names.ts';
 
-/** What a route sends when the file says nothing (contract of the file, `identity.headers`). */
+/** What a route sends unless `identity.headers` changes it. */
 export const DEFAULT_IDENTITY_HEADERS: Readonly<Record<string, string>> = {
   'x-user-id': 'sub',
   'x-user-issuer': 'iss',
@@ -43,17 +43,18 @@ interface Taken {
   readonly hint: string;
 }
 
-const ANOTHER_NAME = 'name another, such as x-auth-request-user or remote-user';
+const ANOTHER_NAME = 'use another name, such as x-auth-request-user or remote-user';
 
 const TAKEN: readonly Taken[] = [
   {
     names: ['x-forwarded-'],
-    reason: 'x-forwarded-* describe the way of a request, not its caller, and proxies on the way write them',
+    reason:
+      'x-forwarded-* describe the path of a request, not its caller, and proxies on the path write them',
     hint: ANOTHER_NAME,
   },
   {
     names: ['forwarded', 'x-request-id', 'host'],
-    reason: 'it describes the request, and proxies on the way write it',
+    reason: 'it describes the request, and proxies on the path write it',
     hint: ANOTHER_NAME,
   },
   {
@@ -64,20 +65,20 @@ const TAKEN: readonly Taken[] = [
   {
     names: ['authorization'],
     reason: 'it carries the credentials of the client',
-    hint: 'to pass the token on, set `identity.forwardToken: true`; else name another header',
+    hint: 'to pass the token on, set `identity.forwardToken: true`; else use another name',
   },
   { names: ['cookie'], reason: 'it carries the cookies of the client', hint: ANOTHER_NAME },
 ];
 
 /**
- * One spelling for all that a backend may take for the same header: CGI and its heirs make `x_user.id`, `X-User-Id`
- * and `x-user-id` one variable.
+ * One spelling for all names that a backend may take for the same header: CGI-style servers read `x_user.id`, `X-User-Id` and
+ * `x-user-id` as one variable.
  */
 export function foldHeaderName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '-');
 }
 
-/** Fields to which proxies in front move the client's token, the scheme before it or not. */
+/** Fields to which proxies in front move the client's token, with or without its scheme. */
 const MOVED_TOKEN = /^x-forwarded-(?:.+-)?(?:authorization|token)$/;
 
 /** Whether a header is one to which proxies in front move the client's token. */
@@ -90,7 +91,7 @@ export function mayCarryToken(name: string): boolean {
   return isMovedToken(name) || mayCarryIdentity(name);
 }
 
-/** Whether a header may carry identity; the rest means something to HTTP itself. */
+/** Whether a header may carry identity; the others have a meaning in HTTP. */
 export function mayCarryIdentity(name: string): boolean {
   return whyTaken(name) === undefined;
 }

@@ -25,7 +25,7 @@ import {
 import { brokenSource, parseYaml, type YamlSource } from './source/yaml-source.ts';
 
 export interface LoadedConfig {
-  /** As it was given. */
+  /** As given. */
   readonly file: string;
   /** Undefined when `problems` has an error. */
   readonly config: Config | undefined;
@@ -33,13 +33,13 @@ export interface LoadedConfig {
   readonly problems: readonly Problem[];
   /** Absolute paths of the files that came in through `${file:…}`, for watching. */
   readonly files: readonly string[];
-  /** What the file itself and those of `files` held, in short (`digestOf`), by absolute path. */
+  /** Digests of the file itself and of `files`, by absolute path. */
   readonly digests: ReadonlyMap<string, string>;
   /** The place of a value, or of its key; of the nearest parent that exists when it does not. */
   readonly locate: (path: ConfigPath, at?: 'key') => Position;
-  /** Places what later phases find. What a placeholder causes is left out. */
+  /** Adds places to what later phases find. What a placeholder causes is left out. */
   readonly report: (problems: readonly PathProblem[]) => readonly Problem[];
-  /** What of the file has no error, so that `check` finds what is wrong with the rest, too. Never served. */
+  /** The part of the file without errors, so that `check` can examine it further. Never served. */
   readonly sound: () => PartialConfig | undefined;
   /** The absolute path of a file named in the configuration: relative ones count from the file's folder. */
   readonly resolvePath: (path: string) => string;
@@ -50,14 +50,14 @@ export interface LoadOptions {
   /** Default: the environment of the process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly readFile?: ReadFile;
-  /** `placeholder`: a missing variable is a warning, and something that fits stands in for it. Default `error`. */
+  /** `placeholder`: a missing variable is a warning, and a value that fits takes its place. Default `error`. */
   readonly missingVariables?: 'error' | 'placeholder';
 }
 
 const MAX_CONFIG_BYTES = 4 * 1024 ** 2;
 const MAX_SUBSTITUTED_BYTES = 1024 ** 2;
 
-/** Reads, parses, substitutes and validates the file, and finds every problem of it at once. Never throws for a bad file. */
+/** Reads, parses, substitutes and validates the file, and finds every problem at once. Never throws for a bad file. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const { file, readFile = readFileBounded } = options;
   const resolvePath = (path: string): string => resolve(dirname(file), path);
@@ -92,7 +92,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     found
       .filter(({ path }) => !isPlaceholder(path, substitutions))
       .map((problem) => onOneLine(withPosition(problem, { file, source, substitutions })));
-  // What a broken text seems to say is not worth judging.
+  // The values of a broken text are not worth checking.
   const isBroken = source.problems.length > 0;
   const { value, problems: valueProblems } = isBroken ? NO_VALUES : plainValues(source, readScalar);
   const early = [...source.problems, ...valueProblems];
@@ -146,13 +146,13 @@ function withPosition(
   const substitution = substitutions.get(pathKey(path));
   const place = { file, path: formatPath(path), ...source.locate(path, at) };
   if (substitution === undefined) return { ...problem, ...(hint !== undefined && { hint }), ...place };
-  // What came from the environment or a file may be a secret; the message shows what is written in the file.
+  // A substituted value may be a secret; the message shows what is written in the file instead.
   const message = problem.message.replaceAll(`\`${substitution.text}\``, `\`${substitution.written}\``);
   const isShown = hint !== undefined && hintShowsValue !== true;
   return { ...problem, message, ...(isShown && { hint }), ...place };
 }
 
-/** A name out of the file may hold line breaks and terminal escapes; a problem is one line, and only text that can be seen. */
+/** A text of the file may hold line breaks and terminal escapes; a problem is one line of visible text. */
 function onOneLine(problem: Problem): Problem {
   const { path, message, hint } = problem;
   return {

@@ -5,7 +5,7 @@ export interface PlacedValue {
   readonly value: unknown;
 }
 
-/** The values at the places of a pattern such as `issuers.*.audiences.*`; `*` is every key or index. What is absent has none. */
+/** The values that a pattern such as `issuers.*.audiences.*` finds; `*` is every key or index. */
 export function valuesAt(root: unknown, pattern: string): readonly PlacedValue[] {
   let found: readonly PlacedValue[] = [{ path: [], value: root }];
   for (const step of pattern.split('.')) {

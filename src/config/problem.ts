@@ -1,7 +1,7 @@
-/** Where something is in the file: keys and indices from the root. */
+/** A place in the data of the file: keys and indices from the root. */
 export type ConfigPath = readonly (string | number)[];
 
-/** A place in the file; both count from 1, columns in UTF-16 units as editors do. */
+/** A place in the text of the file; both count from 1, columns in UTF-16 units as in editors. */
 export interface Position {
   readonly line: number;
   readonly column: number;
@@ -9,12 +9,12 @@ export interface Position {
 
 export type Severity = 'error' | 'warning' | 'note';
 
-/** A file with an error does not serve. A warning is likely a mistake; a note is only worth knowing. */
+/** A file with an error is not served. A warning is likely a mistake; a note is only worth knowing. */
 export function isError({ severity }: { readonly severity: Severity }): boolean {
   return severity === 'error';
 }
 
-/** A problem as rules and later phases know it: by path. `LoadedConfig.report` turns it into a `Problem`. */
+/** A problem by path, as rules and later phases report it. `LoadedConfig.report` turns it into a `Problem`. */
 export interface PathProblem {
   readonly severity: Severity;
   readonly path: ConfigPath;
@@ -23,11 +23,11 @@ export interface PathProblem {
   readonly hint?: string;
   /** Points at the key instead of its value. */
   readonly at?: 'key';
-  /** The hint is made of the value, and left out where that came in by substitution: it may be a secret in the wrong place. */
+  /** The hint shows the value, so it is left out where the value was substituted: it may be a secret in the wrong place. */
   readonly hintShowsValue?: true;
 }
 
-/** A problem as a person reads it: by file, line and column. Holds no value that came in by substitution. */
+/** A problem by file, line and column, for people. Holds no substituted value. */
 export interface Problem extends Position {
   readonly severity: Severity;
   readonly file: string;
@@ -37,7 +37,7 @@ export interface Problem extends Position {
   readonly hint?: string;
 }
 
-/** Writes a path the way people do: `routes[0].access`, `issuers.corp`, `claims["a.b"]`. */
+/** Writes a path for people: `routes[0].access`, `issuers.corp`, `claims["a.b"]`. */
 export function formatPath(path: ConfigPath): string {
   return path.reduce<string>((written, step) => {
     if (typeof step === 'number') return `${written}[${step}]`;
@@ -56,19 +56,19 @@ export function isWithin(path: ConfigPath, start: ConfigPath): boolean {
   return start.length <= path.length && start.every((step, index) => step === path[index]);
 }
 
-/** Writes a problem as editors and terminals can jump to it: `file:line:column: error: KEY.PATH: message`. */
+/** Writes a problem so that editors and terminals can jump to it: `file:line:column: error: KEY.PATH: message`. */
 export function formatProblem(problem: Problem): string {
   const { file, line, column, severity, hint } = problem;
   const head = `${file}:${line}:${column}: ${severity}: ${problemText(problem)}`;
   return hint === undefined ? head : `${head}\n    hint: ${hint}`;
 }
 
-/** `KEY.PATH: message`; the message alone where the file as a whole is meant. */
+/** `KEY.PATH: message`; the message alone for the file as a whole. */
 export function problemText({ path, message }: Pick<Problem, 'path' | 'message'>): string {
   return path === '' ? message : `${path}: ${message}`;
 }
 
-/** Orders problems as a reader meets them. */
+/** Orders problems by their place in the file. */
 export function byPosition(a: Position, b: Position): number {
   return a.line - b.line || a.column - b.column;
 }

@@ -9,12 +9,12 @@ export type Validation =
   | { readonly config: Config; readonly leaves: readonly [] }
   | { readonly config: undefined; readonly leaves: readonly FlatIssue[] };
 
-/** Values that stand in for a missing variable, tried until one fits. */
+/** Values that replace a missing variable, tried until one fits. */
 const PLACEHOLDERS = ['1s', '1MiB', 1, true, '/placeholder', '127.0.0.1', 'PLACEHOLDER'] as const;
 
 /**
- * Validates plain data against the schema. Where the schema wants a number or a boolean, a scalar that is one
- * whole substitution is read as that, in place; a placeholder becomes whatever fits.
+ * Validates plain data against the schema. A scalar that is one whole substitution is read as a number or boolean where the schema
+ * wants one; a placeholder becomes a value that fits. Both change `value` in place.
  */
 export function validate(value: unknown, substitutions: ReadonlyMap<string, Substitution>): Validation {
   const untried = new Map<string, unknown[]>();
@@ -49,7 +49,7 @@ function readingsOf({ text, whole, placeholder }: Substitution, leaf: FlatIssue)
   return /^-?\d+(\.\d+)?$/.test(text) && String(Number(text)) === text ? [Number(text)] : [];
 }
 
-/** The value at a path of plain data; undefined when there is none. */
+/** The value at a path of plain data; undefined where there is none. */
 export function valueAt(value: unknown, path: ConfigPath): unknown {
   return path.reduce<unknown>(
     (inside, step) =>

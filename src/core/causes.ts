@@ -1,7 +1,6 @@
 /**
- * Why a request is refused: the closed set of causes, each with the code its clients get. A code with one cause lends it its name; one
- * with several has a cause for each thing somebody would have to do differently. A cause never leaves the gateway: the advice that
- * hangs on it (`cli/advice.ts`) is for operators.
+ * Why a request is refused: the closed set of causes, each with the code that clients get. A code with one cause shares its name; a
+ * code with several has one for each fix. Clients never see a cause: it selects the advice for operators (`cli/advice.ts`).
  */
 export const CAUSES = {
   // The request
@@ -80,7 +79,7 @@ export const CAUSES = {
   token_header_invalid: 'token_malformed',
   token_extension: 'token_malformed',
 
-  // What the token says of itself
+  // The header and the claims of the token
   iss_missing: 'issuer_unknown',
   iss_unknown: 'issuer_unknown',
   iss_nearly_known: 'issuer_unknown',

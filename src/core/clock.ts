@@ -1,4 +1,4 @@
-/** The time, as a dependency, so that tests can hold it still. Milliseconds since the epoch. */
+/** The time in milliseconds since the epoch; a dependency, so that tests can control it. */
 export type Clock = () => number;
 
 export const systemClock: Clock = Date.now;

@@ -1,26 +1,37 @@
 /**
- * What a terminal obeys or a reader does not see: control characters (C0, DEL, C1), line and paragraph separators, and format
- * characters, which turn the direction of text or take no room (Unicode categories Cc, Zl, Zp, Cf).
+ * What controls a terminal or is invisible: control characters (C0, DEL, C1), line and paragraph separators, and format characters,
+ * which change the direction of text or have no width (Unicode categories Cc, Zl, Zp, Cf).
  */
 const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Cf}]/gu;
 const UNSEEN_IN_LINES = /(?![\t\n])[\p{Cc}\p{Zl}\p{Zp}\p{Cf}]/gu;
 
-/** Writes every control and format character as `\u…`, line breaks too: for text that is to stay on its line. */
+/** Writes every control and format character as `\u…`, line breaks too: for text on one line. */
 export function escapeText(text: string): string {
   return text.replace(UNSEEN, writeEscape);
 }
 
-/** The same but for line breaks and tabs: for text of several lines, and for JSON, which means the same afterwards. */
+/** The same, except line breaks and tabs: for text of several lines, and for JSON, whose meaning does not change. */
 export function escapeLines(text: string): string {
   return text.replace(UNSEEN_IN_LINES, writeEscape);
 }
 
-/** Writes everything but printable ASCII as `\u…`: for text of others that is to look the same in every terminal. */
+/** Writes everything but printable ASCII as `\u…`, so that it looks the same in every terminal. */
 export function escapeToAscii(text: string): string {
   return text.replace(/[^ -~]/gu, writeEscape);
 }
 
-/** A character beyond the basic plane is two units with an escape each, as JSON has them (RFC 8259 §7). */
+const LONGEST_QUOTE = 64;
+
+/**
+ * Quotes the two values of a token that a log line may contain, key id and audience. Everything but printable ASCII is escaped, so
+ * that it can neither forge a line nor move the cursor of a terminal; then it is cut to 64 characters.
+ */
+export function quoteForLog(value: string): string {
+  const escaped = escapeToAscii(JSON.stringify(value.slice(0, LONGEST_QUOTE)));
+  return escaped.length <= LONGEST_QUOTE + 2 ? escaped : `${escaped.slice(0, LONGEST_QUOTE + 1)}"`;
+}
+
+/** A character beyond the basic plane is two escapes, as in JSON (RFC 8259 §7). */
 function writeEscape(character: string): string {
   let written = '';
   for (let at = 0; at < character.length; at += 1) {

@@ -3,13 +3,13 @@ import { isIPv6 } from 'node:net';
 const NAME =
   /^((?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)\.?(?::(\d{1,5}))?$/i;
 const IPV6 = /^\[([0-9a-f:.]{2,45})\](?::(\d{1,5}))?$/i;
-/** What DNS can hold, in text. */
+/** The longest name in DNS, as text. */
 const LONGEST_NAME = 253;
 const LONGEST = LONGEST_NAME + '.:65535'.length;
 
 /**
- * A host with an optional port in the one spelling in which hosts are compared: lower case, without port and one trailing dot; an
- * IPv6 literal in brackets and its shortest form. Undefined when it is none: user info, a bad port, letters that DNS writes as `xn--`.
+ * The spelling in which hosts are compared: lower case, without port and trailing dot; an IPv6 literal in brackets and its shortest
+ * form. Undefined for what is not a host with an optional port: user info, a bad port, letters that DNS writes as `xn--`.
  */
 export function normalizeHost(text: string): string | undefined {
   if (text.length > LONGEST) return undefined;
@@ -21,7 +21,7 @@ export function normalizeHost(text: string): string | undefined {
   return isIPv6(host) ? new URL(`http://[${host}]`).hostname : undefined;
 }
 
-/** The host of a route, as requests are compared with it; it has no port. */
+/** The host of a route in the same spelling; it may not have a port. */
 export function parseRouteHost(text: string): string | undefined {
   return /^(?:\[.*\]|[^:]*)$/.test(text) ? normalizeHost(text) : undefined;
 }

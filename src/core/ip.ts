@@ -6,7 +6,7 @@ export interface AddressRange {
   readonly family: 'ipv4' | 'ipv6';
 }
 
-/** Reads an address or a CIDR such as `10.0.0.0/8` or `fd00::/8`; undefined when it is neither. */
+/** Reads an address or a CIDR such as `10.0.0.0/8` or `fd00::/8`; undefined for other text. */
 export function parseAddressRange(text: string): AddressRange | undefined {
   const [address = '', prefixText, ...more] = text.split('/');
   const version = isIP(address);

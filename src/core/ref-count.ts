@@ -1,13 +1,13 @@
-/** Keeps things open as long as anybody uses them. */
+/** Keeps things open while they are in use. */
 export interface RefCount<T> {
   take(things: Iterable<T>): void;
-  /** Closes what nobody uses any more. */
+  /** Closes what is no longer in use. */
   release(things: Iterable<T>): void;
   /** What is in use. */
   all(): readonly T[];
 }
 
-/** Makes references on things that `close` ends. */
+/** Counts the uses of things, and calls `close` after the last. */
 export function createRefCount<T>(close: (thing: T) => void): RefCount<T> {
   const users = new Map<T, number>();
   return {

@@ -1,12 +1,12 @@
 import { CAUSES, type Cause } from './causes.ts';
 
 /**
- * The one table of every "no" the gateway can say.
+ * A row of the table of all refusals.
  *
- * `source` says who is at fault: the client that asked, the upstream that failed, or the gateway and
- * what it depends on. `challenge` is the `error` of the `WWW-Authenticate: Bearer` header (RFC 6750 §3.1);
- * `none` is a challenge without `error`, sent when no token came at all (RFC 6750 §3, last paragraph).
- * `closes` marks refusals after which the connection cannot be trusted to be in step and is closed.
+ * `source` is what is at fault: the client, the upstream, or the gateway and what it depends on. `challenge` is the `error` of the
+ * `WWW-Authenticate: Bearer` header (RFC 6750 §3.1); `none` is a challenge without `error`, for requests without a token (RFC 6750
+ * §3, last paragraph). `closes` marks refusals after which requests and responses on the connection may be out of step, so that it is
+ * closed.
  */
 export interface RefusalRow {
   readonly status: number;
@@ -140,7 +140,7 @@ export const REFUSALS = {
   identity_too_large: {
     status: 403,
     source: 'client',
-    title: 'The identity in the token is too large to hand on',
+    title: 'The identity in the token is too large to pass on',
     challenge: 'insufficient_scope',
   },
   origin_not_allowed: {
@@ -150,7 +150,7 @@ export const REFUSALS = {
     challenge: 'insufficient_scope',
   },
 
-  route_unknown: { status: 404, source: 'client', title: 'No route leads here' },
+  route_unknown: { status: 404, source: 'client', title: 'No route matches' },
   method_not_allowed: { status: 405, source: 'client', title: 'The method is not allowed here' },
   request_timeout: {
     status: 408,
@@ -169,8 +169,8 @@ export const REFUSALS = {
   },
 
   upstream_unreachable: { status: 502, source: 'upstream', title: 'The backend could not be reached' },
-  upstream_invalid: { status: 502, source: 'upstream', title: 'The backend gave an invalid answer' },
-  upstream_timeout: { status: 504, source: 'upstream', title: 'The backend took too long to answer' },
+  upstream_invalid: { status: 502, source: 'upstream', title: 'The backend sent an invalid response' },
+  upstream_timeout: { status: 504, source: 'upstream', title: 'The backend took too long to respond' },
   keys_unavailable: {
     status: 503,
     source: 'gateway',
@@ -188,11 +188,11 @@ export type RefusalCode = keyof typeof REFUSALS;
 export interface Refusal {
   readonly refused: true;
   readonly code: RefusalCode;
-  /** What led to the code; the advice of `explain` hangs on it. */
+  /** Selects the code, and the advice of `explain`. */
   readonly cause: Cause;
   /**
-   * Why, for the log line and `explain`: names of rules, claims and headers, never a claim value and nothing
-   * of the token, save its key id and audience, escaped and cut before they are put here.
+   * Why, for the log line and `explain`: names of rules, claims and headers. Never a claim value or another part of the token, except
+   * its key id and audience, escaped and cut (`quoteForLog`).
    */
   readonly reason: string;
   /** Scopes that would have sufficed, for the `scope` attribute of the challenge (RFC 6750 §3). */
@@ -201,7 +201,7 @@ export interface Refusal {
   readonly allow?: readonly string[];
   /** Whole seconds, for `Retry-After` (RFC 9110 §10.2.3). */
   readonly retryAfterSeconds?: number;
-  /** The configured name of the issuer, once it is known. */
+  /** The configured name of the issuer, where it is known. */
   readonly issuer?: string;
 }
 
@@ -209,7 +209,7 @@ type RefusalDetails = Omit<Refusal, 'refused' | 'code' | 'cause' | 'reason'>;
 
 const CODES: Readonly<Record<Cause, RefusalCode>> = CAUSES;
 
-/** Makes a refusal with the code of its cause. `reason` must hold no claim value and nothing of the token. */
+/** Makes a refusal with the code of its cause. `reason` must contain no part of the token. */
 export function refuse(cause: Cause, reason: string, details?: RefusalDetails): Refusal {
   const code = CODES[cause];
   return details === undefined
@@ -217,7 +217,7 @@ export function refuse(cause: Cause, reason: string, details?: RefusalDetails): 
     : { refused: true, code, cause, reason, ...details };
 }
 
-/** Narrows the outcome of a phase that gives either its result or a refusal. */
+/** Narrows the outcome of a phase: its result or a refusal. */
 export function isRefusal(outcome: unknown): outcome is Refusal {
   return (
     typeof outcome === 'object' && outcome !== null && (outcome as { refused?: unknown }).refused === true

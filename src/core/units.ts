@@ -4,9 +4,9 @@ const SIZE = /^(\d+)(B|KiB|MiB|GiB)$/;
 const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
-/** The regular expression that a duration obeys, for the JSON Schema. */
+/** The regular expression of durations, for the JSON Schema. */
 export const DURATION_PATTERN = DURATION.source;
-/** The regular expression that a size obeys, for the JSON Schema. */
+/** The regular expression of sizes, for the JSON Schema. */
 export const SIZE_PATTERN = SIZE.source;
 
 /** Reads `500ms`, `30s`, `10m`, `24h`, `7d` as milliseconds; anything else is `undefined`. */

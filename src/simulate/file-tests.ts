@@ -8,24 +8,24 @@ import { compileOfflineGate, type OfflineGate } from './offline-gate.ts';
 import { type SimulatedDecision, simulate } from './simulate.ts';
 import { type Certainty, isRouteOpen, isTestOpen, type ValidConfig } from './test-certainty.ts';
 
-/** How one of the file's own `tests` came out. */
+/** The outcome of one of the file's own `tests`. */
 export interface FileTestOutcome {
   readonly name: string;
   readonly ok: boolean;
   readonly expected: string;
   readonly got: string;
-  /** Where it stands in the file. */
+  /** Its line in the file. */
   readonly line?: number;
   /** What happened, step by step, where it failed. */
   readonly failed?: SimulatedDecision;
 }
 
-/** Of a file without errors. */
+/** For a file without errors. */
 const CERTAIN: Certainty = { hasAllRoutes: true, toFilePath: (path) => path, isUncertain: () => false };
 
 /**
- * Runs the file's own `tests`, with tokens made for them, through the pipeline that serves. Nothing is fetched. A test whose outcome
- * errors of the file leave open has none.
+ * Runs the file's own `tests`, with tokens made for them, through the same pipeline as requests. Nothing is fetched. Tests whose
+ * outcome depends on errors of the file are left out.
  */
 export async function runFileTests(
   loaded: ValidConfig,

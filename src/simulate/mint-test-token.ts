@@ -8,7 +8,7 @@ import { checkKeys } from '../tokens/keys/key-set.ts';
 
 type TestToken = NonNullable<FileTestConfig['token']>;
 
-/** An issuer of the file whose keys were made a moment ago and are kept by nobody. */
+/** An issuer of the file with throw-away keys. */
 export interface TestIssuer {
   readonly compiled: CompiledIssuer;
   readonly alg: string;
@@ -17,13 +17,13 @@ export interface TestIssuer {
 
 const LIFETIME_SECONDS = 300;
 
-/** By which claims providers tell their access tokens from others, where they do. */
+/** Claims by which some providers mark access tokens. */
 const KINDS: readonly Readonly<Record<string, string>>[] = [{}, { token_use: 'access' }, { typ: 'Bearer' }];
 
-/** In a thread of the pool: a gateway that looks at a new file serves meanwhile. */
+/** On the thread pool: a gateway that reloads a file keeps serving. */
 const generate = promisify(generateKeyPair);
 
-/** Quick ones first: an RSA key takes a while. */
+/** Fast ones first: an RSA key takes a while. */
 const MAKERS: readonly (readonly [
   alg: RegExp,
   make: (alg: string) => Promise<{ readonly privateKey: KeyObject }>,
@@ -46,7 +46,7 @@ export async function makeTestIssuer(issuer: CompiledIssuer): Promise<TestIssuer
   throw new Error(`issuer ${issuer.name} accepts no algorithm that is known`);
 }
 
-/** Entra's shared keys say for which issuers they may sign; the others do not mind. */
+/** Entra's shared keys name the issuers they may sign for; other issuers ignore that. */
 function keysNamingIssuers(jwk: JWK): readonly JWK[] {
   const templates = [
     'https://login.microsoftonline.com/{tenantid}/v2.0',
@@ -55,7 +55,7 @@ function keysNamingIssuers(jwk: JWK): readonly JWK[] {
   return templates.map((issuer, at) => ({ ...jwk, kid: `test-${at}`, issuer }));
 }
 
-/** Signs the token of a test: valid for all that the file wants of every token, except as the test says. */
+/** Signs the token of a test: valid for all that the file requires of every token, except what the test changes. */
 export function mintTestToken(
   { compiled, alg, privateKey }: TestIssuer,
   token: TestToken,
@@ -82,7 +82,7 @@ export function mintTestToken(
     .sign(privateKey);
 }
 
-/** What the issuer accepts and what routes want of it instead. */
+/** The audiences that the issuer, its routes and policies accept. */
 function audiencesOf({ name, audiences }: CompiledIssuer, config: Config): readonly string[] {
   const blocks = [...allAlternatives(config).map(({ block }) => block), ...Object.values(config.policies)];
   const wanted = blocks.filter(({ issuers }) => issuers === undefined || issuers.includes(name));

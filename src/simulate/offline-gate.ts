@@ -8,7 +8,7 @@ import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
 
-/** The gate of a file for questions on the command line: it judges as the served one does, and listens nowhere. */
+/** The gate of a file for the command line: it decides like the running one, without a listener. */
 export interface OfflineGate {
   readonly gate: Gate;
   readonly verifier: LiveTokenVerifier;
@@ -22,13 +22,13 @@ export interface OfflineGateOptions {
   readonly resolvePath: (path: string) => string;
 }
 
-/** A question is no load, so it is never over a limit. */
+/** Simulated requests are not counted. */
 const NO_LIMITS: LimitStore = {
   take: (_, { max }) => ({ allowed: true, remaining: max, resetMs: 0, retryMs: 0 }),
   close: async () => {},
 };
 
-/** Compiles the gate of a valid file. Keys are fetched only when a question needs them; close the verifier in the end. */
+/** Compiles the gate of a valid file. Keys are fetched only when a decision needs them. The caller closes the verifier. */
 export async function compileOfflineGate(options: OfflineGateOptions): Promise<OfflineGate> {
   const { config, issuers, clock, env, resolvePath } = options;
   const verifier = createTokenVerifier({

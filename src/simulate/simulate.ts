@@ -3,20 +3,19 @@ import { isRefusal } from '../core/refusals.ts';
 import type { Step } from '../core/trace.ts';
 import { type Decision, decide, type Gate } from '../pipeline/decide.ts';
 import type { RequestFacts } from '../pipeline/request.ts';
-import { EXPECTATIONS } from './expectations.ts';
 
-/** A request that nobody sends. */
+/** A request that is only decided, not sent. */
 export interface SimulatedRequest {
   readonly method: string;
-  /** A path with its query, or a URL, whose host then counts. Taken as it is: nothing is normalized. */
+  /** A path with its query, or a URL, whose host is used. Nothing is normalized. */
   readonly target: string;
-  /** Goes before the host of a URL. */
+  /** Takes precedence over the host of a URL. */
   readonly host?: string | undefined;
   readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly token?: string | undefined;
 }
 
-/** What the gate makes of it, step by step. */
+/** The decision, step by step. */
 export interface SimulatedDecision {
   readonly request: RequestFacts;
   readonly decision: Decision;
@@ -25,7 +24,23 @@ export interface SimulatedDecision {
   readonly code: string;
 }
 
-/** Asks the gate as a client from loopback would. */
+/** What each step expects, by its name, where the step itself reports nothing more exact. */
+const EXPECTATIONS: Readonly<Record<string, string>> = {
+  method: 'a method that can be forwarded',
+  path: 'a path with one reading',
+  host: 'one name or address, with or without a port',
+  match: 'a route with this host and path',
+  preflight: 'an origin and a method that the route lets browsers use',
+  origin: 'an origin of `cors.origins`',
+  upgrade: 'a route with `websocket: true`',
+  limits: 'a limit that is not used up',
+  token: 'one bearer token',
+  form: 'a signed JWT in compact form',
+  signature: 'the one that this key makes',
+  identity: 'every required header has its claim and fits',
+};
+
+/** Decides as for a client on this machine. */
 export async function simulate(
   gate: Gate,
   input: SimulatedRequest,

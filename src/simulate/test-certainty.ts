@@ -6,19 +6,19 @@ import type { Config } from '../config/schema/config.ts';
 /** A configuration without errors. */
 export type ValidConfig = LoadedConfig & { readonly config: Config };
 
-/** What can be relied on in a configuration from which errors were left out. */
+/** What is certain in a configuration from which errors were left out. */
 export interface Certainty {
   readonly hasAllRoutes: boolean;
   /** The path in the file of a path in `config`. */
   readonly toFilePath: (path: ConfigPath) => ConfigPath;
-  /** Whether an error stands at, above or below this place of the file, so that what follows from it may be another. */
+  /** Whether an error is at, above or below this place of the file. */
   readonly isUncertain: (path: ConfigPath) => boolean;
 }
 
-/** Keys that every decision rests on. */
+/** Keys that every decision depends on. */
 const COMMON = [['identity'], ['matching'], ['defaults'], ['mode'], ['listen']] as const;
 
-/** Whether errors of the file leave open how a test comes out: those of itself, of its issuer, and of all routes together. */
+/** Whether the outcome of a test depends on errors of the file: of the test, its issuer, or what all routes share. */
 export function isTestOpen(index: number, config: Config, certainty: Certainty): boolean {
   const { hasAllRoutes, isUncertain, toFilePath } = certainty;
   const issuer = config.tests[index]?.token?.issuer ?? Object.keys(config.issuers)[0] ?? '';
@@ -30,7 +30,7 @@ export function isTestOpen(index: number, config: Config, certainty: Certainty):
   );
 }
 
-/** Whether errors of the route that took the request, or of its policies, leave open what it makes of it. */
+/** Whether the outcome depends on errors of the matched route or its policies. */
 export function isRouteOpen(index: number, config: Config, { isUncertain, toFilePath }: Certainty): boolean {
   const route = config.routes[index];
   const policies =

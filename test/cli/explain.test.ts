@@ -135,7 +135,7 @@ t.test('the token comes from the line, a file or standard input, as people paste
     t.match(await sealgate(words, `${tokenWith()}\n`), { code: 0 }, option);
     t.match(
       await sealgate(words, '\n'),
-      { code: 1, stdout: '', stderr: 'standard input holds no token\n' },
+      { code: 1, stdout: '', stderr: 'standard input contains no token\n' },
       option,
     );
   }

@@ -164,7 +164,7 @@ t.test('check --online asks issuers and backends', async (t) => {
   t.equal(found.code, 0);
   t.match(
     found.stdout,
-    /gateway\.yaml:2:\d+: note: issuers\.corp\.issuer: the metadata is good, and the keys are at http:\S+\/keys: 1 usable/,
+    /gateway\.yaml:2:\d+: note: issuers\.corp\.issuer: the metadata is valid, and the keys are at http:\S+\/keys: 1 usable/,
   );
   t.match(found.stdout, /gateway\.yaml:3:\d+: note: routes\[0\]\.upstream: the backend accepts connections/);
   t.same(server.asked, ['/.well-known/openid-configuration', '/keys'], 'backends are sent nothing');

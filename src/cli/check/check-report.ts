@@ -1,7 +1,7 @@
 import { type Problem, problemText, type Severity } from '../../config/problem.ts';
 import { escapeText } from '../../core/escape.ts';
 import type { CommandIo } from '../io.ts';
-import { type Colors, colorsFor } from '../output/colors.ts';
+import { type Colors, colorsFor } from '../io.ts';
 
 /** One of the file's own `tests`, run. */
 export interface TestOutcome {
@@ -9,7 +9,7 @@ export interface TestOutcome {
   readonly ok: boolean;
   readonly expected: string;
   readonly got: string;
-  /** Shown under a failed test by the text report: where it stands, and why it came out so. */
+  /** Shown by the text report under a failed test: its place, and its steps. */
   readonly line?: number;
   readonly explanation?: string;
 }
@@ -19,11 +19,11 @@ export interface CheckReport {
   readonly valid: boolean;
   readonly problems: readonly Problem[];
   readonly tests: readonly TestOutcome[];
-  /** Because errors of the file leave their outcome open. */
+  /** Tests whose outcome depends on errors of the file. */
   readonly testsNotRun: number;
 }
 
-/** One JSON object; every key is always there, `hint` is null when there is none. */
+/** One JSON object; every key is always present, `hint` may be null. */
 export function writeJsonReport({ valid, problems, tests }: CheckReport, { stdout }: CommandIo): void {
   const report = {
     valid,
@@ -41,7 +41,7 @@ export function writeJsonReport({ valid, problems, tests }: CheckReport, { stdou
   stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 }
 
-/** One line a problem, so that editors can jump to it; a summary at the end. */
+/** One line for each problem, so that editors can jump to it; a summary at the end. */
 export function writeTextReport(report: CheckReport, io: CommandIo): void {
   const colors = colorsFor(io);
   const lines = [

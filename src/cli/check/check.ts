@@ -18,29 +18,29 @@ export interface CheckOptions {
   readonly format?: 'text' | 'json';
   /** Warnings are errors; notes stay notes. */
   readonly strict?: boolean;
-  /** A file of `KEY=VALUE` lines; they win over the environment, because it describes where the file will run. */
+  /** A file of `KEY=VALUE` lines, which describe where the file will run; they take precedence over the environment. */
   readonly envFile?: string;
-  /** A missing variable is a warning, and something that fits stands in for it. */
+  /** A missing variable is a warning, and a value that fits takes its place. */
   readonly allowMissingEnv?: boolean;
 }
 
 export interface CheckFindings {
   readonly problems?: readonly PathProblem[];
   readonly tests?: readonly TestOutcome[];
-  /** Tests whose outcome errors of the file leave open. */
+  /** Tests whose outcome depends on errors of the file. */
   readonly testsNotRun?: number;
 }
 
-/** A configuration, or what of it has no error. */
+/** A configuration, or the part of it without errors. */
 export interface SoundConfig extends ValidConfig, Certainty {
   /** False where `config` is only a part of the file. */
   readonly isWhole: boolean;
 }
 
-/** Looks at what is valid in itself: compiles it, runs its tests, probes what it names. Paths are those of `config`. */
+/** Examines what is valid: compiles it, runs its tests, probes what it names. Paths are those of `config`. */
 export type ConfigCheck = (sound: SoundConfig) => CheckFindings | Promise<CheckFindings>;
 
-/** `sealgate check`: every problem of the file, and what `checks` find in all that has none. Gives the exit code. */
+/** `sealgate check`: every problem of the file, and what `checks` find in its valid part. Returns the exit code. */
 export async function runCheck(
   options: CheckOptions,
   io: CommandIo,
@@ -61,7 +61,7 @@ export async function runCheck(
 
 type Examined = Pick<CheckReport, 'problems' | 'tests' | 'testsNotRun'>;
 
-/** One check after another, so that each knows at which places the ones before found errors. */
+/** Runs the checks in order: each knows where those before found errors. */
 async function examine(
   { file, allowMissingEnv }: CheckOptions,
   env: CommandIo['env'],

@@ -4,12 +4,12 @@ import { runFileTests } from '../../simulate/file-tests.ts';
 import type { ValidConfig } from '../../simulate/test-certainty.ts';
 
 /**
- * The file's own tests as problems of the file, for those who activate it: one that fails its tests is not valid, as `check`
- * says. What was expected and got is left to `check`, since these problems are logged and shown.
+ * The file's own tests as problems of the file, for `start` and reloads: a file that fails its tests is not valid. Only `check` shows
+ * what was expected and got, since these problems are logged.
  */
 export async function findFailingTests(loaded: ValidConfig): Promise<readonly Problem[]> {
   const problems = await findProblems(loaded);
-  // Tests of what does not compile would fail for reasons of their own.
+  // Tests of what does not compile would fail for that reason.
   if (problems.some(isError)) return loaded.report(problems);
   const outcomes = await runFileTests(loaded);
   return loaded.report(

@@ -9,8 +9,8 @@ import type { CommandIo } from '../io.ts';
 import type { ConfigCheck } from './check.ts';
 
 /**
- * For `check --online`: asks every issuer for its metadata and keys, and opens a connection to every backend. What is as it should be
- * is a note, so that silence is never taken for success. A file with errors asks nobody.
+ * For `check --online`: fetches metadata and keys of every issuer, and opens a connection to every backend. Success is a note, so that
+ * silence is never taken for it. A file with errors opens no connection.
  */
 export function onlineChecks(env: CommandIo['env']): readonly ConfigCheck[] {
   return [checkIssuers(env), checkUpstreams].map(
@@ -26,7 +26,7 @@ function checkIssuers(env: CommandIo['env']): ConfigCheck {
     const inspections = await Promise.all(issuers.map((issuer) => inspectIssuer(issuer, { env })));
     const problems = inspections.flatMap((inspection): readonly PathProblem[] => {
       const { name, keysFrom, findings } = inspection;
-      // What is in the file was checked when it was read.
+      // Keys in a file were checked when it was read.
       if (keysFrom === 'file') return [];
       const key = config.issuers[name]?.jwksUri === undefined ? 'issuer' : 'jwksUri';
       const path = ['issuers', name, key];
@@ -39,7 +39,7 @@ function checkIssuers(env: CommandIo['env']): ConfigCheck {
 
 function describeSuccess({ keysFrom, keys, jwksUri }: IssuerInspection): string {
   const usable = keys.filter(({ state }) => state === 'usable').length;
-  const which = keysFrom === 'metadata' ? 'the metadata is good, and the keys are' : 'the keys are';
+  const which = keysFrom === 'metadata' ? 'the metadata is valid, and the keys are' : 'the keys are';
   return `${which} at ${jwksUri ?? 'their place'}: ${usable} usable`;
 }
 

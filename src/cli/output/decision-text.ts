@@ -5,9 +5,9 @@ import { isDirectResponse } from '../../pipeline/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { SimulatedDecision } from '../../simulate/simulate.ts';
 import { ADVICE } from '../advice.ts';
-import type { Colors } from './colors.ts';
+import type { Colors } from '../io.ts';
 
-/** Writes a response for people: one line a step, what was expected and got where it failed, and what would have to change. */
+/** Writes a decision for people: one line for each step, what was expected and got where it failed, and what to change. */
 export function describeDecision(simulated: SimulatedDecision, colors: Colors): readonly string[] {
   const { request, steps, decision } = simulated;
   const width = Math.max(...steps.map(({ step }) => step.length));
@@ -26,7 +26,7 @@ function describeStep(
   colors: Colors,
 ): readonly string[] {
   const head = `  ${ok ? colors.green('ok  ') : colors.red('FAIL')}  ${step.padEnd(width)}`;
-  // What a token says must not look like a step of its own.
+  // Text of a token must not look like another step.
   if (ok) return [got === undefined ? head.trimEnd() : `${head}  ${escapeText(got)}`];
   const rows = [
     ...(expected === undefined ? [] : [`expected: ${escapeText(expected)}`]),
@@ -44,7 +44,7 @@ function describeOutcome(
 ): readonly string[] {
   const where = route === undefined ? '' : ` by route ${route}`;
   if (!isRefusal(outcome)) {
-    if (isDirectResponse(outcome)) return [colors.green(`Allowed${where}: answered by the gateway itself`)];
+    if (isDirectResponse(outcome)) return [colors.green(`Allowed${where}: the gateway responds itself`)];
     return [colors.green(`Allowed${where}`), ...describeReport(outcome)];
   }
   const { status, title } = REFUSALS[outcome.code];
@@ -58,5 +58,7 @@ function describeOutcome(
 
 function describeReport({ wouldRefuse }: Permit): readonly string[] {
   if (wouldRefuse === undefined) return [];
-  return [`  only because it reports: it would be refused with ${wouldRefuse.code}: ${wouldRefuse.reason}`];
+  return [
+    `  only because it reports: it would have been refused with ${wouldRefuse.code}: ${wouldRefuse.reason}`,
+  ];
 }

@@ -1,9 +1,9 @@
 import { escapeToAscii } from '../../core/escape.ts';
 import type { IssuerInspection } from '../../tokens/issuers/inspect-issuer.ts';
 import type { KeyReport } from '../../tokens/keys/check-key.ts';
-import type { Colors } from './colors.ts';
+import type { Colors } from '../io.ts';
 
-/** The report of `sealgate keys` for people: an issuer to a paragraph, a key to a line. */
+/** The report of `sealgate keys` for people: a paragraph for each issuer, a line for each key. */
 export function keysText(inspections: readonly IssuerInspection[], colors: Colors): string {
   return inspections.map((inspection) => issuerText(inspection, colors)).join('\n');
 }
@@ -42,7 +42,7 @@ function align(row: readonly string[], widths: readonly number[]): string {
     .trimEnd();
 }
 
-/** Half a second is the error of a clock that is told in whole seconds. */
+/** The `Date` header has whole seconds, so a small difference means nothing. */
 function describeClock(differenceMs: number): string {
   const seconds = Math.abs(differenceMs) / 1000;
   if (seconds <= 1.5) return "agrees with this machine's";

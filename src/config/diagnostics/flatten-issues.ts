@@ -3,7 +3,7 @@ import type { ConfigPath } from '../problem.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** What is wrong with one value, after the branches of unions were decided. */
+/** What is wrong with one value, after a branch of each union was chosen. */
 export interface FlatIssue {
   readonly path: ConfigPath;
   readonly issue: Issue;
@@ -12,14 +12,14 @@ export interface FlatIssue {
 }
 
 /**
- * Flattens the issues of the schema. Of a union, the branch that has the right kind of value is taken to be the
- * one that was meant; if several have, the one that came furthest.
+ * Flattens the issues of the schema. In a union, the branch for this kind of value is assumed to be meant; of several, the one that
+ * came furthest.
  */
 export function flattenIssues(issues: readonly Issue[], parent: ConfigPath = []): readonly FlatIssue[] {
   const meant = new Set(
     issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => JSON.stringify(path)),
   );
-  // A mapping that lacks something because a key is misspelt is one problem.
+  // A mapping that lacks a key because it is misspelled is one problem.
   const causes = issues.filter(({ code, path }) => code !== 'custom' || !meant.has(JSON.stringify(path)));
   return causes.flatMap((issue): readonly FlatIssue[] => {
     const path = [...parent, ...(issue.path as ConfigPath)];
@@ -31,7 +31,7 @@ export function flattenIssues(issues: readonly Issue[], parent: ConfigPath = [])
   });
 }
 
-/** The branch does not even take this kind of value. */
+/** Whether the branch does not take this kind of value. */
 function isWrongKind(issue: Issue): boolean {
   if (issue.path.length > 0) return false;
   if (issue.code === 'invalid_union') {

@@ -1,18 +1,16 @@
 import type * as z from 'zod';
-import { escapeText } from '../../core/escape.ts';
 import { type ConfigPath, formatPath, type PathProblem, pathKey } from '../problem.ts';
-import { isReservedKey } from '../schema/reserved-keys.ts';
 import { describeAt, knownKeys } from '../schema/schema-shape.ts';
 import type { FlatIssue } from './flatten-issues.ts';
 import { didYouMean } from './nearest.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** What there is to know about a value for saying what is wrong with it. */
+/** What messages need to know about a value. */
 export interface IssueContext {
   readonly schema: z.ZodType;
   readonly valueAt: (path: ConfigPath) => unknown;
-  /** The text of the file where the value came in by substitution; the value itself is not shown then. */
+  /** The text of the file where the value was substituted; the value itself is not shown then. */
   readonly writtenAt: (path: ConfigPath) => string | undefined;
 }
 
@@ -26,7 +24,7 @@ const KINDS: Readonly<Record<string, string>> = {
   boolean: '`true` or `false`',
 };
 
-/** Says what is wrong in the words of the file, not of the schema library. */
+/** Describes an issue in the words of the file, not of the schema library. */
 export function problemsOf(leaf: FlatIssue, context: IssueContext): readonly PathProblem[] {
   const { issue, path } = leaf;
   if (issue.code === 'unrecognized_keys') {
@@ -49,7 +47,7 @@ export function problemsOf(leaf: FlatIssue, context: IssueContext): readonly Pat
   ];
 }
 
-/** A misspelt key is one problem, not also the lack of the key that was meant. */
+/** A misspelled key is one problem: that the intended key is missing is not reported too. */
 export function withoutEchoes(problems: readonly PathProblem[]): readonly PathProblem[] {
   const meant = new Set(
     problems
@@ -61,7 +59,7 @@ export function withoutEchoes(problems: readonly PathProblem[]): readonly PathPr
   );
 }
 
-/** Default words of the schema's own checks; what the schema says itself comes before these. */
+/** Default messages; those that the schema gives come first. */
 export const formatIssue: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
@@ -92,7 +90,8 @@ function count(limit: number | bigint, origin: string): string {
 
 function unknownKey(path: ConfigPath, { schema }: IssueContext): PathProblem {
   const key = String(path.at(-1));
-  if (isReservedKey(path)) {
+  // A key of a later version is not a typing error.
+  if (path.length === 3 && path[0] === 'issuers' && key === 'introspection') {
     return error(path, `\`${formatPath(path)}\` is not supported by this version`, { at: 'key' });
   }
   const known = knownKeys(schema, path.slice(0, -1));
@@ -122,7 +121,7 @@ function hintFor({ issue, alternatives }: FlatIssue, value: unknown): string | u
     }
     const suggestion = didYouMean(value, choices);
     if (suggestion !== undefined) return suggestion;
-    if (accepts('array')) return 'write a list of one entry: [ … ]';
+    if (accepts('array')) return 'write a list with one entry: [ … ]';
     if (accepts('boolean') && BOOLEAN_WORDS.has(value.toLowerCase())) {
       return `write \`${BOOLEAN_WORDS.get(value.toLowerCase())}\``;
     }
@@ -167,10 +166,8 @@ function describeValue(value: unknown, written: string | undefined): string {
   return typeof value === 'number' ? `the number ${value}` : `\`${String(value)}\``;
 }
 
-/** Cut, with control characters escaped, so that a message is one line of a terminal and says what is there. */
 function shorten(text: string): string {
-  const printable = escapeText(text);
-  return printable.length > 64 ? `${printable.slice(0, 64)}…` : printable;
+  return text.length > 64 ? `${text.slice(0, 64)}…` : text;
 }
 
 function error(

@@ -1,8 +1,8 @@
-/** The candidate that `word` most likely stands for, or undefined when none is near. Case and separators cost nothing. */
+/** The candidate that `word` probably means; undefined where none is near. Case and separators do not count. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const folded = fold(word);
   let best: string | undefined;
-  // Every short name is near every other.
+  // Short names are all near each other.
   let bestDistance = folded.length < 3 ? 1 : Math.floor(folded.length / 3) + 1;
   for (const candidate of candidates) {
     const other = fold(candidate);
@@ -23,13 +23,13 @@ function isCut(a: string, b: string): boolean {
 /** More than one typing error, less than two. */
 const CUT_DISTANCE = 1.5;
 
-/** "did you mean `x`?" for a hint, when something is near. */
+/** "did you mean `x`?" for a hint, where something is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   const candidate = nearest(word, candidates);
   return candidate === undefined ? undefined : `did you mean \`${candidate}\`?`;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbors that turn `a` into `b`; `limit` when at least that many. */
+/** Insertions, deletions, replacements and swaps of neighbors that turn `a` into `b`; at most `limit`. */
 export function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   let beforeLast: number[] = [];

@@ -5,14 +5,14 @@ import { valueAt } from '../validate.ts';
 import { type FlatIssue, flattenIssues } from './flatten-issues.ts';
 import { nearest } from './nearest.ts';
 
-/** What holds of a file with errors, so that rules over several keys can speak in the same run. Never served. */
+/** The valid part of a file with errors, so that rules can check it in the same run. Never served. */
 export interface PartialConfig {
   readonly config: Config;
   /** The path in the file of a path in `config`; they differ where list entries were left out. */
   readonly toFilePath: (path: ConfigPath) => ConfigPath;
   /** Whether something at, above or below this place of the file was left out. */
   readonly isTouched: (path: ConfigPath) => boolean;
-  /** Whether every route is there, whatever else of them is left out. */
+  /** Whether every route is there, even if parts of it are left out. */
   readonly hasAllRoutes: boolean;
 }
 
@@ -20,12 +20,12 @@ const lenientSchema = configSchema.extend({
   routes: z.array(configSchema.shape.routes.element).default([]),
 });
 
-/** Keys that say which requests a route takes: without one of them it would seem to take others. */
+/** Keys that choose the requests of a route: without one of them it would take others. */
 const MATCHING_KEYS = ['host', 'path', 'exact', 'methods'];
 
 /**
- * What stands in for a mandatory key that is wrong or missing, so that the rest of its mapping is checked. Chosen so
- * that no rule finds fault anywhere but in the key itself, where it is not listened to.
+ * Replace a mandatory key that is wrong or missing, so that the rest of its mapping is checked. Chosen so that rules report nothing
+ * but the key itself, where reports are dropped.
  */
 const STAND_INS: Readonly<Record<string, (name: string | number) => unknown>> = {
   'issuers.issuer': (name) => `https://${name}.invalid`,
@@ -51,7 +51,7 @@ export interface Wrongs {
   readonly places: readonly ConfigPath[];
 }
 
-/** Leaves out what is wrong, and what cannot be without it, until the rest is valid. */
+/** Leaves out what is wrong, and what needs it, until the rest is valid. */
 export function partialConfig(value: unknown, { leaves, places }: Wrongs): PartialConfig | undefined {
   const removed: ConfigPath[] = [];
   let wrong: readonly ConfigPath[] = [

@@ -26,7 +26,7 @@ export function insert(tree: PatternTree, pattern: RoutePattern): void {
   node.ends.push(pattern);
 }
 
-/** The routes whose paths agree with those of `pattern` as far as both go, in the order of the file. */
+/** The routes whose paths agree with that of `pattern` as far as both go, in the order of the file. */
 export function overlapping(tree: PatternTree, { segments }: RoutePattern): readonly RoutePattern[] {
   const found: RoutePattern[] = [];
   const walk = (node: PatternTree, depth: number): void => {

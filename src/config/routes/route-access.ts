@@ -1,13 +1,14 @@
+import type { PlacedValue } from '../places.ts';
 import type { ConfigPath } from '../problem.ts';
-import type { AccessBlockConfig, AccessConfig, Config, PolicyConfig } from '../schema/config.ts';
+import type { AccessBlockConfig, AccessConfig, ClaimName, Config, PolicyConfig } from '../schema/config.ts';
 
-/** One alternative of an access rule, and where it stands. */
+/** One alternative of an access rule, and its place in the file. */
 export interface AccessAlternative {
   readonly block: AccessBlockConfig;
   readonly path: ConfigPath;
 }
 
-/** The blocks of which one must hold; `optional` and `authenticated` are one block without rules, `public` is none. */
+/** The blocks of which one must hold: one without rules for `optional` and `authenticated`, none for `public`. */
 export function accessAlternatives(access: AccessConfig, path: ConfigPath): readonly AccessAlternative[] {
   if (access === 'public') return [];
   if (access === 'optional' || access === 'authenticated') return [{ block: {}, path }];
@@ -26,7 +27,7 @@ export function allAlternatives({ routes }: Config): readonly AccessAlternative[
   return listed;
 }
 
-/** Sets of rules that are written anywhere in the file: alternatives of routes, and policies. */
+/** Every set of rules in the file: alternatives of routes, and policies. */
 export function allRules(
   config: Config,
 ): readonly { readonly rules: PolicyConfig; readonly path: ConfigPath }[] {
@@ -36,21 +37,56 @@ export function allRules(
   ];
 }
 
-/** The rules that the block names, or undefined when it names none or none of the file. */
+/** What a rule wants of one claim, in either form of `claims`. */
+export interface ClaimRequirement {
+  readonly claim: ClaimName;
+  readonly form: 'mapping' | 'list';
+  readonly path: ConfigPath;
+  readonly values: readonly PlacedValue[];
+}
+
+/** The entries of `claims`, with each value that a claim is compared with. */
+export function claimRequirements(
+  claims: PolicyConfig['claims'],
+  path: ConfigPath,
+): readonly ClaimRequirement[] {
+  if (claims === undefined) return [];
+  if (!Array.isArray(claims)) {
+    return Object.entries(claims).map(([claim, value]) => {
+      const place = [...path, claim];
+      return { claim, form: 'mapping', path: place, values: placeEach(value, place) };
+    });
+  }
+  return claims.map(({ claim, ...wanted }, index) => ({
+    claim,
+    form: 'list',
+    path: [...path, index],
+    values: (['equals', 'any', 'all'] as const).flatMap((key) =>
+      placeEach(wanted[key], [...path, index, key]),
+    ),
+  }));
+}
+
+function placeEach(value: unknown, path: ConfigPath): readonly PlacedValue[] {
+  if (Array.isArray(value)) return value.map((each, index) => ({ value: each, path: [...path, index] }));
+  return value === undefined ? [] : [{ value, path }];
+}
+
+/** The policy of a block; undefined when it names none, or one that the file does not have. */
 export function policyOf(block: AccessBlockConfig, config: Config): PolicyConfig | undefined {
   return block.policy !== undefined && Object.hasOwn(config.policies, block.policy)
     ? config.policies[block.policy]
     : undefined;
 }
 
-/** Whether the block, its policy or the defaults of the file say whose tokens it accepts. */
+/** Whether the block, its policy or the defaults of the file name the issuers it accepts. */
 export function namesIssuers(block: AccessBlockConfig, config: Config): boolean {
   return (block.issuers ?? policyOf(block, config)?.issuers ?? config.defaults.issuers) !== undefined;
 }
 
 /**
- * The configured names of the issuers that an alternative accepts: what it and its policy name, both where both do; else the default's,
- * or the only one there is.
+ * The configured names of the issuers that an alternative accepts: those that it and its policy have in common; those of the default
+ * where neither names any; else all of the file.
  */
 export function acceptedIssuers(block: AccessBlockConfig, config: Config): readonly string[] {
   const named = [block.issuers, policyOf(block, config)?.issuers].filter((names) => names !== undefined);

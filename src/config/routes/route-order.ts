@@ -12,7 +12,7 @@ export interface RoutePattern {
   readonly exact: boolean;
 }
 
-/** The routes whose host and path can be read; the others are problems of their own. */
+/** The routes whose host and path are valid; `routesAreWellFormed` reports the others. */
 export function routePatterns({ routes }: Config): readonly RoutePattern[] {
   return routes.flatMap(({ name, host, path, exact }, index) => {
     const segments = parseRoutePath(path);
@@ -22,7 +22,7 @@ export function routePatterns({ routes }: Config): readonly RoutePattern[] {
   });
 }
 
-/** Whether every path that `inner` takes, `outer` takes too; hosts aside. */
+/** Whether `outer` takes every path that `inner` takes, hosts aside. */
 export function encloses(outer: RoutePattern, inner: RoutePattern): boolean {
   if (outer.exact && (!inner.exact || inner.segments.length !== outer.segments.length)) return false;
   return outer.segments.every((segment, position) => {

@@ -1,6 +1,6 @@
 interface Spelling {
   readonly pattern: RegExp;
-  /** The name of what is most likely meant; a rest of the path, where there is none. */
+  /** The name that is probably meant; undefined where it means the rest of the path. */
   readonly name: (match: RegExpExecArray) => string | undefined;
 }
 
@@ -14,37 +14,40 @@ export interface RoutePathProblem {
   readonly hint?: string;
 }
 
+/** For what other routers need for a prefix. */
+const PREFIX = 'a path takes everything below it; `exact: true` turns that off';
+
 const PARAMETER = /^:([A-Za-z_][A-Za-z0-9_]*)$/;
 
-/** What no path of a route can hold, because no canonical request path does once it is decoded. */
+/** What no route path may contain, because no decoded canonical request path does. */
 const REFUSED: readonly { readonly pattern: RegExp; readonly message: string; readonly hint?: string }[] = [
   { pattern: /^(?!\/)/, message: 'expected a path that starts with `/`' },
   {
     pattern: /\*/,
     message: '`*` has no meaning in a path',
-    hint: 'prefix is the default: a path takes everything below it; `exact: true` ends that',
+    hint: PREFIX,
   },
   {
     pattern: /[?#]/,
-    message: 'a path has no query and no fragment',
-    hint: 'the query takes no part in matching',
+    message: 'a path has no query or fragment',
+    hint: 'the query is not matched',
   },
   { pattern: /\/\//, message: 'a path has no empty segments', hint: 'write one `/`' },
   { pattern: /\/\.{1,2}(\/|$)/, message: 'a path has no `.` or `..` segments' },
   {
     pattern: /%/,
     message: 'a path is written decoded',
-    hint: 'write the character itself; requests are compared once decoded',
+    hint: 'write the character itself: requests are decoded before they are compared',
   },
-  { pattern: /[\\;]|\p{Cc}/u, message: 'a path has no `\\`, no `;` and no control characters' },
+  { pattern: /[\\;]|\p{Cc}/u, message: 'a path has no `\\`, `;` or control characters' },
   {
     pattern: /.\/$/,
     message: 'a path does not end with `/`',
-    hint: 'the path without it takes both spellings',
+    hint: 'without it, the path takes both spellings',
   },
 ];
 
-/** Reads the path of a route; `/` has no segments. Compared segment by segment, once decoded. */
+/** Reads the path of a route; `/` has no segments. Requests are decoded and compared segment by segment. */
 export function parseRoutePath(path: string): readonly RouteSegment[] | RoutePathProblem {
   const segmentTexts = path === '/' ? [] : path.slice(1).split('/');
   const foreign = segmentTexts.flatMap((text) => findForeignParameter(text) ?? [])[0];
@@ -65,10 +68,10 @@ export function parseRoutePath(path: string): readonly RouteSegment[] | RoutePat
     if (name === undefined) {
       return {
         message: `\`${text}\` is not a parameter`,
-        hint: 'letters, digits and `_`, such as `:orderId`',
+        hint: 'a name has letters, digits and `_`, such as `:orderId`',
       };
     }
-    if (names.has(name)) return { message: `the parameter \`:${name}\` stands in the path twice` };
+    if (names.has(name)) return { message: `the path has the parameter \`:${name}\` twice` };
     names.add(name);
     segments.push({ kind: 'parameter', name });
   }
@@ -90,11 +93,9 @@ export function isRoutePath(
   return Array.isArray(outcome);
 }
 
-const PREFIX = 'prefix is the default: a path takes everything below it; `exact: true` ends that';
+const TEXT = 'a path has text and `:name` only; write a route for each, or the path above it';
 
-const TEXT = 'a path is text and `:name`; write a route for each, or the path above it';
-
-/** Segments that OData and FHIR name with a `$`; all others are how some router writes a parameter. */
+/** Segments of OData and FHIR that start with `$`; in others it marks a parameter of some router. */
 const DOLLAR_NAMES: ReadonlySet<string> = new Set(
   (
     '$metadata $batch $count $value $ref $entity $all $crossjoin $links $query $root $each $this $filter ' +
@@ -105,7 +106,7 @@ const DOLLAR_NAMES: ReadonlySet<string> = new Set(
 
 /** How other routers write a parameter. */
 const PARAMETERS: readonly Spelling[] = [
-  // Express, with a pattern or a number of times; `:path*` is the rest of the path.
+  // Express, with a pattern or a repetition; `:path*` is the rest of the path.
   { pattern: /^:([A-Za-z_]\w*)[^\w-].*$/, name: ([text, inner]) => (/[+*]$/.test(text) ? undefined : inner) },
   // OpenAPI, Spring, ASP.NET, AWS; in AWS `{proxy+}` and in ASP.NET `{*rest}` are the rest of the path.
   { pattern: /\{([^{}]*)\}/, name: ([, inner = '']) => (/[+*]/.test(inner) ? undefined : nameIn(inner)) },
@@ -124,8 +125,8 @@ const PARAMETERS: readonly Spelling[] = [
 const PATTERN = /^\^|^\(.*\)$|\(\?|[.\])][+?]|\\[dwsDWS]|[{}]|\$$/;
 
 /**
- * What is wrong with a segment that is a parameter or a pattern to another tool: here it would be a text that no request has, and
- * its requests would fall to a route that asks for less.
+ * What is wrong with a segment that is a parameter or a pattern in another tool. Here it would be a text that no request has, and
+ * its requests would go to a route that requires less.
  */
 export function findForeignParameter(segment: string): RoutePathProblem | undefined {
   if (DOLLAR_NAMES.has(segment)) return undefined;
@@ -134,16 +135,16 @@ export function findForeignParameter(segment: string): RoutePathProblem | undefi
     if (match === null) continue;
     const meant = name(match);
     return {
-      message: `\`${segment}\` is no parameter here`,
+      message: `\`${segment}\` is not a parameter here`,
       hint: meant === undefined ? PREFIX : `a parameter is a whole segment: write \`:${meant}\``,
     };
   }
   return PATTERN.test(segment)
-    ? { message: `\`${segment}\` is no pattern here: paths are compared as text`, hint: TEXT }
+    ? { message: `\`${segment}\` is not a pattern here: paths are compared as text`, hint: TEXT }
     : undefined;
 }
 
-/** `id` of `id:int`, `int:id` and `id?`; a name that is certainly allowed where there is none. */
+/** `id` of `id:int`, `int:id` and `id?`; `id` where there is no name. */
 function nameIn(inner: string): string {
   const words = inner.split(':').flatMap((part) => /[A-Za-z_]\w*/.exec(part.replaceAll('-', '_'))?.[0] ?? []);
   const name = TYPES.has(words[0] ?? '') && words.length > 1 ? words[1] : words[0];

@@ -1,10 +1,11 @@
+import { didYouMean } from '../diagnostics/nearest.ts';
 import type { ConfigPath, PathProblem } from '../problem.ts';
 import type { Config } from '../schema/config.ts';
 
-/** What a rule may look at. */
+/** What a rule is given. */
 export interface RuleInput {
   readonly config: Config;
-  /** Names the file gives, also to entries that are wrong in themselves. */
+  /** Names in the file, also of entries with errors. */
   readonly issuerNames: readonly string[];
   readonly upstreamNames: readonly string[];
   readonly policyNames: readonly string[];
@@ -12,7 +13,7 @@ export interface RuleInput {
   readonly lineOf: (path: ConfigPath) => number;
 }
 
-/** Validates what needs more than one key, or more than a pattern. */
+/** Checks what needs more than one key, or more than a pattern. */
 export type Rule = (input: RuleInput) => readonly PathProblem[];
 
 /** The optional parts of a problem. */
@@ -30,9 +31,23 @@ export function warning(path: ConfigPath, message: string, details: Details = {}
   return { severity: 'warning', path, message, ...known(details) };
 }
 
-/** For what is as it was meant to be, and still worth seeing in one list. */
+/** For what is intended and still worth a look. */
 export function note(path: ConfigPath, message: string, details: Details = {}): PathProblem {
   return { severity: 'note', path, message, ...known(details) };
+}
+
+const SECTIONS = { issuer: 'issuers', policy: 'policies' } as const;
+
+/** Reports a name that no entry of the file has. */
+export function unknownName(
+  path: ConfigPath,
+  kind: keyof typeof SECTIONS,
+  { name, names }: { readonly name: string; readonly names: readonly string[] },
+): PathProblem {
+  const hint =
+    didYouMean(name, names) ??
+    (names.length > 0 ? `known here: ${names.join(', ')}` : `name it under \`${SECTIONS[kind]}\``);
+  return error(path, `unknown ${kind} \`${name}\``, { hint });
 }
 
 function known({ hint, at, hintShowsValue }: Details): Pick<PathProblem, 'hint' | 'at' | 'hintShowsValue'> {

@@ -10,59 +10,59 @@ import {
   tokenSourcesDiffer,
 } from './access/access.ts';
 import { claimNamesAreNoPaths } from './access/claim-names.ts';
-import { claimRulesCanHold } from './access/claim-rules.ts';
+import { claimRulesCanHold, scopesAreNotComparedAsText } from './access/claim-rules.ts';
 import { comparedTextsAreNoPatterns } from './access/compared-texts.ts';
 import { filtersCanMatch } from './access/filters.ts';
 import { listsAreLists } from './access/lists-in-texts.ts';
-import { scopesAreNotComparedAsText } from './access/scope-claims.ts';
 import { scopesAreSpelledAlike, scopesAreThoseOfTokens } from './access/scopes.ts';
 import { wildcardsAreWhereTheyWork } from './access/wildcards.ts';
-import { assertionsCanBeVerified } from './identity/assertion.ts';
 import {
+  assertionsCanBeVerified,
   identityHeadersAreFree,
   identitySourcesAreKnown,
   subjectsNeedTheirIssuer,
 } from './identity/identity.ts';
 import { audiencesCanMatch } from './issuers/audiences.ts';
 import { issuersAreSpelledAsInTokens } from './issuers/issuer-spelling.ts';
-import { intervalsAreSane, issuersAreReachable, issuersAreUnique } from './issuers/issuers.ts';
-import { keyHeadersCanBeSent } from './issuers/key-headers.ts';
-import { requiredIssuersExist } from './issuers/readiness.ts';
+import {
+  intervalsAreSane,
+  issuersAreReachable,
+  issuersAreUnique,
+  keyHeadersCanBeSent,
+  requiredIssuersExist,
+} from './issuers/issuers.ts';
 import { requiredClaimsCanCome } from './issuers/required-claims.ts';
 import { tokenTypesCanCome } from './issuers/token-types.ts';
-import { adminTokenCanBeSent } from './listeners/admin-token.ts';
-import { addressesAreAddresses } from './listeners/listener-addresses.ts';
 import {
+  addressesAreAddresses,
+  adminTokenCanBeSent,
   listenersAreApart,
   responseHeadersDiffer,
-  trustedProxiesAreAddresses,
 } from './listeners/listeners.ts';
 import { caseVariantsStayGuarded } from './routes/case-variants.ts';
 import { corsHeadersServeScripts } from './routes/cors-headers.ts';
-import { hostsHideNothing } from './routes/hidden-routes.ts';
 import { methodsCanBeSent } from './routes/methods.ts';
-import { routesDoNotConflict } from './routes/route-conflicts.ts';
+import { hostsHideNothing, routesDoNotConflict } from './routes/route-conflicts.ts';
 import { routesAreWellFormed } from './routes/routes.ts';
 import type { Rule, RuleInput } from './rule.ts';
 import { durationsMakeSense } from './settings/durations.ts';
-import { settingsHaveTheirOccasion } from './settings/idle-settings.ts';
 import {
+  everythingIsUsed,
   identityHeadersAreSent,
   issuerClaimsCanHold,
   limitsCountCallers,
   limitsFindWhomTheyCount,
+  settingsHaveTheirOccasion,
 } from './settings/ineffective-settings.ts';
 import { riskySettingsAreMeant } from './settings/risky-settings.ts';
 import { sizesMakeSense } from './settings/sizes.ts';
 import { testsCanPass, testsNameTheirIssuer } from './settings/tests.ts';
-import { everythingIsUsed } from './settings/unused.ts';
 import { upstreamsLeadToBackends } from './upstreams/upstream-targets.ts';
 import { upstreamsAreWellFormed } from './upstreams/upstreams.ts';
 
-/** Everything about the file that one value alone cannot tell. Each finds what it finds on its own; the order is for reading. */
+/** What no single value shows. The rules are independent; their order is for reading. */
 const RULES: readonly Rule[] = [
   listenersAreApart,
-  trustedProxiesAreAddresses,
   responseHeadersDiffer,
   issuersAreUnique,
   issuersAreReachable,
@@ -122,7 +122,7 @@ export function applyRules(input: RuleInput): readonly PathProblem[] {
   return RULES.flatMap((rule) => rule(input));
 }
 
-/** What is certain of a file of which only a part is valid: every error, and the warnings that one key alone causes. */
+/** What is certain where only a part of the file is valid: every error, and the warnings that one key alone causes. */
 export function applyRulesToPart(input: RuleInput): readonly PathProblem[] {
   return RULES.flatMap((rule) => {
     const problems = rule(input);

@@ -17,7 +17,7 @@ const anyAll = <Entry extends z.ZodType<string, string>>(entry: Entry) => {
   ]);
 };
 
-/** RFC 6749 §3.3; anything else could neither be in a token nor in a challenge. */
+/** RFC 6749 §3.3; nothing else fits into a token or a challenge. */
 const scope = z
   .string()
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'expected one scope: no spaces, quotes or characters beyond ASCII');
@@ -40,7 +40,7 @@ const claimRule = z
 
 const condition = text.meta({
   description:
-    'A condition in CEL over `claims`, `token`, `request` and `params`; only `true` allows, an error refuses.',
+    'A condition in CEL over `claims`, `token`, `request` and `params`; only `true` allows, and an error refuses.',
   examples: ['claims.sub == params.id'],
 });
 
@@ -64,7 +64,7 @@ const accessRules = {
     .optional()
     .meta({
       description:
-        'Claims and the values they must have, all of them: a mapping of literal names to one value or several, or a list with nested names.',
+        'Claims that must all match: a mapping of literal names to one value or several, or a list, which may have paths to nested claims.',
       examples: [
         { tenant: 'acme', plan: ['pro', 'team'] },
         [{ claim: ['realm_access', 'roles'], any: ['customer'] }],
@@ -77,13 +77,13 @@ const hasRules = (value: object) => Object.values(value).some((rule) => rule !==
 const NO_RULES = 'expected at least one rule; use `authenticated` to accept every valid token';
 
 export const policy = z.strictObject(accessRules).refine(hasRules, NO_RULES).meta({
-  description: 'Rules with a name, for `access: { policy: … }`.',
+  description: 'Named rules, for `access: { policy: … }`.',
 });
 
 export const accessBlock = z
   .strictObject({
     policy: name.optional().meta({
-      description: 'Name of rules under `policies`; they must hold together with the rules beside it.',
+      description: 'Name of rules under `policies`; they must hold in addition to the rules beside it.',
       examples: ['staff'],
     }),
     ...accessRules,
@@ -92,7 +92,7 @@ export const accessBlock = z
 
 export const mode = z.enum(['enforce', 'report']).meta({
   description:
-    '`report` lets pass what the access rules would refuse, and records it; tokens must be valid all the same.',
+    '`report` allows what the access rules would refuse, and records it; tokens must still be valid.',
 });
 
 export const access = z

@@ -12,9 +12,8 @@ export { ALGORITHMS, DEFAULT_KEYS, PRESETS } from './issuers.ts';
 export { DEFAULT_EJECTION, upstreamSchema } from './upstreams.ts';
 
 /**
- * The file an operator writes, as a schema: what each key may hold, its default, and the words that the
- * editor help and docs/configuration.md show. What needs more than one key to judge (names that must exist,
- * conflicts) is in `rules.ts`. Durations become milliseconds, sizes bytes.
+ * The schema of the file: what each key may hold, its default, and the description that editors and docs/configuration.md show.
+ * What needs more than one key (names that must exist, conflicts) is in `rules/`. Durations become milliseconds, sizes bytes.
  */
 
 export const configSchema = z
@@ -27,7 +26,7 @@ export const configSchema = z
       .default(1)
       .meta({
         description:
-          'Processes that serve requests; `auto` is one per core. Keys are fetched once for all. Rate limits in memory count per process.',
+          'Processes that serve requests; `auto` is one per core. Keys are fetched once for all of them. Rate limits in memory count per process.',
         examples: [4, 'auto'],
       }),
     shutdown: shutdown.prefault({}),
@@ -37,46 +36,46 @@ export const configSchema = z
         case: z
           .enum(['sensitive', 'insensitive'])
           .default('sensitive')
-          .meta({ description: '`insensitive` is for backends that take `/Admin` for `/admin`.' }),
+          .meta({ description: '`insensitive` is for backends that treat `/Admin` as `/admin`.' }),
       })
       .prefault({})
       .meta({ description: 'How paths are compared.' }),
     defaults: z
       .strictObject({ issuers: issuerNames.optional() })
       .prefault({})
-      .meta({ description: 'For routes that name none.' }),
+      .meta({ description: 'For routes that do not name their own.' }),
     rateLimitStore: rateLimitStore.optional(),
     tokenCache: z
       .union([
         z.literal('off'),
         z.strictObject({
-          maxBytes: size.prefault('32MiB').meta({ description: 'Memory for remembered tokens.' }),
+          maxBytes: size.prefault('32MiB').meta({ description: 'Memory for cached tokens.' }),
         }),
       ])
       .prefault({})
       .meta({
         description:
-          'Remembers verified tokens, so that each is verified once. Times and keys are judged at every use; `off` verifies every time.',
+          'Caches verified tokens, so that each is verified once. Times and keys are checked at every use; `off` verifies every time.',
         examples: ['off', { maxBytes: '64MiB' }],
       }),
     issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
     upstreams: z.record(name, upstreamSchema).default({}).meta({ description: 'Backends by name.' }),
-    policies: z.record(name, policy).default({}).meta({ description: 'Rules by name, for several routes.' }),
+    policies: z.record(name, policy).default({}).meta({ description: 'Rules by name, shared by routes.' }),
     mode: mode.default('enforce'),
     reportHeader: z.boolean().default(false).meta({
       description:
-        'Tells clients in `X-Sealgate-Would-Refuse` with which code `mode: report` would have refused them.',
+        'Sends clients the code with which `mode: report` would have refused them, in `X-Sealgate-Would-Refuse`.',
     }),
     identity: fileIdentity
       .prefault({})
-      .meta({ description: 'What backends are told about callers, for all routes.' }),
+      .meta({ description: 'What backends learn about callers, for all routes.' }),
     routes: z
       .array(route)
       .min(1, 'expected at least one route')
-      .meta({ description: 'What is let through, and where to. The order never matters.' }),
+      .meta({ description: 'Which requests are forwarded, and where to. Order never matters.' }),
     tests: z.array(fileTest).default([]).meta({
       description:
-        'Questions to these rules. A file that fails one is not valid: `check` says how, `start` and a reload refuse it.',
+        'Tests of these rules. A file that fails one is not valid: `check` shows why, and `start` and a reload refuse it.',
     }),
   })
   .meta({ title: 'Sealgate configuration' });

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { mayCarryIdentity } from '../identity-headers.ts';
 import { claimName, duration, headerName, size, text } from './scalars.ts';
 
-/* `identity`, of the file and of routes. */
+/* `identity` of the file and of routes. */
 
 export const identitySource = z.union([
   z.null(),
@@ -22,14 +22,16 @@ export const identitySource = z.union([
       .optional()
       .meta({ description: 'How a list becomes a header; `repeat` sends one header for each entry.' }),
     filter: text.optional().meta({
-      description: 'A regular expression (RE2); entries that do not match are left out.',
+      description: 'A regular expression (RE2); values that do not match are left out.',
       examples: ['^orders-'],
     }),
-    maxBytes: size
-      .optional()
-      .meta({ description: 'Most bytes of this header; more are refused with 403.', examples: ['4KiB'] }),
+    maxBytes: size.optional().meta({
+      description: 'Largest value of this header; a larger one is refused with 403.',
+      examples: ['4KiB'],
+    }),
     required: z.boolean().optional().meta({
-      description: 'Refuses the request with 403 when the claim is missing; else no header is sent.',
+      description:
+        'Refuses the request with 403 when the claim is missing; otherwise the header is not sent.',
       default: false,
     }),
   }),
@@ -42,7 +44,7 @@ export const identity = z
       .optional()
       .meta({
         description:
-          'Header → claim: a name, a path, `$scopes`, `$roles`, `$client`, `$issuerName`, a mapping with more to say, or null to unset. Added to x-user-id: sub, x-user-issuer: iss and x-user-scopes: $scopes.',
+          'Header → claim: a name, a path, `$scopes`, `$roles`, `$client`, `$issuerName`, a mapping with details, or null to send none. Added to x-user-id: sub, x-user-issuer: iss and x-user-scopes: $scopes.',
         examples: [{ 'x-user-email': 'email', 'x-user-roles': ['realm_access', 'roles'] }],
       }),
     forwardToken: z
@@ -50,7 +52,7 @@ export const identity = z
       .optional()
       .meta({ description: 'Passes the Authorization header on.', default: false }),
   })
-  .meta({ description: 'What the backend is told about the caller.' });
+  .meta({ description: 'What the backend learns about the caller.' });
 
 const RESERVED_ASSERTION_CLAIMS = [
   'iss',
@@ -69,18 +71,18 @@ export const assertion = z
   .strictObject({
     keys: text.default('assertion-keys.json').meta({
       description:
-        'File of the signing keys: PEM private keys of yours, of which the first signs, or a place where the gateway keeps and rotates its own.',
+        'File of the signing keys: your own PEM private keys, of which the first signs, or a path where the gateway keeps and rotates its own.',
       examples: ['/var/lib/sealgate/assertion-keys.json'],
     }),
     header: headerName
       .refine(mayCarryIdentity, 'expected a header that may carry identity')
       .default('x-sealgate-assertion')
-      .meta({ description: 'The header that carries it.' }),
+      .meta({ description: 'The header that carries the assertion.' }),
     algorithm: z
       .enum(['ES256', 'EdDSA'])
       .default('ES256')
-      .meta({ description: 'Algorithm of the keys that the gateway makes.' }),
-    lifetime: duration.prefault('60s').meta({ description: 'How long one is valid.' }),
+      .meta({ description: 'Algorithm of the keys that the gateway creates.' }),
+    lifetime: duration.prefault('60s').meta({ description: 'How long an assertion is valid.' }),
     claims: z
       .array(
         text.refine(
@@ -90,14 +92,16 @@ export const assertion = z
       )
       .default([])
       .meta({
-        description: 'Further claims of the token that it takes over.',
+        description: 'Further claims to copy from the token.',
         examples: [['email', 'tenant']],
       }),
-    rotate: duration.prefault('30d').meta({ description: 'How long one of its own keys signs.' }),
+    rotate: duration
+      .prefault('30d')
+      .meta({ description: 'How long a key of the gateway signs before the next one does.' }),
   })
   .meta({
     description:
-      'A short-lived JWT of the gateway about the caller, which backends can verify with the keys at /.well-known/sealgate/jwks.json. Its `iss` is `listen.publicUrl`, its `aud` the upstream.',
+      'A short-lived JWT about the caller, signed by the gateway. Backends verify it with the keys at /.well-known/sealgate/jwks.json; its `iss` is `listen.publicUrl`, its `aud` the upstream.',
   });
 
 export const fileIdentity = identity.extend({
@@ -107,6 +111,6 @@ export const fileIdentity = identity.extend({
     .optional()
     .meta({ description: 'Further header names that no client may send.' }),
   maxBytes: size.prefault('8KiB').meta({
-    description: 'Bytes that all identity headers of a request may have together; more are refused with 403.',
+    description: 'Size limit for all identity headers of a request together; more are refused with 403.',
   }),
 });

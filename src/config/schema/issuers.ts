@@ -5,10 +5,10 @@ import { claimName, duration, headerName, name, size, text, textList } from './s
 
 export const issuerNames = z
   .union([z.literal('any'), z.array(name).min(1, 'expected at least one issuer')])
-  .meta({ description: 'Names of issuers, or `any` for every issuer of the file (warned of).' });
+  .meta({ description: 'Names of issuers, or `any` for every issuer of the file (with a warning).' });
 
 export const audiences = z.union([z.literal('any'), textList]).meta({
-  description: 'Accepted audiences; any one must be in `aud`. `any` turns the check off and is warned of.',
+  description: 'Accepted audiences; `aud` must have one of them. `any` turns the check off (with a warning).',
 });
 
 export const ALGORITHMS = [
@@ -54,7 +54,7 @@ const keys = z
 /** For issuers without `keys`. */
 export const DEFAULT_KEYS = keys.parse({});
 
-/** Providers whose habits the gateway knows (docs/providers.md). */
+/** Providers that the gateway knows (docs/providers.md). */
 export const PRESETS = [
   'okta',
   'auth0',
@@ -77,18 +77,18 @@ const staticKeys = z
       keys: z
         .array(z.record(z.string(), z.unknown()))
         .min(1, 'expected at least one key')
-        .meta({ description: 'Public keys in place, as JSON Web Keys.' }),
+        .meta({ description: 'Public keys, as JSON Web Keys.' }),
     }),
   ])
-  .meta({ description: 'Keys that are known beforehand; nothing is fetched then.' });
+  .meta({ description: 'Known keys; nothing is fetched then.' });
 
 export const issuer = z
   .strictObject({
     preset: z.enum(PRESETS).optional().meta({
-      description: "Defaults and safety rules for a provider; this issuer's own values come first.",
+      description: 'Defaults and safety rules for a provider; values of this issuer take precedence.',
     }),
     issuer: text.optional().meta({
-      description: 'The exact `iss` of its tokens. May be left out where the preset derives it.',
+      description: 'The exact `iss` of its tokens. Optional where the preset derives it.',
       examples: ['https://example.okta.com/oauth2/default'],
     }),
     tenant: text
@@ -97,7 +97,7 @@ export const issuer = z
     tenants: z
       .union([z.literal('any'), textList])
       .optional()
-      .meta({ description: 'Preset entra-multitenant: the accepted tenant ids, or `any` (warned of).' }),
+      .meta({ description: 'Preset entra-multitenant: the accepted tenant ids, or `any` (with a warning).' }),
     team: text
       .optional()
       .meta({ description: 'Preset cloudflare-access: the team name, before .cloudflareaccess.com.' }),
@@ -108,14 +108,14 @@ export const issuer = z
     }),
     audiences: audiences.meta({
       description:
-        'Accepted audiences; any one must be in `aud`. `any` turns the check off and is warned of.',
+        'Accepted audiences; `aud` must have one of them. `any` turns the check off (with a warning).',
       examples: [['https://api.example.com']],
     }),
     jwks: staticKeys.optional(),
     jwksUri: z
       .url({ protocol: /^https?$/ })
       .optional()
-      .meta({ description: 'Where the keys are; found by discovery when left out.' }),
+      .meta({ description: 'URL of the keys; found by discovery when left out.' }),
     algorithms: z
       .array(z.enum(ALGORITHMS))
       .min(1)
@@ -130,10 +130,10 @@ export const issuer = z
     }),
     maxTokenAge: duration
       .optional()
-      .meta({ description: 'Longest time since `iat`; tokens without `iat` are then refused.' }),
+      .meta({ description: 'Longest time since `iat`; when set, tokens without `iat` are refused.' }),
     tokenTypes: textList.optional().meta({
       description:
-        'Accepted `typ` headers. Default: JWT, at+jwt, or none; when set, a missing typ is refused too.',
+        'Accepted `typ` headers. Default: JWT, at+jwt, or none; when set, a missing `typ` is refused.',
       examples: [['at+jwt']],
     }),
     idTokens: z
@@ -142,17 +142,20 @@ export const issuer = z
       .meta({ description: 'Accepts ID tokens as credentials.', default: false }),
     requiredClaims: textList
       .optional()
-      .meta({ description: 'Claims that must be present; exp always must.', examples: [['sub']] }),
+      .meta({ description: 'Claims that must be present; `exp` is always required.', examples: [['sub']] }),
     scopeClaims: z
       .array(claimName)
       .min(1)
       .optional()
-      .meta({ description: 'Where scopes are; the first present counts.', default: ['scope', 'scp'] }),
+      .meta({
+        description: 'Claims that hold scopes; the first present is used.',
+        default: ['scope', 'scp'],
+      }),
     roleClaims: z
       .array(claimName)
       .min(1)
       .optional()
-      .meta({ description: 'Where roles are; the first present counts.', default: ['roles'] }),
+      .meta({ description: 'Claims that hold roles; the first present is used.', default: ['roles'] }),
     insecure: z
       .boolean()
       .default(false)

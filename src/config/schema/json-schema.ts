@@ -1,14 +1,14 @@
 import * as z from 'zod';
 import { configSchema } from './config.ts';
 
-/** A JSON Schema of draft 7, as far as the one of the file goes. */
+/** The parts of JSON Schema draft 7 that the schema of the file uses. */
 export interface JsonSchema {
   readonly $schema?: string;
   readonly $ref?: string;
   readonly definitions?: Readonly<Record<string, JsonSchema>>;
   readonly title?: string;
   readonly description?: string;
-  /** Shown instead of the description where markdown can be. */
+  /** Shown instead of the description by editors that render markdown. */
   readonly markdownDescription?: string;
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
@@ -28,19 +28,19 @@ export interface JsonSchema {
   readonly defaultSnippets?: readonly Snippet[];
 }
 
-/** What the YAML language server offers to write at a place. */
+/** What the YAML language server offers to insert. */
 interface Snippet {
   readonly label: string;
   readonly description: string;
   readonly body: unknown;
 }
 
-/** The schema of the file without what only editors need: the source of docs/configuration.md. */
+/** The schema of the file without additions for editors: the source of docs/configuration.md. */
 export function plainJsonSchema(): JsonSchema {
   return z.toJSONSchema(configSchema, {
     io: 'input',
     target: 'draft-7',
-    // The library drops what is said about a value that is transformed, as durations and sizes are.
+    // The library drops the metadata of transformed values, such as durations and sizes.
     override: ({ zodSchema, jsonSchema }) => {
       const { default: fallback, examples } = z.globalRegistry.get(zodSchema) ?? {};
       if (fallback !== undefined) jsonSchema.default = fallback as typeof jsonSchema.default;
@@ -50,8 +50,8 @@ export function plainJsonSchema(): JsonSchema {
 }
 
 /**
- * The JSON Schema for editors. Draft 7, which every YAML language server reads. Wherever a value must have a form,
- * a `${…}` substitution may stand in its place, for what it brings is checked when the file is loaded.
+ * The JSON Schema for editors. Draft 7, which every YAML language server reads. A `${…}` substitution is allowed for every scalar,
+ * since its value is checked when the file is loaded.
  */
 export function editorJsonSchema(): JsonSchema {
   const { $schema, ...schema } = plainJsonSchema();
@@ -69,7 +69,7 @@ const SUBSTITUTION: JsonSchema = {
 };
 const SUBSTITUTION_REF: JsonSchema = { $ref: '#/definitions/substitution' };
 
-/** By place: names that an operator chooses are `*`. */
+/** By place; `*` is any name or index. */
 const SNIPPETS: Readonly<Record<string, Snippet>> = {
   'issuers.*': {
     label: 'issuer',
@@ -109,7 +109,7 @@ function forEditors(schema: JsonSchema, place: string): JsonSchema {
   const shown = {
     ...(description !== undefined && { description }),
     ...(description?.includes('`') && { markdownDescription: description }),
-    // `{}` as a default only says that the keys inside have theirs.
+    // The default `{}` only means that the keys inside have defaults.
     ...(fallback !== undefined && JSON.stringify(fallback) !== '{}' && { default: fallback }),
     ...(examples !== undefined && { examples }),
     ...(snippet !== undefined && { defaultSnippets: [snippet] }),
@@ -134,7 +134,7 @@ function forEditors(schema: JsonSchema, place: string): JsonSchema {
   };
 }
 
-/** One substitution for a whole union, not one inside each branch: editors show branches to people. */
+/** One substitution for a whole union, not one in each branch: editors show branches. */
 function withoutNesting(branches: readonly JsonSchema[]): readonly JsonSchema[] {
   const flat = branches.flatMap((branch) =>
     branch.anyOf?.includes(SUBSTITUTION_REF)

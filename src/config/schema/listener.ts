@@ -11,31 +11,29 @@ const limits = z
       .min(1)
       .max(1000)
       .default(100)
-      .meta({ description: 'Header fields a request may have; more are refused with 431.' }),
+      .meta({ description: 'Most header fields of a request; more are refused with 431.' }),
     headerBytes: size
       .prefault('32KiB')
-      .meta({ description: 'Bytes of all header fields together; more are refused with 431.' }),
+      .meta({ description: 'Size limit for all header fields together; more are refused with 431.' }),
     tokenBytes: size
       .prefault('16KiB')
-      .meta({ description: 'Bytes of one token; longer ones are refused as malformed.' }),
+      .meta({ description: 'Size limit of a token; a longer one is refused as malformed.' }),
     connections: z
       .int()
       .min(1)
       .default(10_000)
       .meta({ description: 'Open client connections; further ones are closed at once.' }),
     requests: z.int().min(1).optional().meta({
-      description:
-        'Requests that one HTTP/1.1 connection may carry before it is closed; no limit when left out.',
+      description: 'Requests on one HTTP/1.1 connection before it is closed; no limit when left out.',
     }),
     headerTimeout: duration
       .prefault('10s')
       .meta({ description: 'Time a client has to send the header fields of a request.' }),
     bodyIdle: duration.prefault('60s').meta({
-      description:
-        'Longest gap between two pieces of a request body, and longest time in which a client takes nothing of an answer that waits for it.',
+      description: 'Longest pause in a request body, and longest pause of a client in reading a response.',
     }),
   })
-  .meta({ description: 'What a client may ask of the listener.' });
+  .meta({ description: 'Limits for clients.' });
 
 /** What is decided for each response. */
 const NOT_TO_ADD =
@@ -47,16 +45,13 @@ function mayBeAdded(name: string): boolean {
 
 export const listenerTls = z
   .strictObject({
-    cert: text.meta({ description: 'PEM file of the certificate and those above it.' }),
+    cert: text.meta({ description: 'PEM file of the certificate and its chain.' }),
     key: text.meta({ description: 'PEM file of the private key.' }),
     minVersion: z
       .enum(['TLSv1.2', 'TLSv1.3'])
       .default('TLSv1.2')
-      .meta({ description: 'Oldest version of TLS that is spoken.' }),
-    http2: z
-      .boolean()
-      .default(true)
-      .meta({ description: 'Offers HTTP/2; clients that do not know it get HTTP/1.1.' }),
+      .meta({ description: 'Oldest version of TLS that is accepted.' }),
+    http2: z.boolean().default(true).meta({ description: 'Offers HTTP/2; clients without it use HTTP/1.1.' }),
     clientCa: text
       .optional()
       .meta({ description: 'PEM file of the authorities whose client certificates are accepted.' }),
@@ -81,13 +76,16 @@ export const listen = z
     publicUrl: z
       .url({ protocol: /^https?$/ })
       .optional()
-      .meta({ description: 'How clients see this gateway.', examples: ['https://api.example.com'] }),
+      .meta({
+        description: 'URL by which clients reach this gateway.',
+        examples: ['https://api.example.com'],
+      }),
     trustedProxies: z
       .array(text)
       .default([])
       .meta({
         description:
-          'Addresses or CIDRs of proxies in front whose X-Forwarded-For, -Proto, -Host, -Port, -Prefix and X-Request-Id count; they must replace what clients send of these.',
+          'Addresses or CIDRs of proxies in front whose X-Forwarded-For, -Proto, -Host, -Port, -Prefix and X-Request-Id are trusted; they must replace those that clients send.',
         examples: [['10.0.0.0/8']],
       }),
     tls: listenerTls.optional(),
@@ -98,7 +96,7 @@ export const listen = z
       )
       .default({})
       .meta({
-        description: 'Headers that every answer carries; they replace those of the backend.',
+        description: 'Headers of every response; they replace those of the backend.',
         examples: [{ 'strict-transport-security': 'max-age=31536000', 'x-content-type-options': 'nosniff' }],
       }),
     overload: z
@@ -107,11 +105,11 @@ export const listen = z
           .prefault('1s')
           .refine((value) => value >= 100, 'expected at least 100ms')
           .meta({
-            description: 'Requests are refused with 503 while the process is further behind than this.',
+            description: 'Requests are refused with 503 while the event loop is delayed by more than this.',
           }),
       })
       .prefault({})
-      .meta({ description: 'When the gateway takes on no more.' }),
+      .meta({ description: 'When the gateway refuses further requests.' }),
     limits: limits.prefault({}),
   })
   .meta({ description: 'Where clients reach the gateway.' });
@@ -127,7 +125,7 @@ export const admin = z
       .meta({ description: 'Port of the admin listener; 0 takes a free one.' }),
     token: text.optional().meta({
       description:
-        'Opens status, decisions and key refresh to other machines that send it as `Authorization: Bearer`; without it they see health and metrics only.',
+        'Lets other machines that send it as `Authorization: Bearer` see status and decisions and refresh keys; without it they see health and metrics only.',
       examples: ['${file:/run/secrets/admin-token}'],
     }),
   })
@@ -137,25 +135,24 @@ export const readiness = z
   .strictObject({
     wait: duration.prefault('10s').meta({
       description:
-        'Time after the start in which the keys of every issuer are waited for; then those of one are enough.',
+        'How long after the start the gateway waits for the keys of every issuer; after that, those of one are enough.',
     }),
     require: z
       .array(name)
       .default([])
       .meta({
-        description: 'Issuers without whose keys the gateway does not become ready.',
+        description: 'Issuers whose keys the gateway needs to become ready.',
         examples: [['corp']],
       }),
   })
-  .meta({ description: 'When the gateway says that it is ready. Once it is, only its end takes that back.' });
+  .meta({ description: 'When the gateway reports ready. Once ready, it stays so until it shuts down.' });
 
 export const shutdown = z
   .strictObject({
     delay: duration.prefault('0s').meta({
-      description:
-        'Time after SIGTERM in which new requests are still accepted, for load balancers to notice.',
+      description: 'How long after SIGTERM new requests are still accepted, so that load balancers notice.',
     }),
-    grace: duration.prefault('20s').meta({ description: 'Time running requests have to finish.' }),
+    grace: duration.prefault('20s').meta({ description: 'Time that running requests have to finish.' }),
   })
   .meta({ description: 'How the process ends.' });
 
@@ -164,11 +161,11 @@ export const log = z
     level: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
       .default('info')
-      .meta({ description: 'Least level that is written.' }),
+      .meta({ description: 'Lowest level that is written.' }),
     subject: z
       .enum(['none', 'hash', 'plain'])
       .default('none')
-      .meta({ description: 'Whether access lines name the subject of the token.' }),
+      .meta({ description: 'Whether access lines contain the subject of the token.' }),
     sampling: z
       .strictObject({
         allowed: z
@@ -178,11 +175,11 @@ export const log = z
           .default(1)
           .meta({
             description:
-              'Share of the allowed requests below status 500 that get an access line; refusals and failures always do.',
+              'Share of allowed requests below status 500 that get an access line; refusals and failures always get one.',
             examples: [0.1],
           }),
       })
       .prefault({})
-      .meta({ description: 'Which requests get an access line. Metrics count all of them.' }),
+      .meta({ description: 'Which requests get an access line. Metrics count all requests.' }),
   })
   .meta({ description: 'What is written to standard output.' });

@@ -5,7 +5,7 @@ import { identity } from './identity.ts';
 import { claimName, duration, headerName, name, size, text } from './scalars.ts';
 import { routeTimeouts } from './upstreams.ts';
 
-/* `routes`, and what only they have. */
+/* `routes` and their parts, and `rateLimitStore`. */
 
 const ORIGIN =
   /^(?:https?:\/\/(?:\*\.(?=[^.:]+\.))?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?)$/;
@@ -31,7 +31,7 @@ export const cors = z
   .strictObject({
     origins: z.union([z.literal('*'), z.array(origin).min(1, 'expected at least one origin')]).meta({
       description:
-        'Origins whose scripts may call the route and read its answers; also the allowlist for its WebSockets. `*` is warned of.',
+        'Origins whose scripts may call the route and read its responses; also the allowlist for its WebSockets. `*` gives a warning.',
       examples: [['https://app.example.com', 'https://*.example.com']],
     }),
     methods: z
@@ -40,7 +40,7 @@ export const cors = z
       .optional()
       .meta({
         description:
-          'Methods that preflights allow, as far as the route takes them. Default: those of the route, or GET, HEAD, POST, PUT, PATCH and DELETE where it takes all.',
+          'Methods that preflights allow if the route takes them. Default: those of the route, or GET, HEAD, POST, PUT, PATCH and DELETE where it takes all.',
         examples: [['GET', 'POST']],
       }),
     headers: z
@@ -52,20 +52,20 @@ export const cors = z
     exposeHeaders: z
       .array(headerName)
       .default([])
-      .meta({ description: 'Response headers that scripts may read beyond the usual few.' }),
+      .meta({ description: 'Response headers that scripts may read in addition to the safelisted ones.' }),
     credentials: z
       .boolean()
       .default(false)
-      .meta({ description: 'Lets browsers send cookies and client certificates along.' }),
+      .meta({ description: 'Lets browsers send cookies and client certificates.' }),
     maxAge: duration
       .prefault('10m')
-      .meta({ description: 'How long browsers may remember a preflight; they cap it at 2h to 24h.' }),
+      .meta({ description: 'How long browsers may cache a preflight; they cap it at 2h to 24h.' }),
   })
   .refine((value) => value.origins !== '*' || !value.credentials, {
     path: ['credentials'],
     error: 'credentials need listed origins, not `*`',
   })
-  .meta({ description: 'Cross-origin requests from browsers: the gateway answers preflights itself.' });
+  .meta({ description: 'Cross-origin requests from browsers: the gateway responds to preflights itself.' });
 
 export const rateLimit = z
   .strictObject({
@@ -73,13 +73,13 @@ export const rateLimit = z
       .int()
       .min(1)
       .max(1_000_000_000)
-      .meta({ description: 'Requests that one caller may make in the window.' }),
+      .meta({ description: 'Requests that one caller may make in `window`.' }),
     window: duration
       .refine((value) => value >= 1000, 'expected at least 1s')
       .meta({ description: 'Time in which the quota refills, evenly.', examples: ['1m'] }),
     by: z.union([z.enum(['subject', 'client', 'ip']), z.strictObject({ claim: claimName })]).meta({
       description:
-        'Who is counted: the subject or client of the token, the client address (IPv6 by /64), or a claim. Who has no such claim is counted by address.',
+        'What is counted: the subject or client of the token, the client address (IPv6 by /64), or a claim. Without that claim, requests are counted by address.',
     }),
   })
   .meta({ description: 'How many requests one caller may make; more are refused with 429.' });
@@ -114,7 +114,7 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 export const tokenSource = z.union([
   z.strictObject({
     header: headerName
-      .refine(mayCarryToken, 'expected a header of its own; Authorization is looked at anyway')
+      .refine(mayCarryToken, 'expected a header only for tokens; Authorization is always read')
       .meta({
         description: 'A header that holds the token, alone or after `Bearer` and one space.',
         examples: ['x-forwarded-authorization'],
@@ -131,7 +131,7 @@ export const tokenSource = z.union([
       .string()
       .regex(/^[A-Za-z0-9._~-]+$/, 'expected the name of a query parameter')
       .meta({
-        description: 'A query parameter that holds the token; addresses end up in histories and logs.',
+        description: 'A query parameter that holds the token; URLs end up in histories and logs.',
         examples: ['access_token'],
       }),
   }),
@@ -140,7 +140,7 @@ export const tokenSource = z.union([
       .string()
       .regex(token, 'expected a WebSocket protocol name')
       .meta({
-        description: 'The token is the entry after this one in Sec-WebSocket-Protocol.',
+        description: 'The token is the entry after this name in Sec-WebSocket-Protocol.',
         examples: ['bearer'],
       }),
   }),
@@ -150,11 +150,11 @@ export const route = z
   .strictObject({
     name: name.meta({ description: 'Unique; used in logs, metrics and explain.', examples: ['read-orders'] }),
     host: text.optional().meta({
-      description: 'Host the route answers to; any when left out.',
+      description: 'Host of the requests; any when left out.',
       examples: ['api.example.com'],
     }),
     path: text.meta({
-      description: 'The path and everything below it, on segment borders. `:name` is a parameter.',
+      description: 'The path and everything below it, by whole segments. `:name` is a parameter.',
       examples: ['/orders', '/users/:id/orders'],
     }),
     exact: z
@@ -166,23 +166,23 @@ export const route = z
       .min(1)
       .optional()
       .meta({ description: 'Accepted methods; all when left out.', examples: [['GET', 'HEAD']] }),
-    upstream: text.meta({ description: 'Name of an upstream, or a URL in place.' }),
+    upstream: text.meta({ description: 'Name of an upstream, or a URL.' }),
     rewrite: text.optional().meta({
       description:
-        'Replaces `path` at the front of the forwarded path. What it takes off is told to the backend as X-Forwarded-Prefix.',
+        'Replaces `path` at the front of the forwarded path. The backend gets the removed part as X-Forwarded-Prefix.',
       examples: ['/v2/orders'],
     }),
     access: access,
-    identity: identity.optional().meta({ description: "Merged over the file's `identity`, for this route." }),
+    identity: identity.optional().meta({ description: 'Merged over the `identity` of the file.' }),
     passAuthorization: z.boolean().default(false).meta({
-      description: 'Hands Authorization on as it came, verified or not; public and optional routes only.',
+      description: 'Passes Authorization on unchanged, verified or not; for public and optional routes only.',
     }),
     tokenFrom: z
       .array(tokenSource)
       .min(1)
       .optional()
       .meta({
-        description: 'Further places for the token beside Authorization; a token in two places is refused.',
+        description: 'Further places for the token besides Authorization; a token in two places is refused.',
         examples: [[{ cookie: 'session' }]],
       }),
     mode: mode.optional(),
@@ -190,24 +190,25 @@ export const route = z
       .union([rateLimit, z.array(rateLimit).min(1)])
       .optional()
       .meta({
-        description: 'How many requests one caller may make, or a list of such limits that all hold.',
+        description: 'How many requests one caller may make, or a list of limits that all apply.',
         examples: [{ max: 600, window: '1m', by: 'subject' }],
       }),
     cors: cors.optional(),
     timeouts: routeTimeouts.optional(),
     websocket: z.boolean().default(false).meta({
       description:
-        'Tunnels WebSockets to the backend, guarded by the same rules; without it a handshake is refused.',
+        'Tunnels WebSockets to the backend under the same rules; without it a handshake is refused.',
     }),
     bodyLimit: size.optional().meta({
-      description:
-        'Largest request body; a larger one is refused with 413. Without it bodies of any size stream.',
+      description: 'Largest request body; a larger one is refused with 413. No limit when left out.',
       examples: ['10MiB'],
     }),
     allow: z
       .array(z.enum(['encodedSlash', 'doubleSlash', 'semicolon']))
       .min(1)
       .optional()
-      .meta({ description: 'Ambiguous spellings that pass if every reading of them stays in this route.' }),
+      .meta({
+        description: 'Ambiguous spellings to accept where every reading of the path stays in this route.',
+      }),
   })
   .meta({ description: 'One route.' });

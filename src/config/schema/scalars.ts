@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from '../../core/units.ts';
 
-/* What values of many keys look like: durations, sizes, names and claims. */
+/* Values of many keys: durations, sizes, names and claims. */
 
 export const duration = z
   .string({ error: 'expected a duration with its unit, such as 500ms, 30s, 10m or 24h' })

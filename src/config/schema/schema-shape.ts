@@ -3,12 +3,12 @@ import type { ConfigPath } from '../problem.ts';
 
 type Schema = z.core.$ZodType;
 
-/** The names that an object of the schema at `path` may have; empty where names are free. */
+/** The keys that the object at `path` may have; empty where they are free. */
 export function knownKeys(schema: Schema, path: ConfigPath): readonly string[] {
   return schemasAt(schema, path).flatMap((candidate) => Object.keys(shapeOf(candidate) ?? {}));
 }
 
-/** What the schema says about the value at `path`. */
+/** The description of the value at `path`. */
 export function describeAt(schema: Schema, path: ConfigPath): string | undefined {
   return schemasAt(schema, path, { unwrap: false })
     .map((candidate) => (candidate as z.ZodType).description)
@@ -24,7 +24,7 @@ function schemasAt(schema: Schema, path: ConfigPath, { unwrap } = { unwrap: true
     .flatMap((child) => schemasAt(child, rest, { unwrap }));
 }
 
-/** Looks through what does not change the written form: defaults, unions, transforms. */
+/** Looks through what does not change how a value is written: defaults, unions, transforms. */
 function alternatives(schema: Schema): readonly Schema[] {
   const { def } = (schema as z.core.$ZodTypes)._zod;
   switch (def.type) {

@@ -8,9 +8,7 @@ const CODES = Object.keys(REFUSALS) as [RefusalCode, ...RefusalCode[]];
 
 const testToken = z
   .strictObject({
-    issuer: name
-      .optional()
-      .meta({ description: 'Who issued it; may be left out where there is one issuer.' }),
+    issuer: name.optional().meta({ description: 'Its issuer; optional where the file has only one.' }),
     scopes: z
       .array(text)
       .optional()
@@ -22,17 +20,20 @@ const testToken = z
     audiences: z
       .array(text)
       .optional()
-      .meta({ description: 'Its audiences; by default all that the file accepts of this issuer.' }),
+      .meta({ description: 'Its audiences; by default all that the file accepts from this issuer.' }),
     claims: z
       .record(text, z.unknown())
       .optional()
-      .meta({ description: 'Further claims, or others than it would have.', examples: [{ tenant: 'acme' }] }),
+      .meta({
+        description: 'Further claims; they replace those that it would have.',
+        examples: [{ tenant: 'acme' }],
+      }),
   })
-  .meta({ description: 'A token that is made for the test, with a key that nobody keeps.' });
+  .meta({ description: 'A token made for the test, with a throw-away key.' });
 
 export const fileTest = z
   .strictObject({
-    name: text.meta({ description: 'What the test shows.', examples: ['a reader reads'] }),
+    name: text.meta({ description: 'What the test checks.', examples: ['a reader reads'] }),
     token: testToken.optional().meta({ description: 'The token of the request; none when left out.' }),
     request: z
       .string()
@@ -52,8 +53,8 @@ export const fileTest = z
       .record(headerName, z.union([text, z.null()]))
       .optional()
       .meta({
-        description: 'Identity headers the backend must be told, or null for one it must not be told.',
+        description: 'Identity headers that the backend must get, or null for one that it must not get.',
         examples: [{ 'x-user-id': 'alice' }],
       }),
   })
-  .meta({ description: 'A question to the rules of this file; `sealgate check` asks it.' });
+  .meta({ description: 'A test of the rules of this file; `sealgate check` runs it.' });

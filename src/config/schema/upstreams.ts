@@ -18,7 +18,7 @@ const timeouts = z
       .meta({ description: 'How long an idle connection is kept; `0s` keeps none.' }),
     age: duration.prefault('5m').meta({
       description:
-        'Longest life of a connection; the next one looks the name up again. `0s` makes one for each request.',
+        'Longest life of a connection; the next one resolves the name again. `0s` opens one for each request.',
     }),
   })
   .meta({ description: 'How long the gateway waits for the backend.' });
@@ -37,7 +37,7 @@ const health = z
     path: z
       .string()
       .regex(/^\/[!"$-~]*$/, 'expected a path')
-      .meta({ description: 'What is asked for, below the path of the URL.', examples: ['/healthz'] }),
+      .meta({ description: 'Requested path, below the path of the URL.', examples: ['/healthz'] }),
     interval: duration
       .refine((value) => value >= 1000, 'expected at least 1s')
       .prefault('10s')
@@ -46,18 +46,20 @@ const health = z
   })
   .meta({
     description:
-      'Asks every address; one that fails twice in a row (no 2xx or 3xx) gets no requests until it is well again.',
+      'Checks every address; one that fails twice in a row (no 2xx or 3xx) gets no requests until it is healthy again.',
   });
 
 const ejection = z
   .strictObject({
     failures: z.int().min(1).default(3).meta({ description: 'Failures in a row.' }),
-    base: duration.prefault('10s').meta({ description: 'How long the first time; then twice as long.' }),
-    max: duration.prefault('5m').meta({ description: 'How long at most.' }),
+    base: duration
+      .prefault('10s')
+      .meta({ description: 'How long the first ejection lasts; each further one lasts twice as long.' }),
+    max: duration.prefault('5m').meta({ description: 'Longest ejection.' }),
   })
   .meta({
     description:
-      'Leaves an address out for a while that cannot be connected to, or loses connections before it answers. Only with several `urls`.',
+      'Ejects an address for a while that cannot be connected to, or that loses connections before it responds. Only with several `urls`.',
   });
 
 /** For upstreams with several addresses and no `ejection`. */
@@ -66,7 +68,7 @@ export const DEFAULT_EJECTION = ejection.parse({});
 export const upstreamSchema = z
   .strictObject({
     url: upstreamUrl.optional().meta({
-      description: 'Where the backend is; a path in it is put before the forwarded path.',
+      description: 'URL of the backend; its path is put before the forwarded path.',
       examples: ['http://orders:3000'],
     }),
     urls: z
@@ -78,38 +80,40 @@ export const upstreamSchema = z
         examples: [['http://orders-1:3000', 'http://orders-2:3000']],
       }),
     socket: text.optional().meta({
-      description: 'Unix socket through which `url` is reached; the URL still gives Host and path.',
+      description: 'Unix socket of the backend; `url` still gives Host and path.',
       examples: ['/run/orders.sock'],
     }),
     protocol: z.enum(['h1', 'h2']).default('h1').meta({
-      description: 'HTTP/1.1 or HTTP/2; h2 with an http: URL is spoken at once, without upgrade.',
+      description: 'HTTP/1.1 or HTTP/2; h2 with an http: URL starts with HTTP/2, without an upgrade.',
     }),
     balance: z.enum(['roundRobin', 'leastConnections']).optional().meta({
       description: 'Which of several `urls` gets the next request.',
       default: 'roundRobin',
     }),
     connections: z.int().min(1).optional().meta({
-      description: 'Requests under way at one address; with all at the limit, more are refused with 503.',
+      description: 'Most running requests at one address; with all at the limit, more are refused with 503.',
     }),
     retries: z.int().min(0).max(5).default(0).meta({
       description:
-        'Further tries of a request that no answer came to: any request that was not sent, and idempotent ones without body.',
+        'Retries of a request that got no response: any that was not sent, and idempotent ones without a body.',
     }),
     health: health.optional(),
     ejection: ejection.optional(),
     hostHeader: z
       .enum(['upstream', 'client'])
       .default('upstream')
-      .meta({ description: 'Which Host the backend sees.' }),
+      .meta({ description: 'Which Host the backend gets.' }),
     timeouts: timeouts.prefault({}),
     tls: z
       .strictObject({
         ca: text.optional().meta({
-          description: 'PEM file of the certificate authorities to trust instead of the system ones.',
+          description: 'PEM file of the certificate authorities to trust instead of those of the system.',
         }),
         cert: text.optional().meta({ description: 'PEM file of the client certificate.' }),
         key: text.optional().meta({ description: 'PEM file of the client key.' }),
-        serverName: text.optional().meta({ description: 'Name the certificate of the backend must carry.' }),
+        serverName: text
+          .optional()
+          .meta({ description: 'Name that the certificate of the backend must have.' }),
       })
       .optional()
       .meta({ description: 'TLS towards the backend; verification is always on.' }),

@@ -1,14 +1,14 @@
 import { Lexer } from 'yaml';
 
-/** Deeper than any file that means something; the YAML parser recurses, and a deep file would end the process. */
+/** Deeper than any real file; the YAML parser recurses, and a deeper one could crash the process. */
 const MAX_DEPTH = 64;
 
-/** Tokens of the lexer that stand for no characters of the text: document start, end of flow, scalar ahead. */
+/** Tokens of the lexer without characters in the text: document start, end of flow, scalar ahead. */
 const CONTROLS = new Set(['\u0002', '\u0018', '\u001f']);
 
 /**
- * The offset at which the text nests deeper than the parser may be trusted with, or undefined.
- * Counts on the flat token stream, so nothing here recurses.
+ * The offset at which the text nests too deeply for the parser, or undefined. Counts on the flat token stream, so nothing here
+ * recurses.
  */
 export function findTooDeep(text: string): number | undefined {
   const indents: number[] = [];

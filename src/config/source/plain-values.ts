@@ -12,14 +12,14 @@ import {
 import type { ConfigPath, Position } from '../problem.ts';
 import { keyText, type SourceProblem, type YamlSource } from './yaml-source.ts';
 
-/** Values that may come out of aliases in the whole file; a bomb makes billions. */
+/** Values that all aliases of the file may expand to; an alias bomb makes billions. */
 const MAX_ALIASED_VALUES = 10_000;
-/** A chain of aliases can be deeper than any text is. */
+/** Aliases can nest deeper than the text does. */
 const MAX_DEPTH = 64;
 /** Names that mean something to JavaScript objects and nothing to an operator. */
 const PROTOTYPE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Gives the value that a string of the file stands for. */
+/** Substitutes in a string of the file. */
 export type ReadText = (text: string, path: ConfigPath, report: Report) => string;
 type Report = (problem: Pick<SourceProblem, 'message' | 'hint' | 'severity'>) => void;
 
@@ -43,7 +43,7 @@ export function plainValues(
 
   const add = (node: Node, problem: Omit<SourceProblem, keyof Position>): void => {
     const position = positionOf(node);
-    // What an alias repeats is wrong in one place only.
+    // An alias repeats what is wrong in one place.
     const key = `${position.line}:${position.column}:${problem.message}`;
     if (reported.has(key)) return;
     reported.add(key);
@@ -68,12 +68,7 @@ export function plainValues(
   const readAlias = (node: Alias, path: ConfigPath): unknown => {
     const target = source.targetOf(node);
     if (target === undefined) {
-      return report(
-        node,
-        path,
-        `no anchor \`&${node.source}\` stands above`,
-        'quote a text that starts with `*`',
-      );
+      return report(node, path, `no anchor \`&${node.source}\` above`, 'quote a text that starts with `*`');
     }
     const value = read(target, path, true);
     if (aliased <= MAX_ALIASED_VALUES) return value;
@@ -132,7 +127,7 @@ export function plainValues(
   return { value: root ? read(root, [], false) : null, problems };
 }
 
-/** A number whose text would change on the way through the gateway has two readings. */
+/** Whether a number keeps its text: one that does not is ambiguous. */
 function printsBack(value: number, written: string): boolean {
   return String(value) === written && (!Number.isInteger(value) || Number.isSafeInteger(value));
 }

@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 /** Reads a whole file, or throws; more than `maxBytes` is an error. */
 export type ReadFile = (path: string, maxBytes: number) => Uint8Array;
 
-/** Reads by counting bytes, not by trusting the size the file system tells: devices and pipes have none. */
+/** Counts bytes instead of trusting the size that the file system reports: devices and pipes have none. */
 export const readFileBounded: ReadFile = (path, maxBytes) => {
   try {
     return readBounded(path, maxBytes);
@@ -14,7 +14,7 @@ export const readFileBounded: ReadFile = (path, maxBytes) => {
   }
 };
 
-/** Errors that say nothing of the file: the process or the machine is short of something, or the storage does not respond. */
+/** Errors that do not mean the file is absent: the process or machine lacks resources, or the storage does not respond. */
 const TRANSIENT: ReadonlySet<string> = new Set([
   'EAGAIN',
   'EBUSY',
@@ -28,15 +28,15 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
 ]);
 
-/** Path → code of the error. */
+/** Codes of the errors, by path. */
 const failedReads = new Map<string, string>();
 
-/** Remembers that a file could not be read, for `takeFailedReads`; `readFileBounded` does so by itself. */
+/** Remembers that a file could not be read, for `takeFailedReads`; `readFileBounded` does so too. */
 export function noteFailedRead(path: string, error: unknown): void {
   failedReads.set(path, codeOf(error) ?? '');
 }
 
-/** What could not be read since the last call, and whether any of it may be there all the same. */
+/** What could not be read since the last call, and whether any of the errors may pass. */
 export function takeFailedReads(): { readonly paths: readonly string[]; readonly isTransient: boolean } {
   const paths = [...failedReads.keys()];
   const isTransient = [...failedReads.values()].some((code) => TRANSIENT.has(code));
@@ -60,7 +60,7 @@ function readBounded(path: string, maxBytes: number): Uint8Array {
   }
 }
 
-/** Equal for equal contents, and short. */
+/** A short text that is equal for equal contents. */
 export function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64url');
 }

@@ -3,16 +3,16 @@ export interface Substitution {
   /** As written in the file, such as `${PORT:-8080}`: safe to show, which its value is not. */
   readonly written: string;
   readonly text: string;
-  /** The scalar is one substitution and nothing else, so it may be read as a number or a boolean. */
+  /** The scalar is one substitution and nothing else, so it may be a number or a boolean. */
   readonly whole: boolean;
-  /** A variable or file was missing, and the value only holds its place. */
+  /** A variable or file was missing, and `text` only takes its place. */
   readonly placeholder: boolean;
-  /** What came in, part by part: a value that does not work is named by where it came from. */
+  /** What was substituted, so that messages can name its origin. */
   readonly parts: readonly SubstitutedPart[];
 }
 
 export interface SubstitutedPart {
-  /** In words: the variable \`NAME\`, the file \`/path\`. */
+  /** Such as: the variable \`NAME\`, the file \`/path\`. */
   readonly origin: string;
   readonly text: string;
 }
@@ -27,22 +27,22 @@ export interface SubstitutionSources {
 export interface SubstitutionProblem {
   readonly message: string;
   readonly hint?: string;
-  /** The name of the missing variable, when that is what is wrong. */
+  /** The name of the variable, where it is missing. */
   readonly missing?: string;
 }
 
 const PART = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
-const FORMS = 'use ${NAME}, ${NAME:-default} or ${file:/path}; $${ stands for a literal ${';
+const FORMS = 'use ${NAME}, ${NAME:-default} or ${file:/path}; $${ is a literal ${';
 
-/** Whether a scalar has anything to substitute. */
+/** Whether a scalar contains a substitution. */
 export function hasSubstitution(text: string): boolean {
   return text.includes('${');
 }
 
 /**
- * Replaces `${NAME}`, `${NAME:-default}` (also when NAME is empty), `${file:/path}` and the literal `$${`.
- * What comes in is text: it is not searched again, and never becomes structure.
+ * Replaces `${NAME}`, `${NAME:-default}` (also when NAME is empty), `${file:/path}` and the literal `$${`. Substituted text is not
+ * searched again and never becomes structure.
  */
 export function substitute(
   written: string,
@@ -90,7 +90,7 @@ function resolve(
   };
 }
 
-/** Differs by variable, so that two missing variables do not look like one value used twice. */
+/** Differs by variable, so that two missing ones do not look like one value used twice. */
 function placeholderFor(name: string): string {
   return `placeholder-${name.toLowerCase().replaceAll('_', '-')}`;
 }

@@ -17,9 +17,9 @@ const STICKY = 0o1000;
 const MAX_LINKS = 40;
 
 /**
- * Reads a file that the gateway wrote itself and trusts later: keys. It must belong to the user of the gateway or to root, nobody
- * else may write it, and nobody else may replace it, in any folder on the way. The open file is checked, so that nothing can be swapped
- * between the check and the reading. Access control lists are not checked; on Windows, nothing is.
+ * Reads a file that the gateway wrote and trusts later: keys. It must belong to the user of the gateway or to root, and nobody else
+ * may write it or replace it, in any folder of its path. The open file is checked, so that nothing can be swapped between the check
+ * and the reading. Access control lists are not checked; on Windows, nothing is.
  *
  * @throws UntrustedFile
  */
@@ -44,7 +44,7 @@ const NO_BLOCK: number = constants.O_NONBLOCK ?? 0;
 
 function openItself(path: string): number {
   try {
-    // No link, since writing would replace it; not blocking, since opening a pipe waits for its other end.
+    // No link, since writing would replace it; non-blocking, since opening a pipe waits for its other end.
     return openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ELOOP' || !lstatSync(path).isSymbolicLink()) throw error;
@@ -62,13 +62,13 @@ function assertOurs(what: string, { uid }: Stats): void {
 function assertClosed(what: string, stats: Stats, hint: string): void {
   if ((stats.mode & othersMayWrite(stats)) === 0) return;
   throw new UntrustedFile(
-    `others may write ${what}: ${hint}, once you have seen that all is as the gateway left it`,
+    `others may write ${what}: run ${hint} once you have checked that nobody changed it`,
   );
 }
 
 /**
- * The bits of a mode that let others write. A group with the number of the user is that user's own, as most systems make them, and as
- * `fsGroup` does in Kubernetes; not so for root, whose group has human members on some systems.
+ * The bits of a mode that let others write. A group with the number of the user is that user's own, by default on most systems and
+ * with `fsGroup` in Kubernetes; not for root, whose group has human members on some systems.
  */
 function othersMayWrite({ gid }: Stats): number {
   const user = process.geteuid?.();
@@ -77,8 +77,8 @@ function othersMayWrite({ gid }: Stats): number {
 }
 
 /**
- * Whoever may write a folder may put another file, or another folder, in the place of what is in it. Not so in a sticky one, such as
- * /tmp, of what belongs to somebody else. Looks at each step of the path from the root on, and along symbolic links.
+ * A user who may write a folder may replace what is in it, except, in a sticky folder such as /tmp, what belongs to others. Checks
+ * each folder of the path from the root on, and follows symbolic links.
  */
 function assertNotReplaceable(folder: string, links = 0): void {
   const { root } = parse(folder);

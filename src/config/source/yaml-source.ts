@@ -15,7 +15,7 @@ import {
 import type { ConfigPath, Position, Severity } from '../problem.ts';
 import { findTooDeep } from './depth-limit.ts';
 
-/** A problem of the text itself, by its place. */
+/** A problem of the text itself. */
 export interface SourceProblem extends Position {
   /** Default `error`. */
   readonly severity?: Severity;
@@ -25,11 +25,11 @@ export interface SourceProblem extends Position {
 }
 
 export interface YamlSource {
-  /** Undefined when the text is no YAML at all. */
+  /** Undefined where the text cannot be parsed. */
   readonly document: Document.Parsed | undefined;
   readonly problems: readonly SourceProblem[];
   readonly positionOf: (node: Node) => Position;
-  /** The node an alias repeats: the last anchor of its name above it. */
+  /** The node that an alias repeats: the last anchor of its name above it. */
   readonly targetOf: (alias: Alias) => Node | undefined;
   /** The place of a value, or of its key; of the nearest parent that exists when it does not. */
   readonly locate: (path: ConfigPath, at?: 'key') => Position;
@@ -39,11 +39,11 @@ const START: Position = { line: 1, column: 1 };
 
 const HINTS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'indent with spaces',
-  MULTIPLE_DOCS: 'one file is one document; remove the `---`',
+  MULTIPLE_DOCS: 'a file is one document; remove the `---`',
   BLOCK_AS_IMPLICIT_KEY: 'quote the value if the `: ` belongs to it',
 };
 
-/** Parses YAML 1.2. Its warnings are problems too: what the parser finds odd is not guessed at. */
+/** Parses YAML 1.2. Warnings of the parser are problems too. */
 export function parseYaml(text: string): YamlSource {
   const placeOf = placesOf(text);
   const tooDeep = findTooDeep(text);
@@ -63,7 +63,7 @@ export function parseYaml(text: string): YamlSource {
   } catch (error) {
     return brokenSource(`the file cannot be parsed: ${(error as Error).message}`);
   }
-  // Once the parser has lost its way, every further token is unexpected to it: only the first says what is wrong.
+  // After the first unexpected token the parser reports every further one.
   const lostAt = document.errors.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN');
   const lines = text.split('\n');
   const problems = [...document.errors, ...document.warnings]
@@ -99,7 +99,7 @@ export function brokenSource(message: string, place: Position = START): YamlSour
   };
 }
 
-/** Counts lines itself: the library's own counter misses those after some errors. */
+/** Not the library's line counter, which misses lines after some errors. */
 function placesOf(text: string): (offset: number) => Position {
   const starts = [0];
   for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
@@ -115,7 +115,7 @@ function placesOf(text: string): (offset: number) => Position {
   };
 }
 
-/** One pass for all: the library's own look-up walks the whole document for each alias. */
+/** One pass: the library walks the whole document for each alias. */
 function findAliasTargets(document: Document.Parsed): ReadonlyMap<Alias, Node> {
   const anchors = new Map<string, Node>();
   const targets = new Map<Alias, Node>();
@@ -131,7 +131,7 @@ function findAliasTargets(document: Document.Parsed): ReadonlyMap<Alias, Node> {
   return targets;
 }
 
-/** Follows aliases, so the place is where the value is written. */
+/** Follows aliases to the place where the value is written. */
 function nodeAt(
   root: Node | undefined,
   path: ConfigPath,
@@ -153,7 +153,7 @@ function nodeAt(
 
 const pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
 
-/** By an index that is made once: a file with many problems in one mapping looks into it for each. */
+/** Uses an index: a file with many problems in one mapping is searched for each. */
 function pairOf(map: YAMLMap, key: string): Pair | undefined {
   const known = pairs.get(map);
   if (known !== undefined) return known.get(key);

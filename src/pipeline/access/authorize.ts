@@ -1,4 +1,4 @@
-import { quoteForLog } from '../../core/quote-for-log.ts';
+import { quoteForLog } from '../../core/escape.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Trace } from '../../core/trace.ts';
 import { readClaim } from '../../tokens/jwt/read-claims.ts';

@@ -1,4 +1,4 @@
-import { quoteForLog } from '../../core/quote-for-log.ts';
+import { quoteForLog } from '../../core/escape.ts';
 import type { FilteredHeaders } from '../request-header-filter.ts';
 
 /** Three parts of base64url, of which the first is a JSON object. */

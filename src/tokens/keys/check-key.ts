@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { quoteForLog } from '../../core/quote-for-log.ts';
+import { quoteForLog } from '../../core/escape.ts';
 import {
   ALGORITHM_ROWS,
   type Algorithm,

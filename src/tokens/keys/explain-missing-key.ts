@@ -1,4 +1,4 @@
-import { quoteForLog } from '../../core/quote-for-log.ts';
+import { quoteForLog } from '../../core/escape.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { KeyReport } from './check-key.ts';
 import type { KeySet } from './key-set.ts';

@@ -59,7 +59,7 @@ const WRONG: readonly (readonly [name: string, text: string, problems: readonly 
     'a missing key',
     without('audiences:'),
     [
-      '3:5 `audiences` is missing in `issuers.corp` — Accepted audiences; any one must be in `aud`. `any` turns the check off and is warned of.',
+      '3:5 `audiences` is missing in `issuers.corp` — Accepted audiences; `aud` must have one of them. `any` turns the check off (with a warning).',
     ],
   ],
   [
@@ -72,7 +72,7 @@ const WRONG: readonly (readonly [name: string, text: string, problems: readonly 
   [
     'missing routes',
     'issuers: {}\n',
-    ['1:1 `routes` is missing — What is let through, and where to. The order never matters.'],
+    ['1:1 `routes` is missing — Which requests are forwarded, and where to. Order never matters.'],
   ],
   ['no routes', 'routes: []\n', ['1:9 expected at least one route']],
   [
@@ -145,7 +145,7 @@ const WRONG: readonly (readonly [name: string, text: string, problems: readonly 
     'a text as list',
     MINIMAL.replace('[https://api.example.com]', 'https://api.example.com'),
     [
-      '4:16 expected `any` or a list, got the text `https://api.example.com` — write a list of one entry: [ … ]',
+      '4:16 expected `any` or a list, got the text `https://api.example.com` — write a list with one entry: [ … ]',
     ],
   ],
   ['an empty list', MINIMAL.replace('[https://api.example.com]', '[]'), ['4:16 expected at least one entry']],
@@ -209,7 +209,7 @@ const WRONG: readonly (readonly [name: string, text: string, problems: readonly 
   [
     'scopes without a list',
     access('{ scopes: orders:read }'),
-    ['9:23 expected a list or a mapping, got the text `orders:read` — write a list of one entry: [ … ]'],
+    ['9:23 expected a list or a mapping, got the text `orders:read` — write a list with one entry: [ … ]'],
   ],
   [
     'two scopes in one',

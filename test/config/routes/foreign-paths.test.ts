@@ -14,14 +14,14 @@ const PARAMETERS: readonly (readonly [path: string, hint: RegExp])[] = [
   ['/users/{id?}', /write `:id`/],
   ['/users/{}', /write `:id`/],
   ['/files/{name}.json', /a whole segment: write `:name`/],
-  ['/files/{proxy+}', /prefix is the default/],
-  ['/files/{*rest}', /prefix is the default/],
+  ['/files/{proxy+}', /everything below it/],
+  ['/files/{*rest}', /everything below it/],
   ['/users/<id>', /write `:id`/],
   ['/users/<int:id>', /write `:id`/],
-  ['/files/<path:name>', /prefix is the default/],
+  ['/files/<path:name>', /everything below it/],
   ['/users/[id]', /write `:id`/],
-  ['/files/[...slug]', /prefix is the default/],
-  ['/files/[[...slug]]', /prefix is the default/],
+  ['/files/[...slug]', /everything below it/],
+  ['/files/[[...slug]]', /everything below it/],
   ['/users/$id', /write `:id`/],
   ['/users/$userId/orders', /write `:userId`/],
   ['/users/$1', /write `:id`/],
@@ -29,15 +29,15 @@ const PARAMETERS: readonly (readonly [path: string, hint: RegExp])[] = [
   ['/users/:id(\\d+)', /write `:id`/],
   ['/users/:id([0-9]+)', /write `:id`/],
   ['/users/(?<id>[^/]+)', /write `:id`/],
-  ['/files/:rest+', /prefix is the default/],
-  ['/files/:rest*', /prefix is the default/],
+  ['/files/:rest+', /everything below it/],
+  ['/files/:rest*', /everything below it/],
 ];
 
 for (const [text, hint] of PARAMETERS) {
   t.test(`a path ${text} is an error that says how a parameter is written`, async (t) => {
     const found = problems(path(text));
     t.equal(found.length, 1, found.join('\n'));
-    t.match(found[0], /^error `.*` is no parameter here/);
+    t.match(found[0], /^error `.*` is not a parameter here/);
     t.match(found[0], hint);
   });
 }
@@ -58,7 +58,7 @@ for (const text of PATTERNS) {
   t.test(`a path ${text} is an error, because nothing in it is a pattern`, async (t) => {
     const found = problems(path(text));
     t.equal(found.length, 1, found.join('\n'));
-    t.match(found[0], /^error `.*` is no pattern here: paths are compared as text/);
+    t.match(found[0], /^error `.*` is not a pattern here: paths are compared as text/);
   });
 }
 
@@ -93,9 +93,9 @@ for (const text of ['/v2/{id}', '/v2/$1', '/v2/<id>', '/v2/[id]', '/v2/:id']) {
 }
 
 const METHODS: readonly (readonly [method: string, found: RegExp])[] = [
-  ['*', /^error `\*` is no method — leave `methods` out for all$/],
-  ['ANY', /^error `ANY` is no method — leave `methods` out for all$/],
-  ['ALL', /^error `ALL` is no method — leave `methods` out for all$/],
+  ['*', /^error `\*` is not a method — leave `methods` out for all$/],
+  ['ANY', /^error `ANY` is not a method — leave `methods` out for all$/],
+  ['ALL', /^error `ALL` is not a method — leave `methods` out for all$/],
   ['any', /leave `methods` out for all$/],
   ['get', /^error methods are upper case — write GET$/],
   ['GETS', /^error no request has the method `GETS`.* — did you mean `GET`\?$/],
@@ -125,6 +125,6 @@ t.test('a method that only preflights allow is a warning', async (t) => {
   const cors = 'cors: { origins: [https://a.example], methods: [GET, PUT] }';
   t.same(problems(`${MINIMAL}    ${cors}\n`), []);
   t.match(problems(`${MINIMAL}    methods: [GET]\n    ${cors}\n`), [
-    /^warning the route does not take PUT, so no preflight allows it/,
+    /^warning the route does not take PUT, so preflights never allow it/,
   ]);
 });

@@ -17,28 +17,27 @@ routes:
   - { name: r, path: /, upstream: http://u, access: ${access} }
 ${more}`;
 
-const PREFIX_IS_THE_DEFAULT =
-  'prefix is the default: a path takes everything below it; `exact: true` ends that';
-const HOST = 'a name or address alone: no scheme, no port, no wildcard; letters beyond ASCII as xn--';
+const PREFIX_IS_THE_DEFAULT = 'a path takes everything below it; `exact: true` turns that off';
+const HOST = 'write a name or address alone: no scheme, port or wildcard; letters beyond ASCII as xn--';
 const HTTPS =
-  'expected an https: URL, because the keys are found through it — give `jwksUri` if the issuer is not a URL';
+  'expected an https: URL, because the keys are found through it — set `jwksUri` if the issuer is not a URL';
 const NAME_OR_SECURE =
-  'use https:; if it is only the name in `iss`, give an https: `jwksUri`; or accept the risk with `insecure: true`';
+  'use https:; if it is only the name in `iss`, set an https: `jwksUri`; or accept the risk with `insecure: true`';
 const SECURE = 'use https:, or accept the risk with `insecure: true`';
 
-const ANOTHER = 'name another, such as x-auth-request-user or remote-user';
+const ANOTHER = 'use another name, such as x-auth-request-user or remote-user';
 const REASONS: readonly (readonly [names: RegExp, words: string])[] = [
   [
     /^x.forwarded/i,
-    `x-forwarded-* describe the way of a request, not its caller, and proxies on the way write them — ${ANOTHER}`,
+    `x-forwarded-* describe the path of a request, not its caller, and proxies on the path write them — ${ANOTHER}`,
   ],
   [
     /^(?:host|forwarded|x.request.id)$/i,
-    `it describes the request, and proxies on the way write it — ${ANOTHER}`,
+    `it describes the request, and proxies on the path write it — ${ANOTHER}`,
   ],
   [
     /^authorization$/,
-    'it carries the credentials of the client — to pass the token on, set `identity.forwardToken: true`; else name another header',
+    'it carries the credentials of the client — to pass the token on, set `identity.forwardToken: true`; else use another name',
   ],
   [/^cookie$/i, `it carries the cookies of the client — ${ANOTHER}`],
   [/^/, `it belongs to the connection or the body, and proxies drop or rewrite it — ${ANOTHER}`],
@@ -58,16 +57,8 @@ const ERRORS: Table = [
     path('/or*ers'),
     [`7:11 \`*\` has no meaning in a path — ${PREFIX_IS_THE_DEFAULT}`],
   ],
-  [
-    'a query',
-    path('/orders?x=1'),
-    ['7:11 a path has no query and no fragment — the query takes no part in matching'],
-  ],
-  [
-    'a fragment',
-    path('/orders#x'),
-    ['7:11 a path has no query and no fragment — the query takes no part in matching'],
-  ],
+  ['a query', path('/orders?x=1'), ['7:11 a path has no query or fragment — the query is not matched']],
+  ['a fragment', path('/orders#x'), ['7:11 a path has no query or fragment — the query is not matched']],
   ['an empty segment', path('/a//b'), ['7:11 a path has no empty segments — write one `/`']],
   ['two slashes at the front', path('//a'), ['7:11 a path has no empty segments — write one `/`']],
   ['a dot segment', path('/a/./b'), ['7:11 a path has no `.` or `..` segments']],
@@ -75,32 +66,34 @@ const ERRORS: Table = [
   [
     'an escape',
     path('/a%20b'),
-    ['7:11 a path is written decoded — write the character itself; requests are compared once decoded'],
+    [
+      '7:11 a path is written decoded — write the character itself: requests are decoded before they are compared',
+    ],
   ],
-  ['a backslash', path('/a\\b'), ['7:11 a path has no `\\`, no `;` and no control characters']],
-  ['a semicolon', path('/a;b'), ['7:11 a path has no `\\`, no `;` and no control characters']],
+  ['a backslash', path('/a\\b'), ['7:11 a path has no `\\`, `;` or control characters']],
+  ['a semicolon', path('/a;b'), ['7:11 a path has no `\\`, `;` or control characters']],
   ['a control character', path('/a\u0001'), ['7:11 the value ends with a control character — remove it']],
   [
     'a slash at the end',
     path('/orders/'),
-    ['7:11 a path does not end with `/` — the path without it takes both spellings'],
+    ['7:11 a path does not end with `/` — without it, the path takes both spellings'],
   ],
   [
     'a parameter without a name',
     path('/a/:'),
-    ['7:11 `:` is not a parameter — letters, digits and `_`, such as `:orderId`'],
+    ['7:11 `:` is not a parameter — a name has letters, digits and `_`, such as `:orderId`'],
   ],
   [
     'a parameter with a hyphen',
     path('/a/:order-id'),
-    ['7:11 `:order-id` is not a parameter — letters, digits and `_`, such as `:orderId`'],
+    ['7:11 `:order-id` is not a parameter — a name has letters, digits and `_`, such as `:orderId`'],
   ],
   [
     'a parameter with a pattern',
     path('/a/:id(\\d+)'),
-    ['7:11 `:id(\\d+)` is no parameter here — a parameter is a whole segment: write `:id`'],
+    ['7:11 `:id(\\d+)` is not a parameter here — a parameter is a whole segment: write `:id`'],
   ],
-  ['a parameter twice', path('/a/:id/b/:id'), ['7:11 the parameter `:id` stands in the path twice']],
+  ['a parameter twice', path('/a/:id/b/:id'), ['7:11 the path has the parameter `:id` twice']],
 
   [
     'a host with a port',
@@ -127,7 +120,7 @@ const ERRORS: Table = [
   ['a broken IPv6 address', route('host: "[::g]"'), [`10:11 \`[::g]\` is not a host name — ${HOST}`]],
 
   ['a method in lower case', route('methods: [get]'), ['10:15 methods are upper case — write GET']],
-  ['a method with a space', route('methods: ["GET "]'), ['10:15 the value ends with a blank — remove it']],
+  ['a method with a space', route('methods: ["GET "]'), ['10:15 the value ends with a space — remove it']],
   ['CONNECT', route('methods: [CONNECT]'), ['10:15 CONNECT is never forwarded']],
   ['TRACE', route('methods: [GET, TRACE]'), ['10:20 TRACE is never forwarded']],
   ['a method twice', route('methods: [GET, GET]'), ['10:20 GET is listed twice']],
@@ -141,7 +134,7 @@ const ERRORS: Table = [
   [
     'a rewrite with a query',
     route('rewrite: /a?b'),
-    ['10:14 a rewrite has no query and no fragment — the query takes no part in matching'],
+    ['10:14 a rewrite has no query or fragment — the query is not matched'],
   ],
   [
     'a rewrite with an escaped slash',
@@ -161,13 +154,13 @@ const ERRORS: Table = [
   [
     'a rewrite with a space',
     route('rewrite: /a b'),
-    ['10:14 a rewrite is written as it goes on the wire — percent-encode other characters'],
+    ['10:14 a rewrite is written as it is sent — percent-encode other characters'],
   ],
   ['a rewrite that climbs', route('rewrite: /a/../b'), ['10:14 a rewrite has no `.` or `..` segments']],
   [
     'a rewrite with a slash at the end',
     route('rewrite: /v2/'),
-    ['10:14 a rewrite does not end with `/` — the path without it takes both spellings'],
+    ['10:14 a rewrite does not end with `/` — without it, the path takes both spellings'],
   ],
 
   [
@@ -183,12 +176,12 @@ const ERRORS: Table = [
   [
     'an upstream with a query',
     upstream('http://o/?a=1'),
-    ['8:15 the URL of an upstream has no query and no fragment'],
+    ['8:15 the URL of an upstream has no query or fragment'],
   ],
   [
     'an upstream with a password',
     upstream('http://user:secret@o'),
-    ['8:15 the URL of an upstream has no user and no password'],
+    ['8:15 the URL of an upstream has no user or password'],
   ],
   ['an upstream that is no URL', upstream('http://'), ['8:15 expected an http: or https: URL']],
   [
@@ -205,7 +198,7 @@ const ERRORS: Table = [
     'WebSockets of a cookie without a list of origins',
     route('websocket: true\n    tokenFrom: [{ query: t }, { cookie: session }]'),
     [
-      "11:41 every site could open a WebSocket here with the cookie of its visitor — list in `cors.origins` the pages that may; `cors: { origins: '*' }` says that every site may",
+      "11:41 every site could open a WebSocket here with the cookie of its visitor — list the allowed pages in `cors.origins`; `cors: { origins: '*' }` allows every site",
     ],
   ],
   [
@@ -221,7 +214,7 @@ const ERRORS: Table = [
   [
     'addresses of two schemes',
     `${upstream('o')}upstreams: { o: { urls: [http://o, https://p] } }\n`,
-    ['10:25 http: and https: addresses of one backend'],
+    ['10:25 one backend has both http: and https: addresses'],
   ],
   [
     'an address twice',
@@ -231,12 +224,12 @@ const ERRORS: Table = [
   [
     'a socket with several addresses',
     `${upstream('o')}upstreams: { o: { urls: [http://o, http://p], socket: s } }\n`,
-    ['10:55 a socket is one address: it goes with `url`'],
+    ['10:55 a socket is one address: it needs `url`'],
   ],
   [
     'a second address with a password',
     `${upstream('o')}upstreams: { o: { urls: [http://o, "http://u:p@p"] } }\n`,
-    ['10:36 the URL of an upstream has no user and no password'],
+    ['10:36 the URL of an upstream has no user or password'],
   ],
   [
     'an upstream without address',
@@ -246,35 +239,35 @@ const ERRORS: Table = [
   [
     'a named upstream with a fragment',
     `${MINIMAL}upstreams: { o: { url: "http://o/#x" } }\n`,
-    ['10:24 the URL of an upstream has no query and no fragment'],
+    ['10:24 the URL of an upstream has no query or fragment'],
   ],
 
   [
     'an issuer over http:',
     iss('http://id.example'),
-    [`3:13 \`issuer\` is plain http: beyond this machine — ${NAME_OR_SECURE}`],
+    [`3:13 \`issuer\` is plain http: to another machine — ${NAME_OR_SECURE}`],
   ],
   [
     'a name over http: does not make its keys safe',
     issuer('jwksUri: http://10.0.0.1/keys').replace('https://issuer.example.com', 'http://id.example/trust'),
-    [`5:14 \`jwksUri\` is plain http: beyond this machine — ${SECURE}`],
+    [`5:14 \`jwksUri\` is plain http: to another machine — ${SECURE}`],
   ],
   [
     'keys over http:',
     issuer('jwksUri: http://10.0.0.1/keys'),
-    [`5:14 \`jwksUri\` is plain http: beyond this machine — ${SECURE}`],
+    [`5:14 \`jwksUri\` is plain http: to another machine — ${SECURE}`],
   ],
   [
     'a host that only starts like loopback',
     iss('http://127.0.0.1.example'),
-    [`3:13 \`issuer\` is plain http: beyond this machine — ${NAME_OR_SECURE}`],
+    [`3:13 \`issuer\` is plain http: to another machine — ${NAME_OR_SECURE}`],
   ],
   ['an issuer that is a URN', iss('urn:example'), [`3:13 ${HTTPS}`]],
   ['an issuer that is a name', iss('corp'), [`3:13 ${HTTPS}`]],
   [
     'an issuer with a query',
     iss('https://id.example/?a'),
-    ['3:13 an issuer that is looked up has no query, no fragment and no user'],
+    ['3:13 an issuer whose keys are discovered has no query, fragment or user'],
   ],
   [
     'one iss twice',
@@ -296,21 +289,21 @@ const ERRORS: Table = [
     'two issuers and none named',
     twoIssuers('authenticated'),
     [
-      '5:53 this access does not say which of the 2 issuers it accepts — name them in `issuers` here, or for all routes in `defaults.issuers`',
+      '5:53 this access does not name which of the 2 issuers it accepts — name them in `issuers` here, or for all routes in `defaults.issuers`',
     ],
   ],
   [
     'two issuers and none named by optional',
     twoIssuers('optional'),
     [
-      '5:53 this access does not say which of the 2 issuers it accepts — name them in `issuers` here, or for all routes in `defaults.issuers`',
+      '5:53 this access does not name which of the 2 issuers it accepts — name them in `issuers` here, or for all routes in `defaults.issuers`',
     ],
   ],
   [
     'two issuers and one alternative without',
     twoIssuers('[{ issuers: [a] }, { scopes: [x] }]'),
     [
-      '5:72 this access does not say which of the 2 issuers it accepts — name them in `issuers` here, or for all routes in `defaults.issuers`',
+      '5:72 this access does not name which of the 2 issuers it accepts — name them in `issuers` here, or for all routes in `defaults.issuers`',
     ],
   ],
   ['an unknown issuer', twoIssuers('{ issuers: [a, c3] }'), ['5:68 unknown issuer `c3` — known here: a, b']],
@@ -323,7 +316,7 @@ const ERRORS: Table = [
     'no issuer at all',
     MINIMAL.replace(/issuers:.*?routes/s, 'routes'),
     [
-      '5:13 no issuer is configured whose tokens could be accepted — add one under `issuers`, or make the route `public`',
+      '5:13 the file has no issuer whose tokens could be accepted — add one under `issuers`, or make the route `public`',
     ],
   ],
 
@@ -331,7 +324,7 @@ const ERRORS: Table = [
     'passAuthorization on a guarded route',
     route('passAuthorization: true'),
     [
-      '10:24 `passAuthorization` is for public and optional routes only — to hand on a verified token, set `identity.forwardToken: true`',
+      '10:24 `passAuthorization` is for public and optional routes only — to pass on a verified token, set `identity.forwardToken: true`',
     ],
   ],
 
@@ -366,7 +359,7 @@ const ERRORS: Table = [
   [
     'a taken header reserved',
     `${MINIMAL}identity: { reserved: [a, Host] }\n`,
-    ['10:27 `Host` cannot be reserved: it describes the request, and proxies on the way write it'],
+    ['10:27 `Host` cannot be reserved: it describes the request, and proxies on the path write it'],
   ],
   [
     'a taken header in a route',
@@ -391,7 +384,7 @@ const ERRORS: Table = [
   [
     'a source with both',
     header('x-a: { claim: sub, template: "{sub}" }'),
-    ['10:29 `claim` and `template` exclude each other'],
+    ['10:29 expected `claim` or `template`, not both'],
   ],
 
   [

@@ -54,8 +54,8 @@ for (const [place, text, offered] of COMPLETIONS) {
 
 const HOVERS: readonly (readonly [key: string, text: string, shown: RegExp])[] = [
   ['access', MINIMAL.replace('access:', 'acc|ess:'), /Who may use the route/],
-  ['audiences', MINIMAL.replace('audiences:', 'aud|iences:'), /any one must be in `aud`/],
-  ['a duration', `${MINIMAL}shutdown:\n  gra|ce: 20s\n`, /Time running requests have to finish/],
+  ['audiences', MINIMAL.replace('audiences:', 'aud|iences:'), /`aud` must have one of them/],
+  ['a duration', `${MINIMAL}shutdown:\n  gra|ce: 20s\n`, /Time that running requests have to finish/],
   ['a port', `${MINIMAL}listen:\n  po|rt: 80\n`, /Port to listen on/],
   ['scopes', MINIMAL.replace('authenticated', '\n      sco|pes: [a]'), /Scopes the token must have/],
 ];

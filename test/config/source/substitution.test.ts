@@ -84,25 +84,25 @@ const REFUSED: readonly Row[] = [
     'an unclosed one',
     'listen: { host: "${NOPE" }',
     {},
-    '10:17 a `${` is never closed — use ${NAME}, ${NAME:-default} or ${file:/path}; $${ stands for a literal ${',
+    '10:17 a `${` is never closed — use ${NAME}, ${NAME:-default} or ${file:/path}; $${ is a literal ${',
   ],
   [
     'an empty one',
     'listen: { host: "${}" }',
     {},
-    '10:17 `${}` is not a substitution — use ${NAME}, ${NAME:-default} or ${file:/path}; $${ stands for a literal ${',
+    '10:17 `${}` is not a substitution — use ${NAME}, ${NAME:-default} or ${file:/path}; $${ is a literal ${',
   ],
   [
     'a shell form',
     'listen: { host: "${A:?}" }',
     {},
-    '10:17 `${A:?}` is not a substitution — use ${NAME}, ${NAME:-default} or ${file:/path}; $${ stands for a literal ${',
+    '10:17 `${A:?}` is not a substitution — use ${NAME}, ${NAME:-default} or ${file:/path}; $${ is a literal ${',
   ],
   [
     'a file without a path',
     'listen: { host: "${file:}" }',
     {},
-    '10:17 `${file:}` names no file — use ${NAME}, ${NAME:-default} or ${file:/path}; $${ stands for a literal ${',
+    '10:17 `${file:}` names no file — use ${NAME}, ${NAME:-default} or ${file:/path}; $${ is a literal ${',
   ],
   ['a missing file', 'listen: { host: "${file:/no}" }', {}, '10:17 cannot read `/no`: there is no such file'],
   [
@@ -127,7 +127,7 @@ const REFUSED: readonly Row[] = [
     'a port with a space',
     'listen: { port: "${P}" }',
     { env: { P: '80 ' } },
-    '10:17 the value of the variable `P` ends with a blank — remove it',
+    '10:17 the value of the variable `P` ends with a space — remove it',
   ],
   [
     'a hexadecimal port',
@@ -193,7 +193,7 @@ for (const [name, written, options, expected] of REFUSED) {
 
 t.test('keys are never substituted', async (t) => {
   t.match(problemLines(`${MINIMAL}"\${A}": 1\n`, { env: { A: 'log' } }), [
-    '10:1 nothing is substituted in a name — write the name out',
+    '10:1 names are not substituted — write the name out',
   ]);
 });
 

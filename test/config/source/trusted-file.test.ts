@@ -51,7 +51,7 @@ t.test('a file is trusted by its own mode', (t) => {
   for (const mode of [0o602, 0o646, 0o666, 0o777, ...groupMode]) {
     t.match(
       resultOf(write(join(folder, `open-${mode.toString(8)}`), mode)),
-      /untrusted: others may write it: chmod 600/,
+      /untrusted: others may write it: run chmod 600/,
       mode.toString(8),
     );
   }
@@ -94,7 +94,7 @@ t.test('a file is not trusted where others can put another one in its place', (t
     chmodSync(open, mode);
     const label = `${mode.toString(8)} above ${depth}`;
     if (trusted) t.equal(resultOf(file), 'keys', label);
-    else t.match(resultOf(file), `untrusted: others may write the folder ${open}: chmod go-w`, label);
+    else t.match(resultOf(file), `untrusted: others may write the folder ${open}: run chmod go-w`, label);
   }
   t.end();
 });

@@ -19,7 +19,7 @@ const REFUSED: readonly (readonly [string, string | Uint8Array, string])[] = [
   [
     'two documents',
     `${MINIMAL}---\na: 1\n`,
-    '10:1 the file holds more than one document — one file is one document; remove the `---`',
+    '10:1 the file holds more than one document — a file is one document; remove the `---`',
   ],
   ['an unknown directive', `%FOO bar\n---\n${MINIMAL}`, '1:1 unknown directive %FOO'],
   ['YAML 1.1, where yes is true', `%YAML 1.1\n---\n${MINIMAL}`, '1:1 expected YAML 1.2'],
@@ -83,12 +83,12 @@ const REFUSED: readonly (readonly [string, string | Uint8Array, string])[] = [
   [
     'an alias to nothing',
     `${MINIMAL}log: *none\n`,
-    '10:6 no anchor `&none` stands above — quote a text that starts with `*`',
+    '10:6 no anchor `&none` above — quote a text that starts with `*`',
   ],
   [
     'an alias to what comes later',
     `${MINIMAL}log: *later\nadmin: &later {}\n`,
-    '10:6 no anchor `&later` stands above — quote a text that starts with `*`',
+    '10:6 no anchor `&later` above — quote a text that starts with `*`',
   ],
   ['an alias to itself', `${MINIMAL}log: &a { level: *a }\n`, '10:18 aliases make the file nest too deeply'],
   [

@@ -1,8 +1,13 @@
-import { didYouMean } from '../../diagnostics/nearest.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
-import { acceptedIssuers, allAlternatives, namesIssuers, policyOf } from '../../routes/route-access.ts';
+import {
+  acceptedIssuers,
+  allAlternatives,
+  allRules,
+  namesIssuers,
+  policyOf,
+} from '../../routes/route-access.ts';
 import type { AccessBlockConfig, Config } from '../../schema/config.ts';
-import { error, type Rule, warning } from '../rule.ts';
+import { error, type Rule, unknownName, warning } from '../rule.ts';
 
 export const issuersOfAccessExist: Rule = ({ config, issuerNames }) => {
   const unknown = (names: readonly string[] | 'any' | undefined, path: ConfigPath): readonly PathProblem[] =>
@@ -11,66 +16,50 @@ export const issuersOfAccessExist: Rule = ({ config, issuerNames }) => {
       : names.flatMap((name, index) =>
           issuerNames.includes(name)
             ? []
-            : [
-                error([...path, index], `unknown issuer \`${name}\``, {
-                  hint:
-                    didYouMean(name, issuerNames) ??
-                    (issuerNames.length > 0
-                      ? `known here: ${issuerNames.join(', ')}`
-                      : 'name it under `issuers`'),
-                }),
-              ],
+            : unknownName([...path, index], 'issuer', { name, names: issuerNames }),
         );
   return [
     ...unknown(config.defaults.issuers, ['defaults', 'issuers']),
-    ...allAlternatives(config).flatMap(({ block, path }) => unknown(block.issuers, [...path, 'issuers'])),
-    ...Object.entries(config.policies).flatMap(([name, { issuers }]) =>
-      unknown(issuers, ['policies', name, 'issuers']),
-    ),
+    ...allRules(config).flatMap(({ rules, path }) => unknown(rules.issuers, [...path, 'issuers'])),
   ];
 };
 
 export const policiesOfAccessExist: Rule = ({ config, policyNames }) =>
-  allAlternatives(config).flatMap(({ block, path }) => {
-    if (block.policy === undefined || policyNames.includes(block.policy)) return [];
-    return [
-      error([...path, 'policy'], `unknown policy \`${block.policy}\``, {
-        hint:
-          didYouMean(block.policy, policyNames) ??
-          (policyNames.length > 0 ? `known here: ${policyNames.join(', ')}` : 'name it under `policies`'),
-      }),
-    ];
-  });
+  allAlternatives(config).flatMap(({ block: { policy: name }, path }) =>
+    name === undefined || policyNames.includes(name)
+      ? []
+      : unknownName([...path, 'policy'], 'policy', { name, names: policyNames }),
+  );
 
-/** A block and its policy can only hold together for issuers that both accept. */
+/** A block and its policy hold together only for issuers that both accept. */
 export const policiesShareAnIssuer: Rule = ({ config, issuerNames }) =>
   allAlternatives(config)
     .filter(({ block }) => block.policy !== undefined && issuerNames.length > 0)
     .filter(({ block }) => acceptedIssuers(block, config).length === 0)
     .map(({ path }) => warning(path, 'this rule can never be true: it and its policy share no issuer'));
 
-/** Whose tokens open a route is never left to the number of issuers that the file happens to have. */
+/** Which issuers a route accepts never depends on how many the file happens to have. */
 export const accessNeedsAnIssuer: Rule = ({ config, issuerNames }) => {
   if (issuerNames.length === 1) return [];
   return allAlternatives(config)
     .filter(({ block }) => !namesIssuers(block, config) && !isOfUnknownPolicy(block, config))
     .map(({ path }) =>
       issuerNames.length === 0
-        ? error(path, 'no issuer is configured whose tokens could be accepted', {
+        ? error(path, 'the file has no issuer whose tokens could be accepted', {
             hint: 'add one under `issuers`, or make the route `public`',
           })
-        : error(path, `this access does not say which of the ${issuerNames.length} issuers it accepts`, {
+        : error(path, `this access does not name which of the ${issuerNames.length} issuers it accepts`, {
             hint: 'name them in `issuers` here, or for all routes in `defaults.issuers`',
           }),
     );
 };
 
-/** The policy is missing or wrong in itself: what it would say is not known. */
+/** The policy is missing or has errors, so its issuers are not known. */
 function isOfUnknownPolicy(block: AccessBlockConfig, config: Config): boolean {
   return block.policy !== undefined && policyOf(block, config) === undefined;
 }
 
-/** Elsewhere Authorization holds the token that was checked; handing it on is `identity.forwardToken`. */
+/** Elsewhere Authorization holds the verified token, which `identity.forwardToken` passes on. */
 export const authorizationIsPassedToOpenRoutesOnly: Rule = ({ config }) =>
   config.routes.flatMap(({ access, passAuthorization }, index) =>
     passAuthorization && access !== 'public' && access !== 'optional'
@@ -79,7 +68,7 @@ export const authorizationIsPassedToOpenRoutesOnly: Rule = ({ config }) =>
             ['routes', index, 'passAuthorization'],
             '`passAuthorization` is for public and optional routes only',
             {
-              hint: 'to hand on a verified token, set `identity.forwardToken: true`',
+              hint: 'to pass on a verified token, set `identity.forwardToken: true`',
             },
           ),
         ]
@@ -87,7 +76,7 @@ export const authorizationIsPassedToOpenRoutesOnly: Rule = ({ config }) =>
   );
 
 /**
- * Browsers send cookies with a WebSocket handshake from any page and ask no preflight, so that without a list of origins every site
+ * Browsers send cookies with a WebSocket handshake from any page, without a preflight. Without a list of origins every site
  * could open the socket as its visitor.
  */
 export const cookieSocketsNameTheirOrigins: Rule = ({ config }) =>
@@ -98,7 +87,7 @@ export const cookieSocketsNameTheirOrigins: Rule = ({ config }) =>
     if (cors === undefined) {
       return [
         error(path, 'every site could open a WebSocket here with the cookie of its visitor', {
-          hint: "list in `cors.origins` the pages that may; `cors: { origins: '*' }` says that every site may",
+          hint: "list the allowed pages in `cors.origins`; `cors: { origins: '*' }` allows every site",
         }),
       ];
     }
@@ -123,13 +112,12 @@ export const tokenSourcesDiffer: Rule = ({ config }) =>
     );
   });
 
-/** A key that does nothing is a misunderstanding. */
 export const tokenSourcesAreLookedAt: Rule = ({ config }) =>
   config.routes.flatMap(({ access, tokenFrom }, index) =>
     access === 'public' && tokenFrom !== undefined
       ? [
-          error(['routes', index, 'tokenFrom'], 'a public route looks at no token', {
-            hint: 'with `access: optional` a token that is there is judged',
+          error(['routes', index, 'tokenFrom'], 'a public route reads no token', {
+            hint: 'with `access: optional`, a token is verified if there is one',
           }),
         ]
       : [],

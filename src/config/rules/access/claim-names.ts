@@ -1,22 +1,22 @@
 import { OPEN_STEP, stepsOf } from '../../claim-steps.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
-import { allRules } from '../../routes/route-access.ts';
-import type { ClaimName, Config, IdentityConfig, IdentitySource } from '../../schema/config.ts';
+import { allRules, claimRequirements } from '../../routes/route-access.ts';
+import type { ClaimName, Config, IdentityConfig, IdentitySource, PolicyConfig } from '../../schema/config.ts';
 import { type Rule, warning } from '../rule.ts';
 
-/** A claim that the file names, and how its place would write a path. */
+/** A claim that the file names, and how to write a path there. */
 interface NamedClaim {
   readonly name: ClaimName;
   readonly path: ConfigPath;
   readonly at?: 'key';
-  /** Given the steps of a path, in JSON; undefined where only a top-level claim can stand. */
+  /** Takes the steps of a path in JSON; undefined where only a top-level claim is allowed. */
   readonly asPath?: (steps: string) => string;
 }
 
-/** A text is one literal name: `realm_access.roles` is no path, and no token has a claim of that name. */
+/** A text is one literal name: `realm_access.roles` is not a path, and no token has a claim of that name. */
 export const claimNamesAreNoPaths: Rule = ({ config }) =>
   namedClaims(config).flatMap((claim): readonly PathProblem[] => {
-    // A list of one is how a name that really has a dot is written.
+    // A name that really has a dot is written as a list of one.
     if (typeof claim.name !== 'string') return wildcardSteps(claim, claim.name);
     if (/^\*+$/.test(claim.name)) {
       const { path, at, name } = claim;
@@ -32,21 +32,21 @@ export const claimNamesAreNoPaths: Rule = ({ config }) =>
     return OBJECT_CLAIMS.has(claim.name) ? [describeObject(claim, claim.name)] : [];
   });
 
-/** The steps of a path are literal names too, and none of them leads into a list. */
+/** The steps of a path are literal names too, and none leads into a list. */
 function wildcardSteps({ path }: NamedClaim, steps: readonly string[]): readonly PathProblem[] {
   const at = steps.length === 1 ? -1 : steps.findIndex((step) => /^\*+$|^\[\*?\]$|^\d+$|\[\*?\]$/.test(step));
   if (at === -1) return [];
   const step = steps[at] as string;
   if (/^\d+$/.test(step)) {
     return [
-      warning([...path, at], `\`${step}\` is one literal name: no step of a path picks a member of a list`, {
-        hint: 'a claim that is a list matches by any of its members',
+      warning([...path, at], `\`${step}\` is a literal name: a path cannot pick a member of a list`, {
+        hint: 'a claim that is a list matches if any of its members does',
       }),
     ];
   }
   return [
-    warning([...path, at], `\`${step}\` is one literal name: a path has no wildcards`, {
-      hint: 'name each step; a list stands at the end of a path as it is',
+    warning([...path, at], `\`${step}\` is a literal name: a path has no wildcards`, {
+      hint: 'name each step; a path may end at a list, which matches if any of its members does',
     }),
   ];
 }
@@ -64,25 +64,29 @@ function describePath({ path, at, asPath }: NamedClaim, name: string, steps: rea
   const written = steps.join(', ');
   const details = { hintShowsValue: true, ...(at !== undefined && { at }) } as const;
   if (steps.length === 1) {
-    return warning(path, `\`${name}\` is one literal name, and no path`, {
+    return warning(path, `\`${name}\` is one literal name, not a path`, {
       ...details,
       hint: `write ${written}`,
     });
   }
-  return warning(path, `\`${name}\` is the name of one claim, and no path`, {
+  return warning(path, `\`${name}\` is the name of one claim, not a path`, {
     ...details,
     hint:
       asPath === undefined
-        ? `only a claim of the top level can stand here, such as ${steps[0]}`
-        : `for \`${steps.at(-1)}\` within \`${steps.slice(0, -1).join('.')}\` write ${asPath(`[${written}]`)}${steps.includes(OPEN_STEP) ? `, with each ${OPEN_STEP}: there are no wildcards` : ''}`,
+        ? `only a top-level claim is allowed here, such as ${steps[0]}`
+        : `for \`${steps.at(-1)}\` in \`${steps.slice(0, -1).join('.')}\` write ${asPath(`[${written}]`)}${steps.includes(OPEN_STEP) ? `, for each ${OPEN_STEP}: there are no wildcards` : ''}`,
   });
 }
 
 function describeObject({ path, at, asPath }: NamedClaim, name: string): PathProblem {
-  return warning(path, `\`${name}\` is an object in tokens, which is equal to nothing and becomes no text`, {
-    ...(at !== undefined && { at }),
-    hint: asPath === undefined ? undefined : `name what is in it: ${asPath(`[${name}, …]`)}`,
-  });
+  return warning(
+    path,
+    `\`${name}\` is an object in tokens, which equals nothing and cannot become a header`,
+    {
+      ...(at !== undefined && { at }),
+      hint: asPath === undefined ? undefined : `name a member of it: ${asPath(`[${name}, …]`)}`,
+    },
+  );
 }
 
 const asIs = (steps: string): string => steps;
@@ -122,16 +126,13 @@ function entries(
   return (names ?? []).map((name, index) => ({ name, path: [...path, index], ...(asPath && { asPath }) }));
 }
 
-function comparedClaims(
-  claims: ReturnType<typeof allRules>[number]['rules']['claims'],
-  path: ConfigPath,
-): readonly NamedClaim[] {
-  if (claims === undefined) return [];
-  if (Array.isArray(claims)) {
-    return claims.map(({ claim }, index) => ({ name: claim, path: [...path, index, 'claim'], asPath: asIs }));
-  }
+function comparedClaims(claims: PolicyConfig['claims'], path: ConfigPath): readonly NamedClaim[] {
   const asList = (steps: string): string => `a list: [{ claim: ${steps}, any: [ … ] }]`;
-  return Object.keys(claims).map((name) => ({ name, path: [...path, name], at: 'key', asPath: asList }));
+  return claimRequirements(claims, path).map(({ claim, form, path: place }) =>
+    form === 'list'
+      ? { name: claim, path: [...place, 'claim'], asPath: asIs }
+      : { name: claim, path: place, at: 'key', asPath: asList },
+  );
 }
 
 function sentClaims(identity: IdentityConfig | undefined, path: ConfigPath): readonly NamedClaim[] {

@@ -1,11 +1,10 @@
-import type { ConfigPath, PathProblem } from '../../problem.ts';
-import { allRules } from '../../routes/route-access.ts';
-import type { PolicyConfig } from '../../schema/config.ts';
+import type { PathProblem } from '../../problem.ts';
+import { allRules, claimRequirements } from '../../routes/route-access.ts';
 import { type Rule, warning } from '../rule.ts';
 
 /** Dates of a token (RFC 7519 §4.1, OpenID Connect Core 1.0 §2, §5.1). */
 const DATES = ['exp', 'nbf', 'iat', 'auth_time', 'updated_at'];
-/** Claims that are texts, or lists of them, wherever they are registered (RFC 7519, RFC 8693, RFC 9068, OpenID Connect). */
+/** Registered as texts or lists of them (RFC 7519, RFC 8693, RFC 9068, OpenID Connect). */
 const TEXTS = [
   'iss',
   'sub',
@@ -23,50 +22,59 @@ const TEXTS = [
 ];
 /** OpenID Connect Core 1.0 §5.1; Apple alone writes them as texts. */
 const BOOLEANS = ['email_verified', 'phone_number_verified'];
-/** Of tokens that are made for something else, and refused before any rule is looked at. */
+/** In tokens made for another purpose, which are refused before any rule applies. */
 const FOREIGN = ['events'];
-/** Of the header of a token (RFC 7515 §4.1); no provider has claims of these names. */
+/** Members of the token header (RFC 7515 §4.1); no provider has claims of these names. */
 const HEADER_MEMBERS = ['alg', 'kid', 'x5t'];
 
 const DATE_HINTS: Readonly<Record<string, string>> = {
-  exp: '`exp` is checked of every token',
-  nbf: '`nbf` is checked of every token that has it',
-  iat: 'for a greatest age set `maxTokenAge` of the issuer',
+  exp: '`exp` is checked in every token',
+  nbf: '`nbf` is checked in every token that has it',
+  iat: 'to limit the age of tokens, set `maxTokenAge` of the issuer',
 };
 
-/** What is known of registered claims says which values they never have. */
+/** Registered claims have known types, so some values never match. */
 export const claimRulesCanHold: Rule = ({ config }) =>
   allRules(config).flatMap(({ rules: { claims }, path }) =>
-    comparedWith(claims, [...path, 'claims']).flatMap(({ name, values, place }): readonly PathProblem[] => {
+    claimRequirements(claims, [...path, 'claims']).flatMap((requirement): readonly PathProblem[] => {
+      const [name = '', ...below] = [requirement.claim].flat();
+      // Only top-level claims are registered.
+      if (below.length > 0) return [];
+      const place = requirement.path;
       if (HEADER_MEMBERS.includes(name)) {
         return [
-          warning(place, `\`${name}\` is in the header of a token, and no claim`, {
-            hint: name === 'x5t' ? undefined : `ask for it in \`when\`: token.${name} == "…"`,
+          warning(place, `\`${name}\` is in the header of a token, not a claim`, {
+            hint: name === 'x5t' ? undefined : `check it in \`when\`: token.${name} == "…"`,
           }),
         ];
       }
       if (FOREIGN.includes(name)) {
         return [warning(place, `tokens with \`${name}\` are never accepted for an API call`)];
       }
-      if (BOOLEANS.includes(name) && values.some((value) => value === 'true' || value === 'false')) {
+      if (
+        BOOLEANS.includes(name) &&
+        requirement.values.some(({ value }) => value === 'true' || value === 'false')
+      ) {
         return [
-          warning(place, `\`${name}\` is a boolean in most tokens, which a text is never equal to`, {
+          warning(place, `\`${name}\` is a boolean in most tokens, which never equals a text`, {
             hint: 'write it without quotes',
           }),
         ];
       }
       if (DATES.includes(name)) {
         return [
-          warning(place, `\`${name}\` is a date in seconds, and hardly ever equal to anything`, {
+          warning(place, `\`${name}\` is a date in seconds, which almost never equals a value`, {
             hint: DATE_HINTS[name] ?? `compare it in \`when\`: claims.${name} > …`,
           }),
         ];
       }
-      const other = TEXTS.includes(name) ? values.find((value) => typeof value !== 'string') : undefined;
+      const other = TEXTS.includes(name)
+        ? requirement.values.find(({ value }) => typeof value !== 'string')?.value
+        : undefined;
       return other === undefined
         ? []
         : [
-            warning(place, `\`${name}\` is a text in tokens, which a ${typeof other} is never equal to`, {
+            warning(place, `\`${name}\` is a text in tokens, which never equals a ${typeof other}`, {
               hint: `write '${other}' in quotes`,
               hintShowsValue: true,
             }),
@@ -74,24 +82,14 @@ export const claimRulesCanHold: Rule = ({ config }) =>
     }),
   );
 
-interface ComparedClaim {
-  readonly name: string;
-  readonly values: readonly unknown[];
-  readonly place: ConfigPath;
-}
-
-/** Only top-level claims are registered. */
-function comparedWith(claims: PolicyConfig['claims'], path: ConfigPath): readonly ComparedClaim[] {
-  if (claims === undefined) return [];
-  if (!Array.isArray(claims)) {
-    return Object.entries(claims).map(([name, value]) => ({
-      name,
-      values: [value].flat(),
-      place: [...path, name],
-    }));
-  }
-  return claims.flatMap(({ claim, equals, any, all }, index) => {
-    const [name = '', ...below] = [claim].flat();
-    return below.length > 0 ? [] : [{ name, values: any ?? all ?? [equals], place: [...path, index] }];
-  });
-}
+/** In most tokens `scope` is one text (RFC 9068 §2.2.3): a rule about it holds only for tokens with this scope alone. */
+export const scopesAreNotComparedAsText: Rule = ({ config }) =>
+  allRules(config).flatMap(({ rules: { claims }, path }) =>
+    claimRequirements(claims, [...path, 'claims'])
+      .filter(({ claim }) => [claim].flat().join('.') === 'scope')
+      .map(({ path: place }) =>
+        warning(place, 'this holds only for tokens that have this scope and no other', {
+          hint: 'list scopes in `scopes`',
+        }),
+      ),
+  );

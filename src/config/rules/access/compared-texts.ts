@@ -1,5 +1,5 @@
 import type { ConfigPath, PathProblem } from '../../problem.ts';
-import { allRules } from '../../routes/route-access.ts';
+import { allRules, claimRequirements } from '../../routes/route-access.ts';
 import type { PolicyConfig } from '../../schema/config.ts';
 import { type Rule, warning } from '../rule.ts';
 
@@ -15,27 +15,27 @@ type Subject =
   | { readonly kind: 'claim'; readonly expression: string };
 
 interface Kind {
-  /** What a person took the text for. */
+  /** What the text looks like. */
   readonly pattern: RegExp;
-  /** Left out for claims, whose values are free texts. */
+  /** Not for claims, whose values are free texts. */
   readonly ofNamesOnly?: true;
   readonly message: (text: string) => string;
-  /** How a condition asks for what is meant. */
+  /** The condition that expresses what is meant. */
   readonly condition: (value: string, text: string) => string | undefined;
 }
 
 const quote = (text: string): string => JSON.stringify(text);
 
-/** Nothing in `scopes`, `roles` and `claims` is a pattern, a range or a negation. The first that fits speaks. */
+/** Nothing in `scopes`, `roles` and `claims` is a pattern, a range or a negation. The first that fits is reported. */
 const KINDS: readonly Kind[] = [
   {
     pattern: /^\^|\.[*+]/,
-    message: (text) => `\`${text}\` is compared as text: it is no regular expression here`,
+    message: (text) => `\`${text}\` is compared as text, not as a regular expression`,
     condition: (value, text) => `${value}.matches(${quote(text)})`,
   },
   {
     pattern: /\*/,
-    message: (text) => `\`${text}\` is compared as text: \`*\` is no wildcard here`,
+    message: (text) => `\`${text}\` is compared as text: \`*\` is not a wildcard here`,
     condition(value, text) {
       const rest = text.replaceAll('*', '');
       if (rest === '') return undefined;
@@ -45,12 +45,12 @@ const KINDS: readonly Kind[] = [
   },
   {
     pattern: /^!=?\s*\S/,
-    message: (text) => `\`${text}\` is compared as text: nothing is negated here`,
+    message: (text) => `\`${text}\` is compared as text: \`!\` does not negate here`,
     condition: (value, text) => `${value} != ${quote(text.replace(/^!=?\s*/, ''))}`,
   },
   {
     pattern: /^[<>]=?\s*-?\d+(?:\.\d+)?$/,
-    message: (text) => `\`${text}\` is compared as text: it is no range here`,
+    message: (text) => `\`${text}\` is compared as text, not as a range`,
     condition: (value, text) => `${value} ${text}`,
   },
   {
@@ -67,18 +67,18 @@ const KINDS: readonly Kind[] = [
     pattern: /[,;]$|^[\w:.-]+;[\w:.-]+/,
     ofNamesOnly: true,
     message: (text) =>
-      `\`${text}\` is one name: \`${text.includes(';') ? ';' : ','}\` separates nothing here`,
+      `\`${text}\` is one name: \`${text.includes(';') ? ';' : ','}\` does not separate names here`,
     condition: () => undefined,
   },
   {
     pattern: /^[\w:.-]+(?:\s*\|\|?\s*[\w:.-]+)+$/,
     ofNamesOnly: true,
-    message: (text) => `\`${text}\` is one name: \`|\` separates nothing here`,
+    message: (text) => `\`${text}\` is one name: \`|\` does not separate names here`,
     condition: () => undefined,
   },
 ];
 
-/** A text that is meant as a pattern is equal to nothing that a token holds. */
+/** A text that is meant as a pattern equals nothing in a token. */
 export const comparedTextsAreNoPatterns: Rule = ({ config }) =>
   allRules(config).flatMap(({ rules, path }) =>
     [
@@ -98,20 +98,20 @@ function describe({ text, path, subject }: ComparedText): readonly PathProblem[]
 
 function hintFor({ condition }: Kind, text: string, subject: Subject): string {
   if (subject.kind === 'claim') {
-    if (/^\*+$/.test(text)) return `for any value write \`when: has(${subject.expression})\``;
+    if (/^\*+$/.test(text)) return `for any value, write \`when: has(${subject.expression})\``;
     const asked = condition(subject.expression, text);
     return asked === undefined ? 'list each value' : `list each value, or write \`when: ${asked}\``;
   }
   const asked = condition('one', text);
   if (asked === undefined) {
     return text.includes('|')
-      ? 'for one of several write { any: [ … ] }'
-      : 'name each, as the tokens have it';
+      ? 'for one of several, write { any: [ … ] }'
+      : 'list each name as it is in tokens';
   }
   const list = `token.${subject.kind}`;
   return text.startsWith('!')
     ? `write \`when: !(${quote(text.replace(/^!=?\s*/, ''))} in ${list})\``
-    : `name each, or write \`when: ${list}.exists(one, ${asked})\``;
+    : `list each name, or write \`when: ${list}.exists(one, ${asked})\``;
 }
 
 function namesIn(
@@ -127,20 +127,12 @@ function namesIn(
 }
 
 function valuesIn(claims: PolicyConfig['claims'], path: ConfigPath): readonly ComparedText[] {
-  if (claims === undefined) return [];
-  const of = (value: unknown, place: ConfigPath, steps: readonly string[]): readonly ComparedText[] => {
-    if (Array.isArray(value)) return value.flatMap((each, at) => of(each, [...place, at], steps));
-    const subject: Subject = { kind: 'claim', expression: expressionFor(steps) };
-    return typeof value === 'string' ? [{ text: value, path: place, subject }] : [];
-  };
-  if (!Array.isArray(claims)) {
-    return Object.entries(claims).flatMap(([name, value]) => of(value, [...path, name], [name]));
-  }
-  return claims.flatMap(({ claim, ...rule }, index) =>
-    (['equals', 'any', 'all'] as const).flatMap((key) =>
-      of(rule[key], [...path, index, key], [claim].flat()),
-    ),
-  );
+  return claimRequirements(claims, path).flatMap(({ claim, values }) => {
+    const subject: Subject = { kind: 'claim', expression: expressionFor([claim].flat()) };
+    return values.flatMap(({ value, path: place }) =>
+      typeof value === 'string' ? [{ text: value, path: place, subject }] : [],
+    );
+  });
 }
 
 /** The claim as a condition names it. */

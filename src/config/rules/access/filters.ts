@@ -2,7 +2,7 @@ import { valuesAt } from '../../places.ts';
 import type { PathProblem } from '../../problem.ts';
 import { type Rule, warning } from '../rule.ts';
 
-/** What looks like another kind of pattern, and as a regular expression takes something else or nothing. */
+/** What looks like another kind of pattern, and means something else as a regular expression. */
 const KINDS: readonly {
   readonly pattern: RegExp;
   readonly message: string;
@@ -16,7 +16,7 @@ const KINDS: readonly {
   {
     pattern: /^[\w:.-]+[\w:-]\*$/,
     message: 'in a regular expression `*` repeats the character before it',
-    hint: (text) => `for all that starts so write ^${text.slice(0, -1)}`,
+    hint: (text) => `for every value that starts with it, write ^${text.slice(0, -1)}`,
   },
 ];
 
@@ -30,11 +30,11 @@ export const filtersCanMatch: Rule = ({ config }) =>
       if (found !== undefined)
         return [warning(path, found.message, { hint: found.hint(text), hintShowsValue: true })];
       return isBeyondAnEnd(text)
-        ? [warning(path, 'nothing stands before a start (`^`) or after an end (`$`): this matches nothing')]
+        ? [warning(path, 'nothing comes before a start (`^`) or after an end (`$`): this never matches')]
         : [];
     });
 
-/** Only where nothing else of the syntax makes it another matter. */
+/** Only where no other syntax could change the meaning. */
 function isBeyondAnEnd(text: string): boolean {
   return !/[[\]\\|()]/.test(text) && (/\$[^?*+{$]/.test(text) || /[^^]\^/.test(text));
 }

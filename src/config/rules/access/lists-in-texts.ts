@@ -2,17 +2,17 @@ import { valuesAt } from '../../places.ts';
 import type { PathProblem } from '../../problem.ts';
 import { type Rule, warning } from '../rule.ts';
 
-/** Lists whose entries have no comma and no brackets in them, and whether blanks separate them elsewhere. */
-const LISTS: Readonly<Record<string, 'comma' | 'comma or blank'>> = {
-  'issuers.*.audiences.*': 'comma or blank',
-  'issuers.*.tokenTypes.*': 'comma or blank',
-  'issuers.*.requiredClaims.*': 'comma or blank',
-  'issuers.*.roleClaims.*': 'comma or blank',
-  'issuers.*.scopeClaims.*': 'comma or blank',
-  'identity.assertion.claims.*': 'comma or blank',
-  'identity.headers.*': 'comma or blank',
-  'routes.*.identity.headers.*': 'comma or blank',
-  ...forRules('audiences', 'comma or blank'),
+/** Lists whose entries contain no comma or brackets, and whether spaces separate such entries elsewhere. */
+const LISTS: Readonly<Record<string, 'comma' | 'comma or space'>> = {
+  'issuers.*.audiences.*': 'comma or space',
+  'issuers.*.tokenTypes.*': 'comma or space',
+  'issuers.*.requiredClaims.*': 'comma or space',
+  'issuers.*.roleClaims.*': 'comma or space',
+  'issuers.*.scopeClaims.*': 'comma or space',
+  'identity.assertion.claims.*': 'comma or space',
+  'identity.headers.*': 'comma or space',
+  'routes.*.identity.headers.*': 'comma or space',
+  ...forRules('audiences', 'comma or space'),
   ...forRules('scopes', 'comma'),
   ...forRules('scopes.any', 'comma'),
   ...forRules('scopes.all', 'comma'),
@@ -30,7 +30,7 @@ function forRules<Separator extends string>(key: string, separator: Separator): 
   };
 }
 
-/** `a,b` out of one variable is one entry that nothing is equal to. */
+/** `a,b` from one variable is one entry, which equals nothing. */
 export const listsAreLists: Rule = ({ config }) =>
   Object.entries(LISTS).flatMap(([pattern, separator]) =>
     valuesAt(config, pattern).flatMap(({ path, value }): readonly PathProblem[] => {
@@ -41,7 +41,7 @@ export const listsAreLists: Rule = ({ config }) =>
       if (inner === value && entries.filter((entry) => entry !== '').length < 2) return [];
       return [
         warning(path, `\`${value}\` is one entry`, {
-          hint: `several are a list of their own: [${entries.join(', ')}]`,
+          hint: `write several as a list: [${entries.join(', ')}]`,
           hintShowsValue: true,
         }),
       ];

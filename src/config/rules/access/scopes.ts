@@ -3,10 +3,10 @@ import type { ConfigPath } from '../../problem.ts';
 import { allRules } from '../../routes/route-access.ts';
 import { type Rule, warning } from '../rule.ts';
 
-/** Shorter names differ by one letter without being misspelt. */
+/** Shorter names may differ by one letter without being misspelled. */
 const SHORTEST = 5;
 
-/** A scope that is one typing error away from another opens or closes a route for nobody who meant it. */
+/** A scope one typing error away from another is probably that other one. */
 export const scopesAreSpelledAlike: Rule = ({ config, lineOf }) => {
   const uses = new Map<string, ConfigPath[]>();
   for (const { rules, path } of allRules(config)) {
@@ -14,7 +14,7 @@ export const scopesAreSpelledAlike: Rule = ({ config, lineOf }) => {
       uses.set(scope, [...(uses.get(scope) ?? []), place]);
     }
   }
-  // The one used most comes first: the others are compared with it.
+  // The most used comes first, and the others are compared with it.
   const scopes = [...uses.entries()].sort(([, a], [, b]) => b.length - a.length);
   return scopes.flatMap(([scope, places], index) => {
     const twin = scopes.slice(0, index).find(([other]) => isTypingErrorOf(scope, other));
@@ -23,7 +23,7 @@ export const scopesAreSpelledAlike: Rule = ({ config, lineOf }) => {
     if (twin === undefined || place === undefined || twinPlace === undefined) return [];
     return [
       warning(place, `scope \`${scope}\` looks like \`${twin[0]}\` (line ${lineOf(twinPlace)})`, {
-        hint: 'if both are meant, leave it',
+        hint: 'leave it if both exist',
       }),
     ];
   });
@@ -68,7 +68,7 @@ function scopesOf(scopes: Scopes | undefined, path: ConfigPath): readonly (reado
 
 function isTypingErrorOf(scope: string, other: string): boolean {
   if (Math.min(scope.length, other.length) < SHORTEST) return false;
-  // `v1` and `v2` are two versions, not one misspelt.
+  // `v1` and `v2` are two versions, not a typing error.
   if (scope.replace(/\d+/g, '0') === other.replace(/\d+/g, '0')) return false;
   return scope.toLowerCase() === other.toLowerCase() || editDistance(scope, other, 2) < 2;
 }

@@ -2,7 +2,7 @@ import { valuesAt } from '../../places.ts';
 import type { PathProblem } from '../../problem.ts';
 import { error, type Rule } from '../rule.ts';
 
-/** `*` is a letter of header names (RFC 9110 §5.6.2), so the schema takes it; no header has it. */
+/** `*` is allowed in header names (RFC 9110 §5.6.2), so the schema accepts it; no real header has it. */
 const HEADER_LISTS = ['identity.reserved.*', 'routes.*.cors.headers.*'];
 const HEADER_KEYS = [
   'identity.headers.*',
@@ -10,7 +10,7 @@ const HEADER_KEYS = [
   'issuers.*.keys.headers.*',
   'listen.responseHeaders.*',
 ];
-/** Nothing but origins has wildcards. */
+/** Only origins may have wildcards. */
 export const wildcardsAreWhereTheyWork: Rule = ({ config }) => [
   ...HEADER_LISTS.flatMap((pattern) => valuesAt(config, pattern)).flatMap(({ path, value }) =>
     String(value).includes('*') ? [headerError(path, String(value))] : [],
@@ -28,16 +28,20 @@ export const wildcardsAreWhereTheyWork: Rule = ({ config }) => [
       const path = ['routes', index, 'cors', 'exposeHeaders', at];
       if (!name.includes('*') || (name === '*' && !cors?.credentials)) return [];
       return [
-        error(path, name === '*' ? 'with `credentials`, `*` is no wildcard to browsers' : words(name), {
-          hint: 'name each header',
-        }),
+        error(
+          path,
+          name === '*' ? 'with `credentials`, browsers do not take `*` as a wildcard' : words(name),
+          {
+            hint: 'name each header',
+          },
+        ),
       ];
     }),
   ]),
 ];
 
 function words(name: string): string {
-  return `\`${name}\` is no header: \`*\` is no wildcard here`;
+  return `\`${name}\` is not a header: \`*\` is not a wildcard here`;
 }
 
 function headerError(path: PathProblem['path'], name: string, at?: 'key'): PathProblem {

@@ -24,7 +24,7 @@ function identities({ identity, routes }: Config): readonly Placed[] {
   ];
 }
 
-/** No header that means something to HTTP, and no two that a backend would take for one. */
+/** No header that has a meaning in HTTP, and no two that a backend would take for one. */
 export const identityHeadersAreFree: Rule = ({ config }) =>
   identities(config).flatMap(({ identity, path }) => {
     const seen = new Map<string, string>();
@@ -54,7 +54,7 @@ export const identityHeadersAreFree: Rule = ({ config }) =>
     return [...headers, ...reserved];
   });
 
-/** A `$name` is one of a few; anything else with a `$` would be a claim nobody issues. */
+/** A `$name` is one of a few; any other would be a claim that nobody issues. */
 export const identitySourcesAreKnown: Rule = ({ config }) =>
   identities(config).flatMap(({ identity, path }) =>
     Object.entries(identity.headers ?? {}).flatMap(([name, source]): readonly PathProblem[] => {
@@ -66,7 +66,7 @@ export const identitySourcesAreKnown: Rule = ({ config }) =>
           error(place, `unknown source \`${special}\``, {
             hint:
               didYouMean(special, SPECIAL_SOURCES) ??
-              `known here: ${known}; a claim of that name is written [${JSON.stringify(special)}]`,
+              `known here: ${known}; write a claim of that name as [${JSON.stringify(special)}]`,
           }),
         ];
       }
@@ -75,12 +75,12 @@ export const identitySourcesAreKnown: Rule = ({ config }) =>
       if (claim === undefined && template === undefined)
         return [error(place, 'expected `claim` or `template`')];
       return claim !== undefined && template !== undefined
-        ? [error(place, '`claim` and `template` exclude each other')]
+        ? [error(place, 'expected `claim` or `template`, not both')]
         : [];
     }),
   );
 
-/** Two issuers can both have a subject `42`; a backend that only sees the subject takes them for one user. */
+/** Two issuers can both have a subject `42`; a backend that sees only the subject takes them for one user. */
 export const subjectsNeedTheirIssuer: Rule = ({ config }) =>
   config.routes.flatMap((route, index) => {
     const path = ['routes', index, 'access'];
@@ -100,7 +100,7 @@ export const subjectsNeedTheirIssuer: Rule = ({ config }) =>
             path,
             `route \`${route.name}\` accepts several issuers and sends \`sub\` without the issuer`,
             {
-              hint: 'two issuers can use one `sub`; send `iss` or `$issuerName` too',
+              hint: 'two issuers can use the same `sub`; send `iss` or `$issuerName` too',
             },
           ),
         ]
@@ -125,3 +125,29 @@ function mentions(source: IdentitySource, claims: readonly string[]): boolean {
   const template = (source as { readonly template?: unknown } | null)?.template;
   return typeof template === 'string' && claims.some((wanted) => template.includes(`{${wanted}}`));
 }
+
+const SHORTEST_LIFETIME_MS = 5_000;
+const LONGEST_LIFETIME_MS = 3_600_000;
+const SHORTEST_ROTATION_MS = 3_600_000;
+
+/** A backend needs to know who signed an assertion, and until when it is valid. */
+export const assertionsCanBeVerified: Rule = ({ config }) => {
+  const { assertion } = config.identity;
+  if (assertion === undefined) return [];
+  const place = (key: string) => ['identity', 'assertion', key];
+  const { lifetime, rotate } = assertion;
+  return [
+    ...(config.listen.publicUrl === undefined
+      ? [
+          error(['identity', 'assertion'], '`listen.publicUrl` is missing: it is the issuer of assertions', {
+            hint: 'set it to the URL by which clients reach this gateway',
+            at: 'key',
+          }),
+        ]
+      : []),
+    ...(lifetime < SHORTEST_LIFETIME_MS || lifetime > LONGEST_LIFETIME_MS
+      ? [error(place('lifetime'), 'expected a lifetime from 5s to 1h')]
+      : []),
+    ...(rotate < SHORTEST_ROTATION_MS ? [error(place('rotate'), 'expected at least 1h')] : []),
+  ];
+};

@@ -6,7 +6,7 @@ const LISTS = ['issuers.*', 'policies.*', 'routes.*.access', 'routes.*.access.*'
   (place) => `${place}.audiences.*`,
 );
 
-/** Audiences are compared as they are. */
+/** Audiences are compared as text. */
 export const audiencesCanMatch: Rule = ({ config }) => {
   // The API server of a cluster is its own audience.
   const issuers = new Set(
@@ -23,7 +23,7 @@ export const audiencesCanMatch: Rule = ({ config }) => {
       const audience = String(value);
       if (/^(?:\*|any|all)$/i.test(audience)) {
         return [
-          error(path, `\`${audience}\` in a list is one audience of that name`, {
+          error(path, `\`${audience}\` in a list is an audience of that name`, {
             hint: 'write `audiences: any`',
           }),
         ];
@@ -36,11 +36,11 @@ export const audiencesCanMatch: Rule = ({ config }) => {
         ];
       }
       if (/[<>]|(?<!\$)\{/.test(audience)) {
-        return [warning(path, `\`${audience}\` looks like a placeholder that nobody has filled in`)];
+        return [warning(path, `\`${audience}\` looks like an unfilled placeholder`)];
       }
       return issuers.has(audience)
         ? [
-            warning(path, 'this is an issuer: tokens for an API mostly name the API as audience', {
+            warning(path, 'this is an issuer; tokens usually name the API as audience', {
               hint: 'see the `aud` of a token with `sealgate explain --show-claims`',
             }),
           ]

@@ -10,29 +10,29 @@ interface Spelling {
 }
 
 const exact = (issuer: string): string => `write ${issuer}`;
-/** RFC 8414 puts its name before the path of the issuer, OpenID Connect Discovery behind it. */
+/** RFC 8414 puts `/.well-known/` before the path of the issuer, OpenID Connect Discovery after it. */
 const withoutWellKnown = (issuer: string): string =>
   issuer.replace(/\/\.well-known(?:\/oauth-authorization-server(?=\/|$)|\/[^/]+.*$|\/?$)/, '');
 const withoutSlash = (issuer: string): string => exact(issuer.replace(/\/+$/, ''));
 
-/** An `iss` is compared as it is. What is known of providers stands here, for files that name no preset. */
+/** An `iss` is compared as text. What is known of providers, for files that name no preset. */
 const SPELLINGS: readonly Spelling[] = [
   {
     pattern: /\/\.well-known(?:\/(?:openid-configuration|oauth-authorization-server|jwks\.json).*|\/?)$/,
     severity: 'error',
-    message: 'an address below `/.well-known/` is that of metadata or keys, not the `iss` of tokens',
+    message: 'a URL below `/.well-known/` is that of metadata or keys, not the `iss` of tokens',
     hint: (issuer) => exact(withoutWellKnown(issuer)),
   },
   {
     pattern: /[<>{}]|\bYOUR[-_]/i,
     severity: 'error',
-    message: 'a part of this is a placeholder that nobody has filled in',
+    message: 'this contains an unfilled placeholder',
     hint: () => 'copy the `iss` of a token',
   },
   {
     pattern: /^https:\/\/login\.microsoftonline\.com\/(?:common|organizations|consumers)(?:\/|$)/,
     severity: 'error',
-    message: 'no token has this `iss`: it names the tenant that the caller is from',
+    message: 'no token has this `iss`: tokens name the tenant of the caller',
     hint: () => 'use `preset: entra-multitenant` with `tenants`, or name your tenant',
   },
   {
@@ -97,8 +97,8 @@ const SPELLINGS: readonly Spelling[] = [
     pattern:
       /\/(?:authorize|token|userinfo|introspect|certs|keys|protocol\/openid-connect\/\w+|jwks(?:\.json)?)$/,
     severity: 'warning',
-    message: 'this is an endpoint of a provider, and hardly the `iss` of tokens',
-    hint: () => 'copy the `iss` of a token; the address of keys is `jwksUri`',
+    message: 'this looks like an endpoint of the provider, not the `iss` of tokens',
+    hint: () => 'copy the `iss` of a token; the URL of keys goes into `jwksUri`',
   },
   {
     pattern: /^https?:\/\/[^/?#]*[A-Z]/,
@@ -120,7 +120,7 @@ const SPELLINGS: readonly Spelling[] = [
   },
 ];
 
-/** Finds issuers that no token has. */
+/** Finds issuers that no token names. */
 export const issuersAreSpelledAsInTokens: Rule = ({ config }) =>
   Object.entries(config.issuers).flatMap(([name, { issuer, jwksUri, preset }]): readonly PathProblem[] => [
     ...(issuer === undefined || preset === 'entra-multitenant'
@@ -129,8 +129,8 @@ export const issuersAreSpelledAsInTokens: Rule = ({ config }) =>
     ...(jwksUri !== undefined &&
     /\/\.well-known\/(?:openid-configuration|oauth-authorization-server)/.test(jwksUri)
       ? [
-          error(['issuers', name, 'jwksUri'], 'this is the address of metadata, not of keys', {
-            hint: 'leave `jwksUri` out: the metadata says where the keys are',
+          error(['issuers', name, 'jwksUri'], 'this is the URL of metadata, not of keys', {
+            hint: 'leave `jwksUri` out: the metadata names the URL of the keys',
           }),
         ]
       : []),
@@ -154,14 +154,14 @@ export const issuersAreSpelledAsInTokens: Rule = ({ config }) =>
       : []),
     ...(jwksUri?.includes('#')
       ? [
-          error(['issuers', name, 'jwksUri'], 'what follows `#` is never sent', {
-            hint: 'leave it out: an address of keys has no fragment',
+          error(['issuers', name, 'jwksUri'], 'a URL of keys has no fragment', {
+            hint: 'remove `#` and what follows: it is never sent',
           }),
         ]
       : []),
     ...(jwksUri !== undefined && jwksUri.replace(/\/+$/, '') === issuer?.replace(/\/+$/, '')
       ? [
-          warning(['issuers', name, 'jwksUri'], 'this is the issuer, and hardly where its keys are', {
+          warning(['issuers', name, 'jwksUri'], 'this is the issuer, not the URL of its keys', {
             hint: 'leave it out',
           }),
         ]

@@ -1,13 +1,13 @@
 import { isLoopbackHost } from '../../../core/ip.ts';
 import type { PathProblem } from '../../problem.ts';
 import type { IssuerConfig } from '../../schema/config.ts';
-import { error, type Rule, warning } from '../rule.ts';
+import { error, type Rule, unknownName, warning } from '../rule.ts';
 
-/** A token names its issuer by `iss` alone; two that share one could use each other's keys. */
+/** A token names its issuer by `iss` alone; two issuers that share one could use each other's keys. */
 export const issuersAreUnique: Rule = ({ config, lineOf }) => {
   const first = new Map<string, string>();
   return Object.entries(config.issuers).flatMap(([name, { issuer }]) => {
-    // A preset derives it; what it derives is compared when the issuers are compiled.
+    // Those that a preset derives are compared when the issuers are compiled.
     if (issuer === undefined) return [];
     const other = first.get(issuer);
     if (other === undefined) {
@@ -23,7 +23,7 @@ export const issuersAreUnique: Rule = ({ config, lineOf }) => {
   });
 };
 
-/** Keys that come over plain HTTP can be replaced on the way, and with them every decision. */
+/** Keys that come over plain HTTP can be replaced on the way, and every decision with them. */
 export const issuersAreReachable: Rule = ({ config }) =>
   Object.entries(config.issuers).flatMap(([name, issuer]) => [
     ...discoverable(name, issuer),
@@ -35,7 +35,7 @@ function discoverable(name: string, { issuer, ...source }: IssuerConfig): readon
   if (issuer === undefined) {
     return [
       error(['issuers', name, 'issuer'], `\`issuer\` is missing in \`issuers.${name}\``, {
-        hint: 'the exact `iss` of its tokens; only a preset can derive it',
+        hint: 'write the exact `iss` of its tokens; only a preset can derive it',
       }),
     ];
   }
@@ -45,27 +45,27 @@ function discoverable(name: string, { issuer, ...source }: IssuerConfig): readon
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
     return [
       error(path, 'expected an https: URL, because the keys are found through it', {
-        hint: 'give `jwksUri` if the issuer is not a URL',
+        hint: 'set `jwksUri` if the issuer is not a URL',
       }),
     ];
   }
   return /[?#]/.test(issuer) || url.username !== '' || url.password !== ''
-    ? [error(path, 'an issuer that is looked up has no query, no fragment and no user')]
+    ? [error(path, 'an issuer whose keys are discovered has no query, fragment or user')]
     : [];
 }
 
 function plainHttp(name: string, issuer: IssuerConfig, key: 'issuer' | 'jwksUri'): readonly PathProblem[] {
   const text = issuer[key];
   if (text === undefined || issuer.insecure || !URL.canParse(text)) return [];
-  // AD FS signs with `iss: http://HOST/adfs/services/trust`: a name, where nothing is fetched from it.
+  // AD FS signs with `iss: http://HOST/adfs/services/trust`: a name from which nothing is fetched.
   if (key === 'issuer' && (issuer.jwksUri !== undefined || issuer.jwks !== undefined)) return [];
   const { protocol, hostname } = new URL(text);
   return protocol === 'http:' && !isLoopbackHost(hostname)
     ? [
-        error(['issuers', name, key], `\`${key}\` is plain http: beyond this machine`, {
+        error(['issuers', name, key], `\`${key}\` is plain http: to another machine`, {
           hint:
             key === 'issuer'
-              ? 'use https:; if it is only the name in `iss`, give an https: `jwksUri`; or accept the risk with `insecure: true`'
+              ? 'use https:; if it is only the name in `iss`, set an https: `jwksUri`; or accept the risk with `insecure: true`'
               : 'use https:, or accept the risk with `insecure: true`',
         }),
       ]
@@ -74,7 +74,7 @@ function plainHttp(name: string, issuer: IssuerConfig, key: 'issuer' | 'jwksUri'
 
 const SHORTEST_INTERVAL_MS = 1000;
 
-/** A provider is not asked more than once a second, whatever the file says. */
+/** No file can make the gateway ask a provider more than once a second. */
 export const intervalsAreSane: Rule = ({ config }) =>
   Object.entries(config.issuers).flatMap(([name, { keys }]) => [
     ...(['refresh', 'cooldown'] as const).flatMap((key) =>
@@ -85,8 +85,34 @@ export const intervalsAreSane: Rule = ({ config }) =>
     ...(keys !== undefined && keys.maxStale < keys.refresh
       ? [
           warning(['issuers', name, 'keys', 'maxStale'], '`maxStale` is shorter than `refresh`', {
-            hint: 'keys would be given up before they are fetched again',
+            hint: 'keys would be dropped before they are fetched again',
           }),
         ]
       : []),
   ]);
+
+/** Set by the HTTP client that fetches keys. */
+const OWN_HEADERS =
+  /^(?:host|connection|content-length|transfer-encoding|keep-alive|te|trailer|upgrade|expect|proxy-.*|accept-encoding)$/i;
+
+export const keyHeadersCanBeSent: Rule = ({ config }) =>
+  Object.entries(config.issuers).flatMap(([issuer, { keys }]) =>
+    Object.entries(keys?.headers ?? {}).flatMap(([name, value], at, all) => {
+      const path = ['issuers', issuer, 'keys', 'headers', name];
+      const twin = all.slice(0, at).find(([other]) => other.toLowerCase() === name.toLowerCase());
+      if (twin !== undefined) {
+        return [error(path, `\`${name}\` and \`${twin[0]}\` are one header`, { at: 'key' })];
+      }
+      if (OWN_HEADERS.test(name)) return [error(path, `the gateway sets \`${name}\` itself`, { at: 'key' })];
+      return /[^\x20-\x7e]/.test(value)
+        ? [error(path, 'a header value has printable ASCII characters only')]
+        : [];
+    }),
+  );
+
+export const requiredIssuersExist: Rule = ({ config, issuerNames }) =>
+  config.readiness.require.flatMap((name, index) =>
+    issuerNames.includes(name)
+      ? []
+      : unknownName(['readiness', 'require', index], 'issuer', { name, names: issuerNames }),
+  );

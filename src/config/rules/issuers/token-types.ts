@@ -2,10 +2,10 @@ import type { PathProblem } from '../../problem.ts';
 import { ALGORITHMS } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
-/** Made for something else than an API call; refused whatever the file says. */
+/** Made for something other than an API call; always refused. */
 const FOREIGN: ReadonlySet<string> = new Set(['logout+jwt', 'secevent+jwt', 'dpop+jwt', 'refresh+jwt']);
 
-/** What is called a type elsewhere: in the payload of tokens, in responses of providers, in OpenAPI. */
+/** Called a type elsewhere: in the payload of tokens, in responses of providers, in OpenAPI. */
 const OTHER_TYPES =
   /^(?:bearer|dpop|id|access|refresh|logout|(?:access|id|refresh)[_-]?token|code|json|application\/json)$/i;
 
@@ -22,23 +22,22 @@ export const tokenTypesCanCome: Rule = ({ config }) =>
         return [error(path, `tokens of type \`${type}\` are never accepted for an API call`)];
       if (/^(?:\*|any|all|none|null|undefined|-)$/i.test(type)) {
         return [
-          error(path, `\`${type}\` is no type`, { hint: 'leave `tokenTypes` out for JWT, at+jwt and none' }),
+          error(path, `\`${type}\` is not a type`, {
+            hint: 'leave `tokenTypes` out for JWT, at+jwt and none',
+          }),
         ];
       }
-      if (type.includes(';'))
-        return [error(path, 'a type has no parameters here: it is compared as a whole')];
+      if (type.includes(';')) return [error(path, 'a type is compared as a whole and has no parameters')];
       if (!MEDIA_TYPE.test(type) && !/[\s,]/.test(type)) {
-        return [error(path, `\`${type}\` is no media type, and \`typ\` is one (RFC 7515 §4.1.9)`)];
+        return [error(path, `\`${type}\` is not a media type, as \`typ\` must be (RFC 7515 §4.1.9)`)];
       }
       if ((ALGORITHMS as readonly string[]).includes(type) || /^HS(?:256|384|512)$/.test(type)) {
-        return [
-          error(path, `\`${type}\` is an algorithm, and no type`, { hint: 'that list is `algorithms`' }),
-        ];
+        return [error(path, `\`${type}\` is an algorithm, not a type`, { hint: 'list it in `algorithms`' })];
       }
       return OTHER_TYPES.test(type)
         ? [
-            warning(path, `\`${type}\` is hardly the \`typ\` in the header of a token`, {
-              hint: 'most have JWT or at+jwt there; `typ` of the payload is a claim',
+            warning(path, `\`${type}\` is not a usual \`typ\` of a token header`, {
+              hint: 'usual are JWT and at+jwt; `typ` in the payload is a claim',
             }),
           ]
         : [];

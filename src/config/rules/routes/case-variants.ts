@@ -5,8 +5,8 @@ import type { AccessBlockConfig, Config, PolicyConfig } from '../../schema/confi
 import { type Rule, warning } from '../rule.ts';
 
 /**
- * `/Admin` is not `/admin` here, so it falls to the route around it. A backend that ignores case serves both alike,
- * and then the weaker route opens what the stricter one guards.
+ * `/Admin` is not `/admin` here, so it goes to the wider route. A backend that ignores case serves both alike, and the
+ * weaker route then opens what the stricter one guards.
  */
 export const caseVariantsStayGuarded: Rule = ({ config, lineOf }) => {
   if (config.matching.case === 'insensitive') return [];
@@ -32,7 +32,7 @@ export const caseVariantsStayGuarded: Rule = ({ config, lineOf }) => {
     return [
       warning(
         ['routes', strict.index, 'path'],
-        `other spellings of this path in upper or lower case go to \`${weak.name}\` (line ${line}), which asks for less`,
+        `other spellings of this path in upper or lower case go to \`${weak.name}\` (line ${line}), which requires less`,
         { hint: 'if the backend ignores case, set `matching: { case: insensitive }`' },
       ),
     ];
@@ -79,7 +79,7 @@ function isWeaker(weak: RoutePattern, strict: RoutePattern, config: Config): boo
   });
 }
 
-/** The parts of a block and its policy, comparable; a part that is written otherwise counts as another one. */
+/** The parts of a block and its policy as comparable texts; a part written differently counts as another one. */
 function demandsOf(block: AccessBlockConfig, config: Config): ReadonlySet<string> {
   const { policy: _, ...own } = block;
   return new Set([

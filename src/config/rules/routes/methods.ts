@@ -4,11 +4,11 @@ import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** How other gateways write that a route takes every method. */
+/** What other gateways write for every method. */
 const EVERY_METHOD = /^(?:\*|any|all)$/i;
 const KNOWN: ReadonlySet<string> = new Set(METHODS);
 
-/** A route is reached by methods that a client can send, spelled as it sends them. */
+/** Methods that a client can send, spelled as it sends them. */
 export const methodsCanBeSent: Rule = ({ config }) =>
   config.routes.flatMap(({ methods = [], cors }, index) => [
     ...methods.flatMap((method, at) =>
@@ -22,7 +22,7 @@ export const methodsCanBeSent: Rule = ({ config }) =>
 interface Surroundings {
   readonly list: readonly string[];
   readonly path: ConfigPath;
-  /** Of a preflight: the methods of the route; none stand for all. */
+  /** For preflights: the methods of the route; empty for all. */
   readonly served?: readonly string[];
 }
 
@@ -33,7 +33,7 @@ function listed(
 ): readonly PathProblem[] {
   const place = [...path, at];
   if (EVERY_METHOD.test(method)) {
-    return [error(place, `\`${method}\` is no method`, { hint: 'leave `methods` out for all' })];
+    return [error(place, `\`${method}\` is not a method`, { hint: 'leave `methods` out for all' })];
   }
   if (!TOKEN.test(method)) return [error(place, `\`${method}\` is not a method`)];
   if (method === 'CONNECT' || method === 'TRACE') return [error(place, `${method} is never forwarded`)];
@@ -55,7 +55,7 @@ function listed(
   if (list.indexOf(method) < at) return [error(place, `${method} is listed twice`)];
   return served.length > 0 && !served.includes(method)
     ? [
-        warning(place, `the route does not take ${method}, so no preflight allows it`, {
+        warning(place, `the route does not take ${method}, so preflights never allow it`, {
           hint: 'add it to `methods` of the route, or leave it out here',
         }),
       ]

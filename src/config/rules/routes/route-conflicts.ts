@@ -1,9 +1,10 @@
 import { parseRouteHost } from '../../../core/host.ts';
+import { encloses, routePatterns } from '../../routes/route-order.ts';
 import { foldCase, isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
 import type { Config, RouteConfig } from '../../schema/config.ts';
-import { error, type Rule } from '../rule.ts';
+import { error, type Rule, warning } from '../rule.ts';
 
-/** Order never matters, so two routes may not take one request. */
+/** Order never matters, so no two routes may take the same request. */
 export const routesDoNotConflict: Rule = ({ config, lineOf }) => {
   const places = new Map<string, number[]>();
   return config.routes.flatMap((route, index) => {
@@ -43,3 +44,27 @@ function sharedMethods(a: RouteConfig, b: RouteConfig | undefined): string | und
   const shared = a.methods.filter((method) => b.methods?.includes(method));
   return shared.length > 0 ? shared.join(', ') : undefined;
 }
+
+/** A route with a host comes first, however short its path: routes without a host that it encloses are not reached on that host. */
+export const hostsHideNothing: Rule = ({ config, lineOf }) => {
+  const patterns = routePatterns(config);
+  const withHost = patterns.filter(({ host }) => host !== undefined);
+  return patterns
+    .filter(({ host }) => host === undefined)
+    .flatMap((hidden) => {
+      const hiding = withHost.filter((candidate) => encloses(candidate, hidden));
+      if (hiding.length === 0) return [];
+      const names = hiding.map(
+        ({ host, name, index }) => `\`${name}\` (${host}, line ${lineOf(['routes', index])})`,
+      );
+      return [
+        warning(
+          ['routes', hidden.index, 'path'],
+          `route \`${hidden.name}\` is hidden by ${names.join(', ')}`,
+          {
+            hint: 'on that host the route with the host comes first; give this one a `host` too if it is needed there',
+          },
+        ),
+      ];
+    });
+};

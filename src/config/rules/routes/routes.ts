@@ -4,7 +4,7 @@ import { findForeignParameter, isRoutePath, parseRoutePath } from '../../routes/
 import type { RouteConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
-/** What each route says of itself, and that its name is its own. */
+/** Host, path and rewrite of each route, and that its name is unique. */
 export const routesAreWellFormed: Rule = ({ config, lineOf }) => {
   const first = new Map<string, number>();
   return config.routes.flatMap((route, index) => {
@@ -19,7 +19,7 @@ export const routesAreWellFormed: Rule = ({ config, lineOf }) => {
               [...path, 'name'],
               `another route is named \`${route.name}\` (line ${lineOf(['routes', other, 'name'])})`,
               {
-                hint: 'logs, metrics and explain tell routes apart by name',
+                hint: 'logs, metrics and explain identify routes by name',
               },
             ),
           ];
@@ -31,7 +31,7 @@ function host({ host: text }: RouteConfig, path: ConfigPath): readonly PathProbl
   if (text === undefined || parseRouteHost(text) !== undefined) return [];
   return [
     error([...path, 'host'], `\`${text}\` is not a host name`, {
-      hint: 'a name or address alone: no scheme, no port, no wildcard; letters beyond ASCII as xn--',
+      hint: 'write a name or address alone: no scheme, port or wildcard; letters beyond ASCII as xn--',
     }),
   ];
 }
@@ -50,7 +50,7 @@ function ownPath({ path: text }: RouteConfig, path: ConfigPath): readonly PathPr
 
 const NO_PARAMETERS = 'it only replaces `path` at the front';
 
-/** Sent to the backend as it is written. A parameter would put decoded input of a client into an upstream path. */
+/** Sent to the backend as written. A parameter would put decoded input of a client into an upstream path. */
 function rewrite({ rewrite: text }: RouteConfig, path: ConfigPath): readonly PathProblem[] {
   if (text === undefined) return [];
   const place = [...path, 'rewrite'];
@@ -75,7 +75,7 @@ function rewrite({ rewrite: text }: RouteConfig, path: ConfigPath): readonly Pat
   return /^[\x21\x24-\x3b\x3d\x40-\x5b\x5d\x5f\x61-\x7a\x7e]*$/.test(text)
     ? []
     : [
-        error(place, 'a rewrite is written as it goes on the wire', {
+        error(place, 'a rewrite is written as it is sent', {
           hint: 'percent-encode other characters',
         }),
       ];

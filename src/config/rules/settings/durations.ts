@@ -2,13 +2,13 @@ import { valuesAt } from '../../places.ts';
 import type { PathProblem } from '../../problem.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
-/** Milliseconds from which on a time makes sense, and up to which it does. */
+/** Between which milliseconds a time makes sense. */
 interface Bounds {
-  /** Below it the value is an error, since nothing is done in no time. */
+  /** A shorter time is an error. */
   readonly least?: number;
-  /** `0s` is no limit, and what no timer can wait for is none either. */
+  /** `0s` means no limit, and so does a time too long for a timer. */
   readonly mayBeUnlimited?: true;
-  /** Outside of these it is most likely a mistake; `why` says what it would come to. */
+  /** Outside of these it is likely a mistake; `why` names the consequence. */
   readonly usual?: readonly [least: number, most: number, why: string];
 }
 
@@ -16,17 +16,20 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** What a timer of Node.js can wait; a longer one ends at once. */
+/** The longest timer of Node.js; a longer one fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-const SLOW_UPSTREAM =
-  'requests are refused before a backend can answer, or wait that long for one that is gone';
+const SLOW_UPSTREAM = 'requests fail before a backend can respond, or wait that long for one that is gone';
 
-/** Every time that something waits for. */
+/** Every time in the file. */
 const TIMES: Readonly<Record<string, Bounds>> = {
   'listen.limits.headerTimeout': {
     least: 1,
-    usual: [500, 5 * MINUTE, 'clients are cut off in mid-request, or hold a connection that long'],
+    usual: [
+      500,
+      5 * MINUTE,
+      'clients are cut off in the middle of a request, or hold a connection that long',
+    ],
   },
   'listen.limits.bodyIdle': {
     least: 1,
@@ -36,19 +39,19 @@ const TIMES: Readonly<Record<string, Bounds>> = {
     usual: [100, MINUTE, 'requests wait that long instead of being refused'],
   },
   'readiness.wait': { usual: [0, HOUR, 'the gateway is not ready for that long while a provider is down'] },
-  'shutdown.delay': { usual: [0, 10 * MINUTE, 'the process goes on that long after SIGTERM'] },
+  'shutdown.delay': { usual: [0, 10 * MINUTE, 'the process keeps serving that long after SIGTERM'] },
   'shutdown.grace': { usual: [0, HOUR, 'one open request keeps the process that long after SIGTERM'] },
   'rateLimitStore.timeout': {
     least: 1,
     usual: [5, 10 * SECOND, 'every limited request waits that long while the store is down'],
   },
-  'issuers.*.clockTolerance': { usual: [0, 10 * MINUTE, 'tokens are accepted that long after their end'] },
+  'issuers.*.clockTolerance': { usual: [0, 10 * MINUTE, 'tokens are accepted that long after they expire'] },
   'issuers.*.maxTokenAge': {
     least: 1,
-    usual: [30 * SECOND, 366 * DAY, 'tokens are too old when they arrive, or never'],
+    usual: [30 * SECOND, 366 * DAY, 'tokens are too old when they arrive, or are never too old'],
   },
   'issuers.*.keys.refresh': {
-    usual: [10 * SECOND, DAY, 'a key that the provider takes back verifies that long'],
+    usual: [10 * SECOND, DAY, 'a key that the provider withdraws is still accepted that long'],
   },
   'issuers.*.keys.cooldown': { usual: [SECOND, HOUR, 'a new key of the provider is refused that long'] },
   'issuers.*.keys.timeout': { least: 1, usual: [100, MINUTE, 'requests wait that long for keys'] },
@@ -62,12 +65,12 @@ const TIMES: Readonly<Record<string, Bounds>> = {
   },
   'upstreams.*.timeouts.idle': { mayBeUnlimited: true, usual: [20, Number.POSITIVE_INFINITY, SLOW_UPSTREAM] },
   'upstreams.*.timeouts.keepAlive': {
-    usual: [0, HOUR, 'backends close connections sooner, and requests meet their end'],
+    usual: [0, HOUR, 'backends close connections sooner, and requests on them fail'],
   },
   'upstreams.*.health.interval': { usual: [0, HOUR, 'a backend that is gone gets requests that long'] },
   'upstreams.*.health.timeout': {
     least: 1,
-    usual: [20, 5 * MINUTE, 'a backend that is well fails, or one that hangs passes'],
+    usual: [20, 5 * MINUTE, 'healthy backends fail, or hanging ones pass'],
   },
   'upstreams.*.ejection.base': { least: 1 },
   'upstreams.*.ejection.max': { least: 1 },
@@ -78,7 +81,7 @@ const TIMES: Readonly<Record<string, Bounds>> = {
   'routes.*.timeouts.idle': { mayBeUnlimited: true, usual: [20, Number.POSITIVE_INFINITY, SLOW_UPSTREAM] },
 };
 
-/** Times that are compared with a clock and not waited for, or cut to what a timer can wait. */
+/** Times that are compared with a clock, or cut to the longest timer. */
 const NO_TIMER: ReadonlySet<string> = new Set([
   'issuers.*.clockTolerance',
   'issuers.*.maxTokenAge',
@@ -87,7 +90,6 @@ const NO_TIMER: ReadonlySet<string> = new Set([
   'upstreams.*.health.timeout',
 ]);
 
-/** No time at all is no time-out, and a very long one is none either. */
 export const durationsMakeSense: Rule = ({ config }) => [
   ...Object.entries(TIMES).flatMap(([pattern, bounds]) =>
     valuesAt(config, pattern).flatMap(({ path, value }): readonly PathProblem[] => {
@@ -110,7 +112,7 @@ export const durationsMakeSense: Rule = ({ config }) => [
       ? [
           warning(
             ['upstreams', name, 'ejection', 'base'],
-            '`base` is longer than `max`, which then always counts',
+            '`base` is longer than `max`, so `max` always applies',
           ),
         ]
       : []),
@@ -118,7 +120,7 @@ export const durationsMakeSense: Rule = ({ config }) => [
       ? [
           warning(
             ['upstreams', name, 'health', 'timeout'],
-            'a check may take longer than the `interval` between two',
+            'a check may take longer than the `interval` between two checks',
             {
               hint: 'make it shorter than `interval`',
             },

@@ -1,29 +1,25 @@
 import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../../identity-headers.ts';
 import type { ConfigPath } from '../../problem.ts';
-import { acceptedIssuers, allAlternatives } from '../../routes/route-access.ts';
-import type { PolicyConfig } from '../../schema/config.ts';
+import { acceptedIssuers, allAlternatives, claimRequirements } from '../../routes/route-access.ts';
 import { type Rule, warning } from '../rule.ts';
 
-/** Which issuer a token is from is known before its claims are looked at. */
+/** The issuer of a token is known before its claims are compared. */
 export const issuerClaimsCanHold: Rule = ({ config }) =>
   allAlternatives(config).flatMap(({ block, path }) => {
     const issuers = acceptedIssuers(block, config).map((name) => config.issuers[name]);
     // A preset may accept more than one `iss`.
     if (issuers.some((issuer) => issuer === undefined || issuer.preset !== undefined)) return [];
-    return valuesOf('iss', block.claims)
-      .filter(({ values }) => !issuers.some((issuer) => values.includes(issuer?.issuer)))
-      .map(({ place }) =>
-        warning(
-          [...path, 'claims', ...place],
-          'this rule can never be true: no issuer accepted here has this `iss`',
-          {
-            hint: 'to choose issuers, name them in `issuers`',
-          },
-        ),
+    return claimRequirements(block.claims, [...path, 'claims'])
+      .filter(({ claim }) => [claim].flat().join('\u0000') === 'iss')
+      .filter(({ values }) => !issuers.some((issuer) => values.some(({ value }) => value === issuer?.issuer)))
+      .map(({ path: place }) =>
+        warning(place, 'this rule can never be true: no issuer accepted here has this `iss`', {
+          hint: 'to choose issuers, name them in `issuers`',
+        }),
       );
   });
 
-/** A public route looks at no token, so there is nobody but an address to count. */
+/** A public route reads no token, so it can only count by address. */
 export const limitsFindWhomTheyCount: Rule = ({ config }) =>
   config.routes.flatMap(({ name, access, rateLimit = [] }, index) =>
     access !== 'public'
@@ -36,14 +32,14 @@ export const limitsFindWhomTheyCount: Rule = ({ config }) =>
               : [
                   warning(
                     ['routes', index, 'rateLimit', ...(Array.isArray(rateLimit) ? [at] : []), 'by'],
-                    `route \`${name}\` is public and knows nobody: this limit counts addresses`,
+                    `route \`${name}\` is public and knows no caller: this limit counts addresses`,
                     { hint: 'write `by: ip`' },
                   ),
                 ],
           ),
   );
 
-/** Every token has its own, so that nobody ever reaches the limit. */
+/** Every token has its own value, so no caller ever reaches the limit. */
 const OF_ONE_TOKEN = ['exp', 'iat', 'nbf', 'jti', 'auth_time'];
 
 export const limitsCountCallers: Rule = ({ config }) =>
@@ -54,14 +50,14 @@ export const limitsCountCallers: Rule = ({ config }) =>
       return [
         warning(
           ['routes', index, 'rateLimit', ...(Array.isArray(rateLimit) ? [at] : []), 'by', 'claim'],
-          `\`${claim[0]}\` is another one in nearly every token: a caller with a new token is counted anew`,
+          `\`${claim[0]}\` differs in nearly every token: a caller with a new token starts a new count`,
           { hint: 'write `by: subject` or `by: client`' },
         ),
       ];
     }),
   );
 
-/** A header that is only ever taken away from requests is `reserved` by another name. */
+/** A header that is only removed from requests belongs in `reserved`. */
 export const identityHeadersAreSent: Rule = ({ config }) => {
   const sent = new Set(
     config.routes
@@ -88,20 +84,46 @@ export const identityHeadersAreSent: Rule = ({ config }) => {
     .map(([name, path]) =>
       warning(path, `no route sends \`${name}\`; it is only removed from requests`, {
         at: 'key',
-        hint: 'if that is what is meant, list it in `identity.reserved`',
+        hint: 'if that is intended, list it in `identity.reserved`',
       }),
     );
 };
 
-function valuesOf(
-  name: string,
-  claims: PolicyConfig['claims'],
-): readonly { readonly values: readonly unknown[]; readonly place: ConfigPath }[] {
-  if (claims === undefined) return [];
-  if (!Array.isArray(claims)) {
-    return Object.hasOwn(claims, name) ? [{ values: [claims[name]].flat(), place: [name] }] : [];
-  }
-  return claims.flatMap(({ claim, equals, any, all }, index) =>
-    [claim].flat().join('\u0000') === name ? [{ values: any ?? all ?? [equals], place: [index] }] : [],
-  );
-}
+/** Settings that need another one, which the file does not have. */
+export const settingsHaveTheirOccasion: Rule = ({ config }) => [
+  ...config.routes.flatMap(({ tokenFrom = [], websocket }, index) =>
+    tokenFrom.flatMap((source, at) =>
+      'webSocketProtocol' in source && !websocket
+        ? [
+            warning(
+              ['routes', index, 'tokenFrom', at, 'webSocketProtocol'],
+              'this route takes no WebSockets, so no token is sent this way',
+              { hint: 'set `websocket: true`' },
+            ),
+          ]
+        : [],
+    ),
+  ),
+  ...(config.rateLimitStore !== undefined && config.routes.every(({ rateLimit }) => rateLimit === undefined)
+    ? [warning(['rateLimitStore'], 'no route has a `rateLimit` that needs it', { at: 'key' })]
+    : []),
+];
+
+/** Entries that nothing refers to. Not where a name is unknown: that is the problem then. */
+export const everythingIsUsed: Rule = ({ config }) => {
+  const issuers = new Set(allAlternatives(config).flatMap(({ block }) => acceptedIssuers(block, config)));
+  const upstreams = new Set(config.routes.map(({ upstream }) => upstream));
+  const policies = new Set(allAlternatives(config).flatMap(({ block }) => block.policy ?? []));
+  const unused = (kind: 'issuers' | 'upstreams' | 'policies', used: ReadonlySet<string>, words: string) => {
+    const names = Object.keys(config[kind]);
+    if ([...used].some((name) => !names.includes(name) && !name.includes('://'))) return [];
+    return names
+      .filter((name) => !used.has(name))
+      .map((name) => warning([kind, name], `${words} \`${name}\``, { at: 'key' }));
+  };
+  return [
+    ...unused('issuers', issuers, 'no route accepts tokens of issuer'),
+    ...unused('policies', policies, 'no route uses policy'),
+    ...unused('upstreams', upstreams, 'no route leads to upstream'),
+  ];
+};

@@ -3,17 +3,23 @@ import { allRules } from '../../routes/route-access.ts';
 import type { CorsConfig } from '../../schema/config.ts';
 import { note, type Rule, warning } from '../rule.ts';
 
-const REPORT_HINT = { hint: 'set `mode: enforce` once the records show nobody who should pass' };
+const REPORT_HINT = {
+  hint: 'set `mode: enforce` once the log shows no refusal of a request that should pass',
+};
 
-/** What is allowed but opens something, so that whoever reads `check` sees it. */
+/** What is allowed but opens something, so that `check` shows it. */
 export const riskySettingsAreMeant: Rule = ({ config }) => [
   ...Object.entries(config.issuers).flatMap(([name, issuer]) => [
     ...anyAudience(issuer.audiences, ['issuers', name, 'audiences']),
     ...(issuer.insecure
       ? [
-          warning(['issuers', name, 'insecure'], `issuer \`${name}\` may be asked over plain http:`, {
-            hint: 'whoever is on the way can replace its keys',
-          }),
+          warning(
+            ['issuers', name, 'insecure'],
+            `the keys of issuer \`${name}\` may be fetched over plain http:`,
+            {
+              hint: 'anyone on the network path can replace them',
+            },
+          ),
         ]
       : []),
   ]),
@@ -30,8 +36,8 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
   ...config.listen.trustedProxies.flatMap((range, index) =>
     /\/0$/.test(range)
       ? [
-          warning(['listen', 'trustedProxies', index], 'every address may say whose request it brings', {
-            hint: 'name the proxies in front; else limits by address and logs hold what clients invent',
+          warning(['listen', 'trustedProxies', index], 'every client may claim any address as its own', {
+            hint: 'name the proxies in front; else clients choose the addresses that limits and logs use',
           }),
         ]
       : [],
@@ -56,9 +62,9 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
       ? [
           warning(
             ['routes', index, 'passAuthorization'],
-            `route \`${name}\` hands Authorization on unverified`,
+            `route \`${name}\` passes Authorization on unverified`,
             {
-              hint: 'its backend must judge it',
+              hint: 'its backend must verify it',
             },
           ),
         ]
@@ -82,7 +88,7 @@ function anyOrigin(route: string, cors: CorsConfig | undefined, path: ConfigPath
   if (widest === -1 || !cors.credentials) return [];
   return [
     warning([...path, widest], `every subdomain may use the cookies of users on route \`${route}\``, {
-      hint: 'one abandoned subdomain is enough; list those that need it',
+      hint: 'list those that need it: an attacker needs only one abandoned subdomain',
     }),
   ];
 }
@@ -90,7 +96,7 @@ function anyOrigin(route: string, cors: CorsConfig | undefined, path: ConfigPath
 function anyIssuer(issuers: readonly string[] | 'any' | undefined, path: ConfigPath): readonly PathProblem[] {
   return issuers === 'any'
     ? [
-        warning(path, '`issuers: any` accepts every issuer of the file, later ones too', {
+        warning(path, '`issuers: any` accepts every issuer of the file, also those added later', {
           hint: 'name them',
         }),
       ]
@@ -103,7 +109,7 @@ function anyAudience(
 ): readonly PathProblem[] {
   return audiences === 'any'
     ? [
-        warning(path, '`audiences: any` accepts tokens that were made for other services', {
+        warning(path, '`audiences: any` accepts tokens issued for other services', {
           hint: 'name the audience of this API',
         }),
       ]

@@ -3,9 +3,9 @@ import type { PathProblem } from '../../problem.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 interface Bounds {
-  /** Bytes below which nothing fits. */
+  /** Fewer bytes hold nothing. */
   readonly least: number;
-  /** Bytes below which little does. */
+  /** Fewer bytes hold little. */
   readonly usual: number;
   readonly words: string;
 }
@@ -18,15 +18,15 @@ const SIZES: Readonly<Record<string, Bounds>> = {
   },
   'listen.limits.tokenBytes': { least: 128, usual: 1024, words: 'most signed tokens are longer' },
   'issuers.*.keys.maxBytes': { least: 128, usual: 2048, words: 'most key sets are larger' },
-  'tokenCache.maxBytes': { least: 4096, usual: 65_536, words: 'few tokens fit; `off` remembers none' },
-  'identity.maxBytes': { least: 32, usual: 256, words: 'the headers of one caller need more' },
-  'identity.headers.*.maxBytes': { least: 1, usual: 8, words: 'hardly any value fits' },
-  'routes.*.identity.headers.*.maxBytes': { least: 1, usual: 8, words: 'hardly any value fits' },
+  'tokenCache.maxBytes': { least: 4096, usual: 65_536, words: 'few tokens fit; `off` turns the cache off' },
+  'identity.maxBytes': { least: 32, usual: 256, words: 'the headers of most callers need more' },
+  'identity.headers.*.maxBytes': { least: 1, usual: 8, words: 'few values fit' },
+  'routes.*.identity.headers.*.maxBytes': { least: 1, usual: 8, words: 'few values fit' },
 };
 
 const DEFAULT_TOKEN_BYTES = 16 * 1024;
 
-/** A limit under which nothing fits refuses everybody. */
+/** A limit that nothing fits into refuses every request. */
 export const sizesMakeSense: Rule = ({ config }) => {
   const { headerBytes, tokenBytes } = config.listen.limits;
   return [
@@ -36,10 +36,10 @@ export const sizesMakeSense: Rule = ({ config }) => {
         return (value as number) < usual ? [warning(path, `unusually small: ${words}`)] : [];
       }),
     ),
-    // The default is no wish.
+    // Not where it is left at its default.
     ...(tokenBytes > headerBytes && tokenBytes !== DEFAULT_TOKEN_BYTES
       ? [
-          warning(['listen', 'limits', 'tokenBytes'], 'a token of this size is over `headerBytes`', {
+          warning(['listen', 'limits', 'tokenBytes'], 'a token of this size exceeds `headerBytes`', {
             hint: 'raise `headerBytes` above it',
           }),
         ]
@@ -48,8 +48,8 @@ export const sizesMakeSense: Rule = ({ config }) => {
       valuesAt(config, pattern)
         .filter(({ value }) => (value as number) > config.identity.maxBytes)
         .map(({ path }) =>
-          warning(path, 'this is more than all identity headers together may have', {
-            hint: 'raise `identity.maxBytes` above it',
+          warning(path, 'this is more than `identity.maxBytes`, the limit of all identity headers together', {
+            hint: 'raise that limit above it',
           }),
         ),
     ),

@@ -1,9 +1,8 @@
 import { normalizeHost, parseRouteHost } from '../../../core/host.ts';
 import type { RefusalCode } from '../../../core/refusals.ts';
-import { didYouMean } from '../../diagnostics/nearest.ts';
-import { error, type Rule, warning } from '../rule.ts';
+import { error, type Rule, unknownName, warning } from '../rule.ts';
 
-/** Whose token a test means is never left to the order of the file. */
+/** Which issuer a test means never depends on the order of the file. */
 export const testsNameTheirIssuer: Rule = ({ config, issuerNames }) =>
   config.tests.flatMap(({ token }, index) => {
     if (token === undefined) return [];
@@ -11,17 +10,13 @@ export const testsNameTheirIssuer: Rule = ({ config, issuerNames }) =>
     if (token.issuer === undefined) {
       return issuerNames.length === 1
         ? []
-        : [error(place, 'this token does not say who issued it', { hint: 'name its `issuer`' })];
+        : [error(place, 'this token does not name its issuer', { hint: 'set `issuer`' })];
     }
     if (issuerNames.includes(token.issuer)) return [];
-    return [
-      error([...place, 'issuer'], `unknown issuer \`${token.issuer}\``, {
-        hint: didYouMean(token.issuer, issuerNames) ?? `known here: ${issuerNames.join(', ')}`,
-      }),
-    ];
+    return unknownName([...place, 'issuer'], 'issuer', { name: token.issuer, names: issuerNames });
   });
 
-/** Refusals that a request meets before or after it is decided about; a test only decides. */
+/** Refusals before or after the decision, which is all that a test runs. */
 const BEYOND_TESTS: ReadonlySet<string> = new Set<RefusalCode>([
   'request_timeout',
   'body_too_large',
@@ -38,7 +33,7 @@ const BEYOND_TESTS: ReadonlySet<string> = new Set<RefusalCode>([
   'internal',
 ]);
 
-/** What no test can come to, and requests for hosts that no route has. */
+/** Results that no test can have, and requests for hosts that no route has. */
 export const testsCanPass: Rule = ({ config }) => {
   const hosts = new Set(
     config.routes.map(({ host }) => (host === undefined ? undefined : parseRouteHost(host))),
@@ -49,7 +44,7 @@ export const testsCanPass: Rule = ({ config }) => {
       return [
         error(
           ['tests', index, 'expect'],
-          `no test comes to \`${expect}\`: a test is one decision, without network and load`,
+          `no test can end in \`${expect}\`: it runs one decision, without network or load`,
         ),
       ];
     }

@@ -2,12 +2,11 @@ import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { pathKey } from '../../problem.ts';
 import type { Substitution } from '../../source/substitution.ts';
 import { filesAreNamed } from './file-names.ts';
-import { textsHaveNoStrayCharacters } from './stray-characters.ts';
-import { textsHaveNoStrayQuotes } from './stray-quotes.ts';
+import { textsHaveNoStrayCharacters, textsHaveNoStrayQuotes } from './stray-texts.ts';
 import type { TextRule } from './text-rule.ts';
 import { variablesAreFilledIn } from './unfilled-variables.ts';
 
-/** For every text of the file. The first that finds something speaks: the others would say the same in other words. */
+/** For every text of the file. The first that finds something reports it: the others would repeat it in other words. */
 const TEXT_RULES: readonly TextRule[] = [
   filesAreNamed,
   textsHaveNoStrayCharacters,
@@ -15,7 +14,7 @@ const TEXT_RULES: readonly TextRule[] = [
   variablesAreFilledIn,
 ];
 
-/** What is wrong with the characters of texts, whether or not the rest of the file is valid. */
+/** Applies them to keys and values, whether or not the rest of the file is valid. */
 export function applyTextRules(
   value: unknown,
   substitutions: ReadonlyMap<string, Substitution>,

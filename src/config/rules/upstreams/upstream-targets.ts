@@ -4,7 +4,7 @@ import type { ConfigPath, PathProblem } from '../../problem.ts';
 import type { Config } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
-/** Where the URLs of backends lead: not to this gateway, not to a parameter, and to a port that speaks their scheme. */
+/** URLs of backends do not lead back to this gateway, have no parameters, and fit the scheme to the port. */
 export const upstreamsLeadToBackends: Rule = ({ config }) => [
   ...Object.entries(config.upstreams).flatMap(([name, { url, urls = [], socket, tls }]) => [
     ...(url === undefined
@@ -30,7 +30,7 @@ function target(
   if (/%7B|%3C|\/:[A-Za-z_]|\/\$\w/i.test(pathname)) {
     return [
       error(path, 'the path of an upstream has no parameters', {
-        hint: 'it is put before the forwarded path as it is',
+        hint: 'it is put before the forwarded path unchanged',
       }),
     ];
   }
@@ -55,9 +55,7 @@ function target(
   }
   if (port === '0') return [error(path, 'nothing listens at port 0')];
   if ((protocol === 'http:' && port === '443') || (protocol === 'https:' && port === '80')) {
-    return [
-      warning(path, `port ${port} is mostly spoken to as ${protocol === 'http:' ? 'https:' : 'http:'}`),
-    ];
+    return [warning(path, `port ${port} usually speaks ${protocol === 'http:' ? 'https:' : 'http:'}`)];
   }
   const own = (['listen', 'admin'] as const).find((section) =>
     isOwn(config[section], { protocol, hostname, port }),
@@ -66,7 +64,7 @@ function target(
     ? []
     : [
         warning(path, `this leads back to the gateway itself (\`${own}\`)`, {
-          hint: 'name the address of the backend',
+          hint: 'write the address of the backend',
         }),
       ];
 }

@@ -5,7 +5,7 @@ import { error, type Rule, warning } from '../rule.ts';
 
 const NO_WEBSOCKET = 'WebSockets need an upstream of `protocol: h1`';
 
-/** Backends have addresses and nothing else in their URLs; routes name one that exists. */
+/** URLs of backends hold an address and a path only; routes name an upstream that exists. */
 export const upstreamsAreWellFormed: Rule = ({ config, upstreamNames }) => [
   ...Object.entries(config.upstreams).flatMap(([name, upstream]) => [
     ...(upstream.url === undefined ? [] : urlProblems(['upstreams', name, 'url'], upstream.url)),
@@ -34,25 +34,25 @@ function needlessTls(name: string, { url, urls = [], tls }: UpstreamConfig): rea
   const isPlain = [...urls, ...(url === undefined ? [] : [url])].every((text) => /^http:/i.test(text));
   if (tls === undefined || !isPlain) return [];
   return [
-    warning(['upstreams', name, 'tls'], `\`${name}\` is reached without TLS`, {
+    warning(['upstreams', name, 'tls'], `\`${name}\` is connected to without TLS`, {
       at: 'key',
       hint: `make its \`${url === undefined ? 'urls' : 'url'}\` https:, or leave \`tls\` out`,
     }),
   ];
 }
 
-/** What only several addresses have, and what only one has. */
+/** Keys that need several addresses, and keys that need one. */
 function sortsOfUrls(
   path: ConfigPath,
   { urls = [], socket, balance, ejection }: UpstreamConfig,
 ): readonly PathProblem[] {
   const problems: PathProblem[] = [];
   if (new Set(urls.map((url) => /^https:/i.test(url))).size > 1) {
-    problems.push(error([...path, 'urls'], 'http: and https: addresses of one backend'));
+    problems.push(error([...path, 'urls'], 'one backend has both http: and https: addresses'));
   }
   if (new Set(urls).size < urls.length) problems.push(error([...path, 'urls'], 'an address is listed twice'));
   if (socket !== undefined && urls.length > 0) {
-    problems.push(error([...path, 'socket'], 'a socket is one address: it goes with `url`'));
+    problems.push(error([...path, 'socket'], 'a socket is one address: it needs `url`'));
   }
   if (urls.length > 1) return problems;
   const needless = { balance, ejection };
@@ -68,7 +68,7 @@ function urlProblems(path: ConfigPath, text: string): readonly PathProblem[] {
     return [error(path, 'expected an http: or https: URL')];
   const { username, password } = new URL(text);
   if (username !== '' || password !== '') {
-    return [error(path, 'the URL of an upstream has no user and no password')];
+    return [error(path, 'the URL of an upstream has no user or password')];
   }
-  return /[?#]/.test(text) ? [error(path, 'the URL of an upstream has no query and no fragment')] : [];
+  return /[?#]/.test(text) ? [error(path, 'the URL of an upstream has no query or fragment')] : [];
 }

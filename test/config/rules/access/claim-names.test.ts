@@ -23,7 +23,7 @@ const PATHS: readonly (readonly [place: string, text: string, found: readonly Re
   [
     'roles of a client',
     issuer('roleClaims: [resource_access.my-app.roles]'),
-    [/for `roles` within `resource_access\.my-app` write \[resource_access, my-app, roles\]$/],
+    [/for `roles` in `resource_access\.my-app` write \[resource_access, my-app, roles\]$/],
   ],
   [
     'roles in brackets',
@@ -39,16 +39,16 @@ const PATHS: readonly (readonly [place: string, text: string, found: readonly Re
   [
     'a claim as a JSON path',
     issuer('roleClaims: [$.roles]'),
-    [/is one literal name, and no path — write roles$/],
+    [/is one literal name, not a path — write roles$/],
   ],
   [
     'roles as JSONPath with brackets',
     issuer(`roleClaims: ['$["realm_access"]["roles"]']`),
     [/write \[realm_access, roles\]$/],
   ],
-  ['roles as the members of a list', issuer('roleClaims: ["roles[]"]'), [/no path — write roles$/]],
+  ['roles as the members of a list', issuer('roleClaims: ["roles[]"]'), [/not a path — write roles$/]],
   ['roles as JMESPath', issuer('roleClaims: ["realm_access.roles[*]"]'), [/write \[realm_access, roles\]$/]],
-  ['roles anywhere', issuer('roleClaims: ["$..roles"]'), [/no path — write roles$/]],
+  ['roles anywhere', issuer('roleClaims: ["$..roles"]'), [/not a path — write roles$/]],
   [
     'roles with slashes',
     issuer('roleClaims: [resource_access/app/roles]'),
@@ -57,12 +57,12 @@ const PATHS: readonly (readonly [place: string, text: string, found: readonly Re
   [
     'roles of every client',
     issuer('roleClaims: [resource_access.*.roles]'),
-    [/write \[resource_access, NAME, roles\], with each NAME: there are no wildcards$/],
+    [/write \[resource_access, NAME, roles\], for each NAME: there are no wildcards$/],
   ],
   [
     'a wildcard in a path',
     issuer('roleClaims: [[resource_access, "*", roles]]'),
-    [/^warning issuers\.corp\.roleClaims\[0\]\[1\]: `\*` is one literal name.*name each step/],
+    [/^warning issuers\.corp\.roleClaims\[0\]\[1\]: `\*` is a literal name.*name each step/],
   ],
   [
     'a path whose brackets were forgotten',
@@ -73,7 +73,7 @@ const PATHS: readonly (readonly [place: string, text: string, found: readonly Re
   [
     'a required claim',
     issuer('requiredClaims: [realm_access.roles]'),
-    [/requiredClaims\[0\].*only a claim of the top level can stand here, such as realm_access$/],
+    [/requiredClaims\[0\].*only a top-level claim is allowed here, such as realm_access$/],
   ],
   [
     'a claim rule by name',
@@ -112,8 +112,8 @@ const PATHS: readonly (readonly [place: string, text: string, found: readonly Re
     identity('{ claim: realm_access.roles }'),
     [/headers\.x-a\.claim: .*\[realm_access, roles\]$/],
   ],
-  ['an identity claim in the words of conditions', identity('claims.email'), [/no path — write email$/]],
-  ['an identity template', identity('"{org.id}/{sub}"'), [/headers\.x-a: .*only a claim of the top level/]],
+  ['an identity claim in the words of conditions', identity('claims.email'), [/not a path — write email$/]],
+  ['an identity template', identity('"{org.id}/{sub}"'), [/headers\.x-a: .*only a top-level claim/]],
   [
     'an identity header of a route',
     `${MINIMAL}    identity: { headers: { x-a: a.b } }\n`,

@@ -150,17 +150,17 @@ const WARNINGS: readonly (readonly [name: string, routes: readonly Sketch[], war
     [
       'a stricter path in a weaker one',
       [{ path: '/' }, admin],
-      [`5 ${VARIANTS} \`r0\` (line 4), which asks for less`],
+      [`5 ${VARIANTS} \`r0\` (line 4), which requires less`],
     ],
     [
       'a stricter path in a public one',
       [{ path: '/', access: 'public' }, { path: '/api' }],
-      ['4 route `r0` is public: it needs no token', `5 ${VARIANTS} \`r0\` (line 4), which asks for less`],
+      ['4 route `r0` is public: it needs no token', `5 ${VARIANTS} \`r0\` (line 4), which requires less`],
     ],
     [
       'a stricter path beside a parameter',
       [{ path: '/users/:id' }, { ...admin, path: '/users/admin' }],
-      [`5 ${VARIANTS} \`r0\` (line 4), which asks for less`],
+      [`5 ${VARIANTS} \`r0\` (line 4), which requires less`],
     ],
     [
       'other scopes',
@@ -168,12 +168,12 @@ const WARNINGS: readonly (readonly [name: string, routes: readonly Sketch[], war
         { path: '/', access: '{ scopes: [read] }' },
         { path: '/w', access: '{ scopes: [write] }' },
       ],
-      [`5 ${VARIANTS} \`r0\` (line 4), which asks for less`],
+      [`5 ${VARIANTS} \`r0\` (line 4), which requires less`],
     ],
     [
       'one alternative that is weaker',
       [{ path: '/', access: '[{ roles: [admin] }, { scopes: [x] }]' }, admin],
-      [`5 ${VARIANTS} \`r0\` (line 4), which asks for less`],
+      [`5 ${VARIANTS} \`r0\` (line 4), which requires less`],
     ],
     [
       'a misspelt scope',
@@ -249,32 +249,32 @@ const SETTINGS: readonly (readonly [name: string, text: string, warnings: readon
   [
     'audiences: any',
     fileOf([{ path: '/' }]).replace('[x]', 'any'),
-    ['2 `audiences: any` accepts tokens that were made for other services'],
+    ['2 `audiences: any` accepts tokens issued for other services'],
   ],
   [
     'audiences: any in a route',
     fileOf([{ path: '/', access: '{ audiences: any }' }]),
-    ['4 `audiences: any` accepts tokens that were made for other services'],
+    ['4 `audiences: any` accepts tokens issued for other services'],
   ],
   [
     'issuers: any',
     fileOf([{ path: '/', access: '{ issuers: any }' }]),
-    ['4 `issuers: any` accepts every issuer of the file, later ones too'],
+    ['4 `issuers: any` accepts every issuer of the file, also those added later'],
   ],
   [
     'issuers: any by default',
     fileOf([{ path: '/' }], 'defaults: { issuers: any }\n'),
-    ['5 `issuers: any` accepts every issuer of the file, later ones too'],
+    ['5 `issuers: any` accepts every issuer of the file, also those added later'],
   ],
   [
     'insecure',
     fileOf([{ path: '/' }]).replace('[x]', '[x], insecure: true'),
-    ['2 issuer `corp` may be asked over plain http:'],
+    ['2 the keys of issuer `corp` may be fetched over plain http:'],
   ],
   [
     'trust in every address',
     fileOf([{ path: '/' }], 'listen: { trustedProxies: [10.0.0.0/8, "::/0"] }\n'),
-    ['5 every address may say whose request it brings'],
+    ['5 every client may claim any address as its own'],
   ],
   [
     'TLS towards a backend that has none',
@@ -282,7 +282,7 @@ const SETTINGS: readonly (readonly [name: string, text: string, warnings: readon
       [{ path: '/', upstream: 'u' }],
       'upstreams: { u: { url: "http://u", tls: { serverName: u.example } } }\n',
     ),
-    ['5 `u` is reached without TLS'],
+    ['5 `u` is connected to without TLS'],
   ],
   [
     'a limit by subject where there is none',
@@ -292,7 +292,7 @@ const SETTINGS: readonly (readonly [name: string, text: string, warnings: readon
     ),
     [
       '2 route `r0` is public: it needs no token',
-      '2 route `r0` is public and knows nobody: this limit counts addresses',
+      '2 route `r0` is public and knows no caller: this limit counts addresses',
     ],
   ],
   [
@@ -357,7 +357,7 @@ const FURTHER: typeof SETTINGS = [
   [
     'audiences: any in a policy',
     `${CORP}${ROUTE} { policy: p } }\npolicies: { p: { audiences: any } }\n`,
-    ['5 `audiences: any` accepts tokens that were made for other services'],
+    ['5 `audiences: any` accepts tokens issued for other services'],
   ],
   [
     'a scope misspelt in a policy',
@@ -382,7 +382,7 @@ t.test('a policy counts as the rules it stands for', async (t) => {
   const routes = (access: string) =>
     `${CORP}${ROUTE} ${access} }\n  - { name: r1, path: /a, upstream: http://u, access: { scopes: [s] } }\npolicies: { p: { scopes: [s] } }\n`;
   t.same(found(routes('{ policy: p }'), 'warning'), []);
-  t.match(found(routes('authenticated').replace('policies', '#'), 'warning'), [/asks for less/]);
+  t.match(found(routes('authenticated').replace('policies', '#'), 'warning'), [/requires less/]);
 });
 
 t.test('a policy that is wrong in itself is not unknown to those who name it', async (t) => {
@@ -405,5 +405,5 @@ t.test('an issuer may be left out where a preset derives it, and there alone', a
 
 t.test('Authorization handed on unverified is warned of', async (t) => {
   const text = fileOf([{ path: '/', access: 'optional, passAuthorization: true' }]);
-  t.same(found(text, 'warning'), ['4 route `r0` hands Authorization on unverified']);
+  t.same(found(text, 'warning'), ['4 route `r0` passes Authorization on unverified']);
 });

@@ -71,16 +71,16 @@ const ROWS: readonly Row[] = [
   ['the name of a test', '"a"\r', 'TEST', undefined],
 
   ['an issuer with a line break', 'https://id.example.com\n', 'ISSUER', 'error', /ends with a line break/],
-  ['an audience in two lines', 'a\nb', 'AUDIENCE', 'error', /holds a line break/],
-  ['an audience with a tab', 'a\tb', 'AUDIENCE', 'error', /holds a control character/],
-  ['an audience after a blank', ' api', 'AUDIENCE', 'error', /starts with a blank/],
-  ['an audience before a blank', 'api ', 'AUDIENCE', 'error', /ends with a blank/],
-  ['an audience before a no-break space', 'api\u00a0', 'AUDIENCE', 'error', /ends with a blank/],
+  ['an audience in two lines', 'a\nb', 'AUDIENCE', 'error', /contains a line break/],
+  ['an audience with a tab', 'a\tb', 'AUDIENCE', 'error', /contains a control character/],
+  ['an audience after a blank', ' api', 'AUDIENCE', 'error', /starts with a space/],
+  ['an audience before a blank', 'api ', 'AUDIENCE', 'error', /ends with a space/],
+  ['an audience before a no-break space', 'api\u00a0', 'AUDIENCE', 'error', /ends with a space/],
   ['an audience with punctuation inside', 'api://the-api/1.0_a', 'AUDIENCE', undefined],
-  ['an audience with a zero-width space', 'a\u200bpi', 'AUDIENCE', 'warning', /cannot be seen/],
-  ['a role before a blank', 'admin ', 'ROLE', 'warning', /ends with a blank/],
+  ['an audience with a zero-width space', 'a\u200bpi', 'AUDIENCE', 'warning', /invisible character/],
+  ['a role before a blank', 'admin ', 'ROLE', 'warning', /ends with a space/],
   ['a role of two words', 'Domain Admins', 'ROLE', undefined],
-  ['a claim value before a blank', 'acme ', 'TENANT', 'warning', /ends with a blank/],
+  ['a claim value before a blank', 'acme ', 'TENANT', 'warning', /ends with a space/],
 
   ['an issuer in quotes', '"https://id.example.com"', 'ISSUER', 'warning', /`ISSUER` is in quotes/],
   ['an audience in quotes', '"api"', 'AUDIENCE', 'warning', /`AUDIENCE` is in quotes/],
@@ -123,7 +123,7 @@ t.test('the part of a value that is at fault is named, and a file like a variabl
   t.same(issuer('"${file:/run/issuer}"', { files: { '/run/issuer': 'https://a.example\n\n' } }), [
     'error issuers.corp.issuer the value of the file `/run/issuer` ends with a line break',
   ]);
-  t.same(issuer('"https://a.example "', {}), ['error issuers.corp.issuer the value ends with a blank']);
+  t.same(issuer('"https://a.example "', {}), ['error issuers.corp.issuer the value ends with a space']);
   t.same(issuer('\'"https://a.example"\'', {}), [
     'error issuers.corp.issuer the quotes are part of this value',
   ]);
@@ -132,13 +132,17 @@ t.test('the part of a value that is at fault is named, and a file like a variabl
 type Literal = readonly [what: string, line: string, found: readonly RegExp[]];
 
 const LITERALS: readonly Literal[] = [
-  ['a shell variable as audience', 'audiences: [$AUD]', [/^warning .*`\$AUD` is a text here.*\$\{AUD\}$/]],
+  [
+    'a shell variable as audience',
+    'audiences: [$AUD]',
+    [/^warning .*`\$AUD` is plain text here.*\$\{AUD\}$/],
+  ],
   ['a shell variable in lower case', 'audiences: [$aud]', [/^warning .*\$\{aud\}$/]],
   ['a shell variable as issuer', 'issuer: $ISSUER', [/^error issuers\.corp\.issuer .*\$\{ISSUER\}$/]],
   ['a shell variable in a value', 'keys: { headers: { authorization: Bearer $TOKEN } }', [/\$\{TOKEN\}$/]],
   ['a variable of Kubernetes', 'audiences: [$(AUD)]', [/^warning .*\$\{AUD\}$/]],
   ['a variable of Windows', 'audiences: ["%AUD%"]', [/^warning .*\$\{AUD\}$/]],
-  ['a template', 'audiences: ["{{ .Values.aud }}"]', [/^warning .*no template is filled in$/]],
+  ['a template', 'audiences: ["{{ .Values.aud }}"]', [/^warning .*templates are not filled in$/]],
   ['a dollar with a price', 'audiences: [a$5, b$c]', []],
   ['a literal of this file', 'audiences: ["$${AUD}"]', []],
   ['an unclosed variable', 'audiences: ["${AUD"]', [/^error .*a `\$\{` is never closed$/]],
@@ -165,10 +169,8 @@ t.test('a name with a variable, or with a blank at its end, is an error', async 
     loadText(MINIMAL.replace('authenticated', `{ claims: { ${name}: acme } }`)).problems.map(
       ({ severity, path, message }) => `${severity} ${path} ${message}`,
     );
-  t.same(claims('"${CLAIM}"'), [
-    'error routes[0].access.claims["${CLAIM}"] nothing is substituted in a name',
-  ]);
-  t.same(claims('"tenant "'), ['error routes[0].access.claims["tenant "] the name ends with a blank']);
+  t.same(claims('"${CLAIM}"'), ['error routes[0].access.claims["${CLAIM}"] names are not substituted']);
+  t.same(claims('"tenant "'), ['error routes[0].access.claims["tenant "] the name ends with a space']);
 });
 
 t.test('the content of a file is not its name, and neither is a URL', async (t) => {
@@ -182,6 +184,6 @@ t.test('the content of a file is not its name, and neither is a URL', async (t) 
   ]);
   const issuer = MINIMAL.replace('routes:', '    jwks: { file: https://a.example/keys }\nroutes:');
   t.match(loadText(issuer).problems, [
-    { severity: 'error', path: 'issuers.corp.jwks.file', hint: 'keys at a URL are `jwksUri`' },
+    { severity: 'error', path: 'issuers.corp.jwks.file', hint: 'write the URL of keys in `jwksUri`' },
   ]);
 });

@@ -1,6 +1,5 @@
 import { error, warning } from '../rule.ts';
-import { hasOwnSyntax, isClaimValue } from './text-purpose.ts';
-import type { FileText, TextRule } from './text-rule.ts';
+import { type FileText, hasOwnSyntax, isClaimValue, isHeaderValue, type TextRule } from './text-rule.ts';
 
 interface Stray {
   readonly pattern: RegExp;
@@ -15,15 +14,15 @@ const CUT = 'remove it';
 const STRAYS: readonly Stray[] = [
   { pattern: /\r$/, words: 'ends with a carriage return', hint: WINDOWS },
   { pattern: /\n$/, words: 'ends with a line break', hint: CUT },
-  { pattern: /[\r\n]/, words: 'holds a line break', hint: 'it is one line' },
+  { pattern: /[\r\n]/, words: 'contains a line break', hint: 'write it on one line' },
   { pattern: /^\p{Cc}/u, words: 'starts with a control character', hint: CUT },
   { pattern: /\p{Cc}$/u, words: 'ends with a control character', hint: CUT },
-  { pattern: /\p{Cc}/u, words: 'holds a control character', hint: CUT },
-  { pattern: /^\s/, words: 'starts with a blank', hint: CUT },
-  { pattern: /\s$/, words: 'ends with a blank', hint: CUT },
+  { pattern: /\p{Cc}/u, words: 'contains a control character', hint: CUT },
+  { pattern: /^\s/, words: 'starts with a space', hint: CUT },
+  { pattern: /\s$/, words: 'ends with a space', hint: CUT },
 ];
 
-/** Nobody sees them in a file or an environment, and nothing is equal to a text that has one too many. */
+/** They are invisible in a file or an environment, and a text with one too many equals nothing. */
 export const textsHaveNoStrayCharacters: TextRule = (file) => {
   const { path, text, isKey } = file;
   if (hasOwnSyntax(path)) return undefined;
@@ -40,30 +39,30 @@ export const textsHaveNoStrayCharacters: TextRule = (file) => {
     : warning(path, `${ownerOf(file, alike.pattern)} ${alike.words}`, { ...details, hint: alike.hint });
 };
 
-/** What looks like another text, and is not equal to it. The first that is found is reported. */
+/** What looks like another text but does not equal it. The first that is found is reported. */
 const ALIKE: readonly Stray[] = [
-  // Format characters, such as a zero-width space out of a web page.
-  { pattern: /[\p{Cf}\u2028\u2029]/u, words: 'holds a character that cannot be seen' },
+  // Format characters, such as a zero-width space copied from a web page.
+  { pattern: /[\p{Cf}\u2028\u2029]/u, words: 'contains an invisible character' },
   {
     pattern: /(?! )\p{Zs}/u,
-    words: 'holds a blank that is no plain space',
-    hint: 'it often comes out of a web page; type the space anew',
+    words: 'contains a special space character',
+    hint: 'it often comes from a web page; retype the space',
   },
   {
     pattern:
       /\p{Script=Latin}[\p{Script=Cyrillic}\p{Script=Greek}]|[\p{Script=Cyrillic}\p{Script=Greek}]\p{Script=Latin}/u,
     words: 'mixes Latin letters with letters of another alphabet that look like them',
-    hint: 'type the word anew',
+    hint: 'retype the word',
   },
   {
     pattern: /[\uff01-\uff5e\ufb00-\ufb06]/u,
-    words: 'holds a full-width character or a ligature',
-    hint: 'type the word anew',
+    words: 'contains a full-width character or a ligature',
+    hint: 'retype the word',
   },
   {
     pattern: /\p{L}\p{Mn}/u,
     words: 'writes a letter and its accent as two characters, which most tokens write as one',
-    hint: 'type the letter anew',
+    hint: 'retype the letter',
   },
 ];
 
@@ -73,3 +72,19 @@ function ownerOf({ text, isKey, substitution }: FileText, pattern: RegExp): stri
   if (part !== undefined && text.includes(part.text)) return `the value of ${part.origin}`;
   return isKey ? 'the name' : 'the value';
 }
+
+const QUOTED = /^(?:".*"|'.*'|“.*”|‘.*’)$/s;
+
+/** Quotes that neither a shell nor YAML has removed are part of the value. */
+export const textsHaveNoStrayQuotes: TextRule = ({ path, text, isKey, substitution }) => {
+  if (hasOwnSyntax(path) || isHeaderValue(path) || !QUOTED.test(text)) return undefined;
+  const part = substitution?.parts.find((candidate) => QUOTED.test(candidate.text));
+  return part === undefined
+    ? warning(path, `the quotes are part of this ${isKey ? 'name' : 'value'}`, {
+        hint: 'quote it once',
+        ...(isKey && { at: 'key' }),
+      })
+    : warning(path, `the value of ${part.origin} is in quotes, which are part of it`, {
+        hint: 'set it without quotes: some tools, such as `docker run --env-file`, do not remove them',
+      });
+};
