@@ -2,7 +2,7 @@ import type { Refusal } from '../core/refusals.ts';
 import type { CheckedKeySet } from './keys/key-set.ts';
 import type { Claims } from './verified-token.ts';
 
-/** What is special about the tokens of a provider. Each rule is asked only where there is one. */
+/** What is special about the tokens of a provider. Most providers have no rules. */
 export interface ProviderRules {
   /** Recognizes the `iss` of tokens whose issuers cannot be listed. */
   readonly recognizes?: (unverifiedClaims: Claims) => boolean;
@@ -21,7 +21,7 @@ export interface CompiledIssuer {
   /** Every exact `iss` its tokens may carry; none when the preset recognizes them by a rule. */
   readonly issuers: readonly string[];
   readonly audiences: readonly string[] | 'any';
-  /** What to say beside an audience that does not match, where the provider has a habit worth knowing. */
+  /** Added to the refusal of an audience, where the provider has a habit worth knowing. */
   readonly audienceHint: string | undefined;
   readonly algorithms: ReadonlySet<string>;
   readonly tokenTypes: TokenTypes;

@@ -5,11 +5,11 @@ import type { Claims } from './verified-token.ts';
 /** Finds the configured issuer of a token by its exact, unverified `iss`. */
 export interface IssuerIndex {
   find(unverifiedClaims: Claims): CompiledIssuer | undefined;
-  /** What a person would look for when none was found: the classics are a slash at the end and the case. */
+  /** The likely mistake when none was found: often a slash at the end or the case. */
   explainMiss(iss: unknown): readonly [Cause, string];
 }
 
-/** Listed issuers are found by one look-up, however many there are; only the few with a rule are asked in turn. */
+/** Listed issuers are found by one look-up, however many there are; only the few with a rule are tried in turn. */
 export function indexIssuers(issuers: readonly CompiledIssuer[]): IssuerIndex {
   const exact = new Map<string, CompiledIssuer>();
   const folded = new Map<string, string>();

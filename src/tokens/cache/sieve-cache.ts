@@ -1,4 +1,4 @@
-/** What a cache needs of each value; the value itself carries it, so that an entry is one object. */
+/** The fields that the cache needs; each value has them, so that an entry is one object. */
 export interface SieveEntry {
   readonly key: string;
   /** The owner's estimate of what the whole value costs. */
@@ -14,7 +14,7 @@ export interface CacheStats {
   readonly evictions: number;
 }
 
-/** A cache that is bounded by bytes. What is asked for again survives a flood of what is asked for once. */
+/** A cache that is bounded by bytes. Values used again survive a flood of values used once. */
 export interface SieveCache<Entry extends SieveEntry> {
   get(key: string): Entry | undefined;
   /** Takes over an entry that is in no cache; replaces the one with its key. One that is larger than the whole cache is not kept. */

@@ -1,6 +1,6 @@
 /** Names have so many characters, each below 256: a SHA-256, a byte a character. */
 const NAME_LENGTH = 32;
-/** A name can stand in any place of its set; the oldest of a full set makes room. */
+/** A name can be in any place of its set; the oldest of a full set is replaced. */
 const WAYS = 4;
 const BYTES_PER_ENTRY = NAME_LENGTH + Float64Array.BYTES_PER_ELEMENT;
 const BYTES_PER_SET = WAYS * BYTES_PER_ENTRY + 1;
@@ -15,8 +15,8 @@ export interface SignatureResultTable {
 }
 
 /**
- * Makes a table of about `bytes`, at least one set. It lives in typed arrays, outside what the garbage collector looks at: an
- * object per token that comes once would be copied twice and then be in the way of every major collection.
+ * Makes a table of about `bytes`, at least one set. It lives in typed arrays, outside the heap: an object for
+ * each token that comes once would be copied twice and then slow every major collection.
  */
 export function createSignatureResultTable(bytes: number): SignatureResultTable {
   const sets = largestPowerOfTwo(Math.max(1, Math.floor(bytes / BYTES_PER_SET)));

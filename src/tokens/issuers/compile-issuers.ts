@@ -152,7 +152,7 @@ function toPath(claim: string | readonly string[]): readonly string[] {
   return typeof claim === 'string' ? [claim] : claim;
 }
 
-/** So that what the file says replaces what is sent by default, instead of standing beside it. */
+/** So that a header of the file replaces the default one instead of being sent beside it. */
 function lowerNames(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
@@ -161,7 +161,7 @@ function withoutUndefined(written: IssuerConfig): Partial<IssuerConfig> {
   return Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined));
 }
 
-/** Two issuers that share an `iss`, or a snapshot, could use each other's keys. What is written alike is told by the rules of the file. */
+/** Two issuers that share an `iss`, or a snapshot, could use each other's keys. Equal values in the file are reported by its rules. */
 function findClashes(
   issuers: readonly CompiledIssuer[],
   { issuers: written }: Pick<Config, 'issuers'>,
@@ -177,7 +177,7 @@ function findClashes(
       return [error(['issuers', name, 'keys', 'snapshot'], `\`${other}\` keeps its keys in the same file`)];
     }
     const same = written[name]?.issuer;
-    // Written alike in the file: that is told already, with both lines.
+    // Equal in the file: its rules report that with both lines.
     if (same !== undefined && same === written[other]?.issuer) return [];
     return [error(['issuers', name], `\`${other}\` accepts tokens of the same \`iss\``)];
   });

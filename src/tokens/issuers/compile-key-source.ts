@@ -10,7 +10,7 @@ import type { Derived, Preset } from './presets/preset.ts';
 export interface CompileTools {
   /** Paths start below the issuer. */
   readonly report: (problem: PathProblem) => void;
-  /** The text of a file; undefined after a complaint. */
+  /** The text of a file; undefined after a reported problem. */
   readonly read: (path: string, at: readonly string[]) => string | undefined;
   readonly resolvePath: (path: string) => string;
 }
@@ -21,7 +21,7 @@ interface SourceContext {
   readonly tools: CompileTools;
 }
 
-/** Finds out where an issuer's keys come from, and reads those that are at hand. Undefined after a complaint. */
+/** Finds out where an issuer's keys come from, and reads those that are at hand. Undefined after a reported problem. */
 export function compileKeySource(
   { jwks, jwksUri, keys }: IssuerConfig,
   derived: Derived,
@@ -77,7 +77,7 @@ function readKeySet(file: string, { report, read }: CompileTools): readonly unkn
     const { keys } = JSON.parse(text) as { keys?: unknown };
     if (Array.isArray(keys)) return keys;
   } catch {
-    // Told below, without the text: it may be a file that was never meant to be read.
+    // Reported below, without the text: it may be a file that nobody meant to publish.
   }
   report(error(['jwks', 'file'], 'not a JSON Web Key Set', { hint: 'expected {"keys": [ … ]}' }));
   return undefined;

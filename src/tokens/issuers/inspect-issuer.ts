@@ -6,7 +6,7 @@ import { describePlace, FetchFailure } from '../keys/fetch/fetch-json.ts';
 import { createKeyFetcher, describeOmitted, NAME_THE_PLACE } from '../keys/fetch/fetch-keys.ts';
 import { createKeyTransport } from '../keys/fetch/key-transport.ts';
 
-/** What asking an issuer now brought to light. */
+/** What a fetch from an issuer has shown. */
 export interface IssuerInspection {
   readonly name: string;
   /** The `iss` of its tokens; the first where there are several. */
@@ -33,7 +33,7 @@ export interface InspectOptions {
   readonly clock?: Clock;
 }
 
-/** Asks one issuer for its metadata and keys, once, and says what would become of its tokens. Never throws. */
+/** Fetches the metadata and keys of one issuer once, and reports what would keep its tokens from being accepted. Never throws. */
 export async function inspectIssuer(
   issuer: CompiledIssuer,
   { env, clock = systemClock }: InspectOptions,
@@ -95,7 +95,7 @@ function checkReports(keys: readonly KeyReport[]): readonly Finding[] {
     ...broken.map(({ kid, reason }) => ({
       severity: 'error' as const,
       message: `${kid === undefined ? 'a key without key id' : `the key ${JSON.stringify(kid)}`} is never used: ${reason}`,
-      hint: 'tokens that it signed are refused; tell the provider',
+      hint: 'tokens that it signed are refused; report it to the provider',
     })),
     ...(nameless.length > 0 && usable.length > 1
       ? [

@@ -7,7 +7,7 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 export interface AlgorithmRow {
   readonly kty: 'RSA' | 'EC' | 'OKP';
   readonly crv?: string;
-  /** Null where the algorithm hashes by itself. */
+  /** Null where the algorithm includes its own hash. */
   readonly digest: string | null;
   readonly padding?: number;
   readonly saltLength?: number;
@@ -20,7 +20,7 @@ const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING } = constants;
 const ED25519 = { kty: 'OKP', crv: 'Ed25519', digest: null, signatureBytes: 64 } as const;
 
 /**
- * Two names of one algorithm share a row. `EdDSA` (RFC 8037) means Ed25519, which RFC 9864 gives a name of its own: Ed448 is in no
+ * Two names of one algorithm share a row. `EdDSA` (RFC 8037) means Ed25519, which RFC 9864 names separately: Ed448 is in no
  * provider's use, and jose does not know it either.
  */
 export const ALGORITHM_ROWS = {

@@ -1,10 +1,7 @@
 import type { Cause } from '../../core/causes.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 
-/**
- * Refuses what is not three parts of base64url with the habit of clients that it looks like. Tells the form of the text, never
- * the text.
- */
+/** Refuses what is not three parts of base64url, with the likeliest mistake of the client. The reason never quotes the token. */
 export function refuseForm(rawToken: string): Refusal {
   const [, cause, reason] = HABITS.find(([looksSo]) => looksSo(rawToken)) ?? OTHERWISE;
   return refuse(cause, reason);
@@ -12,7 +9,7 @@ export function refuseForm(rawToken: string): Refusal {
 
 type Habit = readonly [looksSo: (raw: string) => boolean, cause: Cause, reason: string];
 
-/** The first that fits: from the most telling to the least. */
+/** The first that fits, from the most specific to the least. */
 const HABITS: readonly Habit[] = [
   [
     (raw) => PLACEHOLDER.test(raw),

@@ -20,7 +20,7 @@ export function normalizeType(typ: string): string {
   return lower.startsWith('application/') ? lower.slice('application/'.length) : lower;
 }
 
-/** Validates what a verified payload says of its own kind. Comes before its claims, so that an ID token without `exp` is said to be one. */
+/** Validates the kind of token by its payload. Comes before the claims, so that an ID token without `exp` is refused as an ID token. */
 export function validateKind(claims: Claims, { idTokens, rules }: CompiledIssuer): Refusal | undefined {
   return findForeignMark(claims, idTokens) ?? rules.validateKind?.(claims, idTokens);
 }
@@ -58,7 +58,7 @@ function isStated(mark: unknown): boolean {
   return mark !== undefined && mark !== null;
 }
 
-/** Null and the empty string say nothing, so they count as missing. */
+/** Null and the empty string count as missing. */
 export function validatePresence(claims: Claims, required: readonly string[]): Refusal | undefined {
   for (const name of required) {
     const value = claims[name];

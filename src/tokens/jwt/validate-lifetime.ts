@@ -7,7 +7,7 @@ import { isInexactNumber } from './json/inexact-number.ts';
 /** The span in which a token is accepted, tolerance included. Milliseconds since the epoch. */
 export interface Lifetime {
   readonly acceptedFromMs: number;
-  /** The claim that says so. */
+  /** The claim that sets it. */
   readonly startsBy: 'nbf' | 'iat';
   readonly expiresMs: number;
   /** From here it is older than `maxTokenAge`. */

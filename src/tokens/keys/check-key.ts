@@ -11,7 +11,7 @@ import { withoutAbsent } from '../jwt/json/absent.ts';
 import { MAX_KID_LENGTH } from '../jwt/parse-token.ts';
 import { findWeakness } from './find-weakness.ts';
 
-/** What `sealgate keys` and the log say of one published key. */
+/** One published key in `sealgate keys` and in the log. */
 export interface KeyReport {
   readonly kid: string | undefined;
   readonly kty: string | undefined;
@@ -131,7 +131,7 @@ function algorithmsFor(jwk: Record<string, unknown>): readonly Algorithm[] {
 
 const PUBLIC_MEMBERS = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e', 'issuer'] as const;
 
-/** Without an `alg` that goes by several names: jose knows one name of a key, and the curve says as much. */
+/** Without an `alg` that has several names: jose knows one name of a key, and the curve implies the algorithm. */
 function copyPublic(jwk: Record<string, unknown>): UsableKey['jwk'] {
   const copy: Record<string, string> = {};
   for (const name of PUBLIC_MEMBERS) {
@@ -161,7 +161,7 @@ function describeKey(jwk: Record<string, unknown>, state: KeyReport['state'], re
   };
 }
 
-/** In bits, as far as the members tell; also of keys that are not for us. */
+/** In bits, where the members show it; also of keys that are not for us. */
 function sizeOf({ crv, n }: Record<string, unknown>): number | undefined {
   if (typeof crv === 'string') return CURVE_BITS[crv];
   if (typeof n !== 'string') return undefined;

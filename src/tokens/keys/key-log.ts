@@ -30,7 +30,7 @@ export function createKeyLog(log: KeyLog | undefined, issuer: string) {
     fetched(report: FetchReport): void {
       log?.debug({ issuer, ...report }, 'fetched from the issuer');
     },
-    /** A line for every attempt that brought no keys, so that each request above has its consequence. */
+    /** A line for every attempt that brought no keys, which ends the requests above. */
     failed(error: unknown): void {
       const reason = error instanceof Error ? error.message : 'failed';
       log?.debug({ issuer, reason }, 'the keys were not refreshed');

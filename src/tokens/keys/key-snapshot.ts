@@ -7,7 +7,7 @@ import type { KeyRecord } from './key-generation.ts';
 
 /** The last good keys of one issuer on disk, so that a restart during an outage serves. */
 export interface KeySnapshot {
-  /** Undefined when there is none, or none to be trusted; `onIgnored` hears why. */
+  /** Undefined when there is none, or none to be trusted; `onIgnored` gets the reason. */
   read(): Promise<KeyRecord | undefined>;
   /** Replaces the file atomically, readable by its owner alone. Rejects with why it could not. */
   write(record: KeyRecord): Promise<void>;
@@ -16,7 +16,7 @@ export interface KeySnapshot {
 export interface KeySnapshotOptions {
   readonly path: string;
   readonly issuer: CompiledIssuer;
-  /** Told why a file that is there is not used. */
+  /** Called with the reason why an existing file is not used. */
   readonly onIgnored: (reason: string) => void;
 }
 

@@ -13,11 +13,11 @@ import { createStaticKeyStore } from './static-key-store.ts';
 /** Keeps key stores across reloads of the file, so that keys stay warm. One per process. */
 export interface KeyStorePool {
   /**
-   * Gives the store of this issuer: the one in use where nothing about its keys has changed; else a new one, which goes on with the
+   * Gives the store of this issuer: the one in use where nothing about its keys has changed; else a new one, which starts with the
    * keys of the old one where they come from the same place. Pair with `release`.
    */
   acquire(issuer: CompiledIssuer): KeyStore;
-  /** Closes the store when nobody uses it any more. */
+  /** Closes the store after its last user. */
   release(store: KeyStore): void;
   /** What the stores measure by. */
   readonly scheduler: Scheduler;
@@ -31,7 +31,7 @@ export interface KeyStorePoolOptions {
   readonly log?: KeyLog;
   /** Where keys come from instead of the network: the process that fetches for all. Then nothing is written to disk either. */
   readonly load?: (issuer: CompiledIssuer) => Promise<LoadedKeys>;
-  /** Told of each fetch that brought keys, by the name of the issuer. */
+  /** Called with the name of the issuer after each fetch that succeeded. */
   readonly onLoaded?: (issuer: string) => void;
   /** Where HTTPS_PROXY and NO_PROXY are read from. */
   readonly env?: Readonly<Record<string, string | undefined>>;

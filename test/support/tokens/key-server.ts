@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { SigningKey } from './mint.ts';
 
-/** How the server answers for keys. */
+/** How the server responds to requests for keys. */
 export type Mode =
   | 'good'
   | 'reset'
@@ -27,7 +27,7 @@ export interface KeyServer {
   issuer(path?: string): string;
   readonly jwksUri: string;
   mode: Mode;
-  /** How metadata is answered; keys have `mode`. */
+  /** The response to requests for metadata; for keys it is `mode`. */
   metadataMode:
     | 'good'
     | 'oauth-only'
@@ -38,7 +38,7 @@ export interface KeyServer {
     | 'hang'
     | 'http-keys';
   keys: readonly unknown[];
-  /** Where metadata says the keys are. */
+  /** The path of the keys in the metadata. */
   keysPath: string;
   /** In its place: the whole address. */
   keysUri: string | undefined;

@@ -60,7 +60,7 @@ function privateKeyOf(
   return made.privateKey;
 }
 
-/** Signs anything with anything: `alg` decides the form, whatever the header says. */
+/** Signs anything with anything: `alg` decides the form, whatever the header has. */
 export function signText(text: string, { alg, privateKey }: Pick<SigningKey, 'alg' | 'privateKey'>): Buffer {
   const digest = alg.startsWith('Ed') ? null : `sha${alg.slice(2)}`;
   const pss = alg.startsWith('PS');

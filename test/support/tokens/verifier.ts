@@ -9,7 +9,7 @@ import type { TokenOutcome } from '../../../src/tokens/verify-token.ts';
 import { type FrozenTime, freezeTime } from '../pipeline/frozen-time.ts';
 import type { SigningKey } from './mint.ts';
 
-/** A file with these issuers: validated by the schema, defaults and all. Its route is public unless told otherwise. */
+/** A file with these issuers: validated by the schema, defaults and all. Its route is public by default. */
 export function fileWithIssuers(issuers: Record<string, unknown>, access: unknown = 'public'): Config {
   return configSchema.parse({
     issuers,

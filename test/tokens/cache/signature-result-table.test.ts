@@ -23,7 +23,7 @@ t.test('a table gives back what was put in under the whole name, and nothing els
   }
 });
 
-t.test('names that differ in one character only are told apart', async (t) => {
+t.test('names that differ in one character only are distinct', async (t) => {
   const table = createSignatureResultTable(1_024);
   const name = nameOf(1);
   table.set(name, 7);

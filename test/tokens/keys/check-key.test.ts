@@ -112,7 +112,7 @@ t.test('of all other encodings those that are points pass, and those that are no
 });
 
 t.test(
-  'a token under a point of small order is refused, whatever OpenSSL says of its signature',
+  'a token under a point of small order is refused, even if OpenSSL verifies its signature',
   async (t) => {
     const identity = encode(1n, 0n);
     const forged = Buffer.concat([identity, Buffer.alloc(32)]);
@@ -209,7 +209,7 @@ t.test('null and empty members of a key are as good as absent', async (t) => {
   t.match(reportOf({ ...rs.jwk, kty: null }), { state: 'broken', reason: 'no `kty`' });
 });
 
-t.test('a key that lacks what its type consists of says what is missing', (t) => {
+t.test('the reason names the missing members of a key', (t) => {
   const rows: readonly [jwk: Record<string, unknown>, reason: RegExp][] = [
     [
       { kty: 'RSA', kid: 'k', x5c: ['MIIC'] },

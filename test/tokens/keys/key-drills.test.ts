@@ -97,7 +97,7 @@ t.test('down at start, then up', async (t) => {
   t.match(statusOf(verifier), { state: 'waiting', keys: 0, nextRefreshMs: COOLDOWN });
   const refusal = asRefusal((await verifier.verify(token(one), undefined)) as TokenOutcome);
   t.match(refusal, { code: 'keys_unavailable', retryAfterSeconds: 30, issuer: 'corp' });
-  t.match(refusal.reason, /ECONNREFUSED/, 'the log line says what is the matter');
+  t.match(refusal.reason, /ECONNREFUSED/, 'the log line has the cause');
   await pass(COOLDOWN);
   t.equal(code(one), 'keys_unavailable', 'still down');
   await server.up();
@@ -198,7 +198,7 @@ const BAD_MODES: readonly (readonly [mode: Mode, error: RegExp])[] = [
 ];
 
 for (const [mode, error] of BAD_MODES) {
-  t.test(`an answer that is no key set never replaces good keys: ${mode}`, async (t) => {
+  t.test(`a response that is no key set never replaces good keys: ${mode}`, async (t) => {
     const { verifier, server, code, pass, lines } = await rigOf(t);
     await verifier.start();
     server.mode = mode;
@@ -655,7 +655,7 @@ t.test('a restart during an outage serves from the snapshot at once', async (t) 
   }
 });
 
-t.test('a snapshot that cannot be written is told once, and nothing else suffers', async (t) => {
+t.test('a snapshot that cannot be written is reported once, and nothing else fails', async (t) => {
   const { verifier, pass, lines, code } = await rigOf(t, {
     snapshot: 'no/such/folder/keys.json',
     folder: tmpdir(),

@@ -7,7 +7,7 @@ const COMMON_KEYS = 'https://login.microsoftonline.com/common/discovery/v2.0/key
 const TEMPLATE = '{tenantid}';
 
 /**
- * Microsoft Entra ID, many tenants behind one key set. A key says in its `issuer` for whom it may sign: with `{tenantid}` replaced by
+ * Microsoft Entra ID, many tenants behind one key set. The `issuer` of a key names whom it may sign for: with `{tenantid}` replaced by
  * the token's `tid`, that must be the token's `iss`; so must `tid` itself be the tenant that `iss` names.
  */
 export const entraMultitenant: Preset = {

@@ -20,7 +20,7 @@ function entraTenantOf(issuer: string): string | undefined {
   return (V2.exec(issuer) ?? V1.exec(issuer))?.[1];
 }
 
-/** Microsoft Entra ID, one tenant: told the tenant, in whichever way, it takes the tokens of both versions. */
+/** Microsoft Entra ID, one tenant, given as `tenant` or by its issuer: accepts the tokens of both versions. */
 export const entra: Preset = {
   fields: ['tenant'],
   // `scp` is there for delegated calls, `roles` for applications.

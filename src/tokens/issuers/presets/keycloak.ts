@@ -1,7 +1,7 @@
 import { refuse } from '../../../core/refusals.ts';
 import { issuerAsWritten, type Preset } from './preset.ts';
 
-/** Keycloak says in the payload's `typ` what a token is for. Roles of a client are at [resource_access, CLIENT, roles]. */
+/** Keycloak's `typ` in the payload shows what a token is for. Roles of a client are at [resource_access, CLIENT, roles]. */
 export const keycloak: Preset = {
   fields: [],
   defaults: { scopeClaims: ['scope'], roleClaims: [['realm_access', 'roles']] },

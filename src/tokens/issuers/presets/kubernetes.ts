@@ -1,6 +1,6 @@
 import { issuerAsWritten, type Preset } from './preset.ts';
 
-/** Issuers that every cluster of a kind has unless told otherwise, so that they name none of them. */
+/** Default issuers that many clusters share, so that they identify none of them. */
 const SHARED_ISSUERS: ReadonlySet<string> = new Set([
   'https://kubernetes.default.svc',
   'https://kubernetes.default.svc.cluster.local',

@@ -30,7 +30,7 @@ export interface Preset {
   readonly check?: (config: IssuerConfig, issuer: string | undefined) => readonly PresetProblem[];
   /** Where the keys are known to be below the issuer, should there be no metadata. */
   readonly keysPath?: string;
-  /** Claims that must be there whatever the file says. */
+  /** Claims that must be present whatever the file requires. */
   readonly requiredClaims?: readonly string[];
   /** Headers in which the provider puts the token, lower case. */
   readonly tokenHeaders?: readonly string[];
@@ -48,7 +48,7 @@ export function issuerAsWritten(example: string): Preset['derive'] {
       : { issuers: [issuer] };
 }
 
-/** For providers of which there is only one. An issuer of its own stands for a test double. */
+/** For providers of which there is only one. Another issuer is a test double. */
 export function fixedIssuer(issuers: readonly string[], jwksUri?: string): Preset['derive'] {
   return (config) => {
     if (config.issuer !== undefined && !issuers.includes(config.issuer)) return { issuers: [config.issuer] };

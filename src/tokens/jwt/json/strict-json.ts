@@ -16,9 +16,9 @@ export type JsonFlaw =
 /**
  * Reads a JSON object that has exactly one meaning: no duplicate names (RFC 8259 §4 leaves their meaning open),
  * also not spelled with escapes, no numbers beyond the doubles, at most 32 levels. Objects come without a
- * prototype; numbers that do not print back as written come as `InexactNumber`. A string result says why not.
+ * prototype; numbers that do not print back as written come as `InexactNumber`. A string result is the reason why not.
  *
- * `JSON.parse` judges the grammar. A scan before it counts the names in the text, and a walk after it counts the
+ * `JSON.parse` checks the grammar. A scan before it counts the names in the text, and a walk after it counts the
  * names that are left: where two were the same, one is gone.
  */
 export function parseStrictJson(text: string): Claims | JsonFlaw {
@@ -139,7 +139,7 @@ function markInexact(text: string, spans: readonly number[]): string {
   return marked + text.slice(from);
 }
 
-/** In place, since a copy would cost more than all the rest: what `JSON.parse` made belongs to nobody else. */
+/** In place, since a copy would cost more than all the rest and nothing else refers to the result of `JSON.parse`. */
 function harden(value: unknown, count: { names: number }): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (!Array.isArray(value)) {

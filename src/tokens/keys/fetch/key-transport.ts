@@ -11,11 +11,11 @@ export interface TransportOptions {
 const KEEP_ALIVE_MS = 1_000;
 
 /**
- * Makes the way to an issuer: TLS verified, through `HTTPS_PROXY` (and `HTTP_PROXY` for plain HTTP) unless `NO_PROXY` or
- * loopback says otherwise. No limit on connections, so that one hanging issuer never holds up another on the same host.
+ * Connects to an issuer: TLS verified, through `HTTPS_PROXY` (and `HTTP_PROXY` for plain HTTP) except for `NO_PROXY` and
+ * loopback. No limit on connections, so that one hanging issuer never delays another on the same host.
  */
 export function createKeyTransport({ ca, env }: TransportOptions): Dispatcher {
-  // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
+  // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
   const tls = { rejectUnauthorized: true, ...(ca !== undefined && { ca }) };
   const options = { connect: tls, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS };
   const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY ?? '';

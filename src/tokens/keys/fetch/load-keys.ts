@@ -16,7 +16,7 @@ export interface LoaderOptions extends KeyFetcherOptions {
 
 /**
  * Makes the loader of one issuer. Metadata is read again with every fetch, since a provider may move its keys; while only the
- * metadata cannot be had, the last known place of the keys is asked.
+ * metadata cannot be fetched, the keys are fetched from their last known place.
  */
 export function createKeyLoader(options: LoaderOptions): KeyLoader {
   const { issuer, clock, scheduler } = options;
@@ -29,7 +29,7 @@ export function createKeyLoader(options: LoaderOptions): KeyLoader {
       knownPlace = await findPlace(limit.signal);
       return knownPlace;
     } catch (error) {
-      // A document that names another issuer is no outage: then nothing is asked for and nothing replaced.
+      // A document that names another issuer is no outage: then no keys are fetched or replaced.
       const isOutage = error instanceof FetchFailure && error.kind !== 'wrong';
       if (knownPlace === undefined || signal.aborted || !isOutage) throw error;
       return knownPlace;
@@ -38,7 +38,7 @@ export function createKeyLoader(options: LoaderOptions): KeyLoader {
     }
   }
 
-  /** Leaves the other half to the keys, should the metadata hang. */
+  /** Leaves the other half for the keys if the metadata hangs. */
   function halveTime(signal: AbortSignal): { readonly signal: AbortSignal; readonly cancel: () => void } {
     const half = new AbortController();
     const cancel = scheduler.after(issuer.keys.timeoutMs / 2, () => half.abort());

@@ -169,7 +169,7 @@ t.test('entra', async (t) => {
   t.equal(code({ ...claims, iss: `${V2(TENANT)}/` }), 'issuer_unknown');
   for (const written of [V2(TENANT), V1(TENANT)]) {
     const [same] = compile({ p: { preset: 'entra', issuer: written, audiences: ['a'] } }).issuers;
-    t.same(same?.issuers, issuer.issuers, `told by ${written}`);
+    t.same(same?.issuers, issuer.issuers, `given as ${written}`);
   }
   t.match(errorsOf('entra', { tenant: 'common' }), [/stands for every tenant/]);
   t.match(errorsOf('entra', { issuer: V2('organizations') }), [/stands for every tenant/]);

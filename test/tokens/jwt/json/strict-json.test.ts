@@ -125,7 +125,7 @@ t.test('for any object, in any spelling, it agrees with JSON.parse', (t) => {
   t.end();
 });
 
-t.test('J13 the worst that fits into 16 KiB is refused, or read', (t) => {
+t.test('the worst that fits into 16 KiB is refused, or read', (t) => {
   const size = 12_000;
   const head = encode('{"alg":"RS256"}');
   const rows: Record<string, readonly [payload: string, refused: boolean]> = {
