@@ -80,7 +80,7 @@ class FaultError extends Error {
 
 /** A response that no well-behaved backend gives to this request. */
 export class InvalidResponse extends FaultError {
-  readonly code = 'SEALGATE_ANSWER_INVALID';
+  readonly code = 'SEALGATE_RESPONSE_INVALID';
   constructor(fault: ResponseFault) {
     super(fault);
   }
@@ -88,7 +88,7 @@ export class InvalidResponse extends FaultError {
 
 /** More header fields, trailers or chunk extensions than a response may have. */
 export class ResponseTooLarge extends FaultError {
-  readonly code = 'SEALGATE_ANSWER_TOO_LARGE';
+  readonly code = 'SEALGATE_RESPONSE_TOO_LARGE';
   constructor(fault: 'fields_too_large' | 'chunk_extensions_too_large' | 'trailers_too_large') {
     super(fault);
   }
@@ -96,7 +96,7 @@ export class ResponseTooLarge extends FaultError {
 
 /** The connection ended within a response. */
 class ResponseCut extends FaultError {
-  readonly code = 'SEALGATE_ANSWER_CUT';
+  readonly code = 'SEALGATE_RESPONSE_CUT';
 }
 
 /** The connection or stream of a request ended before its response. */
@@ -122,7 +122,7 @@ export class ResponseTimeout extends FaultError {
   readonly code: string;
   constructor(inBody: boolean) {
     super(inBody ? 'idle_timeout' : 'response_timeout');
-    this.code = inBody ? 'SEALGATE_ANSWER_STALLED' : 'SEALGATE_NO_ANSWER';
+    this.code = inBody ? 'SEALGATE_RESPONSE_STALLED' : 'SEALGATE_NO_RESPONSE';
   }
 }
 

@@ -2,7 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node
 import type { Readable } from 'node:stream';
 import type { DispatchController, DispatcherSettings, Sending } from '../dispatcher.ts';
 import { InvalidResponse, lossOf, ResponseTimeout, StreamReset } from '../errors.ts';
-import { responseEnd } from '../framing.ts';
+import { responseEnd } from '../response/response-end.ts';
 import type { ResponseHead } from '../response/response-parser.ts';
 import { toH2Headers } from './h2-headers.ts';
 

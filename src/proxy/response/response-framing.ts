@@ -1,5 +1,5 @@
 import { InvalidResponse } from '../errors.ts';
-import type { ResponseEnd } from '../framing.ts';
+import type { ResponseEnd } from './response-end.ts';
 
 /**
  * What the header fields of a response say of its end and of the connection (RFC 9112 §6 and §9). Used again for each response of a

@@ -1,7 +1,7 @@
 import type { HeaderPairs } from '../../http/header-pairs.ts';
 import { InvalidResponse, ResponseTooLarge } from '../errors.ts';
-import type { ResponseEnd } from '../framing.ts';
 import { readChunkLine } from './chunk-line.ts';
+import type { ResponseEnd } from './response-end.ts';
 import { PROTOCOL, PROTOCOL_BYTES, protocolFault } from './response-faults.ts';
 import { ResponseFraming } from './response-framing.ts';
 import { readFields, readStatusLine } from './response-lines.ts';

@@ -47,20 +47,6 @@ export function createBalance({
   };
 }
 
-/** The same for a backend with one address, which is by far the most usual. */
-export function createSingle({
-  endpoints,
-  maxRunning = Number.POSITIVE_INFINITY,
-}: BalanceOptions): PickEndpoint {
-  const endpoint = endpoints[0] as UpstreamEndpoint;
-  return () => {
-    if (endpoint.healthy === false) return UNHEALTHY;
-    if (endpoint.running >= maxRunning) return FULL;
-    endpoint.running++;
-    return endpoint;
-  };
-}
-
 const CHOICES = {
   roundRobin: (endpoints, turn) => endpoints[turn % endpoints.length] as UpstreamEndpoint,
   // Ties go round, so that idle addresses share what comes.

@@ -4,7 +4,7 @@ import { faultOf } from '../errors.ts';
 import { createH1Dispatcher } from '../h1/h1-dispatcher.ts';
 import { createH2Dispatcher } from '../h2/h2-dispatcher.ts';
 import { UPSTREAM_FAULTS, type UpstreamFault } from '../upstream-faults.ts';
-import { type BalanceName, createBalance, createSingle, type PickEndpoint } from './balance.ts';
+import { type BalanceName, createBalance, type PickEndpoint } from './balance.ts';
 import { Ejection, type EjectionPolicy } from './ejection.ts';
 import { type HealthPolicy, type HealthWatch, watchHealth } from './health-check.ts';
 import { UpstreamEndpoint } from './upstream-endpoint.ts';
@@ -106,7 +106,7 @@ export function createUpstream(settings: UpstreamSettings, now: () => number = D
       : undefined,
     timeouts,
     retries,
-    pick: endpoints.length === 1 ? createSingle(balance) : createBalance(balance),
+    pick: createBalance(balance),
     status: () =>
       endpoints.map(({ label, healthy, running, dispatcher }) => ({
         url: label,

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { refuse } from '../../core/refusals.ts';
-import { requestFraming } from '../framing.ts';
+import { requestFraming } from '../request/request-framing.ts';
 import { Handshake, type HandshakeJob } from './handshake.ts';
 
 /** A key of 16 bytes (RFC 6455 §4.1). */

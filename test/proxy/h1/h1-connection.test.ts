@@ -167,7 +167,7 @@ t.test('bytes that came before a request was written are not the response to it'
       resolve(send(dispatcher, post('mine')));
     }, 1);
   });
-  t.equal((await asked.over).error?.code, 'SEALGATE_ANSWER_INVALID');
+  t.equal((await asked.over).error?.code, 'SEALGATE_RESPONSE_INVALID');
   t.strictSame(asked.heads, []);
 });
 
@@ -199,27 +199,27 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   'a close within the body': {
     respond: say(HALF, (socket) => socket.end()),
     status: 200,
-    code: 'SEALGATE_ANSWER_CUT',
+    code: 'SEALGATE_RESPONSE_CUT',
   },
   'a reset within the body': {
     respond: say(HALF, (socket) => socket.resetAndDestroy()),
     status: 200,
-    code: /ECONNRESET|SEALGATE_ANSWER_CUT/,
+    code: /ECONNRESET|SEALGATE_RESPONSE_CUT/,
   },
   'a close within a chunk': {
     respond: say(`${CHUNKED}5\r\nhel`, (socket) => socket.end()),
     status: 200,
-    code: 'SEALGATE_ANSWER_CUT',
+    code: 'SEALGATE_RESPONSE_CUT',
   },
   'a close before the last chunk': {
     respond: say(`${CHUNKED}5\r\nhello\r\n`, (socket) => socket.end()),
     status: 200,
-    code: 'SEALGATE_ANSWER_CUT',
+    code: 'SEALGATE_RESPONSE_CUT',
   },
   'a close within the trailers': {
     respond: say(`${CHUNKED}0\r\nA: b\r\n`, (socket) => socket.end()),
     status: 200,
-    code: 'SEALGATE_ANSWER_CUT',
+    code: 'SEALGATE_RESPONSE_CUT',
   },
   'a reset of a body that ends with the connection': {
     respond: say(`${OK}\r\nhello`, (socket) => socket.resetAndDestroy()),
@@ -235,25 +235,25 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     respond: say(`${OK}\r\nhello`, (socket) => socket.resetAndDestroy()),
     status: 200,
     parts: () => ({ method: 'POST', body: unfinished(), bodyLength: 10 }),
-    code: /ECONNRESET|SEALGATE_ANSWER_CUT/,
+    code: /ECONNRESET|SEALGATE_RESPONSE_CUT/,
   },
-  'what is no HTTP': { respond: say('220 mail.example ESMTP\r\n'), code: 'SEALGATE_ANSWER_INVALID' },
-  'a head that is none': { respond: say(`${OK}A b\r\n\r\n`), code: 'SEALGATE_ANSWER_INVALID' },
-  'lines of LF': { respond: say('HTTP/1.1 200 OK\n\n'), code: 'SEALGATE_ANSWER_INVALID' },
+  'what is no HTTP': { respond: say('220 mail.example ESMTP\r\n'), code: 'SEALGATE_RESPONSE_INVALID' },
+  'a head that is none': { respond: say(`${OK}A b\r\n\r\n`), code: 'SEALGATE_RESPONSE_INVALID' },
+  'lines of LF': { respond: say('HTTP/1.1 200 OK\n\n'), code: 'SEALGATE_RESPONSE_INVALID' },
   'two lengths': {
     respond: say(`${OK}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx`),
-    code: 'SEALGATE_ANSWER_INVALID',
+    code: 'SEALGATE_RESPONSE_INVALID',
   },
-  'a chunk that is none': { respond: say(`${CHUNKED}x\r\n`), code: 'SEALGATE_ANSWER_INVALID' },
+  'a chunk that is none': { respond: say(`${CHUNKED}x\r\n`), code: 'SEALGATE_RESPONSE_INVALID' },
   'a change of protocol': {
     respond: say('HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n'),
-    code: 'SEALGATE_ANSWER_INVALID',
+    code: 'SEALGATE_RESPONSE_INVALID',
   },
   'fields without an end': {
     respond: say(`${OK}A: ${'x'.repeat(66_000)}`),
-    code: 'SEALGATE_ANSWER_TOO_LARGE',
+    code: 'SEALGATE_RESPONSE_TOO_LARGE',
   },
-  'no answer in time': { respond: silent, code: 'SEALGATE_NO_ANSWER', parts: () => ({ responseMs: 40 }) },
+  'no answer in time': { respond: silent, code: 'SEALGATE_NO_RESPONSE', parts: () => ({ responseMs: 40 }) },
   'no answer but interim ones': {
     respond: ({ socket }) => {
       socket.write('HTTP/1.1 102 X\r\n\r\n');
@@ -261,7 +261,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
       socket.on('close', () => clearInterval(timer));
     },
     status: 102,
-    code: 'SEALGATE_NO_ANSWER',
+    code: 'SEALGATE_NO_RESPONSE',
     parts: () => ({ responseMs: 300 }),
   },
   'a head that drips': {
@@ -270,29 +270,29 @@ const FAILURES: Readonly<Record<string, Failure>> = {
       const timer = setInterval(() => socket.write('A: b\r\n'), 10);
       socket.on('close', () => clearInterval(timer));
     },
-    code: 'SEALGATE_NO_ANSWER',
+    code: 'SEALGATE_NO_RESPONSE',
     parts: () => ({ responseMs: 60 }),
   },
   'a body that stalls': {
     respond: say(HALF),
     status: 200,
-    code: 'SEALGATE_ANSWER_STALLED',
+    code: 'SEALGATE_RESPONSE_STALLED',
     parts: () => ({ idleMs: 40 }),
   },
   'an end that stalls': {
     respond: say(`${CHUNKED}5\r\nhello\r\n0\r\n`),
     status: 200,
-    code: 'SEALGATE_ANSWER_STALLED',
+    code: 'SEALGATE_RESPONSE_STALLED',
     parts: () => ({ idleMs: 40 }),
   },
   'no answer to a body in time': {
     respond: silent,
-    code: 'SEALGATE_NO_ANSWER',
+    code: 'SEALGATE_NO_RESPONSE',
     parts: () => ({ ...post('body'), responseMs: 40 }),
   },
   'a body that is not taken': {
     respond: ({ socket }) => void socket.pause(),
-    code: 'SEALGATE_NO_ANSWER',
+    code: 'SEALGATE_NO_RESPONSE',
     parts: () => ({
       method: 'POST',
       body: Readable.from(Array.from({ length: 600 }, () => Buffer.alloc(32 * 1024))),
@@ -328,7 +328,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   },
   'a handshake that is answered by another protocol': {
     respond: say('\x81\x00'),
-    code: 'SEALGATE_ANSWER_INVALID',
+    code: 'SEALGATE_RESPONSE_INVALID',
     parts: () => ({ isHandshake: true }),
     isAlone: true,
   },
@@ -872,7 +872,7 @@ t.test('no timer and no socket is left of what was sent', async (t) => {
 
 t.test('long times are counted in ticks: never early, and late by two at most', async (t) => {
   const { codes, ms, left } = await longTimes;
-  t.strictSame(codes, ['SEALGATE_NO_ANSWER', 'SEALGATE_ANSWER_STALLED']);
+  t.strictSame(codes, ['SEALGATE_NO_RESPONSE', 'SEALGATE_RESPONSE_STALLED']);
   t.equal(left, 0);
   t.ok(ms >= 2_000 && ms < 8_000, `${ms} ms`);
 });

@@ -3,7 +3,6 @@ import { isRefusal } from '../../../src/core/refusals.ts';
 import {
   type BalanceOptions,
   createBalance,
-  createSingle,
   type PickEndpoint,
 } from '../../../src/proxy/upstream/balance.ts';
 import { Ejection } from '../../../src/proxy/upstream/ejection.ts';
@@ -25,7 +24,7 @@ function setUp(count: number, options: Partial<BalanceOptions> = {}) {
       }),
   );
   const balance = { balance: 'roundRobin', maxRunning: undefined, ...options, endpoints } as const;
-  const pick = count === 1 ? createSingle(balance) : createBalance(balance);
+  const pick = createBalance(balance);
   return {
     endpoints,
     pick,

@@ -1,4 +1,4 @@
-import type { HeaderPairs } from '../http/header-pairs.ts';
+import type { HeaderPairs } from '../../http/header-pairs.ts';
 
 /** Whether a body follows the head of a message. */
 export type Framing =
@@ -12,8 +12,8 @@ const CHUNKED: Framing = { kind: 'chunked' };
 const UNKNOWN: Framing = { kind: 'unknown' };
 
 /**
- * Reads the framing of a request (RFC 9112 §6.3) whose head the parser accepted. Transfer codings other than
- * plain `chunked` are `unknown`: the parser takes the chunks off, but not the coding below them.
+ * Reads the framing of a request (RFC 9112 §6.3) whose head the parser accepted. Transfer codings other than plain `chunked` are
+ * `unknown`: the parser removes the chunks, but not the coding below them.
  */
 export function requestFraming(rawHeaders: HeaderPairs): Framing {
   let framing = NONE;
@@ -27,17 +27,4 @@ export function requestFraming(rawHeaders: HeaderPairs): Framing {
     }
   }
   return framing;
-}
-
-/** What ends the body of a response: its stated length, its last chunk, or the end of the connection. */
-export type ResponseEnd = 'length' | 'chunk' | 'close';
-
-/** Reads the framing of a response (RFC 9112 §6.3) whose head the parser accepted. */
-export function responseEnd(raw: HeaderPairs): ResponseEnd {
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] as string;
-    if (name.length === 14 && name.toLowerCase() === 'content-length') return 'length';
-    if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') return 'chunk';
-  }
-  return 'close';
 }
