@@ -2,7 +2,7 @@ import { connect as connectTcp, isIP, type NetConnectOpts, type OnReadOpts, type
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
 import { ConnectTimeout, lossOf } from './errors.ts';
 
-/** Where one backend listens and how a connection to it is made. Everything is settled at load. */
+/** Where a backend listens and how to connect to it. Compiled at load. */
 export interface ConnectOptions {
   readonly host: string;
   readonly port: number;

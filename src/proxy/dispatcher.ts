@@ -19,7 +19,7 @@ export interface UpstreamTimeouts {
 
 export interface DispatcherSettings {
   readonly origin: string;
-  /** What `Host` says where a request does not say otherwise. */
+  /** The `Host` of requests that have none of their own. */
   readonly host: string;
   readonly connect: ConnectOptions;
   readonly timeouts: UpstreamTimeouts;
@@ -27,7 +27,7 @@ export interface DispatcherSettings {
   readonly failed?: ((failure: BrokenConnection) => void) | undefined;
 }
 
-/** What a connection failed of. */
+/** Why a connection failed. */
 export interface BrokenConnection {
   readonly error: Error;
   readonly during: 'connect' | 'request';
@@ -53,15 +53,15 @@ export interface UpstreamRequest {
   readonly isHandshake: boolean;
 }
 
-/** What carries a request: a connection of its own for the while, or a stream on a shared one. */
+/** The connection of a request: its own until the response is complete, or a stream on a shared one. */
 export interface DispatchController {
   /** Requests that the connection carried before. */
   readonly served: number;
-  /** Whether any byte of a response to this request came. */
+  /** Whether any byte of a response to this request has come. */
   readonly hasResponse: boolean;
-  /** Goes on after `onResponseData` gave false. */
+  /** Continues after `onResponseData` returned false. */
   resume(): void;
-  /** Ends the request; its handler hears of the error before this returns. */
+  /** Ends the request; its handler gets the error before this returns. */
   destroy(error: Error): void;
 }
 
@@ -87,7 +87,7 @@ export interface DispatchHandler {
   onResponseError(error: Error): void;
 }
 
-/** A request and who hears of it. */
+/** A request and its handler. */
 export interface Sending {
   readonly request: UpstreamRequest;
   readonly handler: DispatchHandler;
@@ -100,7 +100,7 @@ export interface Dispatcher {
   readonly connections: number;
   /** Lets running requests finish, then closes every connection. */
   close(): Promise<void>;
-  /** Breaks running requests off. */
+  /** Ends running requests with an error. */
   destroy(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@ import { CAUSES, type Cause } from '../core/causes.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import { type ResponseFault, UPSTREAM_FAULTS, type UpstreamFault } from './upstream-faults.ts';
 
-/** What Node, the system and OpenSSL call the faults. */
+/** The codes of Node, the system and OpenSSL. */
 const FAULT_OF_CODE: Readonly<Record<string, UpstreamFault>> = {
   ECONNREFUSED: 'connection_refused',
   ENOTFOUND: 'name_not_found',
@@ -58,7 +58,7 @@ const FAULT_OF_CODE: Readonly<Record<string, UpstreamFault>> = {
   EPROTO: 'tls_failed',
 };
 
-/** What is wrong with the request itself, and nothing of the backend's doing. */
+/** Faults of the request itself, not of the backend. */
 const REQUEST_FAILURES: Readonly<Record<string, readonly [Cause, string]>> = {
   // A request that the backend's version of HTTP cannot carry.
   SEALGATE_REQUEST_UNFIT: ['request_unfit', 'the request cannot be written as HTTP/1.1'],
@@ -78,7 +78,7 @@ class FaultError extends Error {
   }
 }
 
-/** A response that no well-behaved backend gives to this request. */
+/** A response that is malformed or does not belong to the request. */
 export class InvalidResponse extends FaultError {
   readonly code = 'SEALGATE_RESPONSE_INVALID';
   constructor(fault: ResponseFault) {
@@ -145,7 +145,7 @@ export class NoHttp2 extends FaultError {
 /**
  * Turns what the network, TLS or the parser reported into the refusal the client gets: nothing reached or not
  * trusted is 502 `upstream_unreachable`, bad HTTP 502 `upstream_invalid`, too slow, connecting included,
- * 504 `upstream_timeout` (RFC 9110 §15.6.5). `connecting` says that no request had been sent yet.
+ * 504 `upstream_timeout` (RFC 9110 §15.6.5). `connecting` means that no request had been sent yet.
  */
 export function failureOf(error: unknown, connecting = false): Refusal {
   const failure = REQUEST_FAILURES[codeOf(error)];
@@ -159,13 +159,13 @@ export function faultOf(error: unknown, connecting: boolean): UpstreamFault | un
   const code = codeOf(error);
   if (REQUEST_FAILURES[code] !== undefined || code === 'SEALGATE_CLIENT_GONE') return undefined;
   const fault = namedFault(error);
-  // The system says the same of a connection that never was and of one that died.
+  // The system has one code for a connection that was never up and for one that died.
   if (fault === 'connect_timeout' && !connecting) return 'connection_dead';
   const isBroken = CAUSES[UPSTREAM_FAULTS[fault].cause] === 'upstream_invalid';
   return connecting && isBroken ? 'closed_while_connecting' : fault;
 }
 
-/** True for errors that say: the connection ended, and not by our doing or by bad bytes. */
+/** True where the connection ended, neither by the gateway nor because of bad bytes. */
 export function isConnectionLoss(error: unknown): boolean {
   return LOSSES.has(codeOf(error));
 }

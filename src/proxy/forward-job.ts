@@ -6,7 +6,7 @@ import type { ResponseHeaderFilter } from './response/response-header-filter.ts'
 import type { PrefixChange } from './response/rewrite-location.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
-/** What is to be sent to the backend, and what the response may not say. Made from a Permit. */
+/** The request to the backend, and the fields that its response may not have. Made from a Permit. */
 export interface UpstreamRequestPlan {
   readonly method: string;
   /** Path and query towards the backend, without the upstream's own prefix. */
@@ -39,7 +39,7 @@ export interface ForwardResult {
   readonly failure: Refusal | undefined;
 }
 
-/** Learns which backend was asked, and how the request ended: exactly one of the other methods is called, once. */
+/** Gets which endpoint a request was sent to, and how it ended: exactly one of the other methods is called, once. */
 export interface ForwardObserver {
   /** The request is about to be sent to this address; again for each retry. */
   asked(upstream: Upstream, address: string): void;

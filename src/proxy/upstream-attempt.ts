@@ -14,7 +14,7 @@ import type { EndpointOutcome, UpstreamEndpoint } from './upstream/upstream-endp
 /** What a request has besides its plan. */
 export type RequestContent = Pick<UpstreamRequest, 'body' | 'bodyLength' | 'isHandshake'>;
 
-/** Writes a response to a client, whatever the client's connection has become. */
+/** The client's side of a request: writes the response. */
 export interface ResponseWriter {
   /** Starts the response. `head` has the header fields for the client. Throws where the head cannot be sent to this client. */
   writeHead(head: ResponseHead): void;
@@ -122,7 +122,7 @@ export class UpstreamAttempt implements DispatchHandler {
     this.#job.observer.refused(refusal, performance.now() - this.#startedAt);
   }
 
-  /** The client's side is over; `isComplete` says that the client has the complete response. */
+  /** The client's side is over; `isComplete` means that the client has the complete response. */
   close({ isComplete }: { readonly isComplete: boolean }): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -36,7 +36,7 @@ const dead = of('upstream_dead');
 const responseTimeout = of('upstream_timeout');
 const idleTimeout = of('upstream_idle');
 
-/** What can be wrong with a response. The parser, or whoever waits for the response, names one of these. */
+/** What can be wrong with a response. The parser or the connection names one of these. */
 const RESPONSE_FAULTS = {
   // Another protocol, recognized by its first bytes.
   speaks_tls: otherProtocol('the backend speaks TLS: write https: in the url of the upstream'),

@@ -4,7 +4,7 @@ export const TICK_MS = 500;
 const COARSE_MS = 2_000;
 
 /**
- * A time limit that costs nothing to start anew: it counts the ticks of a clock that all connections share. Never early; late by
+ * A time limit that costs nothing to restart: it counts the ticks of a clock that all connections share. Never early; late by
  * two ticks at most, and exact where the limit is shorter than two seconds.
  */
 export class CoarseTimer {
@@ -17,7 +17,7 @@ export class CoarseTimer {
     this.#expired = expired;
   }
 
-  /** Starts anew, in place of what ran before; 0 is no limit. */
+  /** Restarts with this limit; 0 is no limit. */
   start(ms: number): void {
     this.stop();
     if (ms === 0) return;

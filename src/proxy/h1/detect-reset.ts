@@ -4,8 +4,8 @@ import { Writable } from 'node:stream';
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Tells whether the end that a plain socket told of was a reset. Node 20 and 22 tell of a reset as of an orderly end when bytes came
- * right before it, and then half a body would pass for a whole one. Writing nothing shows it.
+ * Detects whether the end of a plain socket was a reset. Node 20 and 22 report a reset as an orderly end when bytes came right
+ * before it, and then half a body would pass for a complete one. An empty write shows the difference.
  */
 export function detectReset(socket: Socket, notify: (reset: Error | undefined) => void): void {
   // The socket's own `write` always fails after the end.

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net';
 type WriteDone = (error?: Error | null) => void;
 
 /**
- * Lets a socket live on after a write failed; to be called before any body is written, more than once if need be. Node destroys the
- * socket, and with it the response that waits in its receive buffer: a backend that refuses an upload says why, closes, and the
- * system resets the connection under what is still being written. `failed` is called once; when it gives true, what is written from
- * then on goes nowhere, and reading goes on.
+ * Keeps a socket open for reading after a write failed; to be called before a body is written, also repeatedly. Otherwise Node
+ * destroys the socket, and with it the response in its receive buffer: a backend that refuses an upload responds and closes, and the
+ * system resets the connection while the body is still being written. `failed` is called once; when it returns true, later writes
+ * are dropped and reading continues.
  */
 export function outliveFailedWrites(socket: Socket, failed: (error: Error) => boolean): void {
   if (Object.hasOwn(socket, '_write')) return;

@@ -1,13 +1,13 @@
 import { TICK_MS } from './coarse-timer.ts';
 
-/** Taken off the time that a backend says it keeps a connection: it counts from before we hear of it. */
+/** Subtracted from the backend's own time: it counts from before its response is read. */
 const MARGIN_MS = 1_000;
-/** How late the deadline of a long rest may be. */
+/** How late a long deadline may be. */
 const LATENESS_MS = 2 * TICK_MS;
 
 /**
- * How long a connection may rest before it is closed, in milliseconds; 0 or less for not at all. `asked` is what the backend said, if it
- * did (`Keep-Alive: timeout=`): it may ask for a shorter time than our own, never for a longer one.
+ * How long a connection may be idle before it is closed, in milliseconds; 0 or less closes it at once. `askedMs` is what the backend
+ * stated (`Keep-Alive: timeout=`), which can only shorten our own time.
  */
 export function idleTimeout(ownMs: number, askedMs: number | undefined): number {
   const ms = askedMs === undefined ? ownMs : Math.min(ownMs, askedMs - MARGIN_MS);

@@ -5,7 +5,7 @@ import { POOLED_BYTES, PooledBuffer } from '../pooled-buffer.ts';
 /** A smaller piece is passed on as text, so that slow clients do not hold a whole buffer for it. */
 const POOLED_FROM_BYTES = 16 * 1024;
 
-/** What nearly all responses are read into. Whoever reads copies what is to stay before the next read of any connection. */
+/** Nearly all responses are read into it. What must outlast the next read of any connection is copied. */
 const SHARED = Buffer.allocUnsafeSlow(POOLED_BYTES);
 
 /** Where a connection reads its next bytes to: the one buffer of all, or one of its own while much is known to come. */
@@ -34,7 +34,7 @@ export class ReadBuffer {
     };
   }
 
-  /** Hands a piece of what was read to a handler that may keep it for as long as it likes. */
+  /** Passes a piece of what was read to a handler, which may keep it. */
   handOn(bytes: Buffer, start: number, end: number, handler: DispatchHandler): boolean {
     const length = end - start;
     if (length < POOLED_FROM_BYTES || length > POOLED_BYTES)

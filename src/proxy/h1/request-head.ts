@@ -10,23 +10,23 @@ const TARGET = /^[!-~]+$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110 §5.5, with the bytes beyond ASCII that HTTP/1.1 lets pass. */
 const NOT_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
-/** Methods that a body is expected of: without one they say so (RFC 9110 §8.6). */
+/** Methods that usually have a body: without one they have `Content-Length: 0` (RFC 9110 §8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
 /**
- * Writes the head of a request for HTTP/1.1, one character for each byte. Looks at every part once more, although all of it went
- * through a parser or came from the configuration: a line break that got here would be a second request. `isLast` says that the connection ends
- * with its response. Throws `RequestUnfit`.
+ * Writes the head of a request for HTTP/1.1, one character for each byte. Checks every part once more, although all of it went
+ * through a parser or came from the configuration: a line break here would be a second request. `isLast` means that the connection
+ * ends with the response. Throws `RequestUnfit`.
  */
 export function renderRequestHead(request: UpstreamRequest, host: string, isLast: boolean): string {
   const { method, path, headers } = request;
-  if (!TARGET.test(path) || !TOKEN.test(method)) throw new RequestUnfit('a target or method that is none');
+  if (!TARGET.test(path) || !TOKEN.test(method)) throw new RequestUnfit('a malformed target or method');
   let fields = '';
   let sentHost = host;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    if (NOT_VALUE.test(value) || !TOKEN.test(name)) throw new RequestUnfit('a header field that is none');
+    if (NOT_VALUE.test(value) || !TOKEN.test(name)) throw new RequestUnfit('a malformed header field');
     if (name.length === 17 && name.toLowerCase() === 'transfer-encoding')
       throw new RequestUnfit('a second framing');
     if (name.length === 4 && name.toLowerCase() === 'host') sentHost = value;

@@ -6,8 +6,8 @@ import { ReadBuffer } from './read-buffer.ts';
 const NONE: ResponseHead[] = [];
 
 /**
- * Reads the responses of one connection. What a read brought is parsed to its end before any of it is relayed: a fault behind a good
- * head then still becomes a response of the gateway, where the head alone would have been all that the client got.
+ * Reads the responses of one connection. What a read brought is parsed to its end before any of it is relayed: a fault after a good
+ * head then still becomes a response of the gateway; otherwise the client would get the head alone.
  */
 export class ResponseReader {
   /** The final head that the last read brought, or a 101. */

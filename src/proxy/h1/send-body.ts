@@ -12,19 +12,19 @@ export interface RequestWithBody {
 
 /** What a connection has to do with the body that is sent over it. */
 export interface BodySending {
-  /** False once the request is over: what the body still does is nothing to the connection then. */
+  /** False once the request is over: the body no longer concerns the connection. */
   isWanted(): boolean;
   /** Another piece came from the client. */
   wentOn(): void;
   /** All of it was handed to the socket. */
   ended(): void;
-  /** It broke, or is not as long as it was said to be: `RequestUnfit`. */
+  /** It broke, or is not as long as stated: `RequestUnfit`. */
   failed(error: Error): void;
 }
 
 /**
  * Writes the head of a request and the body behind it (RFC 9112 §6 and §7.1), never more nor less than its stated length. Takes
- * nothing from the client while the backend takes nothing; whoever owns the socket resumes the body when it has drained.
+ * nothing from the client while the backend takes nothing; the owner of the socket resumes the body when it has drained.
  */
 export function sendWithBody(
   socket: Socket,

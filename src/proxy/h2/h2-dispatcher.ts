@@ -3,8 +3,8 @@ import { H2Session } from './h2-session.ts';
 
 /**
  * Sends over HTTP/2: one session carries as many requests as the backend allows, a further one is opened when it
- * is full. Own code over Node's http2 instead of undici's, which ends all running requests when a backend says
- * that it will close (GOAWAY), and leaves out the body of a GET.
+ * is full. Own code over Node's http2 instead of undici's, which ends all running requests when a backend announces
+ * that it will close (GOAWAY), and omits the body of a GET.
  */
 export function createH2Dispatcher(settings: DispatcherSettings): Dispatcher {
   const sessions = new Set<H2Session>();

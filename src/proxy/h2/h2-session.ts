@@ -6,11 +6,11 @@ import type { DispatcherSettings, Sending } from '../dispatcher.ts';
 import { NoHttp2 } from '../errors.ts';
 import { H2Stream } from './h2-stream.ts';
 
-/** What a backend may send before it hears how fast the client reads: for each response, and for all of a session. */
+/** What a backend may send before the client has read any of it: for each response, and for all of a session. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const SESSION_WINDOW_BYTES = 1024 * 1024;
 const MAX_HEADER_LIST_BYTES = 64 * 1024;
-/** Streams of a session until the backend has told its own limit. */
+/** Streams of a session until the backend has announced its own limit. */
 const ASSUMED_STREAMS = 100;
 /** Time for the response to a ping after a request timed out; without it the session is dead. */
 const PING_MS = 5_000;
@@ -93,7 +93,7 @@ export class H2Session {
       this.#isEstablished = true;
     });
     session.once('connect', () => session.setLocalWindowSize(SESSION_WINDOW_BYTES));
-    // Each request hears of it through its own stream.
+    // Each request gets the error through its own stream.
     session.on('error', (error: Error) => this.#report(error, 'request'));
     session.on('goaway', () => {
       this.#leaving = true;

@@ -17,7 +17,7 @@ export interface H2StreamOptions extends Sending {
   readonly ended: () => void;
 }
 
-/** One request on a session: tells its handler what a connection tells for HTTP/1.1. */
+/** One request on a session; its handler gets the same calls as from a connection of HTTP/1.1. */
 export class H2Stream implements DispatchController {
   readonly served: number;
   hasResponse = false;
@@ -62,7 +62,7 @@ export class H2Stream implements DispatchController {
 
   destroy(error: Error): void {
     const stream = this.#stream;
-    // Of a response that is there in full but unread, Node would keep the stream until somebody reads it.
+    // Node would keep a stream whose complete response has not been read.
     if (stream?.closed) stream.destroy();
     else stream?.close(constants.NGHTTP2_CANCEL);
     this.#fail(error);
@@ -93,7 +93,7 @@ export class H2Stream implements DispatchController {
       if (this.#isWhole && stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#ended(stream);
     });
     stream.on('error', ({ code }: NodeJS.ErrnoException) => {
-      // What nghttp2 says of a session whose bytes are not HTTP/2, from the first on or later.
+      // The code that nghttp2 gives to bytes that are not HTTP/2, at the start of a session or later.
       if (code !== 'ERR_HTTP2_ERROR') this.#fail(this.#faultOf(stream, session));
       else this.#fail(new InvalidResponse(this.#options.isEstablished() ? 'http2_violated' : 'not_http2'));
     });
@@ -108,7 +108,7 @@ export class H2Stream implements DispatchController {
     const { request, handler } = this.#options;
     if (this.#done) return;
     this.hasResponse = true;
-    // Node lets any three digits pass, and tells of those below 100 as of a response.
+    // Node accepts any three digits, and reports a status below 100 as a response.
     if (status < 200) {
       this.destroy(new InvalidResponse('status_below_200'));
       return;
@@ -163,7 +163,7 @@ export class H2Stream implements DispatchController {
     if (this.#done) return;
     this.#finish();
     this.#options.handler.onResponseEnd(this.#trailers);
-    // Nobody reads the rest of a body whose answer is complete (RFC 9113 §8.1).
+    // The rest of a request body is not needed once the response is complete (RFC 9113 §8.1).
     if (!stream.writableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
@@ -212,7 +212,7 @@ export class H2Stream implements DispatchController {
     this.destroy(new ResponseTimeout(this.#hasHead));
   }
 
-  /** A stream that is reset by itself had reached the backend, unless that says otherwise (RFC 9113 §8.7): it is not sent again. */
+  /** A request whose stream alone was reset may have reached the backend, except with REFUSED_STREAM (RFC 9113 §8.7): it is not sent again. */
   #faultOf({ rstCode }: ClientHttp2Stream, session: ClientHttp2Session): Error {
     if (rstCode === constants.NGHTTP2_PROTOCOL_ERROR) return new InvalidResponse('http2_violated');
     const isLost = session.destroyed || rstCode === constants.NGHTTP2_REFUSED_STREAM;

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { IncomingRequest } from '../../http/client-messages.ts';
 
-/** What went wrong with a request on the client's side; it says nothing of the backend. */
+/** A fault of a request on the client's side, which does not concern the backend. */
 export class ClientFault extends Error {}
 
 /** The client sent more than the route's `bodyLimit`. */
@@ -24,14 +24,13 @@ export interface BodyOptions {
   readonly maxBytes: number | undefined;
   /** Longest gap between two pieces while the backend takes them, in milliseconds. */
   readonly idleMs: number;
-  /** Called once when the body cannot go on; whoever sends it ends the request and with it this stream. */
+  /** Called once when the body cannot continue; the callback ends the request, and with it this stream. */
   readonly broken: (error: Error) => void;
 }
 
 /**
- * The body of a client's request on its way up, piece by piece and with back-pressure. A stream of its own
- * instead of the request itself, because whoever sends it destroys it when it is of no more use: destroying a server's request
- * takes its socket away, and with it the response that the client should still get.
+ * The body of a client's request, with back-pressure. It is separate from the request because a body is destroyed when it is no
+ * longer needed, and destroying a server's request destroys its socket, and with it the response that the client should still get.
  */
 export class RequestBody extends Readable {
   readonly #source: IncomingRequest;
@@ -39,7 +38,7 @@ export class RequestBody extends Readable {
   readonly #idle: NodeJS.Timeout;
   #bytes = 0;
   #waiting = false;
-  /** The client ended its body, or nobody wants the rest. */
+  /** The client ended its body, or the rest of it is not wanted. */
   #isOver = false;
 
   constructor(source: IncomingRequest, options: BodyOptions) {
@@ -66,12 +65,12 @@ export class RequestBody extends Readable {
     callback(error);
   }
 
-  /** While the backend does not take what is there, silence is not the client's fault. */
+  /** While the backend does not take what has come, silence is not the client's fault. */
   idleExpired(): void {
     this.#idle.refresh();
     if (!this.#waiting) return;
     const bytes = this.#bytes;
-    // A process that stood still has yet to read what came meanwhile.
+    // A process that was blocked has yet to read what came meanwhile.
     setImmediate(() => {
       if (this.#bytes === bytes && !this.#isOver) this.#break(new BodyIdle('the body stalled'));
     });
@@ -104,7 +103,7 @@ export class RequestBody extends Readable {
     this.#options.broken(error);
   }
 
-  /** Errors stay listened to: nobody else does. */
+  /** Keeps a listener for errors: there is no other. */
   #letGo(): void {
     this.#isOver = true;
     clearTimeout(this.#idle);

@@ -4,9 +4,9 @@ import type { HeaderPairs } from '../../http/header-pairs.ts';
 export interface UpstreamHeadersInput {
   /** What the header filter let through: no hop-by-hop, identity, proxy or Authorization field is among it. */
   readonly passed: HeaderPairs;
-  /** The gateway's own words about the caller; lower-case names. */
+  /** Identity headers; lower-case names. */
   readonly identity: HeaderPairs;
-  /** The fields with the client's credential, where the route hands them on. */
+  /** The fields with the client's credential, where the route forwards them. */
   readonly credentials: HeaderPairs;
   readonly forwarded: ForwardedFor;
   /** What was taken off the front of the path, here and before; empty where nothing was. */
@@ -17,9 +17,8 @@ export interface UpstreamHeadersInput {
 }
 
 /**
- * Builds the header fields of the request towards the backend. The gateway's own come last, after anything a
- * client could have said about them was taken away. No `Via` is added: several servers answer differently to
- * requests that have one.
+ * Builds the header fields of the request to the backend. The gateway's own come last; the client's fields of the same names have
+ * been dropped. No `Via` is added: several servers respond differently to requests that have one.
  */
 export function buildUpstreamHeaders(input: UpstreamHeadersInput): string[] {
   const { forwarded, prefix, host } = input;

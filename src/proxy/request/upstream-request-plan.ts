@@ -17,7 +17,7 @@ import {
 } from '../upstream/upstream-path.ts';
 import { buildUpstreamHeaders } from './upstream-headers.ts';
 
-/** How the requests of one route go up; settled at load. */
+/** How the requests of one route are forwarded; compiled at load. */
 export interface RouteUpstreamPlan {
   readonly upstream: Upstream;
   readonly path: UpstreamPath;
@@ -78,7 +78,7 @@ export interface UpstreamRequestContext {
   readonly responseHeaders: HeaderPairs;
 }
 
-/** Says what of a permitted request goes up. Nothing goes up without a Permit. */
+/** Plans the request to the backend. Nothing is forwarded without a Permit. */
 export function planUpstreamRequest(
   permit: Permit,
   upstreamPlan: RouteUpstreamPlan,

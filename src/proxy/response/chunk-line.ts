@@ -1,10 +1,10 @@
 import { InvalidResponse } from '../errors.ts';
 
-/** What the line before a chunk says. */
+/** The parts of the line before a chunk. */
 export interface ChunkLine {
   /** Bytes of the chunk; 0 of the last one. */
   readonly size: number;
-  /** Bytes of all that stands behind the size. */
+  /** Bytes after the size. */
   readonly extensionBytes: number;
 }
 

@@ -2,8 +2,8 @@ import { InvalidResponse } from '../errors.ts';
 import type { ResponseEnd } from './response-end.ts';
 
 /**
- * What the header fields of a response say of its end and of the connection (RFC 9112 §6 and §9). Used again for each response of a
- * connection. Refuses what two readers could read in two ways.
+ * The framing and connection persistence of a response, by its header fields (RFC 9112 §6 and §9). Reused for each response of a
+ * connection. Refuses what two readers could read differently.
  */
 export class ResponseFraming {
   #isOldVersion = false;
@@ -12,7 +12,7 @@ export class ResponseFraming {
   #connection = '';
   #keepAlive = '';
 
-  /** Before the fields of a response. HTTP/1.0 knows no chunks, and closes unless told otherwise. */
+  /** To be called before the fields of a response. HTTP/1.0 has no chunks, and closes the connection by default. */
   begin(isOldVersion: boolean): void {
     this.#isOldVersion = isOldVersion;
     this.#length = undefined;
@@ -21,7 +21,7 @@ export class ResponseFraming {
     this.#keepAlive = '';
   }
 
-  /** Takes note of one field; `isTabbed` when a tab stood after its value, which some readers take for a part of it. */
+  /** Reads one field; `isTabbed` when a tab follows its value, which some readers take for a part of it. */
   see(name: string, value: string, isTabbed: boolean): void {
     switch (name.length) {
       case 10:
@@ -59,7 +59,7 @@ export class ResponseFraming {
     return !options.includes('close') && (!this.#isOldVersion || options.includes('keep-alive'));
   }
 
-  /** How long the backend says it keeps an idle connection, in milliseconds; undefined when it says nothing. */
+  /** How long the backend keeps an idle connection, in milliseconds; undefined where it does not state it. */
   get keepAliveMs(): number | undefined {
     if (this.#keepAlive === '') return undefined;
     const seconds = /(?:^|[\t ,;])timeout="?(\d{1,6})/i.exec(this.#keepAlive)?.[1];

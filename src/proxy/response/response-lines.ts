@@ -2,10 +2,10 @@ import { InvalidResponse } from '../errors.ts';
 import { fieldFault, PROTOCOL, statusLineFault } from './response-faults.ts';
 import type { ResponseFraming } from './response-framing.ts';
 
-/** What the first line of a response says. */
+/** The parts of a status line. */
 export interface StatusLine {
   readonly status: number;
-  /** The words after the status, as they came; often empty. */
+  /** The reason phrase, as it came; often empty. */
   readonly reason: string;
   /** HTTP/1.0. */
   readonly isOldVersion: boolean;
@@ -19,12 +19,12 @@ const TAB = 9;
 const CR = 13;
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 /**
- * RFC 9110 §5.1 and §5.5: no folded lines, no space before a colon, no bare CR or LF, no NUL. Takes linear time: what may follow
- * each other in it share no character.
+ * RFC 9110 §5.1 and §5.5: no folded lines, no space before a colon, no bare CR or LF, no NUL. Takes linear time: adjacent parts of
+ * it have no character in common.
  */
 const FIELD_LINES = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n/y;
 
-/** `HTTP/1.0 200 …` or `HTTP/1.1 200 …` (RFC 9112 §4); the space before missing words may be missing, too. */
+/** `HTTP/1.0 200 …` or `HTTP/1.1 200 …` (RFC 9112 §4); without a reason phrase, the space before it may be missing too. */
 export function readStatusLine(text: string): StatusLine {
   const minor = text.charCodeAt(7);
   const hundreds = text.charCodeAt(9) - ZERO;

@@ -9,7 +9,7 @@ import { readFields, readStatusLine } from './response-lines.ts';
 /** The head of a response. */
 export interface ResponseHead {
   readonly status: number;
-  /** The words after the status, as they came; often empty. */
+  /** The reason phrase, as it came; often empty. */
   readonly reason: string;
   /** Header fields as they came: names and values in turn, one character for each byte. */
   readonly headers: string[];
@@ -17,7 +17,7 @@ export interface ResponseHead {
   readonly end: ResponseEnd;
 }
 
-/** Hears what the parser reads, in order and within the call of `read`. */
+/** Gets what the parser reads, in order and within the call of `read`. */
 export interface ResponseSink {
   /** Also of interim responses (status below 200), of which there may be several before the response. */
   head(head: ResponseHead): void;
@@ -28,7 +28,7 @@ export interface ResponseSink {
 /** Bytes that the header fields, the trailers, or the chunk extensions of one response may have. */
 const MAX_FIELD_BYTES = 64 * 1024;
 
-/** What may not stand among trailers (RFC 9110 §6.5.1), where some take it for the framing of this response or the next. */
+/** Not allowed among trailers (RFC 9110 §6.5.1): some readers take it for the framing of this response or the next. */
 const FRAMING = /^(?:content-length|transfer-encoding):/i;
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LINE_END = Buffer.from('\r\n');
@@ -49,15 +49,15 @@ type State =
   | 'complete';
 
 /**
- * Reads the responses of an HTTP/1.1 backend (RFC 9112), strictly: what two readers could take for two things is no response. Length
- * and chunks at once, two lengths, a coding other than `chunked`, folded or torn lines all end the connection.
+ * Reads the responses of an HTTP/1.1 backend (RFC 9112), strictly: a response that two readers could read differently is invalid.
+ * Length and chunks at once, two lengths, a coding other than `chunked` and folded or broken lines all end the connection.
  */
 export class ResponseParser {
   /** Fields after the last chunk. */
   trailers: HeaderPairs = NO_FIELDS;
   /** Whether the backend leaves the connection open for further requests. */
   keepAlive = false;
-  /** How long it says that it keeps an idle connection, in milliseconds; undefined when it says nothing. */
+  /** How long the backend keeps an idle connection, in milliseconds; undefined where it does not state it. */
   keepAliveMs: number | undefined;
   readonly #sink: ResponseSink;
   readonly #framing = new ResponseFraming();
@@ -138,7 +138,7 @@ export class ResponseParser {
   #head(bytes: Buffer, at: number): number {
     const found = this.#take(bytes, at, HEAD_END);
     if (found === undefined) {
-      // What speaks another protocol may wait for us to go on, and would have all the time of a slow response.
+      // A server of another protocol may wait for us; without this check the request would only end by its timeout.
       const begun = this.#kept?.toString('latin1', 0, Math.min(this.#keptBytes, PROTOCOL_BYTES)) ?? '';
       if (!PROTOCOL.startsWith(begun.slice(0, PROTOCOL.length)))
         throw new InvalidResponse(protocolFault(begun));
@@ -177,8 +177,8 @@ export class ResponseParser {
   }
 
   /**
-   * Some backends send a body where there is none; what of it came late would be taken for the response to somebody else's
-   * request. So a connection is not used again after a response without body that speaks of one.
+   * Some backends send a body where there must be none. Bytes of it that come late would be read as the response to another client's
+   * request. So a connection is not reused after a response without a body whose head announces one.
    */
   #mayBeFollowedByBody(status: number, end: ResponseEnd, length: number): boolean {
     if (this.#method === 'HEAD') return true;
@@ -285,7 +285,7 @@ export class ResponseParser {
   }
 }
 
-/** Whoever ends lines with LF alone has said all it has to say, and would be waited for in vain. */
+/** A backend that ends lines with LF alone has sent everything: waiting for CR LF would end in a timeout. */
 function refuseBareLineFeed(bytes: Buffer, start: number): void {
   for (let at = bytes.indexOf(LF, start); at !== -1; at = bytes.indexOf(LF, at + 1)) {
     if (bytes[at - 1] !== CR) throw new InvalidResponse('line_ends_with_lf');

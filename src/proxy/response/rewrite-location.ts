@@ -6,7 +6,7 @@ export interface PrefixChange {
   readonly inside: string;
   /** What trusted proxies took off before; written likewise. */
   readonly before: string;
-  /** What the backend was told in `X-Forwarded-Prefix`: `before`, then what was taken off here. */
+  /** The `X-Forwarded-Prefix` that the backend got: `before`, then what was taken off here. */
   readonly announced: string;
   /** The backend's own origin, lower case. */
   readonly origin: string;
@@ -15,9 +15,9 @@ export interface PrefixChange {
 }
 
 /**
- * Leads a `Location` of the backend back to where clients find it: only one on the backend's own origin or the
+ * Rewrites a `Location` of the backend to what clients can reach: only one on the backend's own origin or the
  * client's host, and only within the prefix that was rewritten on the way up. Everything else passes as it is. A backend that
- * puts what it was told before its paths is taken at its word: that part is not put there again.
+ * puts `X-Forwarded-Prefix` before its paths is believed: that part is not added again.
  */
 export function rewriteLocation(value: string, change: PrefixChange): string {
   const { outside, inside, before, announced, origin, host } = change;

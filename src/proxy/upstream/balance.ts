@@ -19,8 +19,8 @@ const FULL = refuse('upstream_full', 'every address has as many requests as it m
 });
 
 /**
- * Makes the choice among the addresses of a backend. Those that fail their health check are never chosen. Those
- * that were ejected for failing requests are chosen when no other is left: a wrong guess must not close the shop.
+ * Chooses among the endpoints of a backend. Those that fail their health check are never chosen. Those
+ * that were ejected for failing requests are chosen when no other is left: a wrong guess must not cause an outage.
  */
 export function createBalance({
   endpoints,
@@ -49,7 +49,7 @@ export function createBalance({
 
 const CHOICES = {
   roundRobin: (endpoints, turn) => endpoints[turn % endpoints.length] as UpstreamEndpoint,
-  // Ties go round, so that idle addresses share what comes.
+  // Ties go round, so that idle endpoints share the load.
   leastConnections: (endpoints, turn) => {
     const least = Math.min(...endpoints.map(({ running }) => running));
     const idlest = endpoints.filter(({ running }) => running === least);

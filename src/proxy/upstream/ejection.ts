@@ -1,4 +1,4 @@
-/** When an address that keeps failing is left out, and for how long. */
+/** When an endpoint that keeps failing is ejected, and for how long. */
 export interface EjectionPolicy {
   /** Failures in a row. */
   readonly failures: number;
@@ -7,7 +7,7 @@ export interface EjectionPolicy {
   readonly maxMs: number;
 }
 
-/** Watches how requests to one address end, and leaves it out for a while after several failures in a row. */
+/** Ejects an endpoint for a while after several failures in a row (outlier detection). */
 export class Ejection {
   readonly #policy: EjectionPolicy;
   #failures = 0;
@@ -29,7 +29,7 @@ export class Ejection {
 
   failed(nowMs: number): void {
     this.#failures++;
-    // One failure suffices for an address that was out before and has not succeeded since.
+    // One failure suffices for an endpoint that was ejected before and has not succeeded since.
     if (this.#failures < this.#policy.failures && this.#times === 0) return;
     if (this.isEjected(nowMs)) return;
     const { baseMs, maxMs } = this.#policy;

@@ -3,7 +3,7 @@ import { ResponseTimeout } from '../errors.ts';
 import type { ResponseHead } from '../response/response-parser.ts';
 import type { UpstreamEndpoint } from './upstream-endpoint.ts';
 
-/** How addresses are asked whether they are well. */
+/** How endpoints are checked. */
 export interface HealthPolicy {
   /** Path and query, below the upstream's own prefix. */
   readonly path: string;
@@ -22,8 +22,8 @@ export interface HealthWatch {
 export type HealthChange = (endpoint: UpstreamEndpoint) => void;
 
 /**
- * Asks an address at once and then every interval; 200 to 399 in time is well. An address counts as healthy until
- * it is known not to be. Later checks keep a jitter of a tenth, so that many gateways do not ask in step.
+ * Checks an endpoint at once and then every interval; a status of 200 to 399 in time is healthy. An endpoint counts as healthy until
+ * checks have failed. Later checks have a jitter of a tenth, so that many gateways do not check at the same moment.
  */
 export function watchHealth(
   endpoint: UpstreamEndpoint,
@@ -73,7 +73,7 @@ function checkRequest(path: string, { timeoutMs }: HealthPolicy): UpstreamReques
   };
 }
 
-/** Waits for the head of one response and reads the rest away. Tells once. */
+/** Waits for the head of one response and discards its body. Reports once. */
 class HealthResponse implements DispatchHandler {
   readonly #notify: (isWell: boolean) => void;
   readonly #deadline: NodeJS.Timeout;

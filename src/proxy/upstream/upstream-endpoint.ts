@@ -1,13 +1,13 @@
 import type { Dispatcher } from '../dispatcher.ts';
 import type { Ejection } from './ejection.ts';
 
-/** How a request to an address ended, for those who choose the next address. */
+/** How a request to an endpoint ended; the next choice depends on it. */
 export type EndpointOutcome =
   /** Something of a response came. */
   | 'responded'
-  /** No connection, or it was lost before any byte of an answer. */
+  /** No connection, or it was lost before any byte of a response. */
   | 'failed'
-  /** Ended for other reasons, which say nothing of the address. */
+  /** Ended for a reason that does not concern the endpoint. */
   | 'unknown';
 
 export interface EndpointSettings {
@@ -20,13 +20,13 @@ export interface EndpointSettings {
   readonly now: () => number;
 }
 
-/** One address of a backend, with its connections and how it has been doing. */
+/** One address of a backend, with its connections and its recent failures. */
 export class UpstreamEndpoint {
   readonly label: string;
   readonly dispatcher: Dispatcher;
   /** Put before the forwarded path: empty, or a path without a slash at its end. */
   readonly prefix: string;
-  /** What active checks say; undefined when nothing watches it. */
+  /** The result of the health checks; undefined without checks. */
   healthy: boolean | undefined;
   /** Requests and tunnels under way. */
   running = 0;
@@ -45,7 +45,7 @@ export class UpstreamEndpoint {
     return this.#ejection?.isEjected(this.#now()) ?? false;
   }
 
-  /** Every request that was given this target says once how it ended. */
+  /** To be called once for every request to this endpoint. */
   settle(outcome: EndpointOutcome): void {
     this.running--;
     if (this.#ejection === undefined || outcome === 'unknown') return;

@@ -23,7 +23,7 @@ export function pathPrefix(urlPath: string): string {
 
 /**
  * The path towards the backend, without the upstream's own prefix. What is not replaced goes up byte for byte;
- * no decoded parameter ever enters (threats P15). The result starts with exactly one slash.
+ * no decoded parameter ever enters. The result starts with exactly one slash.
  */
 export function upstreamPath({ cut, front, slash }: UpstreamPath, rawPath: string): string {
   if (cut === 0 && front === '') return rawPath;

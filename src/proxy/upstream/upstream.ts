@@ -10,7 +10,7 @@ import { type HealthPolicy, type HealthWatch, watchHealth } from './health-check
 import { UpstreamEndpoint } from './upstream-endpoint.ts';
 import { pathPrefix } from './upstream-path.ts';
 
-/** How it stands with one address of a backend. */
+/** The state of one endpoint. */
 export interface EndpointStatus {
   /** Origin, without anything secret. */
   readonly url: string;
@@ -21,7 +21,7 @@ export interface EndpointStatus {
   readonly connections: number;
 }
 
-/** A backend, ready to be sent to. Made at load and closed once nothing uses it. */
+/** A backend and its endpoints. Made at load and closed once nothing uses it. */
 export interface Upstream {
   readonly name: string;
   /** Equal for equal settings: a reload keeps the upstream, with its warm connections, when this is the same. */
@@ -31,7 +31,7 @@ export interface Upstream {
   /** The path of its addresses, which is put before forwarded paths: empty, or without a slash at its end. Undefined where they differ. */
   readonly prefix: string | undefined;
   readonly timeouts: UpstreamTimeouts;
-  /** retries of a request that no response came to. */
+  /** How often a request that got no response is retried. */
   readonly retries: number;
   readonly pick: PickEndpoint;
   status(): readonly EndpointStatus[];
@@ -56,7 +56,7 @@ export interface ConnectionFailure {
   readonly upstreamAddress: string;
   readonly during: BrokenConnection['during'];
   readonly cause: UpstreamFault;
-  /** What the access line would say of it. */
+  /** As the access line words it. */
   readonly reason: string;
   readonly durationMs: number;
 }

@@ -16,7 +16,7 @@ export interface HandshakeJob {
   readonly req: IncomingMessage;
   /** The client's socket, which no parser owns any more; its errors are listened to. */
   readonly socket: Socket;
-  /** Gives what the client sent beyond its handshake, and stops reading from the socket. */
+  /** Returns what the client sent after its handshake, and stops reading from the socket. */
   readonly takeHead: () => Buffer;
   /** Closes the client's connection so that the client sees an error. */
   readonly reset: () => void;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { timerDelay } from '../upstream/time-limit.ts';
 import { closeFrame, FrameBoundary } from './frame-boundary.ts';
 
-/** Why the gateway ends a tunnel, as the client is told (RFC 6455 §7.4). */
+/** Why the gateway ends a tunnel: the content of its Close frame (RFC 6455 §7.4). */
 export interface TunnelEnd {
   readonly code: number;
   readonly reason: string;
@@ -12,7 +12,7 @@ const TOKEN_EXPIRED: TunnelEnd = { code: 4001, reason: 'token expired' };
 export const GOING_AWAY: TunnelEnd = { code: 1001, reason: 'gateway is shutting down' };
 const IDLE: TunnelEnd = { code: 1001, reason: 'idle' };
 
-/** Time between the gateway's Close frame, or the wish to send it, and the end of the connections. */
+/** Time from the decision to close, sent or not yet sent to the client, to the end of the connections. */
 const CLOSE_MS = 1_000;
 
 export interface TunnelOptions {
@@ -28,7 +28,7 @@ export interface TunnelOptions {
 
 /**
  * Two sockets that pass bytes to each other with back-pressure. What goes from the backend to the client is
- * followed frame by frame, so that the gateway can say goodbye between two of them.
+ * followed frame by frame, so that the gateway can put its Close frame between two of them.
  */
 export class Tunnel {
   readonly #options: TunnelOptions;
@@ -36,7 +36,7 @@ export class Tunnel {
   readonly #idle: NodeJS.Timeout;
   #expiry: NodeJS.Timeout | undefined;
   #cut: NodeJS.Timeout | undefined;
-  /** Set while the next border is waited for. */
+  /** Set while the next frame boundary is waited for. */
   #wanted: TunnelEnd | undefined;
   /** True once the gateway's Close frame was sent: nothing of the backend may follow. */
   #closed = false;
@@ -59,15 +59,15 @@ export class Tunnel {
     upstream.resume();
   }
 
-  /** Ends the tunnel: a Close frame at the next border of the backend's frames, both connections closed a second later. */
+  /** Ends the tunnel: a Close frame at the next boundary of the backend's frames, both connections closed a second later. */
   close(end: TunnelEnd): void {
     if (this.#ended || this.#wanted !== undefined || this.#closed) return;
     this.#wanted = end;
     this.#cut = setTimeout(() => this.destroy(), CLOSE_MS);
-    if (this.#boundary.isHere) this.#sayGoodbye();
+    if (this.#boundary.isHere) this.#sendClose();
   }
 
-  /** Breaks both connections off at once. */
+  /** Ends both connections at once. */
   destroy(): void {
     this.#options.client.destroy();
     this.#options.upstream.destroy();
@@ -86,11 +86,11 @@ export class Tunnel {
     const boundary = this.#boundary.feed(chunk);
     if (this.#wanted === undefined || boundary === -1) return client.write(chunk);
     client.write(chunk.subarray(0, boundary));
-    this.#sayGoodbye();
+    this.#sendClose();
     return true;
   }
 
-  #sayGoodbye(): void {
+  #sendClose(): void {
     const end = this.#wanted;
     this.#closed = true;
     if (end === undefined || this.#boundary.closing) return;
@@ -110,7 +110,7 @@ export class Tunnel {
     );
   }
 
-  /** What the other side was sent is let out before it closes too. */
+  /** What was written to the other side goes out before that closes too. */
   #oneClosed(socket: Socket): void {
     const { client, upstream } = this.#options;
     const other = socket === client ? upstream : client;
@@ -128,7 +128,7 @@ export class Tunnel {
   }
 }
 
-/** Passes what comes from one socket to `take` until it says no, and goes on when the other one has drained. */
+/** Passes what comes from one socket to `take` until it returns false, and continues when the other one has drained. */
 function connect(from: Socket, to: Socket, take: (chunk: Buffer) => boolean): void {
   from.on('data', (chunk: Buffer) => {
     if (!take(chunk)) from.pause();

@@ -4,7 +4,7 @@ import { GOING_AWAY, Tunnel, type TunnelOptions } from './tunnel.ts';
 export interface Tunnels {
   readonly size: number;
   open(options: TunnelOptions): void;
-  /** Tells every client that the gateway goes away (1001) and closes a second later; further ones are ended as they open. */
+  /** Sends every client a Close frame (1001) and closes a second later; new tunnels are closed as they open. */
   drain(): void;
 }
 
