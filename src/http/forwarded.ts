@@ -123,7 +123,7 @@ function prefixOf(value: string): string {
   for (const entry of value.split(',')) {
     const path = entry.trim();
     const target = parseTarget(path);
-    // An encoded `#`, `?` or `;` is a matter of routes, of which a prefix has none.
+    // Only a route can allow an encoded `#`, `?` or `;`.
     if (isRefusal(target) || target.ambiguity !== undefined || target.query !== '') return '';
     prefix += path.endsWith('/') ? path.slice(0, -1) : path;
   }

@@ -62,7 +62,7 @@ export function closesConnection(refusal: Refusal): boolean {
   return 'closes' in REFUSALS[refusal.code];
 }
 
-/** The same refusal as the bytes of a whole HTTP/1.1 response, for sockets that no parser owns any more. */
+/** The same refusal as the bytes of a whole HTTP/1.1 response, for sockets without a parser. */
 export function renderProblemMessage(refusal: Refusal, context: ProblemContext): string {
   const { status, headers, body } = renderProblem(refusal, context);
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;

@@ -29,7 +29,7 @@ const PLAIN = /^(?:\/(?!\.\.?(?:[/?]|$))[A-Za-z0-9\-._~!$&'()*+,=:@[\]]+)*\/?(?:
 
 const CLEAN_QUERY = /^(?:\?[!"$-~]*)?$/;
 
-/** What no path may hold, whatever the route allows, and how the log line calls it. */
+/** What no path may hold on any route, and how the log line names it. */
 const NEVER: readonly (readonly [RegExp, Cause, string | ((found: string) => string)])[] = [
   [/^\*/, 'target_form', 'is "*", which asks about the server as a whole: it is not in origin form'],
   [
@@ -53,7 +53,7 @@ const NEVER: readonly (readonly [RegExp, Cause, string | ((found: string) => str
  */
 const ENCODED_TWICE = /%(?:25)*(?:2[3ef]|3[bf]|5c|[01][0-9a-f]|7f)/i;
 
-/** Characters that end a path, or the name of a segment, for a backend that decodes before it takes a target apart. */
+/** Characters that end a path, or the name of a segment, for a backend that decodes before it splits a target. */
 const ENCODED_MARK = /%(?:23|3[bf])/i;
 const ENCODED_END = /%(?:23|3f)/gi;
 /** Those that end a path, of one path. Each of them is one more path to match, and no name needs more of them. */
@@ -64,7 +64,7 @@ export const MOST_SEGMENTS = 256;
 /**
  * Reads the target of a request line, or refuses it with `ambiguous_path` when two programs could read it
  * differently. `allowable` has the bits of the `SPELLINGS` that any route allows; a target
- * that needs one of them, or that holds an encoded `#`, `?` or `;`, comes back with its `ambiguity`, and the route table settles it.
+ * that needs one of them, or that holds an encoded `#`, `?` or `;`, is returned with its `ambiguity`, which `matchRoute` resolves.
  */
 export function parseTarget(rawTarget: string, allowable = 0): Target | Refusal {
   if (rawTarget.charCodeAt(0) !== 47 || !PLAIN.test(rawTarget)) return parseOddTarget(rawTarget, allowable);
@@ -124,7 +124,7 @@ function parseOddTarget(rawTarget: string, allowable: number): Target | Refusal 
 }
 
 /**
- * The path as different backends take it apart: split then decoded (the one that counts), decoded then split, and both of
+ * The path as different backends split it: split then decoded (the one that counts), decoded then split, and both of
  * these without parameters, taken off before or after decoding. A path that is plain has the first alone. Undefined when a byte
  * sequence is not UTF-8.
  */
@@ -165,7 +165,7 @@ function cutAtMarks(segments: readonly string[]): readonly (readonly string[])[]
   );
 }
 
-/** Also with what only shows once decoded behind it (`..%3Bx`, `..%3Fx`): who takes that off last is left with the dots. */
+/** Also when followed by what only shows once decoded (`..%3Bx`, `..%3Fx`): a backend that removes that last keeps the dots. */
 function isDotSegment(segment: string): boolean {
   return /^\.\.?(?:[;?#]|$)/.test(segment);
 }
@@ -181,7 +181,7 @@ function describeUnencoded(found: string): string {
   return `holds ${found === '"' ? "'\"'" : `"${found}"`}, which is not percent-encoded: write %${code}${by}`;
 }
 
-/** The empty last segment of a trailing slash is none. */
+/** The empty last segment of a trailing slash does not count. */
 function hasEmptySegment(segments: readonly string[]): boolean {
   const at = segments.indexOf('');
   return at !== -1 && at !== segments.length - 1;

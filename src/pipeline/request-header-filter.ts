@@ -58,7 +58,7 @@ export interface FilteredHeaders {
 /**
  * Collects every name that no client may send: the identity headers named anywhere in the file, unset and
  * reserved ones too, the gateway's own, and the fields that override method or URL.
- * `credentialHeaders` are further fields that carry tokens; they never go up unasked.
+ * `credentialHeaders` are further fields that carry tokens; only a route that forwards tokens forwards them.
  */
 export function compileRequestHeaderFilter(
   config: Pick<Config, 'identity' | 'routes'>,
@@ -78,7 +78,7 @@ export function compileRequestHeaderFilter(
   return { actions, credentialHeaders: spelled, memo: new Map() };
 }
 
-/** Whether a header that a route names for its token is looked at; false where the file or the gateway removes it. */
+/** Whether a header that a route names for its token is read; false where the file or the gateway drops it. */
 export function isLookedAt(headerFilter: RequestHeaderFilter, credentialHeader: string): boolean {
   return actionOf(headerFilter, credentialHeader) === ACTION.credential;
 }

@@ -11,7 +11,7 @@ export interface RequestFacts {
   readonly rawHeaders: readonly string[];
   /** Such as `1.1` (Node's `httpVersion`): only HTTP/1.0 may leave out Host. */
   readonly httpVersion: string;
-  /** Address of the client: the peer of the socket, or what a trusted proxy said it was. */
+  /** Address of the client: the peer of the socket, or what a trusted proxy reported. */
   readonly clientAddress: string;
   /** True for a WebSocket handshake. */
   readonly isUpgrade?: boolean;

@@ -44,11 +44,16 @@ const AREAS: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   docs: BOTH,
   scripts: BOTH,
   src: RENAMED,
+  'src/http': PROSE,
+  'src/pipeline': PROSE,
   'test/deploy': BOTH,
   'test/differential': BOTH,
   'test/docs': BOTH,
   'test/e2e': BOTH,
   'test/fuzz': BOTH,
+  'test/http': BOTH,
+  'test/pipeline': BOTH,
+  'test/support/pipeline': BOTH,
 };
 
 /** Not prose, or generated from `src`. */

@@ -190,7 +190,7 @@ t.test('a WebSocket of an origin that is not listed is refused before its token 
 });
 
 t.test(
-  'a route without websocket: true refuses the handshakes of those who may use it, and tells nobody else',
+  'a route without websocket: true refuses the handshakes of clients that may use it; others do not learn of it',
   async (t) => {
     const gate = await gateOf(fileWith([{ access: 'authenticated' }]), verifier);
     const upgrade = (...headers: string[]) => ({ ...requestOf('GET /', ...headers), isUpgrade: true });

@@ -88,7 +88,7 @@ function requestWith({ path, key, header, claims, suffix }: Draft) {
   return requestOf(`GET ${path}`, 'Authorization', `Bearer ${mint(key, claims, header)}${suffix}`);
 }
 
-/** The cause at first sight, from memory, and as `explain` tells it with its last step. */
+/** The cause at first sight, from memory, and as `explain` reports it with its last step. */
 async function decidedOf(draft: Draft): Promise<{ cause: string; step: string }> {
   const request = requestWith(draft);
   const steps: Step[] = [];

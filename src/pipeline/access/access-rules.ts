@@ -10,19 +10,19 @@ import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { nameClaim, type Scalar, toClaimPath } from '../claim-values.ts';
 import type { Condition, ConditionCompiler } from './cel/condition.ts';
 
-/** Who may use a route, compiled. */
+/** The access rules of a route, compiled. */
 export interface AccessRules {
-  /** `public`: the token is not looked at; `optional`: none passes, one that is there must hold; `required`: one must hold. */
+  /** `public`: the token is not verified; `optional`: a request without one passes, one that is present must hold; `required`: one must hold. */
   readonly token: 'public' | 'optional' | 'required';
   /** Issuers that any block accepts, for the verifier; undefined stands for all of the file. */
   readonly accepts: ReadonlySet<string> | undefined;
   /** Alternatives, of which one must hold. */
   readonly blocks: readonly AccessBlock[];
-  /** Whether a condition looks at more than the token. */
+  /** Whether a condition reads more than the token. */
   readonly asksRequest: boolean;
 }
 
-/** One alternative. What its policy wants stands beside what it wants itself: all must hold. */
+/** One alternative, with the rules of its policy: all must hold. */
 export interface AccessBlock {
   /** By configured name of each accepted issuer: what counts for its tokens. */
   readonly issuers: ReadonlyMap<string, AcceptedIssuer>;
@@ -34,9 +34,9 @@ export interface AccessBlock {
 
 export interface AcceptedIssuer {
   readonly audiences: ReadonlySet<string> | 'any';
-  /** What to say beside an audience that does not match, where the provider has a habit worth knowing. */
+  /** Added to the reason when no audience matches, where a habit of the provider explains it. */
   readonly audienceHint: string | undefined;
-  /** Where its tokens have their scopes and roles, to say what was there. */
+  /** Where its tokens have their scopes and roles, for the reason of a refusal. */
   readonly scopeClaims: readonly (readonly string[])[];
   readonly roleClaims: readonly (readonly string[])[];
 }
@@ -118,7 +118,7 @@ function compileBlock(
   };
 }
 
-/** Stands in for a condition that could not be compiled; the file with its error does not serve. */
+/** Replaces a condition that could not be compiled; a file with that error does not serve. */
 const NEVER: Condition = {
   source: 'false',
   asksRequest: false,

@@ -19,7 +19,7 @@ export interface Caller {
 /** One kind of rule a block can hold. */
 interface Check {
   readonly step: string;
-  /** What the block wants of this token, or of any, in names of the file; undefined when it wants nothing of this kind. */
+  /** What the block requires of this token, or of any, in names of the file; undefined when nothing of this kind. */
   readonly expected: (block: AccessBlock, token?: VerifiedToken) => string | undefined;
   /** What the token has instead; shown where claim values may be. */
   readonly got: (block: AccessBlock, caller: Caller) => unknown;
@@ -79,7 +79,7 @@ const CHECKS: readonly Check[] = [
 ];
 
 /**
- * Validates a verified token by the access rules of a route: one of the blocks must hold. Undefined when it does; otherwise the
+ * Applies the access rules of a route to a verified token: one of the blocks must hold. Undefined when it does; otherwise the
  * refusal of the block that got furthest, the first of equals.
  */
 export function authorize(rules: AccessRules, caller: Caller, trace?: Trace): Refusal | undefined {
@@ -221,7 +221,7 @@ function checkClaims({ claims }: AccessBlock, { token }: Caller): Refusal | unde
   return undefined;
 }
 
-/** The reason quotes the condition, which is the operator's text, and nothing of what it looked at. */
+/** The reason quotes the condition, which is the operator's text, and none of the values it read. */
 function checkConditions({ conditions }: AccessBlock, { token, request }: Caller): Refusal | undefined {
   for (const { evaluate } of conditions) {
     const result = evaluate(token, request);

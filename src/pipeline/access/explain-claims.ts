@@ -102,7 +102,7 @@ const ROLES_OF_CLIENTS = 'resource_access';
 const PLAIN_NAME = /^[\w.:/@-]{1,64}$/;
 const MOST_NAMED = 3;
 
-/** Claims that are in the token and most likely hold what is looked for: their names alone. */
+/** Names of claims of the token that most likely hold what was looked for. */
 function findElsewhere(
   kind: 'scope' | 'role',
   claims: Claims,

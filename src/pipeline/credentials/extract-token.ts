@@ -39,7 +39,7 @@ export function extractToken(
   return refuse('token_place', `the ${describeSource(source)} does not hold one token alone${form}`);
 }
 
-/** Two `Authorization` fields are refused on every route, whether it looks at tokens or not. */
+/** Two `Authorization` fields are refused on every route, public ones included. */
 export function refuseSeveralAuthorizations(headers: FilteredHeaders): Refusal | undefined {
   if (headers.authorizations.length < 2) return undefined;
   return refuse('authorization_twice', 'the request has more than one Authorization field');
@@ -47,7 +47,7 @@ export function refuseSeveralAuthorizations(headers: FilteredHeaders): Refusal |
 
 /**
  * The field that holds the token `extractToken` gave, as name and value; empty where it came from elsewhere. No other credential is
- * handed on beside it, be it of another scheme or in the header of another route's provider: nobody has verified that one.
+ * forwarded beside it, of another scheme or in the header of another route's provider, as it was not verified.
  */
 export function verifiedCredential(
   { places }: TokenSources,
@@ -68,7 +68,7 @@ function isBearer(credential: string): boolean {
 function parseBearer(value: string, place: string): string | undefined | Refusal {
   if (!isBearer(value)) return undefined;
   const token = value.slice('bearer '.length);
-  // Other characters are the verifier's to find: a look at each would cost more than finding a remembered token.
+  // The verifier checks the characters: to do so here would cost more than finding a remembered token.
   const mayBeOne = token !== '' && !token.includes(' ') && !token.includes('\t');
   if (value.charCodeAt(6) === 32 && mayBeOne) return token;
   if (/,\s*bearer\s/i.test(value)) {
@@ -77,7 +77,7 @@ function parseBearer(value: string, place: string): string | undefined | Refusal
   return refuseBearer(value, place);
 }
 
-/** What is wrong with a bearer credential, in the words of its form. */
+/** Names the fault in the form of a bearer credential. */
 function refuseBearer(value: string, place: string): Refusal {
   const rest = value.slice('bearer'.length).trim();
   if (rest === '') return refuse('bearer_empty', `${place} is "Bearer" without a token`);

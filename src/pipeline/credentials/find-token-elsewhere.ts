@@ -4,7 +4,7 @@ import type { FilteredHeaders } from '../request-header-filter.ts';
 /** Three parts of base64url, of which the first is a JSON object. */
 const TOKEN = /^(?:bearer )?"?eyJ[\w-]*\.[\w-]+\.[\w-]+"?$/i;
 
-/** Where a request without a token has what looks like one: it only says what would help, and is never verified. */
+/** Where a request without a token has what looks like one: only advice rests on it, and it is never verified. */
 export function findTokenElsewhere({ credentials, passed }: FilteredHeaders): string | undefined {
   const fields = [...credentials, ...passed];
   for (let at = 0; at < fields.length; at += 2) {

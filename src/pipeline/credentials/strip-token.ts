@@ -3,7 +3,7 @@ import type { FilteredHeaders } from '../request-header-filter.ts';
 import { withoutCookie, withoutParameter, withoutProtocolToken } from './token-places.ts';
 import type { TokenSources } from './token-sources.ts';
 
-/** What of a request goes up, without the token where a route takes it from elsewhere than a header of its own. */
+/** What is forwarded of a request: without the token where the route takes it from a cookie, query or protocol. */
 export function stripToken(
   { places }: TokenSources,
   headers: FilteredHeaders,

@@ -1,7 +1,7 @@
 import type { SourceNames } from './token-spellings.ts';
 
 /**
- * Where a token can be beside Authorization: how to read it there, how to take it away before the request goes up, and how to
+ * Where a token can be beside Authorization: how to read it there, how to remove it before the request is forwarded, and how to
  * notice that a backend would read another one. All work on the text as sent, so that everything else stays byte for byte.
  */
 
@@ -110,7 +110,7 @@ export function withoutParameter(query: string, name: string): string {
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }
 
-/** More names than clients send, and than are worth the time to look at beside one that is in doubt. */
+/** More names than clients send; a request with more is not examined name by name. */
 const MOST_NAMES = 512;
 
 function holdsMore(text: string, ...marks: readonly number[]): boolean {

@@ -84,7 +84,7 @@ export function compileTokenSources(
   return { places, names };
 }
 
-/** What stands in the places of a route: empty values are none. */
+/** The values in the places of a route; empty ones do not count. */
 export function readTokenPlaces(
   { places }: TokenSources,
   headers: FilteredHeaders,

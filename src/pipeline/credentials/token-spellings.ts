@@ -7,12 +7,12 @@ export interface SourceNames {
    * print, cut names at brackets and zero bytes, and turn what is no letter into `_`.
    */
   readsAsOne(rawName: string): boolean;
-  /** False when a text holds none of the names but where they are read, so that nobody has to take it apart. Linear and cheap. */
+  /** False when a text holds none of the names but where they are read, so that it need not be parsed. Linear and cheap. */
   mayHide(text: string): boolean;
 }
 
 export interface SpellingRules {
-  /** What stands before a name where it is read, and after it, as patterns. */
+  /** What precedes a name where it is read, and what follows it, as patterns. */
   readonly before: string;
   readonly after: string;
   /** Where a name ends for some readers: characters of a class. */
@@ -36,7 +36,7 @@ const LONGEST_NORMALIZED = 256;
 export function compileSourceNames(exact: readonly string[], rules: SpellingRules): SourceNames {
   const patterns = exact.map((name) => patternOf(takeOff(name)));
   const reads = new RegExp(`^(?:${patterns.join('|')})(?:${UNSEEN}|\\+)*(?:[%${rules.ends}]|$)`, 'i');
-  // From the first letter on: a search that could start in blanks would look at each of them again and again.
+  // From the first letter on: a search that could start in blanks would take quadratic time.
   const holds = new RegExp(exact.map((name) => patternOf(name.replace(/^[^a-z\d]+/i, ''))).join('|'), 'gi');
   const isRead = new RegExp(`${rules.before}(?:${exact.map(escapePattern).join('|')})${rules.after}`, 'g');
 

@@ -1,5 +1,5 @@
 import { RE2JS } from '@bufbuild/re2';
-import { DEFAULT_IDENTITY_HEADERS } from '../../config/identity-headers.ts';
+import { DEFAULT_IDENTITY_HEADERS, type SPECIAL_SOURCES } from '../../config/identity-headers.ts';
 import type { PathProblem } from '../../config/problem.ts';
 import type { Config, IdentityConfig, IdentitySource } from '../../config/schema/config.ts';
 import { readClaim, readClient } from '../../tokens/jwt/read-claims.ts';
@@ -32,14 +32,14 @@ export interface IdentityHeader {
 }
 
 /** Facts of a token that are not one claim, by the name the file gives them. */
-const FACTS: Readonly<Record<string, (token: VerifiedToken) => unknown>> = {
+const FACTS: Readonly<Record<(typeof SPECIAL_SOURCES)[number], (token: VerifiedToken) => unknown>> = {
   $scopes: (token) => token.scopes,
   $roles: (token) => token.roles,
   $issuerName: (token) => token.issuer,
   $client: readClient,
 };
 
-/** Lays the file's headers over the defaults and the route's over both. `at` is where the route stands in the file. */
+/** The file's headers override the defaults, the route's override both. `at` is the place of the route in the file. */
 export function compileIdentity(
   file: Config['identity'],
   route: IdentityConfig | undefined,
@@ -96,7 +96,7 @@ function compileHeader(
   }
   const claim = settings.claim as string | string[];
   if (typeof claim === 'string' && claim.startsWith('$')) {
-    const read = FACTS[claim];
+    const read = (FACTS as Partial<Record<string, IdentityHeader['read']>>)[claim];
     if (read === undefined) return { fault: `"${claim}" is not one of ${Object.keys(FACTS).join(', ')}` };
     const format = settings.format ?? (claim === '$scopes' ? 'space' : undefined);
     return { ...rest, origin: claim, read, template: undefined, format };
@@ -113,7 +113,7 @@ function readShorthand(source: string | string[]): Exclude<IdentitySource, null 
 /** Instructions of the program of a filter, of which RE2 may look at each for each character. A text without operators has one a character. */
 const MOST_INSTRUCTIONS = 2_000;
 
-/** RE2 syntax and its linear time: with a program of bounded size, no claim can hold up the process. */
+/** RE2 syntax and its linear time: with a program of bounded size, no claim can block the process. */
 function compileFilter(pattern: string): { test(text: string): boolean } | { readonly fault: string } {
   const compiled = parseFilter(pattern);
   if (compiled === undefined) return { fault: `"${pattern}" is not a regular expression in RE2 syntax` };

@@ -112,7 +112,7 @@ function assertExplained(gate: Gate, request: RequestFacts, code: string): void 
   if (explained instanceof Promise || codeOf(explained) !== code)
     throw new Error('explain decides otherwise');
   const last = steps.at(-1);
-  // The fake verifier tells no steps.
+  // The fake verifier reports no steps.
   if (last === undefined || (last.ok !== (code === 'allow') && last.step !== 'token')) {
     throw new Error(`${code}, but the last step is ${JSON.stringify(last)}`);
   }

@@ -27,9 +27,9 @@ export interface ConditionFault {
 
 /** What the check found out. */
 export interface CheckedCondition {
-  /** The variables it speaks of. Empty: its value does not depend on anything. */
+  /** The variables it names. Empty: its value is constant. */
   readonly speaksOf: ReadonlySet<string>;
-  /** The fields of variables that it looks at, such as `claims` and `sub`. */
+  /** The fields of variables that it reads, such as `claims` and `sub`. */
   readonly fields: readonly VariableField[];
   /** The variables that it uses as a whole, by any of their fields. */
   readonly wholes: ReadonlySet<string>;
@@ -42,7 +42,7 @@ export interface VariableField {
   readonly field: string;
 }
 
-/** Comprehensions in one another cost a power of the list; a token can hold thousands of entries. */
+/** Nested comprehensions cost a power of the list; a token can hold thousands of entries. */
 const DEEPEST_COMPREHENSION = 2;
 
 const LITERALS: Readonly<Record<string, ConditionType>> = {
@@ -67,7 +67,7 @@ interface Checker {
   readonly fields: VariableField[];
   readonly wholes: Set<string>;
   readonly doubts: ConditionFault[];
-  /** Throws where a pattern that is written out is none. */
+  /** Throws when a literal pattern is malformed. */
   readonly keepPattern: (pattern: string) => void;
 }
 
@@ -281,7 +281,7 @@ function comparison({ types: [a = DYN, b = DYN], id }: Call): ConditionType {
   });
 }
 
-/** A pattern that is written out is tried at once. */
+/** A literal pattern is compiled at once. */
 function checkPattern({ keepPattern }: Checker, name: string, args: readonly Expression[]): void {
   const pattern = args[0]?.exprKind;
   if (name !== 'matches' || pattern?.case !== 'constExpr') return;

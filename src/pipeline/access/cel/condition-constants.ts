@@ -7,7 +7,7 @@ import { findAlgorithm } from '../../../tokens/jwt/algorithms.ts';
 
 type Expression = ReturnType<typeof parse>['expr'];
 
-/** A text that a condition writes out, where it never is what stands there, or hardly what is meant. */
+/** A literal text of a condition that can never match, or hardly is what was meant. */
 export interface ConstantFlaw extends Flaw {
   /** Id of the expression. */
   readonly at: bigint;
@@ -128,7 +128,7 @@ interface NamedCall {
   readonly operands: readonly Expression[];
 }
 
-/** Looks at what a call compares with a text that is written out: the first flaw, and the expression that has it. */
+/** Checks what a call compares with a literal text: the first flaw, and the expression that has it. */
 export function findConstantFlaw(call: NamedCall): ConstantFlaw | undefined {
   for (const { text, check, at } of constantsOf(call)) {
     const found = check(text);

@@ -41,7 +41,7 @@ export function compileCosts({ isCelList, isCelMap }: Guards): ReadonlyMap<strin
   const isObject = (value: CelValue | undefined): value is CelList | CelMap =>
     isCelList(value) || isCelMap(value);
 
-  /** Lists and maps in one another, counted to the bottom: what a comparison may have to walk through. */
+  /** Nested lists and maps, counted to the bottom: what a comparison may have to walk through. */
   const entriesWithin = (value: CelValue): number => {
     if (!isObject(value)) return 1;
     let count = 1;

@@ -73,7 +73,7 @@ function appendedEntry({ function: name, args: [list, added] }: Kind<'callExpr'>
   return added?.exprKind.case === 'listExpr' ? added.exprKind.value.elements[0] : undefined;
 }
 
-/** The parts that are evaluated once for an entry; what macros inside visit is paid for by themselves. */
+/** The parts that are evaluated once for an entry; macros inside pay for what they visit. */
 function countParts(expression: Expression | undefined): number {
   if (expression === undefined) return 0;
   return 1 + partsOf(expression).reduce((sum, part) => sum + countParts(part), 0);

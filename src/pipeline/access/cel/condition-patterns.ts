@@ -3,7 +3,7 @@ import { RE2JS } from '@bufbuild/re2';
 /** The patterns of `matches`: those that conditions write out, and a few of those that are made during requests. */
 export interface Patterns {
   compile(pattern: string): RE2JS;
-  /** Keeps a pattern for good. Throws where it is none. */
+  /** Keeps a pattern for good. Throws when it is malformed. */
   keep(pattern: string): void;
   /** What it costs to hold a text of so many characters against a pattern, in steps. */
   costOf(pattern: string, length: number): number;
@@ -44,7 +44,7 @@ export function keepPatterns(): Patterns {
   };
 }
 
-/** How often the whole of a pattern may be repeated at most, if all its counts stood in one another. */
+/** How often the whole of a pattern may be repeated at most, if all its counts were nested. */
 function repetitionsIn(pattern: string): number {
   let repetitions = 1;
   for (const [count] of pattern.matchAll(/(?<=[{,])\d+(?=[,}])/g)) repetitions *= 1 + Number(count);

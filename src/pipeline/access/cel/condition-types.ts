@@ -16,7 +16,7 @@ export const INT: ConditionType = { kind: 'scalar', name: 'int' };
 export const STRING: ConditionType = { kind: 'scalar', name: 'string' };
 const STRINGS: ConditionType = { kind: 'list', element: STRING };
 
-/** What a condition may speak of, on a route with these path parameters. */
+/** The variables of conditions, on a route with these path parameters. */
 export function conditionVariables(
   parameters: readonly string[],
 ): Readonly<Record<'claims' | 'token' | 'request' | 'params', ConditionType>> {

@@ -26,13 +26,13 @@ interface TokenFacts {
 const NOTHING: Map<string, CelValue> = new Map();
 const factsOfTokens = createTokenMemo<TokenFacts>();
 
-/** Which variables a condition speaks of, and which fields of `request`: each costs time to make. */
+/** Which variables a condition names, and which fields of `request`: each costs time to make. */
 export interface Needed {
   readonly speaksOf: ReadonlySet<string>;
   readonly requestFields: ReadonlySet<string> | 'all';
 }
 
-/** Binds what the condition speaks of; the rest stays empty. */
+/** Binds what the condition names; the rest stays empty. */
 export function bindCondition(
   { speaksOf, requestFields }: Needed,
   token: VerifiedToken,

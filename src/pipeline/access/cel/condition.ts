@@ -7,10 +7,10 @@ import { keepPatterns } from './condition-patterns.ts';
 import { bindCondition, type ConditionBindings, type Needed } from './condition-values.ts';
 import { INEXACT } from './inexact-value.ts';
 
-/** A `when` of the file, ready to be asked. */
+/** A compiled `when` of the file. */
 export interface Condition {
   readonly source: string;
-  /** False when its response rests on the token alone, so that it can be remembered with the token. */
+  /** False when its result depends on the token alone, so that it can be remembered with the token. */
   readonly asksRequest: boolean;
   readonly evaluate: (token: VerifiedToken, request: FilteredRequest) => ConditionResult;
   /** The values it reads, by name, for traces that may show them. */
@@ -23,7 +23,7 @@ export type ConditionResult =
   | { readonly kind: 'false' }
   /** `near` is a piece of the condition's own text; `detail` may hold claim values. */
   | { readonly kind: 'broken'; readonly near: string; readonly detail: string }
-  /** It would have taken more steps than its budget has; what it would have said is not known. */
+  /** It would have taken more steps than its budget has; its result is unknown. */
   | { readonly kind: 'exceeded' };
 
 /** A condition that cannot serve. */
