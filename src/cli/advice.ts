@@ -2,13 +2,13 @@ import type { Cause } from '../core/causes.ts';
 import { MOST_CUTS, MOST_SEGMENTS } from '../http/target.ts';
 
 /**
- * What would have to change, for each cause of a refusal: by the client, at the provider, in the file or at the backend. It names the
- * way that keeps the protection; where opening a route is a way, it is never the only one.
+ * What to change for each cause of a refusal: in the client, at the provider, in the file or at the backend. It keeps the protection;
+ * where opening a route is an option, it is never the only one.
  */
 export const ADVICE = {
   // The request
-  target_unreadable: 'let the client percent-encode what no target may hold',
-  target_form: 'send the path alone in the request line, with a slash at its front, and the host in Host',
+  target_unreadable: 'let the client percent-encode what a target may not contain',
+  target_form: 'send only the path in the request line, starting with a slash, and the host in Host',
   target_fragment:
     'leave out what follows `#`, which is for browsers alone, or write it as %23 where it belongs to the name',
   path_not_encoded:
@@ -28,13 +28,13 @@ export const ADVICE = {
   request_syntax:
     'let the client, or the proxy in front, send valid HTTP/1.1; TLS sent to a plain port looks like this, too',
   request_framing:
-    'let the client, or the proxy in front, say once where the body ends: by Content-Length, or by `Transfer-Encoding: chunked` alone',
+    'let the client, or the proxy in front, state once where the body ends: by Content-Length, or by `Transfer-Encoding: chunked` alone',
   http_version: 'speak HTTP/1.1, or HTTP/2 over TLS',
   method_unknown: 'use a method that HTTP registers',
   handshake_malformed:
     'let the client, or the proxy in front, send the handshake as RFC 6455 wants it: GET over HTTP/1.1, with `Connection: Upgrade` and a key',
   request_unfit: 'leave out of the header what HTTP/1.1 cannot carry to the backend',
-  field_twice: 'send each field once that HTTP allows once',
+  field_twice: 'send fields only once that HTTP allows only once',
   host_twice: 'send exactly one Host field',
   host_missing: 'send a Host field, as HTTP/1.1 requires',
   host_invalid: 'send a name or address with an optional port as Host, and nothing else',
@@ -42,10 +42,10 @@ export const ADVICE = {
   route_unknown: 'compare host and path with `sealgate routes`; a prefix ends at a slash, and case counts',
   method_not_allowed:
     'add the method to `methods` of the route; a path never falls through to a wider route because of it',
-  method_never_forwarded: 'use another method: CONNECT and TRACE are never forwarded, whatever the file says',
+  method_never_forwarded: 'use another method: CONNECT and TRACE are never forwarded',
   keys_read_only: "read the gateway's own keys with GET or HEAD",
   preflight_not_routed:
-    'set `cors` with the origin of the page on the route of the method that the browser asks for; the gateway then answers preflights itself',
+    'set `cors` with the origin of the page on the route of the method that the browser asks for; the gateway then responds to preflights itself',
   preflight_method:
     'call the path with a method that it has, or add the method to `methods` of the route that has `cors`',
   header_timeout:
@@ -54,7 +54,7 @@ export const ADVICE = {
   body_stalled: 'see that the client sends its body without pauses, or raise `listen.limits.bodyIdle`',
   body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
   expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
-  rate_limited: 'wait as long as `Retry-After` says, or raise `rateLimit` of the route',
+  rate_limited: 'wait for the time in `Retry-After`, or raise `rateLimit` of the route',
   header_overflow:
     'send fewer or shorter header fields (cookies above all), or raise the limit: `listen.limits.headerBytes` for their size, `listen.limits.headers` for their number',
   header_count: 'send fewer header fields, or raise `listen.limits.headers`',
@@ -62,7 +62,7 @@ export const ADVICE = {
     'send shorter header fields (cookies and tokens above all), or raise `listen.limits.headerBytes`',
 
   // The place of the token
-  authorization_twice: 'send one Authorization field; see whether a proxy in front adds one of its own',
+  authorization_twice: 'send one Authorization field; see whether a proxy in front adds one',
   tokens_in_one_field: 'send one token; see whether a proxy in front joins two Authorization fields into one',
   tokens_in_two_places: 'send the token in one place: Authorization, or one of those in `tokenFrom`',
   token_hidden:
@@ -74,11 +74,11 @@ export const ADVICE = {
   other_scheme:
     'send the token with the scheme `Bearer`; for a backend that has its own login, see `passAuthorization`',
   preflight_without_cors:
-    'set `cors` with the origin of the page on this route; the gateway then answers preflights itself, and requests still need their token',
+    'set `cors` with the origin of the page on this route; the gateway then responds to preflights itself, and requests still need their token',
   websocket_without_token:
     'browsers cannot set Authorization on a WebSocket: let the route take the token from a cookie or from `webSocketProtocol` with `tokenFrom`',
   bearer_empty: 'see why the client has no token to put behind `Bearer`',
-  bearer_repeated: 'let the client put `Bearer` before the token once: what it holds already begins with it',
+  bearer_repeated: 'let the client put `Bearer` before the token once: its token already begins with it',
   bearer_spacing: 'send `Bearer`, one space and the token without spaces, tabs or line breaks in it',
   token_place: 'put the token alone into that place; only a header may have `Bearer` and one space before it',
 
@@ -109,7 +109,7 @@ export const ADVICE = {
   token_extension:
     'let the provider sign without extensions (`crit`, `b64`): none is supported, and such a token may not be read without them',
 
-  // What the token says of itself
+  // The header and the claims of the token
   iss_missing:
     'let the provider write its `iss` into the token as a text, or send the access token of one that does',
   iss_unknown:
@@ -128,9 +128,9 @@ export const ADVICE = {
     'let the provider write `typ` into the header of the token, or take `tokenTypes` off the issuer',
   typ_not_listed: 'send an access token; if it is one, add its `typ` to `tokenTypes` of the issuer',
   foreign_token:
-    'send the access token: this one was made for something else than an API call, and is never accepted',
+    'send the access token: this one was made for something other than an API call, and is never accepted',
   id_token:
-    'send the access token: an ID token tells the client who logged in; where it is all that the provider has, set `idTokens: true` on the issuer',
+    'send the access token: an ID token informs the client who logged in; if the provider issues nothing else, set `idTokens: true` on the issuer',
   not_access_token:
     "send the access token of the provider's response, not the ID token or another of its tokens",
   key_unknown:
@@ -224,20 +224,20 @@ export const ADVICE = {
   upstream_closed_early:
     'see in the log of the backend, or of a proxy before it, why it closes connections at once',
   upstream_removed: 'send the request again: a reload took the upstream out of the file as it arrived',
-  upstream_failed: 'see that the backend runs where `url` says, and what its log says of the request',
+  upstream_failed: 'check that the backend runs at `url`, and what its log has about the request',
   upstream_certificate_invalid:
     'give the backend a certificate that is valid now and for servers; verification is always on',
   upstream_authority_unknown:
     'name the certificate of its authority in `tls.ca` of the upstream, or in NODE_EXTRA_CA_CERTS; verification is always on',
   upstream_certificate_name:
-    'write the name of its certificate in `url`, or in `tls.serverName` of the upstream; verification is always on',
+    'use the name of its certificate in `url`, or in `tls.serverName` of the upstream; verification is always on',
   upstream_client_certificate:
     'set `tls.cert` and `tls.key` of the upstream to a certificate that the backend accepts',
   upstream_no_tls: 'write http: in `url` of the upstream, or let the backend speak TLS at that port',
   upstream_no_http2: 'leave out `protocol: h2` of the upstream, or let the backend offer HTTP/2 in its TLS',
   upstream_tls_failed: 'let the backend speak TLS 1.2 or 1.3 with ciphers of today for the name in `url`',
   upstream_other_protocol:
-    'change `url` or `protocol` of the upstream as the reason says, or look at what listens at its port',
+    'change `url` or `protocol` of the upstream as the reason describes, or look at what listens at its port',
   upstream_malformed:
     'let the backend, or the proxy before it, send what HTTP allows: the reason names the part',
   upstream_head_too_large: 'let the backend send fewer or shorter header fields: cookies above all',
@@ -256,14 +256,13 @@ export const ADVICE = {
   upstream_unhealthy: 'see why no backend passes its health check',
 
   // The gateway and what it depends on
-  keys_unavailable: 'see why the keys cannot be had with `sealgate keys`, or give saved ones with --jwks',
+  keys_unavailable: 'see with `sealgate keys` why the keys cannot be fetched, or use saved ones with --jwks',
   pipelined_too_many:
     'let the client wait for responses, or open more connections, instead of sending all its requests on one',
   event_loop_behind: 'add CPU or workers, or raise `listen.overload`',
-  limit_store_down:
-    'see why `rateLimitStore` does not respond: requests wait for it no longer than its time-out',
+  limit_store_down: 'see why `rateLimitStore` does not respond: requests wait for it up to its time-out',
   keys_unusable:
     'let the provider publish a key for signatures by an accepted algorithm; see `sealgate keys`',
   shutting_down: 'send the request to another instance, or raise `shutdown.grace`',
-  internal: 'find the request id in the log and report what stands there: it is a bug',
+  internal: 'find the request id in the log and report that line: it is a bug',
 } as const satisfies Record<Cause, string>;

@@ -19,7 +19,7 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'proxy-authentication-info',
 ]);
 
-/** Fields by which some frameworks let a client change the method or the URL that was checked, or what they serve for it. */
+/** Fields by which some frameworks let a client replace the method or URL that was checked, or the file that is served. */
 export const OVERRIDES: ReadonlySet<string> = new Set([
   'x-http-method',
   'x-http-method-override',
@@ -42,19 +42,19 @@ export const OVERRIDES: ReadonlySet<string> = new Set([
   'x-forwarded-uri',
   'x-forwarded-url',
   'x-waws-unencoded-url',
-  // Gunicorn before 22 takes these for what CGI calls so, and cuts the path by the first.
+  // Gunicorn before 22 takes these for the CGI variables, and cuts the path by the first.
   'script-name',
   'path-info',
   'x-script-name',
   'x-ingress-path',
-  // By these Rack chooses how a file is sent, and which.
+  // Rack chooses by these how a file is sent, and which.
   'x-sendfile-type',
   'x-accel-mapping',
 ]);
 
 /**
- * Fields in which proxies speak of the client, its connection and the request, and which backends behind them believe; the gateway
- * says itself what of it is true. Dropped whoever sends them: what trusted proxies say in `X-Forwarded-*` is read before.
+ * Fields in which proxies describe the client, its connection and the request. Backends believe them, so the gateway always drops them
+ * and sets its own; those in `X-Forwarded-*` of trusted proxies are read first.
  */
 export const PROXY_FIELDS: ReadonlySet<string> = new Set([
   // The client's address
@@ -118,13 +118,13 @@ export const PROXY_FIELDS: ReadonlySet<string> = new Set([
   'x-client-cert',
   // The request
   'x-request-id',
-  // CGI makes `HTTP_PROXY` of it, by which libraries send their own requests through whatever it names
+  // CGI makes `HTTP_PROXY` of it, a proxy through which libraries then send their own requests
   'proxy',
 ]);
 
 /**
- * How the names of whole families begin, folded: what is said of the request before it came here, what an Envoy behind would obey, what
- * WebLogic and WebSphere (`$WS…`) believe of the proxies before them, and the client's certificate in the words of nginx and AWS.
+ * Families of such fields, by the folded start of their names: `X-Forwarded-*`, those that Envoy obeys, those by which WebLogic and
+ * WebSphere (`$WS…`) trust proxies, and the client's certificate as nginx and AWS pass it on.
  */
 export const PROXY_PREFIXES: readonly string[] = [
   'x-forwarded-',
@@ -136,6 +136,6 @@ export const PROXY_PREFIXES: readonly string[] = [
   'x-amzn-mtls-',
 ];
 
-/** Fields that describe the message for every recipient; `Connection` may not take them away (RFC 9110 §7.6.1). */
+/** Fields for every recipient of the message; `Connection` must not remove them (RFC 9110 §7.6.1). */
 export const END_TO_END =
   /^(?:accept|access-control-|content-|if-|sec-)|^(?:cache-control|cookie|date|origin|range|referer|user-agent|via|host|authorization)$/;

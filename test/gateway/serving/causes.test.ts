@@ -24,7 +24,7 @@ const ROWS: readonly (readonly [cause: Cause, bytes: string, reason: RegExp])[] 
     get('/socket', ...HANDSHAKE, 'Sec-WebSocket-Key: short'),
     /no valid Sec-WebSocket-Key/,
   ],
-  ['target_unreadable', get('/pub\x01lic'), /no target may hold/],
+  ['target_unreadable', get('/pub\x01lic'), /no target may have/],
   ['host_missing', 'GET /public HTTP/1.1\r\n\r\n', /no Host/],
   [
     'header_count',

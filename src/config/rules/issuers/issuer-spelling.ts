@@ -137,7 +137,7 @@ export const issuersAreSpelledAsInTokens: Rule = ({ config }) =>
     ...(jwksUri !== undefined && /[<>{}]|%7B|\bYOUR[-_]/i.test(jwksUri)
       ? [
           error(['issuers', name, 'jwksUri'], 'a part of this is a placeholder that nobody has filled in', {
-            hint: 'leave `jwksUri` out where the metadata of the issuer says where the keys are',
+            hint: 'leave `jwksUri` out if the metadata of the issuer names the URL of the keys',
           }),
         ]
       : []),
@@ -147,7 +147,7 @@ export const issuersAreSpelledAsInTokens: Rule = ({ config }) =>
             ['issuers', name, 'jwksUri'],
             'this is another endpoint of the provider, and hardly where its keys are',
             {
-              hint: 'leave it out: the metadata says where the keys are',
+              hint: 'leave it out: the metadata names the URL of the keys',
             },
           ),
         ]
