@@ -295,6 +295,15 @@ t.test('a request that is broken off leaves no connection behind', async (t) => 
   }
 });
 
+t.test('a response that ends with its connection is reset when it breaks, never closed', async (t) => {
+  const { client } = await startForwarderHarness(t, ({ socket }) => {
+    socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
+  });
+  const old = client();
+  old.write('GET / HTTP/1.0\r\nHost: x\r\n\r\n');
+  t.equal((await old.end()).ended, 'reset');
+});
+
 /** A response to a client that never takes the last bytes. */
 class StuckResponse extends EventEmitter {
   readonly socket = {};
