@@ -5,7 +5,8 @@ import { COMMANDS } from './cli/commands.ts';
 import { runCli } from './cli/run.ts';
 
 // V8 would allocate objects of call sites whose first objects survived as old ones. Objects of a request are short-lived; as old ones they
-// would stay, with all they point at, until the next full collection, which costs up to half as much CPU again for a request.
+// would stay, with all they point at, until the next full collection, which costs up to half as much CPU again for a request
+// (docs/performance.md, "pretenuring off").
 setFlagsFromString('--no-allocation-site-pretenuring');
 
 // A reader that closes the pipe early (`sealgate schema | head`) is not a failure.

@@ -10,7 +10,7 @@ import { PAGE_STYLE } from './page-style.ts';
 import type { IssuerReport } from './report.ts';
 import type { GatewayStatus, RecentDecision } from './status.ts';
 
-/** What the admin listener shows; promises, because workers may have to be asked. */
+/** What the admin listener shows; promises, because some of it comes from workers. */
 export interface AdminSources {
   readonly isReady: () => boolean;
   /** State of each issuer's keys, for `/ready?verbose`. */
@@ -19,13 +19,13 @@ export interface AdminSources {
   readonly decisions: () => Promise<readonly RecentDecision[]>;
   /** The metrics as text. */
   readonly metrics: () => Promise<string>;
-  /** Fetches the keys of one issuer, or of all, and tells how it stands then; undefined when there is no such issuer. */
+  /** Fetches the keys of one issuer, or of all, and returns their state; undefined for an unknown issuer. */
   readonly refreshKeys: (issuer: string | undefined) => Promise<readonly IssuerReport[] | undefined>;
-  /** `admin.token` of the file active. */
+  /** `admin.token` of the active file. */
   readonly token: () => string | undefined;
 }
 
-/** Makes the admin application: health, metrics and status, on a listener of its own. */
+/** Makes the admin application: health, metrics and status on a separate listener. */
 export function createAdmin(sources: AdminSources): FastifyInstance {
   const app = Fastify({
     logger: false,
@@ -40,14 +40,18 @@ export function createAdmin(sources: AdminSources): FastifyInstance {
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
   });
-  // A body has nothing to say here; whatever its type, it is dropped.
+  // Bodies of any type are dropped.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => {
     payload.resume();
     done(null);
   });
-  app.setNotFoundHandler((_request, reply) => refuse(reply, 404, 'The admin listener has no such page.'));
-  app.setErrorHandler((_error, _request, reply) => refuse(reply, 500, 'The gateway could not tell.'));
+  app.setNotFoundHandler((_request, reply) =>
+    refuse(reply, 404, 'The admin listener has no page at this path.'),
+  );
+  app.setErrorHandler((_error, _request, reply) =>
+    refuse(reply, 500, 'The gateway failed to read its state.'),
+  );
   const refuseOtherMethods = watchMethods(app);
 
   app.get('/live', async () => ({ status: 'live' }));
@@ -66,7 +70,7 @@ export function createAdmin(sources: AdminSources): FastifyInstance {
   return app;
 }
 
-/** What only the machine itself and whoever has the token may see. */
+/** Only for the machine itself and for clients with the token. */
 function guarded(app: FastifyInstance, sources: AdminSources): void {
   let token = sources.token();
   let guard = createAdminGuard(token);
@@ -86,7 +90,7 @@ function guarded(app: FastifyInstance, sources: AdminSources): void {
   app.post<{ Params: { issuer?: string } }>('/keys/refresh/:issuer?', async (request, reply) => {
     const { issuer } = request.params;
     const issuers = await sources.refreshKeys(issuer);
-    if (issuers === undefined) return refuse(reply, 404, 'The file has no such issuer.');
+    if (issuers === undefined) return refuse(reply, 404, 'The file has no issuer of this name.');
     const failed = issuers.some(({ state }) => state !== 'fresh');
     return reply.status(failed ? 502 : 200).send({ issuers });
   });
@@ -101,7 +105,7 @@ function guarded(app: FastifyInstance, sources: AdminSources): void {
   refuseOtherMethods();
 }
 
-/** Notes the paths and methods that are added from now on; what it gives answers their other methods with 405 (RFC 9110 §15.5.6). */
+/** Records paths and methods added after this call; the returned function responds 405 to their other methods (RFC 9110 §15.5.6). */
 function watchMethods(app: FastifyInstance): () => void {
   const served = new Map<string, string[]>();
   app.addHook('onRoute', ({ url, method }) => {

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import { isLoopbackAddress, isLoopbackHost } from '../core/ip.ts';
 
-/** What the guard looks at. Names of headers are lower case. */
+/** What the guard checks. Header names are lower case. */
 export interface AdminRequest {
   readonly method: string;
   readonly peerAddress: string;
@@ -17,12 +17,12 @@ export interface AdminRefusal {
 }
 
 /**
- * Decides who may see what `/live`, `/ready` and `/metrics` do not show: the machine itself, and whoever
- * sends the token. A token that is sent must hold, also from the machine itself.
+ * Allows everything beyond `/live`, `/ready` and `/metrics` only for the machine itself and for clients with the token.
+ * If a token is sent it must be right, even from the machine itself.
  *
- * A page in a browser on this machine is not the machine: it may have let its own name resolve to 127.0.0.1
- * (DNS rebinding), so without a token the Host must be an address or `localhost`, which no page can make its own;
- * and what changes something is not taken from a page of another origin.
+ * A page in a browser on this machine is not trusted: its own name may resolve to 127.0.0.1 (DNS rebinding), so
+ * without a token the Host must be an address or `localhost`, and requests that change state must not come from another
+ * origin.
  */
 export function createAdminGuard(
   token: string | undefined,
@@ -39,18 +39,18 @@ export function createAdminGuard(
         ? {
             status: 403,
             detail:
-              'Beyond this machine only /live, /ready and /metrics answer, unless `admin.token` is set and sent.',
+              'From other machines only /live, /ready and /metrics are served, unless `admin.token` is set and sent.',
           }
         : { status: 401, detail: 'Send the token of `admin.token` as `Authorization: Bearer`.' };
     }
     if (!isOwnName(host)) {
       return {
         status: 403,
-        detail: 'Ask by address or as localhost; another name could be a trick of a web page.',
+        detail: 'Use an address or localhost; another name could be an attack by a web page.',
       };
     }
     if (method !== 'GET' && method !== 'HEAD' && origin !== undefined && originHost(origin) !== host) {
-      return { status: 403, detail: 'A page of another origin may not do this.' };
+      return { status: 403, detail: 'Pages of other origins may not do this.' };
     }
     return undefined;
   };

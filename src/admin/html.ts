@@ -1,13 +1,13 @@
 import { escapeLines } from '../core/escape.ts';
 
-/** Markup that is safe to put into a page as it is. */
+/** Markup that is safe to insert unescaped. */
 export interface Html {
   readonly markup: string;
 }
 
 type Content = Html | string | number | null | undefined | false | readonly Content[];
 
-/** Makes markup; whatever is put in is escaped unless it is markup itself. `null`, `undefined` and `false` vanish. */
+/** Makes markup; values are escaped unless they are markup. `null`, `undefined` and `false` become nothing. */
 export function html(parts: TemplateStringsArray, ...contents: readonly Content[]): Html {
   let markup = parts[0] ?? '';
   contents.forEach((content, index) => {

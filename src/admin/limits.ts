@@ -1,17 +1,17 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Connections that the admin listener holds; some scrapers, probes and an operator need a dozen. */
+/** Most connections of the admin listener; scrapers, probes and an operator need a dozen. */
 const CONNECTIONS = 100;
-/** Time for a whole request; bodies have nothing to say. */
+/** Time for a whole request; bodies are ignored. */
 const REQUEST_MS = 10_000;
 const HEADERS_MS = 5_000;
 const KEEP_ALIVE_MS = 75_000;
-/** Time in which nothing at all moves on a connection: more than fetching keys takes. */
+/** Longest idle time within a request: more than fetching keys takes. */
 const STILL_MS = 60_000;
 const CHECK_MS = 1_000;
 
-/** Options of the server with the limits that Node keeps itself. */
+/** Server options for the limits that Node enforces. */
 export const ADMIN_SERVER_LIMITS = {
   connectionTimeout: STILL_MS,
   requestTimeout: REQUEST_MS,
@@ -20,8 +20,8 @@ export const ADMIN_SERVER_LIMITS = {
 } as const;
 
 /**
- * Bounds the connections so that nobody is kept out by those that only stand there: beyond the limit the oldest without a request under
- * way is closed, and if all have one, the oldest of them.
+ * Limits the connections without locking anybody out: beyond the limit the oldest without a running request is closed, or if all
+ * have one, the oldest.
  */
 export function boundConnections(server: Server): void {
   const idle = new Set<Socket>();

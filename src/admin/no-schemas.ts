@@ -1,11 +1,11 @@
 /**
- * Fastify's `schemaController` for applications whose routes have no schemas: its compilers, which it would load at every start, are
- * left alone. They are a tenth of the time of a start.
+ * Fastify's `schemaController` for applications without route schemas: Fastify would load its schema compilers at every start, a
+ * tenth of its time (docs/performance.md, "schema compilers").
  */
 export const NO_SCHEMAS = {
   compilersFactory: { buildValidator: refuseSchema, buildSerializer: refuseSchema },
 };
 
 function refuseSchema(): never {
-  throw new Error('a route has a schema, and nothing would hold anything to it');
+  throw new Error('a route has a schema, but nothing would validate it');
 }

@@ -6,7 +6,7 @@ import { formatCount, formatMs, formatSeconds, formatTime } from './page-format.
 import type { IssuerReport, UpstreamReport } from './report.ts';
 import type { GatewayStatus, RecentDecision, ReloadReport, RouteStatus } from './status.ts';
 
-/** What goes with the page: nothing is loaded from elsewhere, nothing inline runs, nobody frames it. */
+/** Headers of the page: no foreign resources, no inline scripts, no frames. */
 export const PAGE_HEADERS = {
   'content-security-policy':
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -17,7 +17,7 @@ export const PAGE_HEADERS = {
 const DECISIONS_SHOWN = 60;
 const RELOADS_SHOWN = 8;
 
-/** Writes the status page: everything an operator asks first, on one page that needs no script. */
+/** Writes the status page: what an operator needs first, on one page that works without scripts. */
 export function renderPage(status: GatewayStatus, decisions: readonly RecentDecision[]): string {
   const page = html`<!doctype html>
 <html lang="en">
@@ -92,11 +92,11 @@ function overviewOf({ history, cache }: GatewayStatus): Html {
   const perSecond = recent / ((complete.length || 1) * (SLICE_MS / 1000));
   const lookups = cache.hits + cache.misses;
   return html`<div class="tiles">
-${tile('Requests a second', perSecond >= 100 ? formatCount(Math.round(perSecond)) : perSecond.toFixed(1), 'over the last minute')}
+${tile('Requests per second', perSecond >= 100 ? formatCount(Math.round(perSecond)) : perSecond.toFixed(1), 'over the last minute')}
 ${tile('Allowed', formatCount(allowed), share(allowed, all), 'allowed')}
 ${tile('Refused', formatCount(refused), share(refused, all), 'refused')}
 ${tile('Failed', formatCount(failed), share(failed, all), 'failed')}
-${tile('Tokens remembered', formatCount(cache.entries), lookups === 0 ? 'no look-up yet' : `${percent(cache.hits, lookups)} of look-ups hit`)}
+${tile('Tokens cached', formatCount(cache.entries), lookups === 0 ? 'no look-up yet' : `${percent(cache.hits, lookups)} of look-ups hit`)}
 </div>
 ${chartOf(history)}`;
 }
@@ -166,8 +166,8 @@ function trafficCells({
 
 const ISSUER_STATES = {
   fresh: { tone: 'good', words: 'fresh' },
-  stale: { tone: 'warn', words: 'stale, still serving' },
-  expired: { tone: 'bad', words: 'too old to serve' },
+  stale: { tone: 'warn', words: 'stale, still used' },
+  expired: { tone: 'bad', words: 'too old to use' },
   waiting: { tone: 'bad', words: 'no keys yet' },
 } as const satisfies Record<IssuerReport['state'], { tone: string; words: string }>;
 
@@ -195,7 +195,7 @@ function upstreamsOf(upstreams: readonly UpstreamReport[]): Html {
           running,
           connections,
         }) => html`<dl class="target"><div class="wide"><dt>target</dt><dd>${url}</dd></div>
-<div><dt>health</dt><dd><span class="pill ${healthy === null ? '' : healthy ? 'good' : 'bad'}">${healthy === null ? 'not watched' : healthy ? 'healthy' : 'unhealthy'}</span></dd></div>
+<div><dt>health</dt><dd><span class="pill ${healthy === null ? '' : healthy ? 'good' : 'bad'}">${healthy === null ? 'not checked' : healthy ? 'healthy' : 'unhealthy'}</span></dd></div>
 <div><dt>running</dt><dd>${running}</dd></div><div><dt>connections</dt><dd>${connections}</dd></div></dl>`,
       )}</article>`,
   )}</div>`;
@@ -240,11 +240,11 @@ const TRIGGERS = {
   signal: 'on SIGHUP',
   file: 'because a file changed',
   request: 'on request',
-  retry: 'tried again',
+  retry: 'on a retry',
 } as const satisfies Record<ReloadReport['trigger'], string>;
 
 function titleOf(code: string): string {
-  return isRefusalCode(code) ? REFUSALS[code].title : 'The request was let through';
+  return isRefusalCode(code) ? REFUSALS[code].title : 'The request was allowed';
 }
 
 function toneOf(code: string): string {

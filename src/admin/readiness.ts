@@ -3,22 +3,22 @@ import type { Clock } from '../core/clock.ts';
 /** What readiness depends on, issuer by issuer. */
 export interface IssuerReadiness {
   readonly name: string;
-  /** True once the issuer has had usable keys; that they are stale does not take it back. */
+  /** True once the issuer has had usable keys, even if they are stale now. */
   readonly hasKeys: boolean;
 }
 
 /** `readiness` of the file. */
 export interface ReadinessRules {
-  /** How long every issuer is waited for before one with keys is enough, in milliseconds. */
+  /** How long to wait for every issuer before one with keys is enough, in milliseconds. */
   readonly wait: number;
-  /** Issuers without whose keys the gateway does not become ready. */
+  /** Issuers whose keys are required. */
   readonly require: readonly string[];
 }
 
 export interface Readiness {
-  /** Whether traffic should come. Once ready, only a drain takes it back. */
+  /** Whether the gateway accepts traffic. Once ready, only a drain changes it. */
   isReady(issuers: readonly IssuerReadiness[]): boolean;
-  /** Validates by other rules from now on. */
+  /** Replaces the rules. */
   follow(rules: ReadinessRules): void;
   drain(): void;
 }

@@ -3,10 +3,10 @@ import { DECISIONS_KEPT } from '../telemetry/recent-decisions.ts';
 import type { RouteTraffic } from '../telemetry/request-metrics.ts';
 import type { TrafficSlice } from '../telemetry/traffic-history.ts';
 
-/** How it stands with the keys of one issuer. */
+/** The state of one issuer's keys. */
 export interface IssuerReport {
   readonly name: string;
-  /** `waiting`: none yet; `fresh`; `stale`: the last fetch failed, older keys serve; `expired`: too old to serve. */
+  /** `waiting`: none yet; `fresh`; `stale`: the last fetch failed, older keys are used; `expired`: too old to use. */
   readonly state: 'waiting' | 'fresh' | 'stale' | 'expired';
   /** Number of usable keys. */
   readonly keys: number;
@@ -25,9 +25,9 @@ export interface UpstreamReport {
 export interface UpstreamEndpointReport {
   /** Origin of the backend, without anything secret. */
   readonly url: string;
-  /** Null when nothing watches it. */
+  /** Null without health checks. */
   readonly healthy: boolean | null;
-  /** Requests under way. */
+  /** Running requests. */
   readonly running: number;
   readonly connections: number;
 }
@@ -40,7 +40,7 @@ export interface CacheReport {
   readonly evictions: number;
 }
 
-/** What one process knows of its traffic: plain data, so that workers can send it. */
+/** One process's traffic: plain data, so that workers can send it. */
 export interface GatewayReport {
   readonly traffic: readonly RouteTraffic[];
   readonly history: readonly TrafficSlice[];
@@ -51,7 +51,7 @@ export interface GatewayReport {
   readonly connections: number;
 }
 
-/** Adds up what several workers report; of keys the worst state counts, since some requests meet it. */
+/** Merges the reports of several workers; of keys the worst state counts, since some requests get it. */
 export function mergeReports(reports: readonly GatewayReport[]): GatewayReport {
   return {
     traffic: mergeBy(

@@ -5,39 +5,39 @@ import { NO_ROUTE } from '../telemetry/request-metrics.ts';
 import type { TrafficSlice } from '../telemetry/traffic-history.ts';
 import type { CacheReport, GatewayReport, IssuerReport, UpstreamReport } from './report.ts';
 
-/** What a route is by the file. */
+/** A route of the file. */
 export interface RouteFacts {
   readonly name: string;
   readonly host: string | null;
   readonly path: string;
-  /** Whether the route takes its path alone, or what is below it, too. */
+  /** Whether the route matches its path only, not paths below it. */
   readonly exact: boolean;
   /** Null for all. */
   readonly methods: readonly string[] | null;
   readonly upstream: string;
-  /** `public`, `optional`, `authenticated`, or what its rules ask for, in words. */
+  /** `public`, `optional`, `authenticated`, or its rules in words. */
   readonly access: string;
   readonly mode: 'enforce' | 'report';
 }
 
-/** How one attempt to put a configuration active went. */
+/** The result of one attempt to activate a configuration. */
 export interface ReloadReport {
   /** ISO 8601, UTC. */
   readonly time: string;
   readonly trigger: 'start' | 'signal' | 'file' | 'request' | 'retry';
   readonly result: 'applied' | 'unchanged' | 'refused';
-  /** Why it was refused, as `sealgate check` says it. Holds no value that came in by substitution. */
+  /** Why it was refused, in the words of `sealgate check`. Never has a substituted value. */
   readonly problems: readonly string[];
 }
 
-/** What the process knows beside the traffic. */
+/** The state of the process besides its traffic. */
 export interface ProcessFacts {
   readonly file: string;
   readonly startedAtMs: number;
   readonly ready: boolean;
   readonly draining: boolean;
   readonly workers: number;
-  /** Numbers of those that do not respond. */
+  /** Numbers of workers that do not respond. */
   readonly unresponsiveWorkers: readonly number[];
   readonly routes: readonly RouteFacts[];
   /** Newest first. */
@@ -53,7 +53,7 @@ export interface RouteStatus extends RouteFacts {
   readonly p95Ms: number | null;
 }
 
-/** What `GET /status` answers. */
+/** The body of `GET /status`. */
 export interface GatewayStatus {
   readonly status: 'ready' | 'not ready' | 'draining';
   readonly version: string;
@@ -61,19 +61,19 @@ export interface GatewayStatus {
   readonly startedAt: string;
   readonly uptimeSeconds: number;
   readonly workers: number;
-  /** Workers that do not respond: what they last reported is shown, and one that stays so is replaced. */
+  /** Workers that do not respond: their last report is shown; they are replaced if it lasts. */
   readonly unresponsiveWorkers: readonly number[];
   readonly connections: number;
   readonly config: {
     readonly file: string;
-    /** When the configuration active was taken over. */
+    /** When the configuration became active. */
     readonly appliedAt: string | null;
-    /** False while the file on disk was refused and an older configuration serves. */
+    /** False while the file on disk is refused and an older configuration is active. */
     readonly current: boolean;
   };
   readonly reloads: readonly ReloadReport[];
   readonly routes: readonly RouteStatus[];
-  /** Requests that no route took. */
+  /** Requests without a matching route. */
   readonly unmatched: Omit<RouteStatus, keyof RouteFacts>;
   readonly issuers: readonly IssuerReport[];
   readonly upstreams: readonly UpstreamReport[];
@@ -87,7 +87,7 @@ export interface StatusInput {
   readonly nowMs: number;
 }
 
-/** Puts what the process knows and what its workers report into one response. */
+/** Combines the state of the process and the reports of its workers. */
 export function describeStatus({ facts, report, nowMs }: StatusInput): GatewayStatus {
   const traffic = new Map(report.traffic.map((entry) => [entry.route, entry]));
   const trafficOf = (route: string): Omit<RouteStatus, keyof RouteFacts> => {

@@ -75,7 +75,7 @@ const TAKEN: readonly Taken[] = [
  * `x-user-id` as one variable.
  */
 export function foldHeaderName(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '-');
+  return name.toLowerCase().replace(/[^a-z0-9-]/g, '-');
 }
 
 /** Fields to which proxies in front move the client's token, with or without its scheme. */

@@ -67,7 +67,7 @@ export interface DispatchController {
 
 /**
  * A piece of a body that the handler may keep. Text has one character for each byte: of a short piece it is the cheapest copy, and
- * Node sends it in one write with the head (docs/performance.md, the row of the client of our own).
+ * Node sends it in one write with the head (docs/performance.md, "our own client").
  */
 export type BodyChunk = Buffer | string;
 

@@ -47,7 +47,7 @@ for (const view of VIEWS) {
       t.match(await shown('[data-live=routes]'), /report only/);
       t.match(
         await shown('[data-live=issuers]'),
-        /partner\s*stale, still serving[\s\S]*2 h[\s\S]*in 21 s[\s\S]*503/,
+        /partner\s*stale, still used[\s\S]*2 h[\s\S]*in 21 s[\s\S]*503/,
       );
       t.match(await shown('[data-live=upstreams]'), /partner[\s\S]*unhealthy/);
       t.match(await shown('[data-live=decisions]'), /insufficient_scope[\s\S]*lacks orders:write/);

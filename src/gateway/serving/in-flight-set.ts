@@ -3,13 +3,13 @@ export interface InFlight {
   inFlightSlot: number;
 }
 
-/** The position of what is in no set. */
+/** The position of a member of no set. */
 export const NO_SLOT = -1;
 
-/** Who is running. Adding and removing cost no hash and leave nothing behind: this is done for every request. */
+/** The running requests. Adding and removing need no hash and leave no garbage (docs/performance.md, "an in-flight set"). */
 export interface InFlightSet<One extends InFlight> extends Iterable<One> {
   add(one: One): void;
-  /** Gives whether it was there. */
+  /** Returns whether it was a member. */
   remove(one: One): boolean;
 }
 
