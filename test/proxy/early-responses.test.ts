@@ -36,7 +36,7 @@ const RESPONSES: Readonly<Record<string, Early>> = {
     body: 'x'.repeat(40_000),
     end: 'complete',
   },
-  // Nobody can tell whether it is whole.
+  // It cannot be known whether it is complete.
   'a body up to the end of the connection': {
     bytes: `${OK}\r\nhello`,
     status: 200,
@@ -90,7 +90,7 @@ t.test(
         await new Promise(setImmediate);
         t.notOk(
           heard.calls.some((call) => call.startsWith('late')),
-          `${label}: told once`,
+          `${label}: reported once`,
         );
       }
     }

@@ -114,7 +114,7 @@ const BEFORE_THE_HEAD: BadResponse[] = [
     bytes: 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
   },
   { name: 'a 101 without upgrade', bytes: 'HTTP/1.1 101 Switching Protocols\r\n\r\n' },
-  { name: 'interim answers without end', bytes: 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50) },
+  { name: 'interim responses without end', bytes: 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50) },
   { name: 'a status of two digits', bytes: 'HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n' },
   { name: 'HTTP/3.0', bytes: 'HTTP/3.0 200 OK\r\nContent-Length: 0\r\n\r\n' },
 ];
@@ -128,7 +128,7 @@ function misbehave(bad: BadResponse): Reply {
   };
 }
 
-t.test('threat F4: a response that is not one is a 502, and its connection is not used again', async (t) => {
+t.test('a response that is not one is a 502, and its connection is not used again', async (t) => {
   let bad: BadResponse | undefined;
   const { backend, client } = await startForwarderHarness(t, (request) =>
     bad === undefined ? respondFine(request) : misbehave(bad)(request),
@@ -256,7 +256,7 @@ t.test('a response that ends with its connection is whole', async (t) => {
   t.match(await gateway.nextOutcome(), { kind: 'finished', failure: undefined });
 });
 
-t.test('threat F4: what a backend sends beyond its response never reaches anybody', async (t) => {
+t.test('what a backend sends beyond its response never reaches anybody', async (t) => {
   const extra = response('200 OK', [], 'evil');
   const backends: [string, Reply][] = [
     ['in the same packet', ({ socket }) => socket.write(`${response('200 OK', [], 'fine')}${extra}`)],
@@ -341,7 +341,7 @@ const REPEATS: Repeat[] = [
   },
   { name: 'GET after a first byte', request: GET, reused: true, bytes: 'H', requests: 1, status: 502 },
   {
-    name: 'GET after an interim answer',
+    name: 'GET after an interim response',
     request: GET,
     reused: true,
     bytes: 'HTTP/1.1 102 Processing\r\n\r\n',
@@ -509,7 +509,7 @@ const TLS: TlsCase[] = [
 ];
 
 t.test('trap 1: the certificate of a backend is verified and nothing is sent before', async (t) => {
-  // Whoever turns verification off for the process does not turn it off here.
+  // Turning verification off for the process does not turn it off here.
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
   t.teardown(() => Reflect.deleteProperty(process.env, 'NODE_TLS_REJECT_UNAUTHORIZED'));
   for (const { name, server: certificate, ca, serverName, code, reason } of TLS) {

@@ -122,7 +122,7 @@ const EXAMPLES: Readonly<Record<UpstreamFault, Example>> = {
   idle_timeout: { error: new ResponseTimeout(true) },
 };
 
-t.test('each fault is told by its reason, and by nothing of the response', async (t) => {
+t.test('each fault has its reason in the log, and nothing of the response', async (t) => {
   const { gateway, client } = await startForwarderHarness(t, ({ socket, target }) => {
     const example = EXAMPLES[target.slice(1) as UpstreamFault];
     if (!('bytes' in example)) return;

@@ -10,7 +10,7 @@ const OK = 'HTTP/1.1 200 OK\r\n';
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
 const FINE = response('200 OK', [], 'fine');
 
-/** Good heads with a body that breaks, each with what the log says of it. Nothing in them but `evil` may be of the body. */
+/** Good heads with a body that breaks, each with its reason in the log. Nothing in them but `evil` may be of the body. */
 const BROKEN_BODIES: Readonly<Record<string, readonly [bytes: string, reason: RegExp]>> = {
   'no size': [`${CHUNKED}zz\r\n`, /no valid size/],
   'a size that runs over': [`${CHUNKED}ffffffffffffffff\r\n`, /no valid size/],
@@ -31,7 +31,7 @@ const BROKEN_BODIES: Readonly<Record<string, readonly [bytes: string, reason: Re
   'a response in place of trailers': [`${CHUNKED}4\r\nevil\r\n0\r\n${FINE}`, /trailer .*malformed/],
 };
 
-/** What the log says of a failure, whether it came before the client got anything or after. */
+/** The reason of a failure in the log, whether it came before the client got anything or after. */
 function reasonOf(outcome: Outcome): string {
   if (outcome.kind === 'refused') return `${outcome.refusal.code}: ${outcome.refusal.reason}`;
   const failure = outcome.kind === 'finished' ? outcome.failure : undefined;
@@ -58,7 +58,7 @@ async function startBroken(t: Test, http2Clients = false) {
 const get = (name: string, query = ''): string =>
   `GET /${encodeURIComponent(name)}${query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
 
-t.test('a head and a broken body in one read are a 502, and the log says what was wrong', async (t) => {
+t.test('a head and a broken body in one read are a 502, and the log has the reason', async (t) => {
   const { gateway, backend, client } = await startBroken(t);
   for (const [name, [, reason]] of Object.entries(BROKEN_BODIES)) {
     for (const before of [0, 1]) {

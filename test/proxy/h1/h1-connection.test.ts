@@ -38,7 +38,7 @@ async function harness(t: Test, respond: Reply, options: DispatcherOptions = {})
   return { backend, dispatcher: openDispatcher(t, backend.port, options) };
 }
 
-/** The first request of a test is answered by these bytes, further ones by `fine`. */
+/** The first request of a test gets these bytes in response, further ones `fine`. */
 function first(bytes: string, then: (socket: Socket) => void = () => {}): Reply {
   let asked = 0;
   return ({ socket }) => {
@@ -47,7 +47,7 @@ function first(bytes: string, then: (socket: Socket) => void = () => {}): Reply 
   };
 }
 
-/** Every request is answered by these bytes. */
+/** Every request gets these bytes in response. */
 function say(bytes: string, then: (socket: Socket) => void = () => {}): Reply {
   return ({ socket }) => void socket.write(bytes, 'latin1', () => then(socket));
 }
@@ -109,22 +109,22 @@ t.test(
       ['trailers', `${CHUNKED}1\r\nx\r\n0\r\nA: b\r\n\r\n`, true],
       ['204', 'HTTP/1.1 204 X\r\n\r\n', true],
       ['304', 'HTTP/1.1 304 X\r\n\r\n', true],
-      ['an interim answer before it', `HTTP/1.1 103 X\r\n\r\n${FINE}`, true],
+      ['an interim response before it', `HTTP/1.1 103 X\r\n\r\n${FINE}`, true],
       ['a body upwards', FINE, true, post('body')],
-      ['an answer to HEAD', `${OK}Content-Length: 0\r\n\r\n`, false, { method: 'HEAD' }],
+      ['a response to HEAD', `${OK}Content-Length: 0\r\n\r\n`, false, { method: 'HEAD' }],
       ['204 with a length', 'HTTP/1.1 204 X\r\nContent-Length: 1\r\n\r\n', false],
       ['304 with a length', 'HTTP/1.1 304 X\r\nContent-Length: 1\r\n\r\n', false],
       ['204 with chunks', 'HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n', false],
       ['a backend that closes', response('200 OK', ['connection: close'], 'x'), false],
       [
-        'a backend that says so twice',
+        'a backend that states it twice',
         response('200 OK', ['connection: x', 'Connection: CLOSE'], 'x'),
         false,
       ],
       ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx', false],
       ['a backend that waits for a second only', response('200 OK', ['keep-alive: timeout=1'], 'x'), false],
       ['a backend that waits for nothing', response('200 OK', ['keep-alive: timeout=0'], 'x'), false],
-      ['a second answer', response('200 OK', [], 'x') + FINE, false],
+      ['a second response', response('200 OK', [], 'x') + FINE, false],
       ['a byte too many', `${response('200 OK', [], 'x')}x`, false],
       ['a line too many', `${CHUNKED}1\r\nx\r\n0\r\n\r\n\r\n`, false],
     ];
@@ -133,12 +133,12 @@ t.test(
       const one = await ask(dispatcher, parts);
       t.equal(one.calls.at(-1), 'complete', name);
       const two = await ask(dispatcher);
-      t.equal(two.body, 'fine', `${name}: the next answer is the next request's`);
+      t.equal(two.body, 'fine', `${name}: the next response is the next request's`);
       t.equal(backend.sockets.length, reused ? 1 : 2, `${name}: ${reused ? 'reused' : 'not reused'}`);
       t.strictSame([one.controller?.served, backend.requests.length], [reused ? 2 : 1, 2], name);
       if (!reused) await gone(backend.sockets[0]);
       const isLast = /\r\nconnection: close\r\n/.test(backend.bytes[0]?.toString() ?? '');
-      t.equal(isLast, parts?.method === 'HEAD', `${name}: the backend is told when it is known beforehand`);
+      t.equal(isLast, parts?.method === 'HEAD', `${name}: the backend learns it when it is known beforehand`);
       await dispatcher.destroy();
     }
   },
@@ -181,8 +181,8 @@ interface Failure {
 }
 
 const FAILURES: Readonly<Record<string, Failure>> = {
-  'a close before the answer': { respond: ({ socket }) => socket.end(), code: 'SEALGATE_CONNECTION_LOST' },
-  'a reset before the answer': { respond: ({ socket }) => socket.resetAndDestroy(), code: 'ECONNRESET' },
+  'a close before the response': { respond: ({ socket }) => socket.end(), code: 'SEALGATE_CONNECTION_LOST' },
+  'a reset before the response': { respond: ({ socket }) => socket.resetAndDestroy(), code: 'ECONNRESET' },
   'a close within the head': {
     respond: say(OK, (socket) => socket.end()),
     code: 'SEALGATE_CONNECTION_LOST',
@@ -191,7 +191,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     respond: say(OK, (socket) => socket.resetAndDestroy()),
     code: /ECONNRESET|SEALGATE_CONNECTION_LOST/,
   },
-  'a close after an interim answer': {
+  'a close after an interim response': {
     respond: say('HTTP/1.1 100 X\r\n\r\n', (socket) => socket.end()),
     status: 100,
     code: 'SEALGATE_CONNECTION_LOST',
@@ -253,8 +253,8 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     respond: say(`${OK}A: ${'x'.repeat(66_000)}`),
     code: 'SEALGATE_RESPONSE_TOO_LARGE',
   },
-  'no answer in time': { respond: silent, code: 'SEALGATE_NO_RESPONSE', parts: () => ({ responseMs: 40 }) },
-  'no answer but interim ones': {
+  'no response in time': { respond: silent, code: 'SEALGATE_NO_RESPONSE', parts: () => ({ responseMs: 40 }) },
+  'no response but interim ones': {
     respond: ({ socket }) => {
       socket.write('HTTP/1.1 102 X\r\n\r\n');
       const timer = setInterval(() => socket.write('HTTP/1.1 102 X\r\n\r\n'), 10);
@@ -285,7 +285,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     code: 'SEALGATE_RESPONSE_STALLED',
     parts: () => ({ idleMs: 40 }),
   },
-  'no answer to a body in time': {
+  'no response to a body in time': {
     respond: silent,
     code: 'SEALGATE_NO_RESPONSE',
     parts: () => ({ ...post('body'), responseMs: 40 }),
@@ -326,7 +326,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
       }),
     }),
   },
-  'a handshake that is answered by another protocol': {
+  'a handshake that another protocol responds to': {
     respond: say('\x81\x00'),
     code: 'SEALGATE_RESPONSE_INVALID',
     parts: () => ({ isHandshake: true }),
@@ -380,7 +380,7 @@ t.test('whether a byte of a response came is known', async (t) => {
   }
 });
 
-t.test('a backend that cannot be reached is told of before anything is sent', async (t) => {
+t.test('a backend that cannot be reached is reported before anything is sent', async (t) => {
   const port = await listen(
     t,
     createServer((socket) => socket.on('error', () => {})),
@@ -466,7 +466,7 @@ t.test('a handler may end the request from within any call, and send the next on
       await heard.over;
       t.equal(heard.error?.message, 'enough', name);
       if (name.startsWith('about')) t.equal(heard.controller?.served, before, `${name}: nothing was sent`);
-      t.equal((await retry?.over)?.body, 'fine', `${name}: the next one is answered`);
+      t.equal((await retry?.over)?.body, 'fine', `${name}: the next one gets its response`);
       t.equal(backend.sockets.length, 2, `${name}: over another connection`);
       t.notOk(
         heard.calls.some((call) => call.startsWith('late')),
@@ -518,7 +518,7 @@ t.test('a request that is called off leaves the connection to the next one', asy
 });
 
 t.test(
-  'a handler that pauses is told of nothing more than was read, and of everything once it goes on',
+  'a handler that pauses gets nothing more than was read, and everything once it continues',
   async (t) => {
     const size = 16 * 1024 * 1024;
     const body = Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz');
@@ -707,12 +707,12 @@ t.test('closing waits for what runs, breaking off does not, and both settle at e
     'nothing was ever sent': async () => undefined,
     'a connection rests': async (dispatcher) => ask(dispatcher),
     'it connects': async (dispatcher) => send(dispatcher, { path: '/later' }),
-    'an answer is waited for': async (dispatcher, backend) => {
+    'a response is waited for': async (dispatcher, backend) => {
       const heard = send(dispatcher, { path: '/later' });
       while (backend.requests.length === 0) await new Promise(setImmediate);
       return heard;
     },
-    'an answer is read': async (dispatcher) => {
+    'a response is read': async (dispatcher) => {
       const heard = send(dispatcher, { path: '/half' });
       while (heard.status === 0) await new Promise(setImmediate);
       return heard;
@@ -781,7 +781,7 @@ t.test('connections are kept no longer than either side wants', async (t) => {
   await gone(backend.sockets[0]);
 });
 
-t.test('TLS, Unix sockets, and names of which one address does not answer', async (t) => {
+t.test('TLS, Unix sockets, and names of which one address does not respond', async (t) => {
   const certificates = makeCertificates();
   if (certificates === undefined) {
     t.pass('openssl is missing', { skip: true });

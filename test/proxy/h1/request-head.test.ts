@@ -7,7 +7,7 @@ const HOST = 'backend.example:8080';
 const render = (parts: Partial<UpstreamRequest>, isLast = false): string =>
   renderRequestHead(request(parts), HOST, isLast);
 
-t.test('a head says what it has to say, each field once', async (t) => {
+t.test('a head has each field once', async (t) => {
   const body = emptyBody();
   const start = 'host: backend.example:8080\r\n';
   const cases: readonly (readonly [Partial<UpstreamRequest>, head: string, isLast?: boolean])[] = [
@@ -28,7 +28,7 @@ t.test('a head says what it has to say, each field once', async (t) => {
     [{ method: 'POST', body }, `POST / HTTP/1.1\r\n${start}transfer-encoding: chunked\r\n\r\n`],
     [{ method: 'GET', body, bodyLength: 0 }, `GET / HTTP/1.1\r\n${start}content-length: 0\r\n\r\n`],
     [{ method: 'M-SEARCH', body, bodyLength: 7 }, `M-SEARCH / HTTP/1.1\r\n${start}content-length: 7\r\n\r\n`],
-    // What the client said of its length is not what is written.
+    // The length that the client stated is not written.
     [
       { method: 'POST', body, bodyLength: 7, headers: ['content-length', '99', 'A', 'b'] },
       `POST / HTTP/1.1\r\n${start}A: b\r\ncontent-length: 7\r\n\r\n`,

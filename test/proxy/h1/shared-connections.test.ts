@@ -44,7 +44,7 @@ function createRandom(seed: number): (below: number) => number {
   };
 }
 
-/** A body of which every eight bytes say whose they are and where they stand. */
+/** A body whose every eight bytes name their request and their position. */
 function bodyOf({ id, bytes }: Pick<Asked, 'id' | 'bytes'>): Buffer {
   const body = Buffer.alloc(bytes + 8);
   for (let at = 0; at < bytes; at += 8) body.writeUInt32LE(at, body.writeUInt32LE(id, at));
@@ -57,7 +57,7 @@ async function pause(random: (below: number) => number): Promise<void> {
   for (let turns = random(4); turns > 0; turns--) await turn();
 }
 
-/** Answers in pieces and pauses of the seed's choice, and breaks some responses in the middle. */
+/** Responds in pieces and pauses of the seed's choice, and breaks some responses in the middle. */
 function respondBy(random: (below: number) => number) {
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const asked = JSON.parse(decodeURIComponent((req.url ?? '').slice(1))) as Asked;
@@ -78,7 +78,7 @@ function respondBy(random: (below: number) => number) {
     }
     res.setHeader('x-id', asked.id);
     if (asked.action === 'surplus') {
-      // At once with the response: what comes later than its end nobody can tell from the next response.
+      // At once with the response: what comes after its end looks like the next response.
       const head = `HTTP/1.1 200 OK\r\nx-id: ${asked.id}\r\nContent-Length: ${body.length}\r\n\r\n`;
       socket.write(Buffer.concat([Buffer.from(head), body, POISON]));
       return;
@@ -107,7 +107,7 @@ function breakOff(socket: Socket): void {
 const drained = (res: ServerResponse): Promise<void> => new Promise((resolve) => res.once('drain', resolve));
 const closed = (res: ServerResponse): Promise<void> => new Promise((resolve) => res.once('close', resolve));
 
-t.test(`answers of many clients over shared connections never mix (seed ${SEED})`, async (t) => {
+t.test(`responses of many clients over shared connections never mix (seed ${SEED})`, async (t) => {
   const random = createRandom(SEED);
   const certificates = makeCertificates();
   const respond = respondBy(random);
@@ -137,7 +137,7 @@ async function drill(
       const action = ENDINGS[random(ENDINGS.length)] ?? 'whole';
       const most = action === 'surplus' ? 20_000 : SIZES[random(SIZES.length)];
       const bytes = random(most ?? 1);
-      // Node does not tell whether TLS was closed or only cut, which is all that ends such a body.
+      // Node does not report whether TLS was closed or only cut, which is all that ends such a body.
       const framings = action === 'surplus' ? 1 : action === 'cut' && isSecure ? 2 : 3;
       const framing = FRAMINGS[random(framings)] ?? 'length';
       const asked: Asked = { id, bytes, framing, action, upwards: random(3) === 0 ? random(100_000) : 0 };
@@ -152,7 +152,7 @@ async function drill(
   await Promise.all(Array.from({ length: CLIENTS }, client));
   t.comment(JSON.stringify({ asked: id, ...tally }));
   t.strictSame(wrong, []);
-  t.ok((tally['whole complete'] ?? 0) > 30, 'many answers were whole');
+  t.ok((tally['whole complete'] ?? 0) > 30, 'many responses were whole');
   t.ok((tally.reused ?? 0) > 30, 'and many connections reused');
   await dispatcher.close();
   t.equal(dispatcher.connections, 0);
@@ -209,12 +209,12 @@ function faultOf(heard: Listener, asked: Asked): string | undefined {
   if (more.length > 0) return 'two heads';
   if (heard.calls.some((call) => call.startsWith('late'))) return 'something after the end';
   if (head !== undefined && fieldOf(head.headers, 'x-id') !== String(asked.id))
-    return 'the answer to another request';
-  if (!body.equals(bodyOf(asked).subarray(0, body.length))) return 'bytes of another answer';
-  if (end === 'complete' && body.length !== bytes) return 'half an answer for a whole one';
+    return 'the response to another request';
+  if (!body.equals(bodyOf(asked).subarray(0, body.length))) return 'bytes of another response';
+  if (end === 'complete' && body.length !== bytes) return 'half a response for a whole one';
   const mayFail = action === 'reset' || action === 'cut' || action === 'abort' || action === 'early';
-  if (end === 'error' && !mayFail) return 'a good answer broken';
-  if (end === 'complete' && action === 'reset') return 'an answer from nowhere';
+  if (end === 'error' && !mayFail) return 'a good response broken';
+  if (end === 'complete' && action === 'reset') return 'a response from nowhere';
   return undefined;
 }
 

@@ -206,7 +206,7 @@ const FAILURES: Failure[] = [
   { name: 'a cancel', respond: (stream) => stream.close(constants.NGHTTP2_CANCEL), status: 502 },
   { name: 'a refusal', respond: (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM), status: 502 },
   {
-    name: 'an end without answer',
+    name: 'an end without response',
     respond: (stream) => stream.close(constants.NGHTTP2_NO_ERROR),
     status: 502,
   },
@@ -463,7 +463,7 @@ t.test('an early response over HTTP/2 reaches a client that is still sending', a
     send();
     await once(stream, 'end');
     t.match(text, /no|body_too_large/);
-    // How long it may go on is the business of whoever owns the connection.
+    // The owner of the connection limits how long it may go on.
     stream.close();
     t.match(
       await request(session, { ':path': '/' }),
@@ -536,7 +536,7 @@ t.test('a client that leaves before the session is up costs nothing', async (t) 
   t.equal(gateway.upstream.status()[0]?.running, 0);
   const stayer = new RawClient(gateway.port);
   stayer.write(GET);
-  t.match(await stayer.until(/\}$/), /upstream_timeout/, 'and the others are told in time');
+  t.match(await stayer.until(/\}$/), /upstream_timeout/, 'and the others get it in time');
   stayer.destroy();
 });
 
@@ -552,7 +552,7 @@ t.test('a response whose status is none is no response', async (t) => {
         socket.write(
           frame({ type: headers, flags: 4, stream: 1, body: Buffer.from(`\x08\x03${status}`, 'latin1') }),
         );
-        socket.write(frame({ type: data, flags: 1, stream: 1, body: Buffer.from('not an answer') }));
+        socket.write(frame({ type: data, flags: 1, stream: 1, body: Buffer.from('not a response') }));
       });
     });
     server.listen(0, '127.0.0.1');

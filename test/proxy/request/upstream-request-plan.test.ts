@@ -115,7 +115,7 @@ t.test('times that only a connection has cannot be set on a route', async (t) =>
   }
 });
 
-t.test('every identity name of the file is hidden in answers of every route', async (t) => {
+t.test('every identity name of the file is hidden in responses of every route', async (t) => {
   const file = fileWith([{ path: '/a', identity: { headers: { 'X-Tenant': 'tenant' } } }, { path: '/b' }], {
     identity: { headers: { 'x-user-id': null }, reserved: ['Remote-User'] },
   });
@@ -140,7 +140,7 @@ t.test('what redirects are led back by is there only where paths change', async 
 });
 
 t.test(
-  'a backend is told what was taken off the front of the path, by proxies before and by the rewrite',
+  'a backend gets what was taken off the front of the path, by proxies before and by the rewrite',
   async (t) => {
     const announced = async (prefix: string, route: object, line: string, url = 'http://127.0.0.1:3000') => {
       const upstreams = { app: { urls: url.split(' ') } };

@@ -11,7 +11,7 @@ const CASES = Number(process.env.RESPONSE_CASES ?? 20_000);
 const SEED = Number(process.env.RESPONSE_SEED ?? Date.now() % 1_000_000_000);
 const AT_ONCE = 100;
 
-/** Answers that we take and Node does not, or takes for another: what it is, and why that is well. */
+/** Responses that we take and Node does not, or takes for another: what it is, and why that is well. */
 const EXCEPTIONS: Readonly<
   Record<string, (ours: ParsedResponse, { method, text }: MutatedResponse) => boolean>
 > = {
@@ -20,7 +20,7 @@ const EXCEPTIONS: Readonly<
   // RFC 9112 §7.1.1 wants them read over, and old servers pad every size with them; Node does neither.
   'a chunk size with blanks behind it': (_, { text }) => /^[0-9a-f]+(?:[\t ]|;[^\r\n]*[\t ])/im.test(text),
   // The field is about the connection after the response. Node takes the interim response itself for the last one.
-  'an interim answer that announces the close': ({ interim }, { text }) =>
+  'an interim response that announces the close': ({ interim }, { text }) =>
     interim.length > 0 && /connection:[^\r]*close/i.test(text.slice(0, text.lastIndexOf('HTTP/1.'))),
 };
 
@@ -28,7 +28,7 @@ function essence({ interim, status, reason, headers, body, trailers }: ReadRespo
   return JSON.stringify([interim, status, reason, headers, body, trailers]);
 }
 
-t.test(`what we take for an answer Node takes for the same one (seed ${SEED})`, async (t) => {
+t.test(`what we take for a response Node takes for the same one (seed ${SEED})`, async (t) => {
   const random = createRandom(SEED);
   const wrong: unknown[] = [];
   const tally = { both: 0, neither: 0, 'only Node': 0 };
@@ -55,7 +55,7 @@ t.test(`what we take for an answer Node takes for the same one (seed ${SEED})`, 
   }
 
   t.comment(JSON.stringify({ ...tally, ...excepted }));
-  t.strictSame(wrong.slice(0, 5), [], `${wrong.length} answers are read in two ways`);
-  t.ok(tally.both > CASES / 5, 'many were answers');
+  t.strictSame(wrong.slice(0, 5), [], `${wrong.length} responses are read in two ways`);
+  t.ok(tally.both > CASES / 5, 'many were responses');
   t.ok(tally.neither > CASES / 5, 'and many were not');
 });

@@ -114,7 +114,7 @@ t.test('cookies stay apart and bytes beyond ASCII stay as they are', async (t) =
   t.same(respond(200, fields), [...fields, 'x-request-id', 'r-1']);
 });
 
-t.test('a length is dropped where there is never a body, and kept where it tells of one', async (t) => {
+t.test('a length is dropped where there is never a body, and kept where it states one', async (t) => {
   t.same(respond(204, ['Content-Length', '5']), ['x-request-id', 'r-1']);
   t.same(respond(304, ['Content-Length', '5']), ['Content-Length', '5', 'x-request-id', 'r-1']);
 });

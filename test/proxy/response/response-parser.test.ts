@@ -26,7 +26,7 @@ const GOOD: Readonly<Record<string, readonly [bytes: string, Good]>> = {
     `${OK}Content-Length: 005\r\n\r\nhello`,
     { headers: ['Content-Length', '005'], body: 'hello' },
   ],
-  'a body that looks like an answer': [
+  'a body that looks like a response': [
     `${OK}Content-Length: 38\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`,
     { headers: ['Content-Length', '38'], body: 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n' },
   ],
@@ -75,11 +75,11 @@ const GOOD: Readonly<Record<string, readonly [bytes: string, Good]>> = {
     'HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: Keep-Alive\r\n\r\nx',
     { headers: ['Content-Length', '1', 'Connection', 'Keep-Alive'], body: 'x' },
   ],
-  'an answer to HEAD with a length': [
+  'a response to HEAD with a length': [
     `${OK}Content-Length: 5\r\n\r\n`,
     { method: 'HEAD', headers: ['Content-Length', '5'], keepAlive: false },
   ],
-  'an answer to HEAD with chunks': [
+  'a response to HEAD with chunks': [
     CHUNKED,
     { method: 'HEAD', headers: ['Transfer-Encoding', 'chunked'], keepAlive: false },
   ],
@@ -120,11 +120,11 @@ const GOOD: Readonly<Record<string, readonly [bytes: string, Good]>> = {
     `${OK}Set-Cookie: a\r\nset-cookie: b\r\nContent-Length: 0\r\n\r\n`,
     { headers: ['Set-Cookie', 'a', 'set-cookie', 'b', 'Content-Length', '0'] },
   ],
-  'interim answers': [
+  'interim responses': [
     `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${OK}Content-Length: 1\r\n\r\nx`,
     { interim: [100, 103], headers: ['Content-Length', '1'], body: 'x' },
   ],
-  'an interim answer that speaks of a body it cannot have': [
+  'an interim response that speaks of a body it cannot have': [
     `HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n${OK}Content-Length: 1\r\n\r\nx`,
     { interim: [103], headers: ['Content-Length', '1'], body: 'x' },
   ],
@@ -134,7 +134,7 @@ const GOOD: Readonly<Record<string, readonly [bytes: string, Good]>> = {
   ],
 };
 
-t.test('good answers are read', async (t) => {
+t.test('good responses are read', async (t) => {
   for (const [name, [bytes, { method, ...stated }]] of Object.entries(GOOD)) {
     const expected: ParsedResponse = {
       interim: [],
@@ -152,7 +152,7 @@ t.test('good answers are read', async (t) => {
   }
 });
 
-t.test('good answers are the same wherever they are cut in pieces', async (t) => {
+t.test('good responses are the same wherever they are cut in pieces', async (t) => {
   for (const [name, [text, { method }]] of Object.entries(GOOD)) {
     const bytes = latin1(text);
     const whole = JSON.stringify(readResponse([bytes], method));
@@ -164,7 +164,7 @@ t.test('good answers are the same wherever they are cut in pieces', async (t) =>
 });
 
 t.test(
-  'a good answer that is cut off is not whole, unless the end of the connection is its end',
+  'a good response that is cut off is not whole, unless the end of the connection is its end',
   async (t) => {
     for (const [name, [text, { method, endedBy }]] of Object.entries(GOOD)) {
       const bytes = latin1(text);
@@ -178,7 +178,7 @@ t.test(
   },
 );
 
-t.test('what comes after a response is told, not read', async (t) => {
+t.test('what comes after a response is reported, not read', async (t) => {
   for (const [name, [text, { method, endedBy }]] of Object.entries(GOOD)) {
     if (endedBy === 'close') continue;
     const whole = readResponse([latin1(text)], method);
@@ -203,8 +203,8 @@ const BAD: Readonly<Record<string, string>> = {
   'HTTP/1.10': `HTTP/1.10 200 OK\r\n${NO_END}`,
   'http/1.1': `http/1.1 200 OK\r\n${NO_END}`,
   'a request': 'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
-  'an empty line before the answer': `\r\n${OK}${NO_END}`,
-  'a blank before the answer': ` ${OK}${NO_END}`,
+  'an empty line before the response': `\r\n${OK}${NO_END}`,
+  'a blank before the response': ` ${OK}${NO_END}`,
   'two blanks before the status': `HTTP/1.1  200 OK\r\n${NO_END}`,
   'a tab before the status': `HTTP/1.1\t200 OK\r\n${NO_END}`,
   'no status': `HTTP/1.1 OK\r\n${NO_END}`,
@@ -311,11 +311,11 @@ const BAD: Readonly<Record<string, string>> = {
   'a coding among the trailers': `${CHUNKED}0\r\nTransfer-Encoding: chunked\r\n\r\n`,
   'a trailer with LF': `${CHUNKED}0\r\nA: b\nC: d\r\n\r\n`,
   'a trailer with a NUL': `${CHUNKED}0\r\nA: \0\r\n\r\n`,
-  'an answer in place of trailers': `${CHUNKED}0\r\nHTTP/1.1 200 OK\r\n\r\n`,
-  'a body after an interim answer': `HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\nhello${OK}${NO_END}`,
-  'an interim answer with length and chunks': `HTTP/1.1 103 X\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n${OK}${NO_END}`,
-  'an interim answer of HTTP/1.0': `HTTP/1.0 100 Continue\r\n\r\n${OK}${NO_END}`,
-  'an interim answer with two lengths': `HTTP/1.1 103 X\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n${OK}${NO_END}`,
+  'a response in place of trailers': `${CHUNKED}0\r\nHTTP/1.1 200 OK\r\n\r\n`,
+  'a body after an interim response': `HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\nhello${OK}${NO_END}`,
+  'an interim response with length and chunks': `HTTP/1.1 103 X\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n${OK}${NO_END}`,
+  'an interim response of HTTP/1.0': `HTTP/1.0 100 Continue\r\n\r\n${OK}${NO_END}`,
+  'an interim response with two lengths': `HTTP/1.1 103 X\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n${OK}${NO_END}`,
 };
 
 t.test('what two readers could read in two ways is refused, wherever it is cut in pieces', async (t) => {
@@ -358,7 +358,7 @@ t.test('as many trailers as there may be cost no time to speak of', async (t) =>
   t.ok(performance.now() - before < 500);
 });
 
-t.test('a connection stays open when the backend says so, and for as long as it says', async (t) => {
+t.test('a connection stays open when and for as long as the backend states', async (t) => {
   const cases: readonly (readonly [lines: string, keepAlive: boolean, ms?: number])[] = [
     ['', true],
     ['Connection: close\r\n', false],
@@ -383,7 +383,7 @@ t.test('a connection stays open when the backend says so, and for as long as it 
     t.strictSame([parser.keepAlive, parser.keepAliveMs], [keepAlive, ms], lines.trim() || 'silence');
     parser.begin('GET');
     parser.read(latin1('HTTP/1.1 101 X\r\n\r\n'));
-    t.equal(parser.keepAlive, false, 'and nothing of it holds for the next answer');
+    t.equal(parser.keepAlive, false, 'and nothing of it holds for the next response');
   }
 });
 

@@ -63,7 +63,7 @@ t.test('a redirect is led back only within the rewritten prefix', async (t) => {
   }
 });
 
-t.test('a backend that puts the prefix it was told before its paths is taken at its word', async (t) => {
+t.test('a backend that puts its X-Forwarded-Prefix before its paths is believed', async (t) => {
   const stripped: PrefixChange = { ...STRIPPED, announced: '/orders' };
   const behind: PrefixChange = { ...stripped, before: '/app', announced: '/app/orders' };
   const partly: PrefixChange = { ...ORDERS, outside: '/shop/api', inside: '/api', announced: '/shop' };

@@ -86,7 +86,7 @@ t.test('certificate files that cannot be used are problems with their place', as
   }
 });
 
-t.test('the files of certificates are told, for watching', async (t) => {
+t.test('the files of certificates are reported, for watching', async (t) => {
   const tls = { ca: 'authority.crt', cert: 'client.crt', key: 'client.key' };
   const config = configOf({ orders: { url: 'https://127.0.0.1:3000', tls } });
   const { files, problems } = compileUpstreams(config, { resolvePath });

@@ -78,7 +78,7 @@ const POST = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello';
 const RETRIES: RetryCase[] = [
   { name: 'GET, not sent', request: GET, first: 'dead', status: 200, second: 1 },
   { name: 'POST with body, not sent', request: POST, first: 'dead', status: 200, second: 1 },
-  { name: 'GET, no answer', request: GET, first: 'closes', status: 200, second: 1 },
+  { name: 'GET, no response', request: GET, first: 'closes', status: 200, second: 1 },
   { name: 'POST with body, sent', request: POST, first: 'closes', status: 502, second: 0 },
   {
     name: 'POST without body, sent',
@@ -94,8 +94,8 @@ const RETRIES: RetryCase[] = [
     status: 502,
     second: 0,
   },
-  { name: 'GET, part of an answer', request: GET, first: 'part', status: 502, second: 0 },
-  { name: 'GET, an invalid answer', request: GET, first: 'invalid', status: 502, second: 0 },
+  { name: 'GET, part of a response', request: GET, first: 'part', status: 502, second: 0 },
+  { name: 'GET, an invalid response', request: GET, first: 'invalid', status: 502, second: 0 },
   { name: 'GET, 503', request: GET, first: '503', status: 503, second: 0 },
 ];
 

@@ -49,7 +49,7 @@ t.test('a border is where a frame ends, wherever the stream is cut', async (t) =
   }
 });
 
-t.test('the first border of a piece with several frames is told', async (t) => {
+t.test('the first boundary in a piece with several frames is found', async (t) => {
   const boundary = new FrameBoundary();
   t.equal(boundary.feed(Buffer.concat([frame(0x81, 5), frame(0x81, 6), frame(0x81, 7).subarray(0, 4)])), 7);
   t.notOk(boundary.isHere);

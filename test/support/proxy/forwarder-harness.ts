@@ -35,7 +35,7 @@ export async function startForwarderHarness(
   };
 }
 
-/** Answers once the whole request is there. */
+/** Responds once the whole request is there. */
 export const respondFine: Reply = ({ socket, whole }) => {
   whole.then(
     () => socket.write(response('200 OK', [], 'fine')),

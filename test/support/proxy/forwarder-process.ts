@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startForwarder } from './forwarder.ts';
 
-/** The forwarding layer in a process of its own, so that its memory can be told from that of client and backend. */
+/** The forwarding layer in a process of its own, so that its memory is measured apart from that of client and backend. */
 export interface ForwarderProcess {
   readonly url: string;
   readonly port: number;

@@ -18,7 +18,7 @@ import { ResponseHeaderFilter } from '../../../src/proxy/response/response-heade
 import { createUpstream, type Upstream } from '../../../src/proxy/upstream/upstream.ts';
 import { type UpstreamOptions, upstreamSettings } from './upstream-settings.ts';
 
-/** How one request ended, as the observer was told. */
+/** How one request ended, as the observer got it. */
 export type Outcome =
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly upstreamMs: number }
   | ({ readonly kind: 'finished' } & ForwardResult)

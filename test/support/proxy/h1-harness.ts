@@ -71,7 +71,7 @@ export type Reactions = { readonly [Name in keyof DispatchHandler]?: NonNullable
 /** Writes down what it hears, and that it hears nothing more once it is over. */
 export class Listener implements DispatchHandler {
   readonly heads: ResponseHead[] = [];
-  /** Kept as they came: whoever writes over them afterwards is found out. */
+  /** Kept as they came, so that later writes over them are found. */
   readonly pieces: Buffer[] = [];
   /** The names of the calls, in order; data once in a row. */
   readonly calls: string[] = [];

@@ -17,7 +17,7 @@ const TIMEOUTS: UpstreamTimeouts = {
   ageMs: 300_000,
 };
 
-/** The settings of an upstream at these URLs, plain where a test says nothing. */
+/** The settings of an upstream at these URLs, with defaults for what a test leaves out. */
 export function upstreamSettings(
   urls: string | readonly string[],
   { tls, protocol = 'h1', socketPath, ...options }: UpstreamOptions = {},
