@@ -9,7 +9,7 @@ const LAYERS = {
   proxy: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   admin: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   simulate: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
-  gateway: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'proxy', 'admin'],
+  gateway: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'proxy', 'admin', 'simulate'],
   cli: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'proxy', 'admin', 'simulate', 'gateway'],
 };
 

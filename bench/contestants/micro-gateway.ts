@@ -50,7 +50,10 @@ export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promi
       limitStore: createMemoryLimitStore(),
       assertionKeys: 'preview' as const,
     };
-    const { generation } = await compileGeneration({ loaded, config: loaded.config, shared });
+    const { generation } = await compileGeneration({
+      source: { ...loaded, config: loaded.config },
+      shared,
+    });
     if (generation === undefined) throw new Error('the configuration does not compile');
     await generation.verifier.start();
     return generation;

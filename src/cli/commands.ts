@@ -30,10 +30,7 @@ const startCommand: Command = {
       ? undefined
       : `--${misfit} takes a port from 0 to 65535, not "${String(options[misfit])}"`;
   },
-  run: (input) =>
-    withConfigFile(input, async (file, io) =>
-      (await import('./start.ts')).runStart({ file, options: input.options }, io),
-    ),
+  run: async (input) => (await import('./start.ts')).runStart(input),
 };
 
 const checkCommand: Command = {
@@ -51,7 +48,7 @@ const checkCommand: Command = {
   laterOptions: ['against'],
   run: async (input) => {
     const { options, io } = input;
-    const [{ runCheck }, { OFFLINE_CHECKS }] = await Promise.all([
+    const [{ runCheck }, { offlineChecks }] = await Promise.all([
       import('./check/check.ts'),
       import('./check/offline-checks.ts'),
     ]);
@@ -67,7 +64,7 @@ const checkCommand: Command = {
           ...(options['env-file'] === undefined ? {} : { envFile: String(options['env-file']) }),
         },
         io,
-        [...OFFLINE_CHECKS, ...online],
+        [...offlineChecks(), ...online],
       ),
     );
   },

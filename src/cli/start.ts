@@ -4,25 +4,24 @@ import { formatProblem, isError, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { runWorker } from '../gateway/cluster/worker.ts';
 import { createGateway } from '../gateway/gateway.ts';
-import type { ValidFile } from '../gateway/generation.ts';
 import type { ReadFile } from '../gateway/lifecycle/reload.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { forTerminal } from '../telemetry/terminal-log.ts';
-import type { OptionValues } from './command.ts';
+import type { CommandInput, OptionValues } from './command.ts';
+import { withConfigFile } from './config-file.ts';
 import type { CommandIo } from './io.ts';
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 
-export interface StartOptions {
-  readonly file: string;
-  /** They take precedence over the file. */
-  readonly options: OptionValues;
+/** `sealgate start`: serves until SIGTERM or SIGINT. Returns 0 after a clean drain, 1 when it could not start or had to cut connections. */
+export async function runStart(input: CommandInput): Promise<number> {
+  if (cluster.isWorker) return runStartedWorker(input.io);
+  return withConfigFile(input, (file, io) => runGateway(file, input.options, io));
 }
 
-/** `sealgate start`: serves until SIGTERM or SIGINT. Returns 0 after a clean drain, 1 when it could not start or had to cut connections. */
-export async function runStart({ file, options }: StartOptions, io: CommandIo): Promise<number> {
+async function runGateway(file: string, options: OptionValues, io: CommandIo): Promise<number> {
   const read = (): ReadFile => {
     const loaded = loadConfig({ file, env: io.env });
     return { loaded, config: loaded.config && override(loaded.config, options) };
@@ -30,18 +29,8 @@ export async function runStart({ file, options }: StartOptions, io: CommandIo): 
   const { loaded, config } = read();
   if (config === undefined) return refuseToStart(loaded.problems, io);
 
-  const destination = openLogDestination({ isShared: cluster.isWorker || config.workers !== 1 });
-  const log = createLogger(
-    config.log.level,
-    io.isTTY ? forTerminal(destination, { color: !io.env.NO_COLOR }) : destination,
-  );
-  if (cluster.isWorker) {
-    exitOnUncaughtException(log);
-    return (await runWorker({ file: { loaded, config }, read, log })) === 'clean' ? EXIT_OK : EXIT_FAILED;
-  }
-  const failures = await findFailures({ loaded, config });
-  if (failures.length > 0) return refuseToStart(failures, io);
-  const { gateway, problems } = await createGateway({ loaded, config, log, read, examine: findFailures });
+  const log = openLog(io, { level: config.log.level, isShared: config.workers !== 1 });
+  const { gateway, problems } = await createGateway({ loaded, config, log, read });
   if (gateway === undefined) return refuseToStart(problems, io);
 
   const signal = firstSignal();
@@ -55,6 +44,21 @@ export async function runStart({ file, options }: StartOptions, io: CommandIo): 
   }
   log.info({ signal: await signal }, 'asked to end');
   return (await gateway.drain()) === 'clean' ? EXIT_OK : EXIT_FAILED;
+}
+
+/** Serves as a worker of another `sealgate start`, which sends it its configuration. */
+async function runStartedWorker(io: CommandIo): Promise<number> {
+  const log = openLog(io, { level: 'info', isShared: true });
+  exitOnUncaughtException(log);
+  return (await runWorker(log)) === 'clean' ? EXIT_OK : EXIT_FAILED;
+}
+
+function openLog(
+  { isTTY, env }: CommandIo,
+  { level, isShared }: { readonly level: Config['log']['level']; readonly isShared: boolean },
+): Logger {
+  const destination = openLogDestination({ isShared });
+  return createLogger(level, isTTY ? forTerminal(destination, { color: !env.NO_COLOR }) : destination);
 }
 
 /** Names the key of the file where the error belongs to one of the two listeners. */
@@ -73,13 +77,6 @@ const LISTEN_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not listen there; ports below 1024 often need a privilege',
   EADDRNOTAVAIL: 'the address is not one of this machine',
 };
-
-/** Failures of the file's own tests. Their code is loaded only for files that have some. */
-async function findFailures({ loaded, config }: ValidFile): Promise<readonly Problem[]> {
-  if (config.tests.length === 0) return [];
-  const { findFailingTests } = await import('./check/failing-tests.ts');
-  return findFailingTests({ ...loaded, config });
-}
 
 function refuseToStart(problems: readonly Problem[], io: CommandIo): number {
   for (const problem of problems) {

@@ -5,76 +5,72 @@ import { createReadiness } from '../admin/readiness.ts';
 import type { ReloadReport } from '../admin/status.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
-import type { Config } from '../config/schema/config.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createAdminSources } from './admin-sources.ts';
 import { countWorkers, createLocalProcess, type ServingProcesses } from './cluster/serving-processes.ts';
 import { createWorkerProcesses } from './cluster/worker-processes.ts';
-import type { ValidFile } from './generation.ts';
-import { createReloader, type ReadFile } from './lifecycle/reload.ts';
+import type { GenerationSource } from './generation.ts';
+import { createReloader, type ReadFile, type ValidFile } from './lifecycle/reload.ts';
 import { watchFiles } from './lifecycle/watch-files.ts';
 import { urlOf } from './server/listener.ts';
-import { createEngine } from './serving/engine.ts';
 
 export interface GatewayOptions extends ValidFile {
   readonly log: Logger;
   readonly clock?: Clock;
   /** Reads the file again, as `loaded` and `config` were read. Without it the gateway never reloads. */
   readonly read?: () => ReadFile;
-  /** Validates a file that was read again and is valid in itself; an error keeps it out of force. */
-  readonly examine?: (file: ValidFile) => Promise<readonly Problem[]>;
 }
 
 export interface Gateway {
   /** Opens both listeners and starts to fetch keys; a dead issuer does not hold it up. Rejects when a port is taken. */
   listen(): Promise<{ readonly url: string; readonly adminUrl: string }>;
-  /** Puts the file as it is now active, or says why not. */
+  /** Makes the file as it is now active, or reports why not. */
   reload(trigger: ReloadReport['trigger']): Promise<ReloadReport>;
   /**
    * Ends: not ready, still accepting for `shutdown.delay`, then no new connections, and `shutdown.grace` for what runs.
-   * `cut` says that something had to be broken off. Further calls give the first one's answer.
+   * `cut` means that something had to be broken off. Further calls give the same result.
    */
   drain(): Promise<'clean' | 'cut'>;
 }
 
-/** Composes a gateway from a valid file. Gives problems instead when it does not compile. */
+/** Composes a gateway from a valid file. Gives problems instead when it does not compile or fails its own tests. */
 export async function createGateway({
   loaded,
   config,
   log,
   clock = systemClock,
   read,
-  examine = findNothing,
 }: GatewayOptions): Promise<{ readonly gateway?: Gateway; readonly problems: readonly Problem[] }> {
-  const file = { loaded, config };
+  const source = sourceOf({ loaded, config });
   const size = countWorkers(config);
-  const control = { path: resolve(loaded.file), digests: loaded.digests, log, clock, read, examine };
-  if (size > 1) {
-    const { processes, problems } = await createWorkerProcesses({ file, size, log, clock });
-    return processes === undefined
-      ? { problems }
-      : { gateway: controlProcesses({ processes, ...control }), problems };
-  }
-  const { engine, problems } = await createEngine({ file, log, clock });
-  if (engine === undefined) return { problems };
-  return { gateway: controlProcesses({ processes: createLocalProcess(engine), ...control }), problems };
+  const { processes, problems } =
+    size > 1
+      ? await createWorkerProcesses({ source, size, log, clock })
+      : await createLocalProcess({ source, log, clock });
+  return {
+    ...(processes && { gateway: controlProcesses({ processes, loaded, log, clock, read }) }),
+    problems: loaded.report(problems),
+  };
+}
+
+function sourceOf({ loaded, config }: ValidFile): GenerationSource {
+  return { config, resolvePath: loaded.resolvePath };
 }
 
 interface ControlOptions {
   readonly processes: ServingProcesses;
-  /** Absolute path of the configuration file. */
-  readonly path: string;
-  /** What the files held that the configuration active was read from. */
-  readonly digests: LoadedConfig['digests'];
+  /** The file of the active configuration. */
+  readonly loaded: LoadedConfig;
   readonly log: Logger;
   readonly clock: Clock;
   readonly read: (() => ReadFile) | undefined;
-  readonly examine: (file: ValidFile) => Promise<readonly Problem[]>;
 }
 
-/** Puts the controls around what serves requests: admin listener, readiness, reload and drain. */
-function controlProcesses({ processes, path, digests, log, clock, read, examine }: ControlOptions): Gateway {
+/** Adds the controls to what serves requests: admin listener, readiness, reload and drain. */
+function controlProcesses({ processes, loaded, log, clock, read }: ControlOptions): Gateway {
+  const path = resolve(loaded.file);
+  let substituted = loaded.files;
   const startedAtMs = clock();
   const readiness = createReadiness({ ...processes.current().config.readiness, clock });
   const isReady = (): boolean =>
@@ -88,12 +84,11 @@ function controlProcesses({ processes, path, digests, log, clock, read, examine 
     path,
     read: read ?? refuseToRead,
     activeConfig: () => processes.current().config,
-    activeFiles: () => processes.current().files,
-    examine,
+    activeFiles: () => [...substituted, ...processes.current().files],
     apply: async (file) => {
-      const problems = await processes.apply(file);
-      if (processes.current().config === file.config) adopt(file.config);
-      return problems;
+      const problems = await processes.apply(sourceOf(file));
+      if (processes.current().config === file.config) adopt(file);
+      return file.loaded.report(problems);
     },
     onFiles: follow,
     log,
@@ -111,7 +106,8 @@ function controlProcesses({ processes, path, digests, log, clock, read, examine 
     }),
   );
 
-  function adopt(config: Config): void {
+  function adopt({ loaded, config }: ValidFile): void {
+    substituted = loaded.files;
     log.level = config.log.level;
     readiness.follow(config.readiness);
   }
@@ -136,7 +132,7 @@ function controlProcesses({ processes, path, digests, log, clock, read, examine 
       await admin.listen({ host, port });
       try {
         const url = await processes.listen();
-        if (read !== undefined) void reloader.begin(digests);
+        if (read !== undefined) void reloader.begin(loaded.digests);
         const addresses = { url, adminUrl: urlOf(admin.server) };
         log.info(addresses, 'listening');
         return addresses;
@@ -153,8 +149,6 @@ function controlProcesses({ processes, path, digests, log, clock, read, examine 
     },
   };
 }
-
-const findNothing = async (): Promise<readonly Problem[]> => [];
 
 function refuseToRead(): never {
   throw new Error('this gateway was not made from a file that can be read again');

@@ -1,6 +1,6 @@
-import type { LoadedConfig } from '../config/load.ts';
-import { isError, type PathProblem, type Problem } from '../config/problem.ts';
+import { isError, type PathProblem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
+import { type ReadFile, readFileBounded } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
 import { compileGate } from '../pipeline/compile.ts';
@@ -11,16 +11,19 @@ import { createMemoryLimitStore, type LimitStore } from '../pipeline/rate-limit/
 import { compileUpstreamPlans, type RouteUpstreamPlan } from '../proxy/request/upstream-request-plan.ts';
 import { compileUpstreams } from '../proxy/upstream/compile-upstreams.ts';
 import type { Upstream } from '../proxy/upstream/upstream.ts';
+import type { CompiledRules } from '../simulate/file-tests.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { createKeyStorePool, type KeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
 import { type ListenerTls, readListenerTls } from './server/listener-tls.ts';
 import { createInFlightCount, type InFlightCount } from './serving/in-flight-count.ts';
 
-/** A file without errors, with the options of the command line laid over its values. */
-export interface ValidFile {
-  readonly loaded: LoadedConfig;
+/** What a generation is compiled from: the values of a file without errors, and the files that they name. */
+export interface GenerationSource {
   readonly config: Config;
+  readonly resolvePath: (path: string) => string;
+  /** Default: from disk. */
+  readonly readFile?: ReadFile;
 }
 
 /** One configuration, compiled: immutable, and swapped whole by a reload. */
@@ -39,10 +42,12 @@ export interface Generation {
   readonly responseHeaders: readonly string[];
   /** The `realm` of challenges. */
   readonly realm: string;
-  /** Who still runs under it. */
+  /** The requests that began under it and still run. */
   readonly inFlight: InFlightCount;
-  /** Absolute paths of the files it was made of besides the configuration itself, for watching. */
+  /** Absolute paths of the files that the configuration names, for watching. */
   readonly files: readonly string[];
+  /** The contents of all files that were read, by absolute path, for workers. */
+  readonly contents: ReadonlyMap<string, Uint8Array>;
 }
 
 /** What outlives a configuration: a reload gives it to the next one. */
@@ -55,53 +60,71 @@ export interface SharedState {
 }
 
 export interface CompileOptions {
-  readonly loaded: LoadedConfig;
-  readonly config: Config;
+  readonly source: GenerationSource;
   readonly shared: SharedState;
-  /** The upstreams active; those whose settings did not change are carried over with their connections. */
+  /** The active upstreams; those whose settings did not change are carried over with their connections. */
   readonly previousUpstreams?: ReadonlyMap<string, Upstream> | undefined;
 }
 
 export interface Compiled {
   /** Undefined when `problems` has an error. */
   readonly generation: Generation | undefined;
-  readonly problems: readonly Problem[];
+  readonly problems: readonly PathProblem[];
 }
 
-/** Compiles a valid file into what serves requests. Everything a request needs is resolved here, once. */
+/**
+ * Compiles a valid file into what serves requests, and runs the file's own tests against it. Everything a request needs is resolved
+ * here, once.
+ */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
-  const { loaded } = options;
-  const { generation, problems: found } = await compile(options);
-  const problems = loaded.report(found);
+  const { generation, issuers, problems: found } = await compile(options);
+  const { config, gate, verifier } = generation;
+  const problems = found.some(isError)
+    ? found
+    : [...found, ...(await failingTests({ config, gate, issuers }))];
   if (!problems.some(isError)) return { generation, problems };
-  generation.verifier.close();
+  verifier.close();
   return { generation: undefined, problems };
 }
 
-/** What compiling the file shows beyond the rules of its keys; keeps and connects nothing. */
-export async function findProblems(
-  loaded: LoadedConfig & { readonly config: Config },
-): Promise<readonly PathProblem[]> {
-  const limitStore = createMemoryLimitStore();
+/** Most files have no tests; they do not wait for this code to load. */
+async function failingTests(rules: CompiledRules): Promise<readonly PathProblem[]> {
+  if (rules.config.tests.length === 0) return [];
+  const { findFailingTests } = await import('../simulate/file-tests.ts');
+  return findFailingTests(rules);
+}
+
+/** Compiles a file as `start` would, for `check`: serves and writes nothing. The gate keeps working for simulated requests. */
+export async function compilePreview(
+  source: GenerationSource,
+): Promise<CompiledRules & { readonly problems: readonly PathProblem[] }> {
   const shared: SharedState = {
     clock: systemClock,
     keyStores: createKeyStorePool(),
-    limitStore,
+    limitStore: createMemoryLimitStore(),
     assertionKeys: 'preview',
   };
-  const { generation, problems } = await compile({ loaded, config: loaded.config, shared });
-  generation.verifier.close();
-  await Promise.all([...generation.upstreams.values()].map((upstream) => upstream.destroy()));
-  return problems;
+  const { generation, issuers, problems } = await compile({ source, shared });
+  const { config, gate, verifier, upstreams } = generation;
+  verifier.close();
+  await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
+  return { config, gate, issuers, problems };
 }
 
 /** A generation with an error among its problems must not serve. */
-async function compile({ loaded, config, shared, previousUpstreams }: CompileOptions): Promise<{
+async function compile({ source, shared, previousUpstreams }: CompileOptions): Promise<{
   readonly generation: Generation;
+  readonly issuers: CompiledRules['issuers'];
   readonly problems: readonly PathProblem[];
 }> {
-  const { resolvePath } = loaded;
-  const issuers = compileIssuers(config, { resolvePath });
+  const { config, resolvePath, readFile: read = readFileBounded } = source;
+  const contents = new Map<string, Uint8Array>();
+  const readFile: ReadFile = (path, maxBytes) => {
+    const content = read(path, maxBytes);
+    contents.set(path, content);
+    return content;
+  };
+  const issuers = compileIssuers(config, { resolvePath, readFile });
   const verifier = createTokenVerifier({
     issuers: issuers.issuers,
     clock: shared.clock,
@@ -111,6 +134,7 @@ async function compile({ loaded, config, shared, previousUpstreams }: CompileOpt
   });
   const assertion = compileAssertion(config, {
     resolvePath,
+    readFile,
     clock: shared.clock,
     access: shared.assertionKeys,
   });
@@ -123,9 +147,10 @@ async function compile({ loaded, config, shared, previousUpstreams }: CompileOpt
   });
   const upstreams = compileUpstreams(config, {
     resolvePath,
+    readFile,
     ...(previousUpstreams === undefined ? {} : { previous: previousUpstreams }),
   });
-  const listener = readListenerTls(config.listen.tls, { resolvePath, nowMs: shared.clock() });
+  const listener = readListenerTls(config.listen.tls, { resolvePath, readFile, nowMs: shared.clock() });
   const generation: Generation = {
     config,
     gate,
@@ -141,10 +166,12 @@ async function compile({ loaded, config, shared, previousUpstreams }: CompileOpt
     ]),
     realm: realmOf(config),
     inFlight: createInFlightCount(),
-    files: [...loaded.files, ...issuers.files, ...upstreams.files, ...listener.files],
+    files: [...issuers.files, ...upstreams.files, ...listener.files],
+    contents,
   };
   return {
     generation,
+    issuers: issuers.issuers,
     problems: [
       ...issuers.problems,
       ...assertion.problems,

@@ -60,6 +60,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     headerFilter,
     verifier,
     assertion: options.assertion,
+    appliesLimits: true,
     allowableSpellings: routes.reduce((bits, route) => bits | route.allowedSpellings, 0),
   };
   const problems = [

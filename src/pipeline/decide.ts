@@ -50,6 +50,8 @@ export interface Gate {
   readonly verifier: TokenVerifier;
   /** Undefined in files that ask for no assertion. */
   readonly assertion: AssertionSigner | undefined;
+  /** False for simulated requests, which are not counted. */
+  readonly appliesLimits: boolean;
   /** Bits of the `SPELLINGS` that any route allows. */
   readonly allowableSpellings: number;
 }
@@ -132,7 +134,8 @@ function decideRequest(
 /** The rest of the decision between the limits of the route, with the fields that its responses carry. */
 function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
   const { route, headers, clientAddress, isUpgrade } = matched;
-  const { cors, limits } = route;
+  const { cors } = route;
+  const limits = gate.appliesLimits ? route.limits : undefined;
   const shared = cors === undefined ? [] : corsHeaders(cors, headers.origins);
   const carrying = (decision: Decision, consumed: RateLimitResult): Decision => ({
     ...decision,

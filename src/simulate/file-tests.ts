@@ -1,78 +1,102 @@
-import type { FileTestConfig } from '../config/schema/config.ts';
+import type { PathProblem } from '../config/problem.ts';
+import type { Config, FileTestConfig } from '../config/schema/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { isRefusal } from '../core/refusals.ts';
+import type { Gate } from '../pipeline/decide.ts';
 import { isDirectResponse } from '../pipeline/direct-response.ts';
-import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
+import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
+import { createTokenVerifier } from '../tokens/verifier.ts';
 import { makeTestIssuer, mintTestToken, type TestIssuer } from './mint-test-token.ts';
-import { compileOfflineGate, type OfflineGate } from './offline-gate.ts';
 import { type SimulatedDecision, simulate } from './simulate.ts';
-import { type Certainty, isRouteOpen, isTestOpen, type ValidConfig } from './test-certainty.ts';
+import { type Certainty, isRouteOpen, isTestOpen } from './test-certainty.ts';
 
-/** The outcome of one of the file's own `tests`. */
+/** A configuration and what was compiled from it. */
+export interface CompiledRules {
+  readonly config: Config;
+  readonly issuers: readonly CompiledIssuer[];
+  readonly gate: Gate;
+}
+
+/** The result of one of the file's own `tests`. */
 export interface FileTestOutcome {
+  /** Its position in `tests`. */
+  readonly index: number;
   readonly name: string;
   readonly ok: boolean;
   readonly expected: string;
   readonly got: string;
-  /** Its line in the file. */
-  readonly line?: number;
-  /** What happened, step by step, where it failed. */
+  /** The decision, step by step, where the test failed. */
   readonly failed?: SimulatedDecision;
 }
 
 /** For a file without errors. */
 const CERTAIN: Certainty = { hasAllRoutes: true, toFilePath: (path) => path, isUncertain: () => false };
 
+/** The file's own tests that fail, as problems of the file. What was expected and got is left to `check`: these problems are logged. */
+export async function findFailingTests(rules: CompiledRules): Promise<readonly PathProblem[]> {
+  const outcomes = await runFileTests(rules);
+  return outcomes
+    .filter(({ ok }) => !ok)
+    .map(({ index, name }) => ({
+      severity: 'error',
+      path: ['tests', index],
+      message: `the file's own test "${name}" fails`,
+      hint: '`sealgate check` shows what it expected and what it got',
+    }));
+}
+
 /**
- * Runs the file's own `tests`, with tokens made for them, through the same pipeline as requests. Nothing is fetched. Tests whose
- * outcome depends on errors of the file are left out.
+ * Runs the file's own `tests` through the compiled gate, with tokens made for them. Nothing is fetched or counted. A test whose outcome
+ * errors of the file leave open is left out.
  */
 export async function runFileTests(
-  loaded: ValidConfig,
+  rules: CompiledRules,
   certainty: Certainty = CERTAIN,
 ): Promise<readonly FileTestOutcome[]> {
-  const { config } = loaded;
+  const { config } = rules;
   if (config.tests.length === 0) return [];
-  const compiled = compileIssuers(config, { resolvePath: loaded.resolvePath });
   const used = new Set(config.tests.map(({ token }) => token?.issuer ?? Object.keys(config.issuers)[0]));
   const issuers = new Map<string, TestIssuer>();
-  for (const issuer of compiled.issuers) {
+  for (const issuer of rules.issuers) {
     if (used.has(issuer.name)) issuers.set(issuer.name, await makeTestIssuer(issuer));
   }
-  const testIssuers = compiled.issuers.map((issuer) => issuers.get(issuer.name)?.compiled ?? issuer);
-  const offline = await compileOfflineGate({
-    config,
-    issuers: testIssuers,
+  const verifier = createTokenVerifier({
+    issuers: rules.issuers.map((issuer) => issuers.get(issuer.name)?.compiled ?? issuer),
     clock: systemClock,
-    env: {},
-    resolvePath: loaded.resolvePath,
+    tokenBytes: config.listen.limits.tokenBytes,
+    cacheBytes: 0,
+    pool: createKeyStorePool({ clock: systemClock, env: {} }),
   });
+  const setup: TestSetup = { config, issuers, gate: { ...rules.gate, verifier, appliesLimits: false } };
   try {
     const outcomes: FileTestOutcome[] = [];
     for (const [index, test] of config.tests.entries()) {
       if (isTestOpen(index, config, certainty)) continue;
-      const { simulated, outcome } = await runTest(test, { loaded, issuers, offline });
+      const { simulated, outcome } = await runTest(test, setup);
       const { route } = simulated.decision;
       if (route !== undefined && isRouteOpen(route.index, config, certainty)) continue;
-      outcomes.push({ ...outcome, line: loaded.locate(certainty.toFilePath(['tests', index])).line });
+      outcomes.push({ index, ...outcome });
     }
     return outcomes;
   } finally {
-    offline.verifier.close();
+    verifier.close();
   }
 }
 
 interface TestSetup {
-  readonly loaded: ValidConfig;
+  readonly config: Config;
   readonly issuers: ReadonlyMap<string, TestIssuer>;
-  readonly offline: OfflineGate;
+  readonly gate: Gate;
 }
 
 async function runTest(
   test: FileTestConfig,
-  { loaded, issuers, offline }: TestSetup,
-): Promise<{ readonly simulated: SimulatedDecision; readonly outcome: FileTestOutcome }> {
-  const { config } = loaded;
+  { config, issuers, gate }: TestSetup,
+): Promise<{
+  readonly simulated: SimulatedDecision;
+  readonly outcome: Omit<FileTestOutcome, 'index'>;
+}> {
   const [method = '', target = ''] = test.request.split(' ');
   const issuer = issuers.get(test.token?.issuer ?? [...issuers.keys()][0] ?? '');
   const token =
@@ -80,11 +104,7 @@ async function runTest(
       ? undefined
       : await mintTestToken(issuer, test.token, { config, nowMs: systemClock() });
   const headers = Object.entries(test.headers ?? {});
-  const simulated = await simulate(
-    offline.gate,
-    { method, target, headers, token },
-    { config, showClaims: true },
-  );
+  const simulated = await simulate(gate, { method, target, headers, token }, { config, showClaims: true });
   const wrong = simulated.code === test.expect ? compareIdentity(test, simulated) : undefined;
   const ok = simulated.code === test.expect && wrong === undefined;
   const failed = ok ? {} : { failed: simulated };

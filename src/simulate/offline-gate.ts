@@ -3,7 +3,6 @@ import type { Clock } from '../core/clock.ts';
 import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/decide.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
-import type { LimitStore } from '../pipeline/rate-limit/limit-store.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
@@ -22,13 +21,7 @@ export interface OfflineGateOptions {
   readonly resolvePath: (path: string) => string;
 }
 
-/** Simulated requests are not counted. */
-const NO_LIMITS: LimitStore = {
-  take: (_, { max }) => ({ allowed: true, remaining: max, resetMs: 0, retryMs: 0 }),
-  close: async () => {},
-};
-
-/** Compiles the gate of a valid file. Keys are fetched only when a decision needs them. The caller closes the verifier. */
+/** Compiles the gate of a valid file. Keys are fetched only when a decision needs them; close the verifier in the end. */
 export async function compileOfflineGate(options: OfflineGateOptions): Promise<OfflineGate> {
   const { config, issuers, clock, env, resolvePath } = options;
   const verifier = createTokenVerifier({
@@ -39,6 +32,6 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     pool: createKeyStorePool({ clock, env }),
   });
   const { signer } = compileAssertion(config, { resolvePath, clock, access: 'preview' });
-  const { gate } = await compileGate({ config, issuers, verifier, assertion: signer, limitStore: NO_LIMITS });
-  return { gate, verifier };
+  const { gate } = await compileGate({ config, issuers, verifier, assertion: signer });
+  return { gate: { ...gate, appliesLimits: false }, verifier };
 }

@@ -1,21 +1,31 @@
-import { findProblems } from '../../gateway/generation.ts';
+import { compilePreview } from '../../gateway/generation.ts';
 import { runFileTests } from '../../simulate/file-tests.ts';
 import { colorsFor } from '../io.ts';
 import { describeDecision } from '../output/decision-text.ts';
-import type { ConfigCheck } from './check.ts';
-
-/** Compiles what is valid as `start` would, which reports more: presets, certificates, expressions. */
-const compileCheck: ConfigCheck = async (sound) => ({ problems: await findProblems(sound) });
+import type { ConfigCheck, SoundConfig } from './check.ts';
 
 const PLAIN = colorsFor({ env: {}, isTTY: false });
 
-const fileTestsCheck: ConfigCheck = async (sound) => {
-  const outcomes = await runFileTests(sound, sound);
-  const tests = outcomes.map(({ failed, ...outcome }) =>
-    failed === undefined ? outcome : { ...outcome, explanation: describeDecision(failed, PLAIN).join('\n') },
-  );
-  return { tests, testsNotRun: sound.config.tests.length - tests.length };
-};
-
-/** What every `check` runs: no connection is opened. */
-export const OFFLINE_CHECKS: readonly ConfigCheck[] = [compileCheck, fileTestsCheck];
+/**
+ * What every `check` runs, without opening a connection: compiles what is valid as `start` would, which reports more (presets, certificates,
+ * expressions), and runs the file's own tests against that.
+ */
+export function offlineChecks(): readonly [compile: ConfigCheck, fileTests: ConfigCheck] {
+  let compiling: ReturnType<typeof compilePreview> | undefined;
+  const compiled = (sound: SoundConfig): ReturnType<typeof compilePreview> => {
+    compiling ??= compilePreview(sound);
+    return compiling;
+  };
+  return [
+    async (sound) => ({ problems: (await compiled(sound)).problems }),
+    async (sound) => {
+      const outcomes = await runFileTests(await compiled(sound), sound);
+      const tests = outcomes.map(({ index, failed, ...outcome }) => ({
+        ...outcome,
+        line: sound.locate(sound.toFilePath(['tests', index])).line,
+        ...(failed && { explanation: describeDecision(failed, PLAIN).join('\n') }),
+      }));
+      return { tests, testsNotRun: sound.config.tests.length - tests.length };
+    },
+  ];
+}

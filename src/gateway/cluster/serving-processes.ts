@@ -1,18 +1,18 @@
 import { availableParallelism } from 'node:os';
 import type { GatewayReport, IssuerReport } from '../../admin/report.ts';
-import type { Problem } from '../../config/problem.ts';
+import type { PathProblem } from '../../config/problem.ts';
 import type { Config } from '../../config/schema/config.ts';
 import { collectProcessMetrics } from '../../telemetry/exposition.ts';
 import type { Metric } from '../../telemetry/metric.ts';
-import type { Generation, ValidFile } from '../generation.ts';
-import type { Engine } from '../serving/engine.ts';
+import type { Generation, GenerationSource } from '../generation.ts';
+import { createEngine, type EngineOptions } from '../serving/engine.ts';
 
-/** What serves requests, as the control of a gateway sees it: this very process, or workers. */
+/** What serves requests, as the control of a gateway sees it: this process, or workers. */
 export interface ServingProcesses {
   /** Opens the listener; gives its URL. */
   listen(): Promise<string>;
-  apply(file: ValidFile): Promise<readonly Problem[]>;
-  /** The configuration active. */
+  apply(source: GenerationSource): Promise<readonly PathProblem[]>;
+  /** The active configuration. */
   current(): Generation;
   issuers(): readonly IssuerReport[];
   reports(): Promise<readonly GatewayReport[]>;
@@ -22,17 +22,27 @@ export interface ServingProcesses {
   beginDrain(): void;
   end(graceMs: number): Promise<'clean' | 'cut'>;
   size(): number;
-  /** Numbers of the workers that do not respond; what they last reported stands for them. */
+  /** Numbers of the workers that do not respond; their last reports are shown. */
   unresponsive(): readonly number[];
   /** Processes that ended and were replaced. */
   restarts(): number;
 }
 
+/** What serves a valid configuration, or the problems that keep it from being served. */
+export interface CreatedProcesses {
+  readonly processes?: ServingProcesses;
+  readonly problems: readonly PathProblem[];
+}
+
 /** Serves in this process. */
-export function createLocalProcess(engine: Engine): ServingProcesses {
-  return {
+export async function createLocalProcess(
+  options: Pick<EngineOptions, 'source' | 'log' | 'clock'>,
+): Promise<CreatedProcesses> {
+  const { engine, problems } = await createEngine(options);
+  if (engine === undefined) return { problems };
+  const processes: ServingProcesses = {
     listen: () => engine.listen(),
-    apply: (file) => engine.apply(file),
+    apply: (source) => engine.apply(source),
     current: () => engine.current(),
     issuers: () => engine.issuers(),
     reports: async () => [engine.report()],
@@ -44,6 +54,7 @@ export function createLocalProcess(engine: Engine): ServingProcesses {
     unresponsive: () => [],
     restarts: () => 0,
   };
+  return { processes, problems };
 }
 
 /** How many processes serve requests; `auto` is one per core that this process may use. */

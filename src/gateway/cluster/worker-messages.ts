@@ -1,24 +1,36 @@
+import type { Config } from '../../config/schema/config.ts';
 import type { KeyRecord } from '../../tokens/keys/key-generation.ts';
+
+/** What a worker serves. It reads no file itself, so that it can never serve another configuration than the primary. */
+export interface WorkerFile {
+  readonly config: Config;
+  /** What relative paths in the configuration start from. */
+  readonly folder: string;
+  /** The files that the configuration names, by absolute path. */
+  readonly contents: ReadonlyMap<string, Uint8Array>;
+}
 
 /** What the primary asks of a worker. */
 export type WorkerRequest =
-  /** Read the file again and serve by it; answered with the errors that kept it from that. */
-  | { readonly ask: 'reload' }
-  /** Any answer will do. */
+  /** Serve by this file. The reply lists the errors, if there are any. */
+  | { readonly ask: 'apply'; readonly file: WorkerFile }
+  /** Any reply will do. */
   | { readonly ask: 'alive' }
   | { readonly ask: 'report' }
   | { readonly ask: 'metrics' }
-  /** Fetch the keys of this issuer anew, from the primary. */
+  /** Fetch the keys of this issuer from the primary again. */
   | { readonly ask: 'keys'; readonly issuer: string }
   | { readonly ask: 'drain' }
-  /** Answered with `clean` or `cut`; then the worker ends. */
+  /** The reply is `clean` or `cut`; then the worker ends. */
   | { readonly ask: 'end'; readonly graceMs: number };
 
 /** What a worker asks of the primary. */
 export type PrimaryRequest =
+  /** The reply is the `WorkerFile` to serve. */
+  | { readonly ask: 'file' }
   | { readonly ask: 'listening'; readonly url: string }
   | { readonly ask: 'failed'; readonly error: string }
-  /** Who has no keys yet is given old ones as well, while they serve. */
+  /** A worker without keys gets stale ones as well, while they serve. */
   | { readonly ask: 'keysOf'; readonly issuer: string; readonly hasNone: boolean };
 
 /** The keys of an issuer, or why there are none. */

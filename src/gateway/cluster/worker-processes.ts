@@ -1,19 +1,19 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { GatewayReport } from '../../admin/report.ts';
-import { isError, type Problem } from '../../config/problem.ts';
+import { isError } from '../../config/problem.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metric } from '../../telemetry/metric.ts';
-import type { ValidFile } from '../generation.ts';
+import type { Generation, GenerationSource } from '../generation.ts';
 import { createEngine } from '../serving/engine.ts';
 import { createKeyBroker } from './key-broker.ts';
 import { connectRpc, type Rpc } from './rpc.ts';
-import type { ServingProcesses } from './serving-processes.ts';
-import type { PrimaryRequest, WorkerRequest } from './worker-messages.ts';
+import type { CreatedProcesses, ServingProcesses } from './serving-processes.ts';
+import type { PrimaryRequest, WorkerFile, WorkerRequest } from './worker-messages.ts';
 import { type Pulse, watchPulse } from './worker-pulse.ts';
 
 export interface WorkerProcessesOptions {
-  readonly file: ValidFile;
+  readonly source: GenerationSource;
   readonly size: number;
   readonly log: Logger;
   readonly clock: Clock;
@@ -23,35 +23,38 @@ interface WorkerProcess {
   readonly worker: Worker;
   readonly link: Rpc;
   readonly pulse: Pulse;
-  /** What it answered last to each question about its state. */
+  /** Its last reply to each request about its state. */
   readonly known: Map<WorkerRequest['ask'], unknown>;
   readonly exited: Promise<unknown>;
 }
 
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 30_000;
-/** A worker that lived so long did not end because of how it was started. */
+/** A worker that ran for so long did not end because of how it was started. */
 const LONG_LIFE_MS = 10_000;
 /** What a worker may need beyond its grace before it is killed. */
 const END_MARGIN_MS = 2_000;
 
 /**
- * Serves in worker processes. The primary compiles every file as well, to check it before the workers see it, and fetches the keys
- * for all; it never listens for requests itself. A worker that ends is replaced, after a pause that grows while they end soon.
+ * Serves in worker processes. Only the primary reads files: it compiles each configuration first and then sends it to the workers. It
+ * fetches the keys for all and never listens for requests. A worker that ends is replaced, after a pause that grows while they end soon.
  */
-export async function createWorkerProcesses({ file, size, log, clock }: WorkerProcessesOptions): Promise<{
-  readonly processes?: ServingProcesses;
-  readonly problems: readonly Problem[];
-}> {
+export async function createWorkerProcesses({
+  source,
+  size,
+  log,
+  clock,
+}: WorkerProcessesOptions): Promise<CreatedProcesses> {
   const members = new Set<WorkerProcess>();
   const { engine, problems } = await createEngine({
-    file,
+    source,
     log,
     clock,
     keys: { onLoaded: (issuer) => notifyAll({ ask: 'keys', issuer }) },
   });
   if (engine === undefined) return { problems };
   const broker = createKeyBroker(engine, clock);
+  let active = workerFile(engine.current(), source, size);
   let ending = false;
   let restarts = 0;
   let backoffMs = FIRST_BACKOFF_MS;
@@ -60,7 +63,7 @@ export async function createWorkerProcesses({ file, size, log, clock }: WorkerPr
     for (const { link } of members) link.ask(request).catch(() => undefined);
   }
 
-  /** What each worker says of its state, and of one that does not respond what it said last. */
+  /** The reports of all workers; of one that does not respond, its last one. */
   async function gather<Reply>(ask: 'report' | 'metrics'): Promise<Reply[]> {
     const replies = await Promise.all(
       [...members].map(async (member) => {
@@ -94,18 +97,29 @@ export async function createWorkerProcesses({ file, size, log, clock }: WorkerPr
       },
       async (message) => {
         const request = message as PrimaryRequest;
-        if (request.ask === 'keysOf') return broker.keysOf(request);
-        if (request.ask === 'failed') return reject(new Error(request.error));
-        member = { worker, link, pulse: watch(worker, link), known: new Map(), exited };
-        members.add(member);
-        resolve(request.url);
+        switch (request.ask) {
+          case 'file':
+            sent = active;
+            return sent;
+          case 'keysOf':
+            return broker.keysOf(request);
+          case 'failed':
+            return reject(new Error(request.error));
+          case 'listening':
+            member = { worker, link, pulse: watch(worker, link), known: new Map(), exited };
+            members.add(member);
+            // A reload while it started did not reach it.
+            if (sent !== active) void apply(member);
+            return resolve(request.url);
+        }
       },
     );
     const exited = new Promise((resolve) => worker.once('exit', resolve));
     let member: WorkerProcess | undefined;
+    let sent: WorkerFile | undefined;
     worker.on('error', (error) => log.error({ err: error }, 'a worker cannot be reached'));
     worker.once('exit', (exitCode: number | null, signal: string | null) => {
-      // What it said last may still be on its way.
+      // Its last messages may still be on their way.
       if (worker.isConnected()) worker.once('disconnect', () => link.close());
       else link.close();
       member?.pulse.stop();
@@ -146,20 +160,19 @@ export async function createWorkerProcesses({ file, size, log, clock }: WorkerPr
     }, backoffMs);
   }
 
-  /** A worker that does not respond now reloads when it goes on, or is replaced by one that reads the new file. */
-  async function reload(member: WorkerProcess): Promise<void> {
+  /** A worker that does not respond applies the file when it goes on, or is replaced. */
+  async function apply(member: WorkerProcess): Promise<void> {
     const { worker, link, pulse } = member;
-    const reloaded = link
-      .ask<readonly string[]>({ ask: 'reload' })
+    const applied = link
+      .ask<readonly string[]>({ ask: 'apply', file: active } satisfies WorkerRequest)
       .catch((error: Error) => (members.has(member) ? [error.message] : []))
       .then((errors) => {
         if (errors.length === 0) return;
-        // It saw another file than we did. A new worker reads what is there now.
         log.error({ ...nameOf(worker), errors }, 'a worker refused the configuration; it is replaced');
         worker.kill();
       });
     await pulse
-      .unlessSilent(reloaded)
+      .unlessSilent(applied)
       .catch(() => log.warn(nameOf(worker), 'a worker has not confirmed the configuration'));
   }
 
@@ -184,7 +197,8 @@ export async function createWorkerProcesses({ file, size, log, clock }: WorkerPr
     async apply(next) {
       const found = await engine.apply(next);
       if (found.some(isError)) return found;
-      for (const member of [...members]) await reload(member);
+      active = workerFile(engine.current(), next, size);
+      for (const member of [...members]) await apply(member);
       return found;
     },
     current: () => engine.current(),
@@ -207,7 +221,15 @@ export async function createWorkerProcesses({ file, size, log, clock }: WorkerPr
   return { processes, problems };
 }
 
-/** How log lines name a worker: its number, which no other worker of this gateway ever has, and its process. */
+/** The tests have been run; connections are distributed in turn, so each worker gets its share of the limit. */
+function workerFile({ config, contents }: Generation, source: GenerationSource, size: number): WorkerFile {
+  const { limits } = config.listen;
+  const connections = Math.ceil(limits.connections / size);
+  const listen = { ...config.listen, limits: { ...limits, connections } };
+  return { config: { ...config, tests: [], listen }, folder: source.resolvePath('.'), contents };
+}
+
+/** How log lines name a worker: its number, which no other worker of this gateway ever has, and its process id. */
 function nameOf({ id, process }: Worker): { readonly worker: number; readonly pid: number | undefined } {
   return { worker: id, pid: process.pid };
 }

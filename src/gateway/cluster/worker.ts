@@ -1,37 +1,31 @@
 import cluster from 'node:cluster';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isError, type Problem } from '../../config/problem.ts';
+import { isError } from '../../config/problem.ts';
 import { takeFailedReads } from '../../config/source/read-file.ts';
 import { systemClock } from '../../core/clock.ts';
 import { collectProcessMetrics } from '../../telemetry/exposition.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { type LoadedKeys, restoreKeys } from '../../tokens/keys/key-generation.ts';
-import type { ValidFile } from '../generation.ts';
-import type { ReadFile } from '../lifecycle/reload.ts';
+import type { GenerationSource } from '../generation.ts';
 import { createEngine, type Engine } from '../serving/engine.ts';
 import { connectRpc } from './rpc.ts';
-import { countWorkers } from './serving-processes.ts';
-import type { KeyReply, PrimaryRequest, WorkerRequest } from './worker-messages.ts';
-
-export interface WorkerOptions {
-  readonly file: ValidFile;
-  readonly read: () => ReadFile;
-  readonly log: Logger;
-}
+import type { KeyReply, PrimaryRequest, WorkerFile, WorkerRequest } from './worker-messages.ts';
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 2_000;
 
-/** Serves as one of several processes, as the primary says, and gives how it ended. Signals are the primary's business. */
-export async function runWorker({ file, read, log }: WorkerOptions): Promise<'clean' | 'cut'> {
+/** Serves as one of several processes, under control of the primary, and gives how it ended. Signals are left to the primary. */
+export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
   let end: (outcome: 'clean' | 'cut') => void = () => {};
-  const ended = new Promise<'clean' | 'cut'>((resolve) => {
-    end = resolve;
+  const ended = new Promise<'clean' | 'cut'>((settle) => {
+    end = settle;
   });
   const supplied = new Set<string>();
   let engine: Engine | undefined;
+  let applied: Promise<unknown> = Promise.resolve();
 
   const primary = connectRpc(
     {
@@ -47,8 +41,12 @@ export async function runWorker({ file, read, log }: WorkerOptions): Promise<'cl
 
   async function reply(running: Engine, request: WorkerRequest): Promise<unknown> {
     switch (request.ask) {
-      case 'reload':
-        return reload(running);
+      case 'apply': {
+        // In the order in which they were sent: the last one stays active.
+        const next = applied.then(() => apply(running, request.file));
+        applied = next;
+        return next;
+      }
       case 'alive':
         return true;
       case 'report':
@@ -67,19 +65,16 @@ export async function runWorker({ file, read, log }: WorkerOptions): Promise<'cl
     }
   }
 
-  /** A worker that refuses is replaced, with all its connections; and those are why it may be short of descriptors. */
-  async function reload(running: Engine): Promise<readonly string[]> {
+  /** Retries while descriptors are short: a worker that refuses is replaced and loses the connections that take them. */
+  async function apply(running: Engine, file: WorkerFile): Promise<readonly string[]> {
     for (let pauseMs = FIRST_RETRY_MS; ; pauseMs *= 2) {
       takeFailedReads();
-      const { loaded, config } = read();
-      const problems: readonly Problem[] =
-        config === undefined ? loaded.problems : await running.apply(shareOf({ loaded, config }));
-      const errors = problems.filter(isError);
+      const errors = (await running.apply(sourceOf(file))).filter(isError);
       if (errors.length > 0 && takeFailedReads().isTransient && pauseMs <= LONGEST_RETRY_MS) {
         await delay(pauseMs);
         continue;
       }
-      if (config !== undefined) log.level = config.log.level;
+      log.level = file.config.log.level;
       return errors.map(({ message }) => message);
     }
   }
@@ -97,25 +92,28 @@ export async function runWorker({ file, read, log }: WorkerOptions): Promise<'cl
     return keys;
   }
 
-  const made = await createEngine({
-    file: shareOf(file),
-    log,
-    clock: systemClock,
-    keys: { load },
-    worker: cluster.worker?.id,
-  });
-  engine = made.engine;
   // Without the primary nobody would ever end this process.
   process.once('disconnect', () => {
     primary.close();
     void (engine?.end(0) ?? Promise.resolve('cut' as const)).then(end);
   });
   try {
+    const file = await primary.ask<WorkerFile>({ ask: 'file' } satisfies PrimaryRequest);
+    log.level = file.config.log.level;
+    const made = await createEngine({
+      source: sourceOf(file),
+      log,
+      clock: systemClock,
+      keys: { load },
+      worker: cluster.worker?.id,
+    });
+    engine = made.engine;
     if (engine === undefined) throw new Error(made.problems.map(({ message }) => message).join('; '));
     const url = await engine.listen();
     await notify({ ask: 'listening', url });
   } catch (error) {
-    await notify({ ask: 'failed', error: (error as Error).message });
+    // Nobody is left to be notified when the primary has ended.
+    await notify({ ask: 'failed', error: (error as Error).message }).catch(() => undefined);
     return 'cut';
   }
   const outcome = await ended;
@@ -123,9 +121,14 @@ export async function runWorker({ file, read, log }: WorkerOptions): Promise<'cl
   return outcome;
 }
 
-/** Connections are dealt out in turn, so each worker has its part of what the file allows. */
-function shareOf({ loaded, config }: ValidFile): ValidFile {
-  const { listen } = config;
-  const connections = Math.ceil(listen.limits.connections / countWorkers(config));
-  return { loaded, config: { ...config, listen: { ...listen, limits: { ...listen.limits, connections } } } };
+function sourceOf({ config, folder, contents }: WorkerFile): GenerationSource {
+  return {
+    config,
+    resolvePath: (path) => resolve(folder, path),
+    readFile(path) {
+      const content = contents.get(path);
+      if (content === undefined) throw Object.assign(new Error('it was not sent'), { code: 'ENOENT' });
+      return content;
+    },
+  };
 }

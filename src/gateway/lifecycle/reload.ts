@@ -6,7 +6,6 @@ import type { Config } from '../../config/schema/config.ts';
 import { takeFailedReads } from '../../config/source/read-file.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { ValidFile } from '../generation.ts';
 import { fingerprint, isReadable, UNREADABLE } from './fingerprint.ts';
 import { findRestartOnlyChanges } from './restart-only-settings.ts';
 
@@ -16,30 +15,34 @@ export interface ReadFile {
   readonly config: Config | undefined;
 }
 
+/** A file without errors, with the options of the command line laid over its values. */
+export interface ValidFile extends ReadFile {
+  readonly config: Config;
+}
+
 export interface ReloaderOptions {
   /** Absolute path of the configuration file. */
   readonly path: string;
   readonly read: () => ReadFile;
   readonly activeConfig: () => Config;
-  /** The other files that the configuration active was made of. */
+  /** The other files that the active configuration was made of. */
   readonly activeFiles: () => readonly string[];
-  /** Validates a valid file further, before it takes effect. */
-  readonly examine: (file: ValidFile) => Promise<readonly Problem[]>;
+  /** Compiles a valid file, runs its tests and makes it active, unless there is an error. */
   readonly apply: (file: ValidFile) => Promise<readonly Problem[]>;
   readonly log: Logger;
   readonly clock: Clock;
-  /** After each attempt: these files decide what the next one finds. */
+  /** Called after each attempt: these files decide what the next one finds. */
   readonly onFiles: (paths: readonly string[]) => void;
-  /** The first pause before a file that could not be read is tried again; it doubles from there. Default: 1 s. */
+  /** The first pause before reading is retried; it doubles from there. Default: 1 s. */
   readonly retryMs?: number;
 }
 
 export interface Reloader {
   /**
-   * Takes what is on disk for what is active, unless it has changed since it was read; then it is reloaded. Call once, after the start.
+   * Notes that the files on disk are active, or reloads them if they have changed since they were read. Call once, after the start.
    */
   begin(read: LoadedConfig['digests']): Promise<void>;
-  /** Checks the file, compiles it and activate it, one attempt after another. Never rejects. */
+  /** Reads the file, checks it and makes it active, one attempt after another. Never rejects. */
   reload(trigger: ReloadReport['trigger']): Promise<ReloadReport>;
   /** The last ones, newest first; the start is the first. */
   reports(): readonly ReloadReport[];
@@ -47,7 +50,7 @@ export interface Reloader {
   appliedAtMs(): number;
   /** False while the file on disk was refused. */
   isCurrent(): boolean;
-  /** Tries nothing again from now on. */
+  /** Stops retrying. */
   close(): void;
 }
 
@@ -55,7 +58,7 @@ const REPORTS_KEPT = 20;
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 
-/** Puts new versions of the file active. A bad one changes nothing and says so in log, metric and status. */
+/** Makes new versions of the file active. A bad one changes nothing and is reported in log, metric and status. */
 export function createReloader(options: ReloaderOptions): Reloader {
   const { path, clock, log, retryMs = RETRY_MS } = options;
   const counts = { applied: 0, unchanged: 0, refused: 0 };
@@ -65,7 +68,7 @@ export function createReloader(options: ReloaderOptions): Reloader {
   let appliedAtMs = clock();
   /** What the files held at the last attempt; undefined before the first. */
   let checked: ReadonlyMap<string, string> | undefined;
-  /** Why the last attempt may end otherwise although nothing changes; undefined when that is no reason. */
+  /** Why another attempt may succeed although no file changes; undefined when there is no such reason. */
   let obstacle: 'transient' | 'unreadable' | undefined;
   let retryTimer: NodeJS.Timeout | undefined;
   let nextRetryMs = retryMs;
@@ -75,19 +78,19 @@ export function createReloader(options: ReloaderOptions): Reloader {
   let queuedTrigger: ReloadReport['trigger'] = 'file';
 
   async function attempt(trigger: ReloadReport['trigger']): Promise<ReloadReport> {
-    // Who asks is told what stands in the way, as often as they ask.
-    const mustRead = obstacle === 'transient' || (isAskedFor(trigger) && isRefused());
+    // A caller gets the problems each time, also of a file that did not change.
+    const mustRead = obstacle === 'transient' || (isRequested(trigger) && isRefused());
     if (checked !== undefined && !mustRead && isDeepStrictEqual(await fingerprint(checked.keys()), checked)) {
       return note(trigger, 'unchanged');
     }
-    // Before they are read: what changes while they are read differs from this, and is found by the next attempt.
+    // Taken before the files are read, so that the next attempt finds what changes meanwhile.
     const before = await fingerprint([path, ...options.activeFiles(), ...(checked?.keys() ?? [])]);
     takeFailedReads();
     const { loaded, config } = options.read();
     const problems = await check(loaded, config);
     const failed = takeFailedReads();
     const errors = problems.filter(isError);
-    // What could not be read may be a file that only the new configuration names: it is waited for as well.
+    // A file that could not be read may be one that only the new configuration names: it is waited for as well.
     const missed = new Map(errors.length === 0 ? [] : failed.paths.map((file) => [file, UNREADABLE]));
     const files = new Set([path, ...loaded.files, ...options.activeFiles(), ...missed.keys()]);
     const further = await fingerprint([...files].filter((file) => !before.has(file)));
@@ -104,8 +107,7 @@ export function createReloader(options: ReloaderOptions): Reloader {
     if (config === undefined) return loaded.problems;
     const restartOnly = loaded.report(findRestartOnlyChanges(options.activeConfig(), config));
     if (restartOnly.length > 0) return restartOnly;
-    const found = await options.examine({ loaded, config });
-    return found.some(isError) ? found : options.apply({ loaded, config });
+    return options.apply({ loaded, config });
   }
 
   function note(
@@ -116,7 +118,7 @@ export function createReloader(options: ReloaderOptions): Reloader {
     const report: ReloadReport = { time: isoTime(clock()), trigger, result, problems };
     counts[result] += 1;
     if (result === 'applied') appliedAtMs = clock();
-    // A file that was touched again is no news, and must not push real ones out.
+    // A file that was only touched must not push real reports out.
     if (result !== 'unchanged')
       reports.splice(0, reports.length, report, ...reports.slice(0, REPORTS_KEPT - 1));
     LOG[result](log, report);
@@ -137,7 +139,7 @@ export function createReloader(options: ReloaderOptions): Reloader {
     return reports[0]?.result === 'refused';
   }
 
-  /** No event may come when a descriptor is free again, or when a file is there whose folder was not. */
+  /** There may be no event when a descriptor becomes free, or when a file appears whose folder was missing. */
   function retryLater(): void {
     if (closed || obstacle === undefined || !isRefused()) {
       nextRetryMs = retryMs;
@@ -148,8 +150,8 @@ export function createReloader(options: ReloaderOptions): Reloader {
   }
 
   function reload(trigger: ReloadReport['trigger']): Promise<ReloadReport> {
-    // Whoever asks while another waits for its turn gets the same answer: it will read what is there then.
-    if (queued === undefined || isAskedFor(trigger)) queuedTrigger = trigger;
+    // Callers share the attempt that waits for its turn: it reads what is there then.
+    if (queued === undefined || isRequested(trigger)) queuedTrigger = trigger;
     queued ??= latest.then(() => {
       queued = undefined;
       clearTimeout(retryTimer);
@@ -180,14 +182,14 @@ export function createReloader(options: ReloaderOptions): Reloader {
   };
 }
 
-function isAskedFor(trigger: ReloadReport['trigger']): boolean {
+function isRequested(trigger: ReloadReport['trigger']): boolean {
   return trigger === 'signal' || trigger === 'request';
 }
 
 const LOG = {
   applied: (log, { trigger }) => log.info({ trigger }, 'configuration applied'),
   unchanged: (log, { trigger }) =>
-    log[isAskedFor(trigger) ? 'info' : 'debug']({ trigger }, 'configuration unchanged'),
+    log[isRequested(trigger) ? 'info' : 'debug']({ trigger }, 'configuration unchanged'),
   refused: (log, { trigger, problems }) =>
     log.error({ trigger, problems }, 'configuration refused; the one before stays active'),
 } as const satisfies Record<ReloadReport['result'], (log: Logger, report: ReloadReport) => void>;

@@ -3,6 +3,7 @@ import { isError, type PathProblem } from '../../config/problem.ts';
 import { error, warning } from '../../config/rules/rule.ts';
 import type { ListenerTlsConfig } from '../../config/schema/config.ts';
 import { readNamedFile } from '../../config/source/named-file.ts';
+import type { ReadFile } from '../../config/source/read-file.ts';
 import { holdsCertificates, isKeyPair, NO_CERTIFICATES, NO_PAIR, readCertificate } from '../../core/pem.ts';
 
 /** What the listener needs to speak TLS, read from its files. */
@@ -23,16 +24,23 @@ export interface ReadListenerTls {
 
 const PATH = ['listen', 'tls'] as const;
 
+export interface ReadListenerTlsOptions {
+  readonly resolvePath: (path: string) => string;
+  /** Default `readFileBounded`. */
+  readonly readFile?: ReadFile | undefined;
+  readonly nowMs: number;
+}
+
 /** Reads certificate, key and client authorities, and checks that they fit together before anything listens. */
 export function readListenerTls(
   config: ListenerTlsConfig | undefined,
-  { resolvePath, nowMs }: { readonly resolvePath: (path: string) => string; readonly nowMs: number },
+  { nowMs, ...reading }: ReadListenerTlsOptions,
 ): ReadListenerTls {
   if (config === undefined) return { tls: undefined, problems: [], files: [] };
   const problems: PathProblem[] = [];
   const files: string[] = [];
   const read = (key: 'cert' | 'key' | 'clientCa'): Buffer | undefined =>
-    readNamedFile(config[key], [...PATH, key], { resolvePath, files, problems });
+    readNamedFile(config[key], [...PATH, key], { ...reading, files, problems });
   const [cert, key, ca] = [read('cert'), read('key'), read('clientCa')];
   if (problems.length > 0) return { tls: undefined, problems, files };
 

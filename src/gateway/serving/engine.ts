@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { GatewayReport, IssuerReport } from '../../admin/report.ts';
-import type { Problem } from '../../config/problem.ts';
+import type { PathProblem } from '../../config/problem.ts';
 import type { Clock } from '../../core/clock.ts';
 import { createRefCount } from '../../core/ref-count.ts';
 import { refuse } from '../../core/refusals.ts';
@@ -10,7 +10,12 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { Metric } from '../../telemetry/metric.ts';
 import { findTracing } from '../../telemetry/tracing.ts';
 import { createKeyStorePool, type KeyStorePoolOptions } from '../../tokens/keys/key-store-pool.ts';
-import { compileGeneration, type Generation, type SharedState, type ValidFile } from '../generation.ts';
+import {
+  compileGeneration,
+  type Generation,
+  type GenerationSource,
+  type SharedState,
+} from '../generation.ts';
 import { describeGateway } from '../reports/gateway-metrics.ts';
 import { reportGateway, reportIssuers } from '../reports/gateway-report.ts';
 import { createObservation } from '../reports/observation.ts';
@@ -30,21 +35,21 @@ import { createTransactions } from './transactions.ts';
 export interface Engine {
   /** Opens the listener and starts to fetch keys; rejects when the port is taken. */
   listen(): Promise<string>;
-  /** Compiles a file and serves by it from the next request on; changes nothing when it gives an error. */
-  apply(file: ValidFile): Promise<readonly Problem[]>;
+  /** Compiles a configuration and serves by it from the next request on; changes nothing when it gives an error. */
+  apply(source: GenerationSource): Promise<readonly PathProblem[]>;
   current(): Generation;
   report(): GatewayReport;
   issuers(): IssuerReport[];
   metrics(): Metric[];
   refreshKeys(issuer: string | undefined): Promise<void>;
-  /** From now on answers ask clients to close. */
+  /** From now on responses ask clients to close. */
   beginDrain(): void;
   /** Stops accepting, lets what runs finish, and breaks off what is left after `graceMs`. */
   end(graceMs: number): Promise<'clean' | 'cut'>;
 }
 
 export interface EngineOptions {
-  readonly file: ValidFile;
+  readonly source: GenerationSource;
   readonly log: Logger;
   readonly clock: Clock;
   /** Where keys come from and who hears of them, other than by default. */
@@ -60,21 +65,21 @@ const SHUTTING_DOWN = refuse('shutting_down', 'shutdown.grace ended before the r
 /** How long requests of a replaced configuration may hold on to what only it has: backends and issuers that left the file. */
 const RETIREMENT_LIMIT_MS = 300_000;
 
-/** Makes the engine of a valid file; gives problems instead when the file does not compile. */
+/** Makes the engine of a valid configuration; gives problems instead when it does not compile. */
 export async function createEngine({
-  file,
+  source,
   log,
   clock,
   keys,
   worker,
-}: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly Problem[] }> {
+}: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly PathProblem[] }> {
   const shared: SharedState = {
     clock,
     keyStores: createKeyStorePool({ clock, log, ...keys }),
-    limitStore: await openLimitStore(file.config.rateLimitStore, { clock, log }),
+    limitStore: await openLimitStore(source.config.rateLimitStore, { clock, log }),
     assertionKeys: worker === undefined ? 'rotate' : 'follow',
   };
-  const first = await compileGeneration({ ...file, shared });
+  const first = await compileGeneration({ source, shared });
   if (first.generation === undefined) return { problems: first.problems };
 
   let current = first.generation;
@@ -170,7 +175,7 @@ export async function createEngine({
     },
     async apply(next) {
       const compiled = await compileGeneration({
-        ...next,
+        source: next,
         shared,
         previousUpstreams: current.upstreams,
       });

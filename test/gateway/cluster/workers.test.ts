@@ -1,3 +1,5 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { childrenOf, metric, startWorkers, until } from '../../support/gateway/workers-harness.ts';
 
@@ -26,6 +28,30 @@ t.test('workers serve as one gateway', { timeout: 60_000 }, async (t) => {
   const served = new Set(gateway.lines.filter(({ msg }) => msg === 'request').map(({ worker }) => worker));
   t.same([...served].sort(), [1, 2, 3], 'access lines say which worker served');
 });
+
+t.test(
+  'a new worker serves the active configuration, not the files on disk',
+  { timeout: 60_000 },
+  async (t) => {
+    const { gateway, issuer, textOf, get, write } = await startWorkers(t, 2);
+    await until(async () => (await fetch(`${gateway.adminUrl}/ready`)).status === 200);
+    const keys = join(dirname(gateway.file), 'keys.json');
+    writeFileSync(keys, JSON.stringify({ keys: issuer.keys }));
+    write(textOf().replace('audiences: [api]', 'audiences: [api], jwks: { file: keys.json }'));
+    await gateway.line('configuration applied');
+    t.equal(await get('/a'), 200);
+
+    rmSync(keys);
+    write('routes: [');
+    await gateway.line('configuration refused; the one before stays active');
+    const [pid] = await childrenOf(gateway);
+    process.kill(pid as number, 'SIGKILL');
+    const served = () => gateway.lines.filter(({ msg }) => msg === 'request').map(({ worker }) => worker);
+    await until(async () => (await get('/a')) === 200 && served().includes(3));
+    gateway.child.kill('SIGTERM');
+    t.same(await gateway.ended, [0, null]);
+  },
+);
 
 t.test('a worker that crashes is replaced', { timeout: 60_000 }, async (t) => {
   const { gateway, issuer, get } = await startWorkers(t);

@@ -1,8 +1,12 @@
 import { randomUUID, sign } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { PathProblem } from '../../../config/problem.ts';
 import type { AssertionConfig, Config } from '../../../config/schema/config.ts';
-import { noteFailedRead, whyUnreadable } from '../../../config/source/read-file.ts';
+import {
+  noteFailedRead,
+  type ReadFile,
+  readFileBounded,
+  whyUnreadable,
+} from '../../../config/source/read-file.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { type Refusal, refuse } from '../../../core/refusals.ts';
 import { readClient } from '../../../tokens/jwt/read-claims.ts';
@@ -16,6 +20,8 @@ import {
   type KeyRotation,
   openKeyFile,
 } from './assertion-keys.ts';
+
+const MAX_KEYS_BYTES = 1024 ** 2;
 
 /** Where backends find the keys of the gateway, on the listener of its clients. */
 export const ASSERTION_KEYS_PATH = '/.well-known/sealgate/jwks.json';
@@ -32,6 +38,8 @@ export interface AssertionSigner {
 
 export interface AssertionOptions {
   readonly resolvePath: (path: string) => string;
+  /** Reads keys that the operator rotates. Default `readFileBounded`. */
+  readonly readFile?: ReadFile | undefined;
   readonly clock: Clock;
   readonly access: KeyFileAccess;
 }
@@ -87,10 +95,10 @@ export function respondWithKeys(signer: AssertionSigner, method: string): Direct
 
 function openKeys(
   assertion: AssertionConfig,
-  { resolvePath, clock, access }: AssertionOptions,
+  { resolvePath, readFile = readFileBounded, clock, access }: AssertionOptions,
 ): AssertionKeys | ReturnType<typeof openKeyFile> {
   const path = resolvePath(assertion.keys);
-  const text = readIfThere(path);
+  const text = readIfThere(path, readFile);
   if (text?.includes('-----BEGIN')) {
     const fixed = createFixedKeys(text);
     if (fixed === undefined) throw new Error('it has a key that is not EC P-256 or Ed25519');
@@ -100,9 +108,9 @@ function openKeys(
   return openKeyFile({ path, access, algorithm, rotateMs, clock });
 }
 
-function readIfThere(path: string): string | undefined {
+function readIfThere(path: string, readFile: ReadFile): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return Buffer.from(readFile(path, MAX_KEYS_BYTES)).toString('utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
