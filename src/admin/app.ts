@@ -35,7 +35,7 @@ export function createAdmin(sources: AdminSources): FastifyInstance {
     ...ADMIN_SERVER_LIMITS,
   });
   boundConnections(app.server);
-  // People read these in terminals, too.
+  // People read these in terminals as well.
   app.setReplySerializer((payload) => escapeLines(JSON.stringify(payload)));
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
@@ -119,7 +119,7 @@ function watchMethods(app: FastifyInstance): () => void {
         url,
         handler: (_request, reply) => {
           reply.header('allow', methods.join(', '));
-          return refuse(reply, 405, `This takes ${methods.join(' and ')} alone.`);
+          return refuse(reply, 405, `Only ${methods.join(' and ')} are allowed here.`);
         },
       });
     }

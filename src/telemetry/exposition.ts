@@ -7,7 +7,7 @@ export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 let loading: Promise<PromClient> | undefined;
 
-/** Loaded when somebody first asks for metrics, so that the start does not wait for it. */
+/** Loaded by the first request for metrics, so that the start does not wait for it. */
 function loadPromClient(): Promise<PromClient> {
   loading ??= import('prom-client').then((module) => {
     const client = 'default' in module ? (module.default as PromClient) : module;
@@ -18,7 +18,7 @@ function loadPromClient(): Promise<PromClient> {
   return loading;
 }
 
-/** Prom-client counts CPU time from when it was loaded, which here is the first scrape; others count it from the start of the process. */
+/** Prom-client counts CPU time from its load, which here is the first scrape. This adds the time since the start of the process. */
 function countCpuFromTheStart({ register }: PromClient): void {
   const { user, system } = process.cpuUsage();
   const micros = {
@@ -35,7 +35,7 @@ function countCpuFromTheStart({ register }: PromClient): void {
 export async function collectProcessMetrics(): Promise<Metric[]> {
   const { register } = await loadPromClient();
   const metrics = (await register.getMetricsAsJSON()) as unknown as Metric[];
-  // Prom-client leaves out of a merge what cannot be added, such as the start time.
+  // Prom-client leaves out of a merge what cannot be added up, such as the start time.
   return metrics.map((metric) =>
     (metric.aggregator as string) === 'omit' ? { ...metric, aggregator: 'min' } : metric,
   );

@@ -1,7 +1,7 @@
 /** The labels of one series. */
 export type Labels = Readonly<Record<string, string | number>>;
 
-/** One number of a metric, as it was when asked for. */
+/** One number of a metric. */
 export interface Sample {
   readonly labels: Labels;
   readonly value: number;
@@ -10,8 +10,8 @@ export interface Sample {
 }
 
 /**
- * A metric as plain data, in the shape that prom-client's registries give and take: it crosses process borders,
- * and `aggregator` says how the values of several workers become one.
+ * A metric as plain data, in the shape of prom-client's registries, so that workers can send it. `aggregator` determines how the values
+ * of several workers become one.
  */
 export interface Metric {
   readonly name: string;
@@ -21,7 +21,7 @@ export interface Metric {
   readonly values: readonly Sample[];
 }
 
-/** Makes a gauge; of several workers the largest value counts unless said otherwise. */
+/** Makes a gauge; by default, the largest value of several workers counts. */
 export function gauge(
   name: string,
   help: string,
@@ -41,7 +41,7 @@ export function counter(
   return { name, help, type: 'counter', aggregator, values };
 }
 
-/** A sample without labels of its own. */
+/** One sample, without labels. */
 export function single(value: number): Sample[] {
   return [{ labels: {}, value }];
 }

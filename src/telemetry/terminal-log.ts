@@ -1,7 +1,7 @@
 import { escapeText } from '../core/escape.ts';
 import type { LogDestination } from './log-destination.ts';
 
-/** Select Graphic Rendition codes (ECMA-48). `styleText` of node:util asks the process's own terminal instead of its caller. */
+/** Select Graphic Rendition codes (ECMA-48). `styleText` of node:util looks at the process's own terminal only. */
 const CODES = { red: 31, green: 32, yellow: 33, cyan: 36, gray: 90 } as const;
 type Style = keyof typeof CODES;
 

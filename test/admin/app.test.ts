@@ -6,7 +6,7 @@ import { HOSTILE_TEXT, unseenIn } from '../support/pipeline/unseen.ts';
 const HOST = { host: '127.0.0.1:9090' };
 const BEYOND = { remoteAddress: '10.1.2.3' };
 
-t.test('beyond this machine only health and metrics answer', async (t) => {
+t.test('other machines get health and metrics only', async (t) => {
   const app = createAdmin(adminSources());
   t.teardown(() => app.close());
   for (const url of ['/live', '/ready', '/ready?verbose', '/metrics']) {
@@ -53,7 +53,7 @@ t.test('readiness shows each issuer when asked to', async (t) => {
   t.equal((await app.inject({ url: '/live', method: 'HEAD' })).statusCode, 200);
 });
 
-t.test('another method than a path takes is told which it takes, once it may know', async (t) => {
+t.test('another method is refused with those that the path allows, to clients that may know', async (t) => {
   const app = createAdmin(adminSources());
   t.teardown(() => app.close());
   const table = [
@@ -72,7 +72,7 @@ t.test('another method than a path takes is told which it takes, once it may kno
   t.equal((await app.inject({ method: 'POST', url: '/keys', headers: HOST })).statusCode, 404);
 });
 
-t.test('the status tells routes with their traffic, issuers, upstreams and reloads', async (t) => {
+t.test('the status shows routes with their traffic, issuers, upstreams and reloads', async (t) => {
   const app = createAdmin(adminSources());
   t.teardown(() => app.close());
   const response = await app.inject({ url: '/status', headers: HOST });
@@ -91,7 +91,7 @@ t.test('the status tells routes with their traffic, issuers, upstreams and reloa
   t.match(status.routes[2], { name: 'partner-api', requests: 0, p50Ms: null });
 });
 
-t.test('a refused file is told', async (t) => {
+t.test('a refused file is shown', async (t) => {
   const refused = {
     time: '2026-03-04T10:00:00.000Z',
     trigger: 'signal',
@@ -158,7 +158,7 @@ t.test('the page escapes what it shows and lets nothing else in', async (t) => {
   t.notMatch(body, /(?:src|href)="(?:https?:)?\/\//, 'nothing from elsewhere');
 });
 
-t.test('what does not exist and what breaks is answered without details', async (t) => {
+t.test('responses to unknown paths and to errors have no details', async (t) => {
   const app = createAdmin(
     adminSources({
       status: async () => {

@@ -23,7 +23,7 @@ const cases: { name: string; token?: string; request: Partial<AdminRequest>; sta
     },
     { name: 'the machine itself although a token is set', token: TOKEN, request: {}, status: undefined },
     { name: 'a neighbour', request: FAR, status: 403 },
-    { name: 'a neighbour that says it is local', request: { ...FAR, host: 'localhost' }, status: 403 },
+    { name: 'another machine with a local Host', request: { ...FAR, host: 'localhost' }, status: 403 },
     {
       name: 'a neighbour with a token nobody set',
       request: { ...FAR, authorization: 'Bearer ' },

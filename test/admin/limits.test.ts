@@ -24,7 +24,7 @@ async function startAdmin(t: Test, metrics = async () => '# nothing\n') {
   return { open, live };
 }
 
-t.test('connections that only stand there keep nobody out, and are closed', async (t) => {
+t.test('idle connections keep nobody out, and are closed', async (t) => {
   const { open, live } = await startAdmin(t);
   const silent = await Promise.all(Array.from({ length: 250 }, open));
   for (let n = 0; n < 10; n += 1) t.equal(await live(), 200);

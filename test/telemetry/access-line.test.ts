@@ -29,7 +29,7 @@ function writtenByPino(level: 'info' | 'error', record: RequestRecord): Record<s
   return JSON.parse(lines.join(''));
 }
 
-t.test('a line says what pino would say, in the same order', async (t) => {
+t.test('a line has the fields that pino would write, in the same order', async (t) => {
   const bare = { ...RECORD, route: undefined, issuer: undefined, upstreamMs: undefined };
   for (const record of [RECORD, FULL, bare]) {
     for (const level of ['info', 'error'] as const) {
@@ -43,7 +43,7 @@ t.test('a line says what pino would say, in the same order', async (t) => {
   }
 });
 
-t.test('no text breaks out of its field or starts a line of its own', async (t) => {
+t.test('no text breaks out of its field or starts another line', async (t) => {
   const hostile = [
     '"',
     '\\',

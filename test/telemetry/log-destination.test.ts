@@ -85,5 +85,5 @@ t.test('a reader that is too slow costs lines, which are counted, and neither me
   );
   t.ok(reported.length > 0 && numbers.length < 50_000, 'lines were dropped');
   const missing = reported.reduce((sum, { lines }) => sum + lines, 0);
-  t.equal(numbers.length + missing + (lines.includes('last') ? 0 : -1), 50_000, 'what is missing is told');
+  t.equal(numbers.length + missing + (lines.includes('last') ? 0 : -1), 50_000, 'what is missing is counted');
 });

@@ -3,7 +3,7 @@ import { createTrafficHistory, SLICE_MS } from '../../src/telemetry/traffic-hist
 
 const NOW = 1_700_000_005_000;
 
-t.test('traffic is told by slice, oldest first, with empty slices between', async (t) => {
+t.test('traffic is listed by slice, oldest first, with empty slices between', async (t) => {
   const history = createTrafficHistory();
   history.add({ code: 'allow', status: 200 }, NOW - 2 * SLICE_MS);
   history.add({ code: 'token_expired', status: 401 }, NOW);

@@ -9,8 +9,8 @@ export interface KeyBroker {
 }
 
 /**
- * Makes the desk. Whoever asks gets what is there if it was fetched within the issuer's cooldown, and joins or starts a fetch otherwise:
- * so all workers together ask the issuer no more often than one process would.
+ * Makes the broker. A worker gets the present keys if they were fetched within the issuer's cooldown, and joins or starts a fetch
+ * otherwise, so that all workers together fetch no more often than one process would.
  */
 export function createKeyBroker(engine: Engine, clock: Clock): KeyBroker {
   const attemptedAtMs = new Map<string, number>();

@@ -4,7 +4,7 @@ export interface Channel {
   onMessage(listener: (message: unknown) => void): void;
 }
 
-/** Asks the other side and answers its questions, each question by its own number. */
+/** Requests to the other process; each has a number, which its reply repeats. */
 export interface Rpc {
   /** Rejects when the other side fails or is gone. */
   ask<Reply>(request: unknown): Promise<Reply>;
@@ -29,7 +29,7 @@ export function connectRpc(channel: Channel, respond: (request: unknown) => Prom
     try {
       channel.send(outgoing);
     } catch {
-      // The other side is gone; whoever waits is told by `close`.
+      // The other side is gone; `close` rejects what is open.
     }
   }
 

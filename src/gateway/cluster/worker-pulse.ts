@@ -1,9 +1,9 @@
 import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
 
-/** Whether a worker responds, found out by asking it again and again. */
+/** Whether a worker responds to regular requests. */
 export interface Pulse {
   readonly isResponsive: boolean;
-  /** What a question to the worker comes to; rejects as soon as the worker is known not to respond, so that nobody waits for it. */
+  /** The reply; rejects as soon as the worker is known not to respond, so that nobody waits for it. */
   unlessSilent<Reply>(reply: Promise<Reply>): Promise<Reply>;
   stop(): void;
 }
@@ -11,16 +11,16 @@ export interface Pulse {
 export interface PulseEvents {
   readonly silent: () => void;
   readonly responsive: () => void;
-  /** It has been silent for so long that it will not come back by itself. */
+  /** It has been silent for so long that it will not recover. */
   readonly hung: () => void;
 }
 
 const ASK_MS = 1_000;
 const SILENT_MS = 5_000;
-/** Longer than any pause of a worker that works: a debugger, a stopped process and an endless loop are all there is. */
+/** Longer than any pause of a healthy worker; left are a debugger, a stopped process and an endless loop. */
 const HUNG_MS = 30_000;
 
-/** Asks from now on. Time in which this process itself stood still does not count. */
+/** Watches from now on. Time in which this process itself was stopped does not count. */
 export function watchPulse(
   ask: () => Promise<unknown>,
   events: PulseEvents,
@@ -77,7 +77,7 @@ export function watchPulse(
     },
     stop() {
       cancel();
-      // Nobody responds after its end.
+      // A worker that has ended is not silent.
       events = { silent: ignore, responsive: ignore, hung: ignore };
     },
   };

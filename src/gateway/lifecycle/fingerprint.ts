@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { digestOf } from '../../config/source/read-file.ts';
 
-/** What each file holds, in short: equal for equal contents. A file that cannot be read counts as what its error is. */
+/** A digest of each file: equal for equal contents. A file that cannot be read has its error instead. */
 export async function fingerprint(paths: Iterable<string>): Promise<Map<string, string>> {
   const digests = [...new Set(paths)].map(async (path) => [path, await digest(path)] as const);
   return new Map(await Promise.all(digests));
@@ -15,7 +15,7 @@ async function digest(path: string): Promise<string> {
   }
 }
 
-/** How the entry of a file begins that could not be read. */
+/** The beginning of the entry of a file that could not be read. */
 export const UNREADABLE = 'unreadable: ';
 
 /** Whether every file could be read. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PathProblem } from '../../config/problem.ts';
 import type { Config } from '../../config/schema/config.ts';
 
-/** What a running process cannot change: where it listens, and what its parser was made with. */
+/** What a running process cannot change: where it listens, and the settings of its parser. */
 const RESTART_ONLY_KEYS = [
   ['listen', 'host'],
   ['listen', 'port'],
@@ -16,7 +16,7 @@ const RESTART_ONLY_KEYS = [
   ['workers'],
 ] as const;
 
-/** Here only whether there is one counts: the files themselves are read again. */
+/** Only adding or removing these needs a restart: the files themselves are read again. */
 const RESTART_ONLY_PRESENCE = [['listen', 'tls', 'clientCa']] as const;
 
 /** What of a new file takes effect only after a restart. */
@@ -33,7 +33,7 @@ export function findRestartOnlyChanges(activeConfig: Config, next: Config): read
     severity: 'error',
     path,
     message: `a change of ${path.join('.')} needs a restart`,
-    hint: 'put the old value back to reload the rest, or restart',
+    hint: 'restore the old value to reload the rest, or restart',
   }));
 }
 

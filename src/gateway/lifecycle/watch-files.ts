@@ -9,23 +9,23 @@ export interface FileWatch {
 }
 
 export interface FileWatchOptions {
-  /** Something may have changed. Called after the dust has settled. */
+  /** Something may have changed. Called once a burst of changes is over. */
   readonly onChange: () => void;
   /** Quiet time that ends a burst of changes. */
   readonly settleMs?: number;
-  /** How often the files are looked at where no event comes: network file systems, single-file mounts of containers. */
+  /** How often files are checked without events, for network file systems and single-file mounts of containers. */
   readonly pollMs?: number;
 }
 
 const SETTLE_MS = 200;
 const POLL_MS = 10_000;
-/** A burst that does not end is not waited for any longer. */
+/** A burst is cut off after this time. */
 const LONGEST_BURST_MS = 2_000;
 const LONGEST_CHAIN = 16;
 
 /**
- * Watches files by the folders they are in, since a file that is replaced takes its own watch with it, and by the folders of every
- * symbolic link on the way: so also the swap of `..data`, by which Kubernetes changes a mounted ConfigMap, is seen.
+ * Watches the folders of the files, since the watch of a file ends when it is replaced, and the folders of every symbolic link on the
+ * way. So it notices also the swap of `..data`, by which Kubernetes changes a mounted ConfigMap.
  */
 export function watchFiles({
   onChange,
@@ -84,7 +84,7 @@ export function watchFiles({
   }
 
   const poll = setInterval(async () => {
-    // A folder that vanished, or that there was no descriptor for.
+    // A folder may have vanished, or there was no descriptor for it.
     if (hasUnwatched) watchFolders();
     const before = lastStamp;
     lastStamp = await stamp(paths);
@@ -94,7 +94,7 @@ export function watchFiles({
 
   return {
     follow(next) {
-      // Not stamped anew: what changed while these files were read shall be found by the next poll.
+      // Keeps the stamp, so that the next poll finds what changed while these files were read.
       paths = next;
       watchFolders();
     },
@@ -108,7 +108,7 @@ export function watchFiles({
   };
 }
 
-/** Undefined where nothing can be watched: no such folder, or no watches left. The poll still sees changes. */
+/** Undefined where the folder is missing or no watches are left. The poll still finds changes. */
 function tryWatch(folder: string, onEvent: (name: string | null) => void): FSWatcher | undefined {
   try {
     return watch(folder, { persistent: false }, (_event, name) => onEvent(name));
@@ -135,7 +135,7 @@ function namesByFolder(paths: readonly string[]): ReadonlyMap<string, ReadonlySe
   return names;
 }
 
-/** Puts what the link nearest to the root leads to in its place; undefined when there is no link on the way. */
+/** Resolves the link nearest to the root; undefined when there is no link on the way. */
 function followFirstLink(path: string, add: (entry: string) => void): string | undefined {
   const parts = path.split(sep);
   for (let length = 2; length <= parts.length; length += 1) {

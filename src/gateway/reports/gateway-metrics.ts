@@ -94,7 +94,7 @@ function describeUpstreams({ upstreams }: GatewayReport): Metric[] {
   ];
 }
 
-/** What the process as a whole can say beside its traffic. */
+/** The state of the gateway as a whole, without its traffic. */
 export interface ControlState {
   readonly ready: boolean;
   readonly reloads: Readonly<Record<'applied' | 'unchanged' | 'refused', number>>;
@@ -111,7 +111,7 @@ export function describeControl(state: ControlState): Metric[] {
     gauge('sealgate_build_info', 'The version that runs.', [
       { labels: { version: VERSION, node: process.version }, value: 1 },
     ]),
-    gauge('sealgate_ready', 'One while traffic should come.', single(Number(state.ready))),
+    gauge('sealgate_ready', 'One while the gateway should get traffic.', single(Number(state.ready))),
     counter(
       'sealgate_config_reloads_total',
       'Configurations that were applied, found unchanged, or refused.',
@@ -130,7 +130,7 @@ export function describeControl(state: ControlState): Metric[] {
     gauge('sealgate_workers', 'Processes that serve requests.', single(state.workers)),
     gauge(
       'sealgate_workers_unresponsive',
-      'Workers that do not respond; their other metrics are those they last gave.',
+      'Workers that do not respond; their other metrics are the last ones they reported.',
       single(state.unresponsiveWorkers),
     ),
     counter(

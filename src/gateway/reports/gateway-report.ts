@@ -13,7 +13,7 @@ export interface ReportSources {
   readonly nowMs: number;
 }
 
-/** Puts what this process knows of its traffic into plain data. */
+/** Reports the traffic of this process as plain data. */
 export function reportGateway({ generation, observation, connections, nowMs }: ReportSources): GatewayReport {
   return {
     traffic: observation.requests.traffic(),
@@ -26,7 +26,7 @@ export function reportGateway({ generation, observation, connections, nowMs }: R
   };
 }
 
-/** How it stands with the keys of each issuer. */
+/** The state of each issuer's keys. */
 export function reportIssuers({ verifier }: Generation): IssuerReport[] {
   return verifier
     .status()

@@ -2,7 +2,7 @@
 export interface InFlightCount {
   enter(): void;
   leave(): void;
-  /** Says that no more will come: `onVacant` runs once the last one has left, or after `limitMs` at the latest. */
+  /** No more requests will enter: `onVacant` runs once the last one has left, or after `limitMs` at the latest. */
   retire(limitMs: number, onVacant: () => void): void;
 }
 

@@ -3,12 +3,12 @@ import type { Step, Trace } from '../../core/trace.ts';
 import type { Decision } from '../../pipeline/decide.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
-/** What the log says of the steps of one decision that refused; one of them may be an alternative that did not decide. */
+/** Logs the steps of one decision that refused. One of them may be an alternative that did not decide. */
 export interface RefusedSteps extends Trace {
   write(decision: Decision, requestId: string): void;
 }
 
-/** Undefined unless the level is `debug`: requests are decided without a trace then. Tokens that are traced are verified in full. */
+/** Undefined unless the level is `debug`: then requests are decided without a trace. With a trace, tokens are verified in full. */
 export function traceRefusedSteps(log: Logger): RefusedSteps | undefined {
   if (!log.isLevelEnabled('debug')) return undefined;
   const refused: Step[] = [];

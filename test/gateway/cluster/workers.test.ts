@@ -26,7 +26,7 @@ t.test('workers serve as one gateway', { timeout: 60_000 }, async (t) => {
   t.same(await gateway.ended, [0, null]);
   t.match(gateway.lines.at(-1), { msg: 'ended', outcome: 'clean' });
   const served = new Set(gateway.lines.filter(({ msg }) => msg === 'request').map(({ worker }) => worker));
-  t.same([...served].sort(), [1, 2, 3], 'access lines say which worker served');
+  t.same([...served].sort(), [1, 2, 3], 'access lines name the worker');
 });
 
 t.test(

@@ -17,7 +17,7 @@ routes: [{ name: all, path: /, upstream: backend, access: public }]
 interface ForwarderHarness {
   readonly gateway: GatewayProcess;
   readonly upstream: CountingUpstream;
-  /** Answers that wait for the test to give them. */
+  /** Responses that wait for the test to send them. */
   readonly responses: ServerResponse[];
   /** Resolves once the backend has so many requests. */
   arrived(count: number): Promise<void>;
@@ -69,32 +69,35 @@ async function accepts(url: string): Promise<boolean> {
 
 type Tap = Parameters<typeof startGatewayProcess>[0];
 
-t.test('SIGTERM: not ready at once, still accepting, every accepted request answered, exit 0', async (t) => {
-  const { gateway, responses, arrived } = await startForwarderHarness(t, '{ delay: 700ms, grace: 10s }');
-  const slow = fetch(`${gateway.url}/slow`);
-  const stream = fetch(`${gateway.url}/stream`);
-  await arrived(2);
-  responses[1]?.write('first ');
-  const streamed = await stream;
+t.test(
+  'SIGTERM: not ready at once, still accepting, a response to every accepted request, exit 0',
+  async (t) => {
+    const { gateway, responses, arrived } = await startForwarderHarness(t, '{ delay: 700ms, grace: 10s }');
+    const slow = fetch(`${gateway.url}/slow`);
+    const stream = fetch(`${gateway.url}/stream`);
+    await arrived(2);
+    responses[1]?.write('first ');
+    const streamed = await stream;
 
-  gateway.child.kill('SIGTERM');
-  await gateway.line('draining');
-  t.equal((await fetch(`${gateway.adminUrl}/ready`)).status, 503, 'readiness is off first');
-  t.equal((await fetch(`${gateway.adminUrl}/live`)).status, 200);
-  const late = await fetch(`${gateway.url}/quick`);
-  t.equal(late.status, 200, 'a late request is still served');
-  t.equal(late.headers.get('connection'), 'close', 'and told to come elsewhere next time');
+    gateway.child.kill('SIGTERM');
+    await gateway.line('draining');
+    t.equal((await fetch(`${gateway.adminUrl}/ready`)).status, 503, 'readiness is off first');
+    t.equal((await fetch(`${gateway.adminUrl}/live`)).status, 200);
+    const late = await fetch(`${gateway.url}/quick`);
+    t.equal(late.status, 200, 'a late request is still served');
+    t.equal(late.headers.get('connection'), 'close', 'so that the client goes elsewhere next time');
 
-  await new Promise((done) => setTimeout(done, 900));
-  await t.rejects(fetch(`${gateway.url}/quick`), 'after the delay nothing is accepted');
-  responses[0]?.end('slow but there');
-  responses[1]?.end('last');
-  t.equal(await (await slow).text(), 'slow but there');
-  t.equal(await text(streamed.body as never), 'first last');
-  t.same(await gateway.ended, [0, null]);
-  t.match(gateway.lines.at(-1), { msg: 'ended', outcome: 'clean' });
-  t.equal(gateway.stderr(), '');
-});
+    await new Promise((done) => setTimeout(done, 900));
+    await t.rejects(fetch(`${gateway.url}/quick`), 'after the delay nothing is accepted');
+    responses[0]?.end('slow but there');
+    responses[1]?.end('last');
+    t.equal(await (await slow).text(), 'slow but there');
+    t.equal(await text(streamed.body as never), 'first last');
+    t.same(await gateway.ended, [0, null]);
+    t.match(gateway.lines.at(-1), { msg: 'ended', outcome: 'clean' });
+    t.equal(gateway.stderr(), '');
+  },
+);
 
 t.test('a request that comes after accepting has ended gets its response with every field', async (t) => {
   const { gateway, responses, arrived } = await startForwarderHarness(t, '{ grace: 10s }');
@@ -162,7 +165,7 @@ t.test('an idle connection does not hold the end up', async (t) => {
   silent.destroy();
 });
 
-t.test('what does not finish within the grace is told so, cut, and the exit code says so', async (t) => {
+t.test('what does not finish within the grace is refused and cut, and the exit code is 1', async (t) => {
   const { gateway, responses, arrived } = await startForwarderHarness(t, '{ grace: 300ms }');
   const pending = fetch(`${gateway.url}/hang`);
   const begun = fetch(`${gateway.url}/begun`);

@@ -3,7 +3,7 @@ import t from 'tap';
 import { folderWith, sealgate } from '../../support/gateway/cli.ts';
 import { startGatewayProcess } from '../../support/gateway/gateway-process.ts';
 
-/** Alice may read what `scopes` says; the file's own tests want it to be `orders:read`. */
+/** The route requires `scopes`; the file's own tests expect `orders:read`. */
 const text = (scopes: string, workers = 1) => `listen: { port: 0 }
 admin: { port: 0 }
 workers: ${workers}

@@ -21,7 +21,7 @@ t.test(
   async (t) => {
     const openFiles = 64;
     const running = await startGatewayProcess(t, fileWith('a'), { openFiles });
-    // Clients that say nothing take every descriptor; of more than fit, the rest are closed.
+    // Silent clients take every descriptor; the rest of them are closed.
     const clients: Socket[] = [];
     t.teardown(() => {
       for (const client of clients) client.destroy();

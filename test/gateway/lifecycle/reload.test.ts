@@ -20,7 +20,7 @@ t.test('a new file is active from the next request on', async (t) => {
   t.equal((await live.get('/b')).status, 404);
 });
 
-t.test('a bad file changes nothing, and log, metric, status and readiness say so', async (t) => {
+t.test('a bad file changes nothing, and log, metric, status and readiness show it', async (t) => {
   const live = await startLiveGateway(t, WITH_B);
   for (const text of [BROKEN, 'routes: [', '', liveText({ top: 'surprise: true' })]) {
     live.write(text);
@@ -148,7 +148,7 @@ t.test('a file that did not change is not applied again', async (t) => {
   );
 });
 
-t.test('a reload that is asked for again tells the refusal again', async (t) => {
+t.test('a reload that is requested again reports the refusal again', async (t) => {
   const live = await startLiveGateway(t, liveText());
   live.write(BROKEN);
   const first = await live.gateway.reload('signal');

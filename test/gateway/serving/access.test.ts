@@ -38,7 +38,7 @@ t.test('a backend that trusts nobody verifies the assertion with the published k
 });
 
 t.test(
-  'report mode lets pass, and says so in the line, the metrics and, where asked, the response',
+  'report mode lets pass, and shows it in the line, the metrics and, where the file asks for it, the response',
   async (t) => {
     for (const reportHeader of [false, true]) {
       const harness = await startHarness(t, {

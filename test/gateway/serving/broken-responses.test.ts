@@ -21,7 +21,7 @@ async function lineOf(t: Test, listener: http.RequestListener) {
   return await line;
 }
 
-t.test('a response that the backend breaks off is told of in the line', async (t) => {
+t.test('a response that the backend breaks off is shown in the line', async (t) => {
   const line = await lineOf(t, (_, res) => {
     res.writeHead(200, { 'content-length': '100' });
     res.write('part', () => res.destroy());

@@ -7,7 +7,7 @@ const get = (path: string, ...headers: string[]): string => rawRequest(`GET ${pa
 const post = (...headers: string[]): string => rawRequest('POST /public HTTP/1.1', headers, 'x');
 const HANDSHAKE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
 
-/** Bytes that a client sends, and what the access line says of them: causes that no question on the command line leads to. */
+/** Bytes that a client sends, and their access line: causes that no command can show. */
 const ROWS: readonly (readonly [cause: Cause, bytes: string, reason: RegExp])[] = [
   ['request_syntax', get('/public', 'no colon'), /not HTTP\/1\.1/],
   ['request_syntax', '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', /not HTTP\/1\.1/],

@@ -9,7 +9,7 @@ const area = (rest: Readonly<Record<string, unknown>>) => [
   { name: 'api', path: '/api', upstream: 'backend', access: 'authenticated', ...rest },
 ];
 
-t.test('a browser of a listed origin can ask, read answers, and read refusals', async (t) => {
+t.test('a browser of a listed origin can send requests, read responses, and read refusals', async (t) => {
   const harness = await startHarness(t, {
     routes: area({ cors: { origins: [APP], exposeHeaders: ['X-Total'], credentials: true } }),
   });
@@ -47,7 +47,7 @@ t.test('a browser of a listed origin can ask, read answers, and read refusals', 
   });
 });
 
-t.test('what the backend says of origins stays here where the route decides', async (t) => {
+t.test('CORS fields of the backend are dropped where the route decides', async (t) => {
   const upstream = await startCountingUpstream((_, res) => {
     res.writeHead(200, {
       'access-control-allow-origin': '*',
@@ -119,16 +119,16 @@ t.test('gateways of one store share their limits', { skip }, async (t) => {
   const ask = async (i: number) =>
     (await exchangeRaw(harnesses[i]?.port ?? 0, rawRequest('GET /api HTTP/1.1'))).response?.status;
   for (const i of [0, 1]) {
-    // Until its connection stands, a gateway cannot tell and refuses.
+    // Until it is connected to the store, a gateway refuses.
     for (let attempts = 0; (await ask(i)) !== 200; attempts++) {
-      if (attempts > 200) throw new Error('the store never answered');
+      if (attempts > 200) throw new Error('the store never responded');
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
   t.strictSame([await ask(0), await ask(1), await ask(0), await ask(1)], [200, 200, 200, 200]);
   t.strictSame([await ask(0), await ask(1)], [429, 429]);
   await server.stop();
-  t.equal(await ask(0), 503, 'closed unless the file says otherwise');
+  t.equal(await ask(0), 503, 'closed by default');
   t.match(harnesses[0]?.complaints.at(-1), {
     msg: 'the rate limit store does not answer',
     onFailure: 'closed',

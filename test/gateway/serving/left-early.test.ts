@@ -59,7 +59,7 @@ routes: [{ name: a, path: /a, upstream: backend, access: authenticated }]
   t.equal(upstream.connections(), 1);
 });
 
-t.test('who leaves behind a response that is still to come has every request told of', async (t) => {
+t.test('every request of a client that leaves before its pipelined responses is logged', async (t) => {
   const harness = await startHarness(t, { upstream: await startCountingUpstream(() => {}) });
   const connection = await connectRaw(harness.port);
   // Keys, refusals with and without a body, and one that waits to be forwarded.

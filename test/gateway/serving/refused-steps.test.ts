@@ -15,7 +15,7 @@ const ROUTES = `
   - { name: trial, path: /trial, upstream: backend, access: { scopes: [write] }, mode: report }
 `;
 
-/** What the log says of the steps that one request was refused by, beside its access line. */
+/** The log lines of the steps that refused one request, without its access line. */
 async function stepsOf(live: LiveGateway, path: string, token?: string) {
   const from = live.lines.length;
   const accessed = live.nextLine('request');

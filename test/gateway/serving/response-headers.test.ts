@@ -3,7 +3,7 @@ import { startCountingUpstream } from '../../support/backends/counting-upstream.
 import { connectRaw, exchangeRaw, rawRequest } from '../../support/clients/raw.ts';
 import { startHarness } from '../../support/gateway/gateway-harness.ts';
 
-t.test('every response carries the headers of the file, whoever gives it', async (t) => {
+t.test('every response has the headers of the file, from the backend or the gateway', async (t) => {
   const upstream = await startCountingUpstream((_, res) => {
     res.writeHead(200, { 'x-content-type-options': 'own', 'content-length': 0 });
     res.end();
