@@ -1,6 +1,6 @@
 import type { RouteConfig } from '../config/schema/config.ts';
 import type { Refusal } from '../core/refusals.ts';
-import type { AccessRules } from './access/access-rules.ts';
+import type { AccessRules } from './access/compile-access.ts';
 import type { CorsRules } from './cors/cors.ts';
 import type { TokenSources } from './credentials/token-sources.ts';
 import type { IdentityRules } from './identity/identity-rules.ts';

@@ -16,8 +16,6 @@ import { type ResponseWriter, UpstreamAttempt } from './upstream-attempt.ts';
 const HIGH_WATER_BYTES = 128 * 1024;
 /** A reason phrase that may go to the client. */
 const PLAIN = /^[\t\x20-\x7e]+$/;
-/** Methods that may be repeated without a change of meaning (RFC 9110 §9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /** One request of a client with its body, and the response that the client gets. */
 export class ProxiedRequest implements ResponseWriter {
@@ -32,11 +30,9 @@ export class ProxiedRequest implements ResponseWriter {
   #mayHold = true;
 
   constructor(job: ForwardJob) {
-    const { req, plan } = job;
     this.#job = job;
-    this.#framing = requestFraming(req.rawHeaders);
-    const isRepeatable = this.#framing.kind === 'none' && IDEMPOTENT.has(plan.method);
-    this.#attempt = new UpstreamAttempt(job, this, isRepeatable);
+    this.#framing = requestFraming(job.req.rawHeaders);
+    this.#attempt = new UpstreamAttempt(job, this);
   }
 
   start(): void {

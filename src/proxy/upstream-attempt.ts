@@ -2,13 +2,14 @@ import type { Socket } from 'node:net';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
 import type { HeaderPairs } from '../http/header-pairs.ts';
 import type { BodyChunk, DispatchController, DispatchHandler, UpstreamRequest } from './dispatcher.ts';
-import { failureOf, InvalidResponse, isConnectionLoss } from './errors.ts';
+import { failureOf, InvalidResponse } from './errors.ts';
 import type { ForwardJob } from './forward-job.ts';
 import type { Release } from './pooled-buffer.ts';
-import { ClientFault, ClientGone } from './request/request-body.ts';
+import { ClientGone } from './request/request-body.ts';
 import { buildResponseHeaders } from './response/response-headers.ts';
 import type { ResponseHead } from './response/response-parser.ts';
 import { prefixesOf } from './response/rewrite-location.ts';
+import { isLost, Retry } from './retry.ts';
 import type { EndpointOutcome, UpstreamEndpoint } from './upstream/upstream-endpoint.ts';
 
 /** What a request has besides its plan. */
@@ -43,19 +44,17 @@ const MAX_INTERIM = 16;
 export class UpstreamAttempt implements DispatchHandler {
   readonly #job: Pick<ForwardJob, 'plan' | 'upstream' | 'observer'>;
   readonly #writer: ResponseWriter;
-  /** Whether the request may reach backends more than once: idempotent and without a body. */
-  readonly #isRepeatable: boolean;
   readonly #startedAt = performance.now();
   #content: RequestContent = NOTHING;
   #endpoint: UpstreamEndpoint | undefined;
-  #tried: UpstreamEndpoint[] | undefined;
+  /** From the first failure on. */
+  #retry: Retry | undefined;
   /** The connection, from the start of the request until the response is complete. */
   #controller: DispatchController | undefined;
   /** False while no connection is up: then nothing of the request was sent. */
   #isSent = false;
   /** Whether the connection carried other requests before. */
   #isReused = false;
-  #wasRepeated = false;
   #interim = 0;
   #upstreamMs = 0;
   /** The status that went to the client; 0 before. */
@@ -63,14 +62,9 @@ export class UpstreamAttempt implements DispatchHandler {
   #failure: Refusal | undefined;
   #isOver = false;
 
-  constructor(
-    job: Pick<ForwardJob, 'plan' | 'upstream' | 'observer'>,
-    writer: ResponseWriter,
-    isRepeatable: boolean,
-  ) {
+  constructor(job: Pick<ForwardJob, 'plan' | 'upstream' | 'observer'>, writer: ResponseWriter) {
     this.#job = job;
     this.#writer = writer;
-    this.#isRepeatable = isRepeatable;
   }
 
   /** Whether the request has been reported as refused, finished or abandoned. */
@@ -87,7 +81,7 @@ export class UpstreamAttempt implements DispatchHandler {
   send(content: RequestContent): void {
     const { plan, upstream, observer } = this.#job;
     this.#content = content;
-    const endpoint = upstream.pick(this.#tried);
+    const endpoint = upstream.pick(this.#retry?.tried);
     if (isRefusal(endpoint)) {
       this.refuse(endpoint);
       return;
@@ -215,9 +209,9 @@ export class UpstreamAttempt implements DispatchHandler {
   /** No response came: retries or refuses. */
   #failed(error: Error): void {
     const endpoint = this.#endpoint;
-    const isLost = this.#isLost(error);
-    this.#settle(isLost ? 'failed' : 'unknown');
-    if (!isLost || !this.#mayRetry(endpoint)) {
+    const lost = isLost(error, { isSent: this.#isSent, controller: this.#controller });
+    this.#settle(lost ? 'failed' : 'unknown');
+    if (!lost || !this.#mayRetry(endpoint)) {
       this.refuse(failureOf(error, !this.#isSent));
       return;
     }
@@ -227,28 +221,16 @@ export class UpstreamAttempt implements DispatchHandler {
     this.send(this.#content);
   }
 
-  /** Whether there was no connection, or it was lost before any byte of a response. */
-  #isLost(error: Error): boolean {
-    if (error instanceof ClientFault) return false;
-    if (!this.#isSent) return true;
-    return isConnectionLoss(error) && this.#controller?.hasResponse === false;
-  }
-
-  /**
-   * A backend that closes an idle connection may do so just when a request is sent on it: such a request is repeated once, even with
-   * `retries: 0`. Otherwise it goes to another endpoint, up to `retries` times.
-   */
   #mayRetry(endpoint: UpstreamEndpoint | undefined): boolean {
-    if (this.#isSent && !this.#isRepeatable) return false;
-    if (this.#isReused && !this.#wasRepeated) {
-      this.#wasRepeated = true;
-      return true;
-    }
-    const { retries } = this.#job.upstream;
-    if (endpoint === undefined || retries === 0 || (this.#tried?.length ?? 0) >= retries) return false;
-    this.#tried ??= [];
-    this.#tried.push(endpoint);
-    return true;
+    const { plan, upstream } = this.#job;
+    this.#retry ??= new Retry(upstream.retries);
+    return this.#retry.allows({
+      endpoint,
+      isSent: this.#isSent,
+      isReused: this.#isReused,
+      method: plan.method,
+      hasBody: this.#content.body !== null,
+    });
   }
 
   /** Reports the outcome to the endpoint, once. */

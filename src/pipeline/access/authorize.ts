@@ -6,8 +6,8 @@ import { validateBinding } from '../../tokens/jwt/validate-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { claimHas } from '../claim-values.ts';
 import type { FilteredRequest } from '../request.ts';
-import type { AcceptedIssuer, AccessBlock, AccessRules, ClaimRule, Wanted } from './access-rules.ts';
 import { STEP_BUDGET } from './cel/condition-meter.ts';
+import type { AcceptedIssuer, AccessBlock, AccessRules, ClaimRule, Wanted } from './compile-access.ts';
 import { refuseClaim, refuseLack } from './explain-claims.ts';
 
 /** A verified token and its request. */

@@ -5,7 +5,7 @@ import { isInexactNumber } from '../../tokens/jwt/json/inexact-number.ts';
 import { readClaim } from '../../tokens/jwt/read-claims.ts';
 import type { Claims } from '../../tokens/verified-token.ts';
 import { isDistinctScalar, nameClaim } from '../claim-values.ts';
-import type { ClaimRule } from './access-rules.ts';
+import type { ClaimRule } from './compile-access.ts';
 
 /** The form of a claim, as far as it decides what would help. `one`: a text without separators; `list`: of texts. */
 type Form = 'absent' | 'elsewhere' | 'nested' | 'overage' | 'unreadable' | 'joined' | 'one' | 'list';

@@ -40,7 +40,7 @@ export class Handshake implements ResponseWriter {
 
   constructor(job: HandshakeJob) {
     this.#job = job;
-    this.#attempt = new UpstreamAttempt(job, this, true);
+    this.#attempt = new UpstreamAttempt(job, this);
   }
 
   start(): void {
