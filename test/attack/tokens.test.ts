@@ -2,9 +2,9 @@ import { request } from 'node:http';
 import t from 'tap';
 import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
 import { startGateway } from '../support/gateway/gateway.ts';
-import { badTokens, boundTokens, PUBLISHED } from '../support/tokens/bad-tokens.ts';
 import { createKeyServer } from '../support/tokens/key-server.ts';
 import { mint, signingKey } from '../support/tokens/mint.ts';
+import { badTokens, boundTokens, PUBLISHED } from './bad-tokens.ts';
 
 const now = Math.floor(Date.now() / 1000);
 

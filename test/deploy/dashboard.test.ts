@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
 import { hasPrometheus, startPrometheus } from '../support/peers/prometheus.ts';
-import { findTypeErrors } from '../support/pipeline/type-errors.ts';
+import { findTypeErrors } from './type-errors.ts';
 
 interface Panel {
   readonly id: number;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
-import { type Resource, validateResource } from '../support/peers/kubernetes-schemas.ts';
+import { type Resource, validateResource } from './kubernetes-schemas.ts';
 
 const FOLDER = 'deploy/kubernetes';
 function readResources(text: string): Resource[] {

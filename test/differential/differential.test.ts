@@ -1,8 +1,8 @@
 import t from 'tap';
-import { type BackendName, whyNot } from '../support/backends/real-backends.ts';
 import { exchangeRaw } from '../support/clients/raw.ts';
 import { openDifferentialHarness } from './harness.ts';
 import { mayReach } from './reach-model.ts';
+import { type BackendName, whyNot } from './real-backends.ts';
 
 const BACKENDS: readonly BackendName[] = ['nginx', 'apache', 'node'];
 /** 10,000 cases in CI, a third for each backend; `npm run fuzz` runs a million, or for its minutes. */

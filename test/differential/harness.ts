@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import type { Test } from 'tap';
-import { type BackendName, type RealBackend, startRealBackend } from '../support/backends/real-backends.ts';
 import { startHarness } from '../support/gateway/gateway-harness.ts';
 import { arbitraryCase, bytesOf, type Case } from './cases.ts';
 import { mayReach } from './reach-model.ts';
+import { type BackendName, type RealBackend, startRealBackend } from './real-backends.ts';
 
 /** Concurrent connections. */
 const PARALLEL = 16;

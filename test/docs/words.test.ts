@@ -61,6 +61,7 @@ const AREAS: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   'test/fuzz': BOTH,
   'test/http': BOTH,
   'test/pipeline': BOTH,
+  'test/storm': BOTH,
   'test/support/pipeline': BOTH,
 };
 

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { checkFrontProxy } from '../support/peers/front-proxy-checks.ts';
 import { hasHaproxy, startHaproxy } from '../support/peers/haproxy.ts';
 import { hasNginx } from '../support/peers/nginx.ts';
 import { startNginxFront } from '../support/peers/nginx-front.ts';
+import { checkFrontProxy } from './front-proxy-checks.ts';
 
 const FRONTS = [
   { name: 'HAProxy', start: startHaproxy, skip: hasHaproxy ? false : 'haproxy is not installed' },

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import t, { type Test } from 'tap';
-import { hashOf, patternHash, patternStream } from '../support/backends/pattern.ts';
 import { hasNginx, type Nginx, startNginx } from '../support/peers/nginx.ts';
-import { type ForwarderProcess, startForwarderProcess } from '../support/proxy/forwarder-process.ts';
+import { type ForwarderProcess, startForwarderProcess } from './forwarder-process.ts';
+import { hashOf, patternHash, patternStream } from './pattern.ts';
 
 const MIB = 1024 * 1024;
 const SIZES = [0, 1, 65_535, 65_537, MIB + 1, 50 * MIB, 100 * MIB];

@@ -8,8 +8,8 @@ import {
   type RunningProvider,
   startProvider,
 } from '../../demo/provider/provider.ts';
-import { logIn, refreshTokens } from '../support/clients/user-agent.ts';
 import { startGateway } from '../support/gateway/gateway.ts';
+import { logIn, refreshTokens } from './user-agent.ts';
 
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 

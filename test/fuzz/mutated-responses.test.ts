@@ -4,7 +4,7 @@ import { readResponseByNode } from '../support/clients/node-response.ts';
 import { RawClient } from '../support/clients/raw-client.ts';
 import { checkResponse } from '../support/clients/read-response.ts';
 import { type Forwarder, type Outcome, startForwarder } from '../support/proxy/forwarder.ts';
-import { createRandom, type MutatedResponse, mutateResponse } from '../support/storm/mutated-responses.ts';
+import { createRandom, type MutatedResponse, mutateResponse } from './mutated-responses.ts';
 
 /** A few in the suite; `npm run fuzz` runs more cases or minutes. */
 const CASES = Number(process.env.FUZZ_CASES ?? 400);

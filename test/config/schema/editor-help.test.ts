@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import t from 'tap';
-import { type Editor, openEditor } from '../../support/peers/language-server.ts';
 import { MINIMAL } from '../../support/pipeline/config-text.ts';
+import { type Editor, openEditor } from './language-server.ts';
 
 const MODELINE = '# yaml-language-server: $schema=./gateway.schema.json\n';
 const root = resolve(import.meta.dirname, '../../..');

@@ -9,7 +9,7 @@ import {
   resultOf,
   tokenOf,
 } from '../../support/pipeline/gate.ts';
-import { COOKIE_READERS, QUERY_READERS, type Reader } from '../../support/tokens/token-readers.ts';
+import { COOKIE_READERS, QUERY_READERS, type Reader } from './token-readers.ts';
 
 /* Whatever a request looks like: no server behind the gateway finds a token in it that the gateway did not verify. */
 

@@ -8,7 +8,7 @@ import {
 } from '../../../src/pipeline/rate-limit/gcra.ts';
 import { createMemoryLimitStore } from '../../../src/pipeline/rate-limit/limit-store.ts';
 import { hasRedisServer, startRedisServer } from '../../support/peers/redis-server.ts';
-import { GCRA_VECTORS } from '../../support/pipeline/gcra-vectors.ts';
+import { GCRA_VECTORS } from './gcra-vectors.ts';
 
 const START = Date.parse('2026-11-30T12:00:00.123Z');
 

@@ -1,11 +1,11 @@
 import t from 'tap';
+import { createRandom, type MutatedResponse, mutateResponse } from '../../fuzz/mutated-responses.ts';
 import { readResponseByNode } from '../../support/clients/node-response.ts';
 import {
   checkResponse,
   type ParsedResponse,
   type ReadResponse,
 } from '../../support/clients/read-response.ts';
-import { createRandom, type MutatedResponse, mutateResponse } from '../../support/storm/mutated-responses.ts';
 
 const CASES = Number(process.env.RESPONSE_CASES ?? 20_000);
 const SEED = Number(process.env.RESPONSE_SEED ?? Date.now() % 1_000_000_000);

@@ -5,7 +5,7 @@ import { constants, deflateRawSync, deflateSync } from 'node:zlib';
 export interface SpdyStream {
   readonly nth: number;
   write(data: Buffer): void;
-  /** Says that nothing more comes from this side. */
+  /** Ends the stream: nothing more comes from this side. */
   end(): void;
 }
 
@@ -24,7 +24,7 @@ const CONTROL = 0x80030000;
 
 /**
  * The server's side of the little of SPDY/3.1 by which kubectl carries `exec` and `port-forward`: streams are accepted, their
- * headers unread, since kubectl opens them in an order that says what each is for.
+ * headers unread, since kubectl opens them in a fixed order.
  */
 export function serveSpdy(socket: Socket, handlers: SpdyHandlers, head: Buffer = Buffer.alloc(0)): void {
   const streams = new Map<number, SpdyStream>();

@@ -1,7 +1,7 @@
 import { constants } from 'node:http2';
-import { connectFrames, goawayFrame, literal, TYPE } from './clients/http2-client.ts';
-import { frame } from './clients/http2-frame.ts';
-import type { Ending } from './storm/storm-endings.ts';
+import { connectFrames, goawayFrame, literal, TYPE } from '../support/clients/http2-client.ts';
+import { frame } from '../support/clients/http2-frame.ts';
+import type { Ending } from './http1-endings.ts';
 import {
   get,
   HALF_OPEN,
@@ -16,7 +16,7 @@ import {
   send,
   upload,
   wereRead,
-} from './storm-http2-acts.ts';
+} from './http2-acts.ts';
 
 /** More than a frame may have that nobody agreed on (RFC 9113 §4.2). */
 const TOO_LONG = Buffer.alloc(16 * 1024 + 1);
@@ -42,7 +42,7 @@ const BROKEN: Readonly<Record<string, Buffer>> = {
 
 /** Every kind of ending of a connection of HTTP/2; what goes on by itself ends with its socket. */
 export const CONNECTION_ENDINGS: Readonly<Record<string, Ending>> = {
-  'says nothing but the preface': { lines: 0, play: async (stage) => void (await open(stage)) },
+  'sends nothing but the preface': { lines: 0, play: async (stage) => void (await open(stage)) },
   'pings and asks for nothing': {
     lines: 0,
     play: async (stage) => {
@@ -61,21 +61,21 @@ export const CONNECTION_ENDINGS: Readonly<Record<string, Ending>> = {
       );
     },
   },
-  'says goodbye and stays': {
+  'sends GOAWAY and stays': {
     lines: 10,
     play: async (stage) => {
       const client = await get(stage, 'slow', HALF_OPEN);
       client.send(goawayFrame(constants.NGHTTP2_NO_ERROR));
     },
   },
-  'says goodbye, takes nothing and stays': {
+  'sends GOAWAY, reads nothing and stays': {
     lines: 10,
     play: async (stage) => {
       const client = await get(stage, 'long', { ...HALF_OPEN, ...NO_WINDOW });
       client.send(goawayFrame(constants.NGHTTP2_NO_ERROR));
     },
   },
-  'says goodbye for an error and stays': {
+  'sends GOAWAY with an error and stays': {
     lines: 10,
     play: async (stage) => {
       const client = await get(stage, 'long', HALF_OPEN);
@@ -119,7 +119,7 @@ export const CONNECTION_ENDINGS: Readonly<Record<string, Ending>> = {
       client.socket.pause();
     },
   },
-  'never reads the answers to its pings': {
+  'never reads the acknowledgments of its pings': {
     lines: 0,
     play: async (stage) => {
       const client = await open(stage);
@@ -159,7 +159,7 @@ export const CONNECTION_ENDINGS: Readonly<Record<string, Ending>> = {
       leaveAtTheEnd(client);
     },
   },
-  'says no preface': {
+  'sends no preface': {
     lines: 0,
     play: async (stage) => {
       const { socket } = await open(stage, { ...HALF_OPEN, preface: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' });

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Test } from 'tap';
-import { builtGateway } from '../gateway/built-gateway.ts';
+import { builtGateway } from '../../support/gateway/built-gateway.ts';
 
 /** Why no machine can be booted here, or false. Mounting and booting take root. */
 export const cannotBoot: string | false =
@@ -74,10 +74,10 @@ exec systemd-nspawn --quiet --register=no --keep-unit --private-network --machin
   --console=pipe --boot -- --unit=script.target --show-status=false
 `;
   const child = spawn('unshare', ['--mount', 'bash', '-c', boot], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
+  let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
-      said += chunk;
+      output += chunk;
     });
   }
   const ended = once(child, 'close');
@@ -86,6 +86,6 @@ exec systemd-nspawn --quiet --register=no --keep-unit --private-network --machin
     await ended;
   });
   const [code] = await ended;
-  if (code !== 0) throw new Error(`the machine ended with ${code}: ${said}`);
+  if (code !== 0) throw new Error(`the machine ended with ${code}: ${output}`);
   return { read: (file) => readFileSync(join(folder, 'shared', file), 'utf8') };
 }

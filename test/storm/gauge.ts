@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { GatewayProcess } from './gateway/gateway-process.ts';
+import type { GatewayProcess } from '../support/gateway/gateway-process.ts';
 
 /** Words of Node for a gateway that can be asked what it holds. */
 export const GAUGE: readonly string[] = [
@@ -46,10 +46,10 @@ export function memoryOf(gateway: GatewayProcess): Promise<Memory> {
   return ask<Memory>(gateway, 'SIGWINCH', 'memory');
 }
 
-async function ask<Told>(gateway: GatewayProcess, signal: NodeJS.Signals, msg: string): Promise<Told> {
+async function ask<Report>(gateway: GatewayProcess, signal: NodeJS.Signals, msg: string): Promise<Report> {
   const reported = () => gateway.lines.filter((line) => line.msg === msg);
   const known = reported().length;
   gateway.child.kill(signal);
   while (reported().length === known) await pause(5);
-  return reported().at(-1) as unknown as Told;
+  return reported().at(-1) as unknown as Report;
 }

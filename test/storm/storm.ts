@@ -7,12 +7,12 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import type { Test } from 'tap';
-import { type GatewayProcess, startGatewayProcess } from '../gateway/gateway-process.ts';
-import { GAUGE, memoryOf, type Resources, resourcesOf } from '../storm-gauge.ts';
-import { makeCertificates } from '../tls/certificates.ts';
-import { createRandom } from './mutated-responses.ts';
-import { startStormBackend } from './storm-backend.ts';
-import type { Ending } from './storm-endings.ts';
+import { createRandom } from '../fuzz/mutated-responses.ts';
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway/gateway-process.ts';
+import { makeCertificates } from '../support/tls/certificates.ts';
+import { startStormBackend } from './backend.ts';
+import { GAUGE, memoryOf, type Resources, resourcesOf } from './gauge.ts';
+import type { Ending } from './http1-endings.ts';
 
 /** This many are played at random beside every kind; `npm run fuzz` plays 10,000, or until its minutes are over. */
 const RANDOM_ENDINGS = Math.ceil(Number(process.env.FUZZ_CASES ?? 4_000) / 100);
@@ -163,7 +163,7 @@ routes:
 
       const deadline = performance.now() + ALL_OVER_MS;
       let held = await hold();
-      // The last lines may come a little later than what tells that nothing is left.
+      // The last lines may come a little later than the proof that nothing is left.
       while (
         (!isNoMore(held, before) || requestsOf(gateway).length < expected) &&
         performance.now() < deadline

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Test } from 'tap';
-import { type Resource, validateResource } from '../peers/kubernetes-schemas.ts';
+import { type Resource, validateResource } from '../../deploy/kubernetes-schemas.ts';
 import { type ApiKind, describeOpenApi } from './cluster-openapi.ts';
 
 type Json = Record<string, unknown>;
@@ -68,7 +68,7 @@ const KINDS: readonly ApiKind[] = [
 
 /**
  * As much of a Kubernetes API as kubectl asks for: discovery, objects that are checked by the published schemas and kept in
- * memory, logs and streams. No controllers, no nodes, no rights: it shows what kubectl is told to do, not what a cluster makes of it.
+ * memory, logs and streams. No controllers, no nodes, no rights: it shows what kubectl sends, not what a cluster does with it.
  */
 export async function startCluster(t: Test, hooks: ClusterHooks): Promise<Cluster> {
   const objects = new Map<string, Stored>();

@@ -176,7 +176,7 @@ async function responses(url: string, child: { exitCode: number | null }): Promi
     if (status !== 0) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  throw new Error('the backend never answered');
+  throw new Error('the backend never responded');
 }
 
 function readLines(file: string): readonly string[] {

@@ -3,9 +3,9 @@
  * `gateway.yaml`, a better one, a broken one and a token into the folder where it runs, and stays until it is killed.
  */
 import { writeFileSync } from 'node:fs';
-import { startCountingUpstream } from '../backends/counting-upstream.ts';
-import { createKeyServer } from '../tokens/key-server.ts';
-import { mint, signingKey } from '../tokens/mint.ts';
+import { startCountingUpstream } from '../../support/backends/counting-upstream.ts';
+import { createKeyServer } from '../../support/tokens/key-server.ts';
+import { mint, signingKey } from '../../support/tokens/mint.ts';
 
 const key = signingKey('ES256');
 const provider = await createKeyServer();
@@ -38,5 +38,5 @@ writeFileSync(
 );
 writeFileSync('environment', 'AUDIENCE=api\n');
 writeFileSync('token.txt', mint(key, claims));
-// The last one: whoever waits for it finds the others.
+// The last one: once it exists, so do the others.
 writeFileSync('gateway.yaml', gatewayFile());

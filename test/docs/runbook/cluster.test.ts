@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { freePorts } from '../support/backends/free-ports.ts';
-import { type Cluster, type Stored, startCluster } from '../support/cluster/cluster.ts';
-import { type DocumentedCommand, readCommands } from '../support/cluster/runbook.ts';
-import { type SpdyStream, serveSpdy } from '../support/cluster/spdy.ts';
-import { builtGateway } from '../support/gateway/built-gateway.ts';
-import { type LiveGateway, liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
+import { freePorts } from '../../support/backends/free-ports.ts';
+import { builtGateway } from '../../support/gateway/built-gateway.ts';
+import { type LiveGateway, liveText, startLiveGateway } from '../../support/gateway/live-gateway.ts';
+import { type Cluster, type Stored, startCluster } from './cluster.ts';
+import { type DocumentedCommand, readCommands } from './runbook.ts';
+import { type SpdyStream, serveSpdy } from './spdy.ts';
 
 const skip = spawnSync('kubectl', ['version', '--client']).status === 0 ? false : 'kubectl is not installed';
 const commands = readCommands('docs/operations.md').filter(({ program }) => program === 'kubectl');

@@ -1,4 +1,4 @@
-import { encode, mint, mintText, type SigningKey, signingKey, signText } from './mint.ts';
+import { encode, mint, mintText, type SigningKey, signingKey, signText } from '../support/tokens/mint.ts';
 
 /** A token that must be refused, and the code it is refused with. */
 export type BadToken = readonly [name: string, token: string, code: string];
@@ -57,9 +57,9 @@ export function badTokens(ISS: string, now: number): readonly BadToken[] {
     ['alg NoNe', mint(rs, good, { alg: 'NoNe' }), 'algorithm_not_allowed'],
     ['an empty signature', `${parts[0]}.${parts[1]}.`, 'token_malformed'],
     ['a public key as HMAC secret', symmetric(), 'algorithm_not_allowed'],
-    ['RS256 said, ES256 signed', mint(es, good, { alg: 'RS256' }), 'key_unknown'],
-    ['ES384 said of a P-256 key', mint(es, good, { alg: 'ES384' }), 'key_unknown'],
-    ['PS256 said of a key published for RS256', mint(rs, good, { alg: 'PS256' }), 'key_unknown'],
+    ['the header has RS256, the signature is ES256', mint(es, good, { alg: 'RS256' }), 'key_unknown'],
+    ['ES384 with a P-256 key', mint(es, good, { alg: 'ES384' }), 'key_unknown'],
+    ['PS256 with a key published for RS256', mint(rs, good, { alg: 'PS256' }), 'key_unknown'],
     ['an algorithm from the prototype', mint(rs, good, { alg: 'constructor' }), 'algorithm_not_allowed'],
     ['alg as a list', headerText('{"alg":["RS256"]}'), 'token_malformed'],
     ['no alg', headerText('{"typ":"JWT"}'), 'token_malformed'],

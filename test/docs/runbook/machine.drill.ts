@@ -1,8 +1,8 @@
 import t from 'tap';
-import { cannotBoot, MACHINE, runOnBootedMachine } from '../support/cluster/booted-machine.ts';
-import { type DocumentedCommand, readCommands } from '../support/cluster/runbook.ts';
+import { cannotBoot, MACHINE, runOnBootedMachine } from './booted-machine.ts';
+import { type DocumentedCommand, readCommands } from './runbook.ts';
 
-/** Programs that run elsewhere than on the gateway's machine; runbook-cluster and runbook-tools run them. */
+/** Programs that run elsewhere than on the gateway's machine; cluster.test.ts and tools.test.ts run them. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['export', 'haproxy', 'kubectl', 'promtool', 'ssh']);
 /** Commands without output on success. */
 const QUIET =
@@ -53,7 +53,7 @@ run() { eval "\${2//\\$SEEN/$seen}" >"$out/$1.out" 2>"$out/$1.err"; echo $? >"$o
 await() { for _ in $(seq 400); do if eval "$1" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "never: $1"; journalctl -u sealgate -n 30 --no-pager; exit 1; }
 out=${MACHINE.shared}/results
 mkdir "$out" /srv/work && cd /srv/work && ln -s ${MACHINE.repository}/deploy deploy
-systemd-run --quiet --working-directory=/srv/work node --import ${MACHINE.repository}/node_modules/tsx/dist/loader.mjs ${MACHINE.repository}/test/support/cluster/machine-peers.ts
+systemd-run --quiet --working-directory=/srv/work node --import ${MACHINE.repository}/node_modules/tsx/dist/loader.mjs ${MACHINE.repository}/test/docs/runbook/machine-peers.ts
 await '[ -s gateway.yaml ]'
 ${setUp.map(run).join('\n')}
 await 'curl -sf http://127.0.0.1:9090/ready'

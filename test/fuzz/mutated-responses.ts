@@ -124,7 +124,7 @@ export function mutateResponse(random: (below: number) => number): MutatedRespon
 
 function mutate(text: string, random: (below: number) => number, pick: <T>(from: readonly T[]) => T): string {
   const at = random(text.length + 1);
-  // Half of what is put in starts a line, where it says most.
+  // Half of what is put in starts a line, where it matters most.
   const lineStart = text.indexOf('\n', at) + 1;
   const some = 1 + random(4);
   switch (random(7)) {

@@ -5,9 +5,9 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { freePorts } from '../support/backends/free-ports.ts';
-import { type DocumentedCommand, readCommands } from '../support/cluster/runbook.ts';
-import { liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
+import { freePorts } from '../../support/backends/free-ports.ts';
+import { liveText, startLiveGateway } from '../../support/gateway/live-gateway.ts';
+import { type DocumentedCommand, readCommands } from './runbook.ts';
 
 const commands = readCommands('docs/operations.md');
 const of = (program: string): readonly DocumentedCommand[] =>

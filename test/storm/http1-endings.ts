@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { rawRequest } from '../clients/raw.ts';
+import { rawRequest } from '../support/clients/raw.ts';
 
 /** Where an ending is played: it opens what it likes, and whatever it leaves open stays so until everything was counted. */
 export interface StormStage {
@@ -40,7 +40,7 @@ const post = (path: string, headers: readonly string[], body = '') =>
 
 /** Every kind of ending of a client of HTTP/1.1. */
 export const HTTP1_ENDINGS: Readonly<Record<string, Ending>> = {
-  'says nothing': { lines: 0, play: async ({ connect }) => void (await connect()) },
+  'sends nothing': { lines: 0, play: async ({ connect }) => void (await connect()) },
   'closes without a word': { lines: 0, play: async ({ connect }) => void (await connect()).destroy() },
   'stops in the midst of its head': {
     lines: 0,
@@ -226,7 +226,7 @@ async function sayDeaf(connect: () => Promise<Socket>, bytes: string): Promise<v
   socket.write(bytes, 'latin1');
 }
 
-/** Sends for as long as somebody takes it, in chunks unless told otherwise. */
+/** Sends for as long as the gateway reads it, in chunks by default. */
 async function pour(socket: Socket, piece: Buffer = chunk(PIECE)): Promise<void> {
   socket.resume();
   const until = performance.now() + 500;

@@ -1,7 +1,7 @@
 import { constants } from 'node:http2';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connectFrames, resetFrame, TYPE } from './clients/http2-client.ts';
-import type { Ending } from './storm/storm-endings.ts';
+import { connectFrames, resetFrame, TYPE } from '../support/clients/http2-client.ts';
+import type { Ending } from './http1-endings.ts';
 import {
   get,
   goOn,
@@ -18,7 +18,7 @@ import {
   saw,
   upload,
   wereRead,
-} from './storm-http2-acts.ts';
+} from './http2-acts.ts';
 
 /** Every kind of ending of a stream of HTTP/2, with its connection or without; what goes on by itself ends with its socket. */
 export const STREAM_ENDINGS: Readonly<Record<string, Ending>> = {
@@ -59,7 +59,7 @@ export const STREAM_ENDINGS: Readonly<Record<string, Ending>> = {
       client.socket.pause();
     },
   },
-  'answers no ping': {
+  'acknowledges no ping': {
     lines: 10,
     play: async (stage) => {
       const client = await open(stage, { responses: false });

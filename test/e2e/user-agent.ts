@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { CLIENTS } from '../../../demo/provider/provider.ts';
+import { CLIENTS } from '../../demo/provider/provider.ts';
 
 export interface TokenSet {
   readonly access_token: string;

@@ -6,9 +6,9 @@ import {
   type FrameClientOptions,
   literal,
   TYPE,
-} from './clients/http2-client.ts';
-import { frame } from './clients/http2-frame.ts';
-import type { StormStage } from './storm/storm-endings.ts';
+} from '../support/clients/http2-client.ts';
+import { frame } from '../support/clients/http2-frame.ts';
+import type { StormStage } from './http1-endings.ts';
 
 /** The streams that an ending has. */
 export const STREAMS = Array.from({ length: 10 }, (_, at) => 2 * at + 1);
@@ -71,9 +71,9 @@ export async function saw(client: FrameClient, type: number): Promise<void> {
 /** The gateway has read all that was sent: what a server has not read may be lost with its connection. */
 export async function wereRead(client: FrameClient): Promise<void> {
   client.send(frame({ type: TYPE.ping, stream: 0, body: Buffer.from('read all') }));
-  const isAnswer = ({ type, flags }: { type: number; flags: number }): boolean =>
+  const isAcknowledgment = ({ type, flags }: { type: number; flags: number }): boolean =>
     type === TYPE.ping && flags === 1;
-  while (!client.socket.destroyed && !client.frames.some(isAnswer)) {
+  while (!client.socket.destroyed && !client.frames.some(isAcknowledgment)) {
     await Promise.race([once(client.socket, 'data'), once(client.socket, 'close')]).catch(() => {});
   }
 }

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { startForwarder } from './forwarder.ts';
+import { startForwarder } from '../support/proxy/forwarder.ts';
 
 /** The forwarding layer in a process of its own, so that its memory is measured apart from that of client and backend. */
 export interface ForwarderProcess {

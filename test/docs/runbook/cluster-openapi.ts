@@ -27,7 +27,7 @@ function varint(value: number): Buffer {
 }
 
 /**
- * The least OpenAPI document in the form that kubectl reads it: each kind can be patched, and says by its parameters that the
+ * The least OpenAPI document in the form that kubectl reads it: each kind can be patched, and shows by its parameters that the
  * server knows dry runs and checks fields itself. Field numbers are those of gnostic's OpenAPIv2.proto.
  */
 export function describeOpenApi(kinds: readonly ApiKind[]): Buffer {
