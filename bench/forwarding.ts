@@ -38,11 +38,11 @@ async function bareProxy(upstream: string): Promise<number> {
         );
         return true;
       },
-      onResponseData: (chunk) => res.write(chunk),
-      onResponseEnd() {
+      onData: (chunk) => res.write(chunk),
+      onComplete() {
         res.end();
       },
-      onResponseError() {
+      onError() {
         res.destroy();
       },
     };
