@@ -67,6 +67,11 @@ const TAKEN: readonly Taken[] = [
     reason: 'it carries the credentials of the client',
     hint: 'to pass the token on, set `identity.forwardToken: true`; else use another name',
   },
+  {
+    names: ['origin', 'sec-websocket-protocol'],
+    reason: 'browsers write it, and it is passed on as they do',
+    hint: ANOTHER_NAME,
+  },
   { names: ['cookie'], reason: 'it carries the cookies of the client', hint: ANOTHER_NAME },
 ];
 

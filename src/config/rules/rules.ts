@@ -15,6 +15,7 @@ import { comparedTextsAreNoPatterns } from './access/compared-texts.ts';
 import { filtersCanMatch } from './access/filters.ts';
 import { listsAreLists } from './access/lists-in-texts.ts';
 import { scopesAreSpelledAlike, scopesAreThoseOfTokens } from './access/scopes.ts';
+import { tokenPlacesHoldTokens } from './access/token-places.ts';
 import { wildcardsAreWhereTheyWork } from './access/wildcards.ts';
 import {
   assertionsCanBeVerified,
@@ -22,6 +23,7 @@ import {
   identitySourcesAreKnown,
   subjectsNeedTheirIssuer,
 } from './identity/identity.ts';
+import { identityHeadersMeanNothingElse } from './identity/other-meanings.ts';
 import { audiencesCanMatch } from './issuers/audiences.ts';
 import { issuersAreSpelledAsInTokens } from './issuers/issuer-spelling.ts';
 import {
@@ -70,6 +72,7 @@ const RULES: readonly Rule[] = [
   requiredIssuersExist,
   upstreamsAreWellFormed,
   identityHeadersAreFree,
+  identityHeadersMeanNothingElse,
   identitySourcesAreKnown,
   subjectsNeedTheirIssuer,
   assertionsCanBeVerified,
@@ -83,6 +86,7 @@ const RULES: readonly Rule[] = [
   policiesShareAnIssuer,
   tokenSourcesAreLookedAt,
   tokenSourcesDiffer,
+  tokenPlacesHoldTokens,
   cookieSocketsNameTheirOrigins,
   authorizationIsPassedToOpenRoutesOnly,
   riskySettingsAreMeant,

@@ -114,7 +114,10 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 export const tokenSource = z.union([
   z.strictObject({
     header: headerName
-      .refine(mayCarryToken, 'expected a header only for tokens; Authorization is always read')
+      .refine(
+        mayCarryToken,
+        'expected a header only for tokens; Authorization is always read, and `webSocketProtocol` is another place',
+      )
       .meta({
         description: 'A header that holds the token, alone or after `Bearer` and one space.',
         examples: ['x-forwarded-authorization'],

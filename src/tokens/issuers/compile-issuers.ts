@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { isError, type PathProblem } from '../../config/problem.ts';
-import { error } from '../../config/rules/rule.ts';
+import { error, warning } from '../../config/rules/rule.ts';
 import { ALGORITHMS, type Config, DEFAULT_KEYS, type IssuerConfig } from '../../config/schema/config.ts';
 import { readNamedFile } from '../../config/source/named-file.ts';
 import { decodeUtf8, type ReadFile } from '../../config/source/read-file.ts';
 import { type CompiledIssuer, NO_RULES, type TokenTypes } from '../compiled-issuer.ts';
 import { normalizeType } from '../jwt/validate-claims.ts';
 import { type CompileTools, compileKeySource, readCertificates } from './compile-key-source.ts';
+import { findImpossibleClaims } from './find-impossible-claims.ts';
 import type { Derived, Preset, PresetField } from './presets/preset.ts';
 import { PRESET_TABLE } from './presets/presets.ts';
 import { requireIdentifyingClaims } from './require-identifying-claims.ts';
@@ -55,11 +58,22 @@ export function compileIssuers(
       }
       return text;
     };
+    const { snapshot } = written.keys ?? {};
+    if (snapshot !== undefined && !existsSync(dirname(resolvePath(snapshot)))) {
+      report({
+        ...warning(['keys', 'snapshot'], 'its folder does not exist, so the keys could not be written'),
+        hint: 'make the folder where the gateway runs, and let it write there',
+      });
+    }
     const issuer = compileIssuer(name, written, { report, read, resolvePath });
     const broken = problems.slice(found).some(isError);
     if (issuer !== undefined && !broken) issuers.push(issuer);
   }
-  problems.push(...findClashes(issuers, config), ...requireIdentifyingClaims(config));
+  problems.push(
+    ...findClashes(issuers, config),
+    ...requireIdentifyingClaims(config),
+    ...findImpossibleClaims(config, issuers),
+  );
   return { issuers, problems, files };
 }
 

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { parse, stringify } from 'yaml';
 import { type JsonSchema, plainJsonSchema } from '../../../src/config/schema/json-schema.ts';
+import { compileIssuers } from '../../../src/tokens/issuers/compile-issuers.ts';
 import { loadText } from '../../support/pipeline/config-text.ts';
 
 /*
@@ -21,6 +22,11 @@ policies:
 routes:
   - { name: r, path: /orders, upstream: app, access: { policy: staff } }
 `;
+
+const ENV = { CUT: "'api", TAIL: 'api"', QUOTED: '"api"', APOSTROPHE: "a'b" };
+const GUID = '6babcaad-604b-40ac-a9d7-9fd97c0b779f';
+/** An issuer of a preset, with what is its own. */
+const of = (preset: string, own: Record<string, unknown>) => ({ preset, audiences: ['api'], ...own });
 
 /** Places are written with \`/\`, since names have dots. */
 const ROWS: readonly Row[] = [
@@ -175,6 +181,12 @@ const ROWS: readonly Row[] = [
   ['issuers/corp/audiences/0', 'café', 'fine'],
   ['issuers/corp/audiences/0', '\u0430\u043f\u0438', 'fine'],
   ['issuers/corp/audiences/0', 'a,b', 'warning', /is one entry/],
+
+  ['issuers/corp/audiences/0', '${CUT}', 'warning', /variable `CUT` has a quote at one end/],
+  ['issuers/corp/audiences/0', 'https://${TAIL}', 'warning', /variable `TAIL` has a quote at one end/],
+  ['issuers/corp/audiences/0', 'https://${QUOTED}/x', 'warning', /variable `QUOTED` is in quotes/],
+  ['issuers/corp/audiences/0', '${APOSTROPHE}', 'fine'],
+  ['issuers/corp/issuer', 'https://id.example.com/${TAIL}', 'warning', /has a quote at one end/],
   ['issuers/corp/audiences/0', 'a b', 'warning', /is one entry/],
   ['issuers/corp/audiences/0', '["a"]', 'warning', /is one entry/],
   ['issuers/corp/audiences/0', '<client-id>', 'warning', /placeholder/],
@@ -216,7 +228,7 @@ const ROWS: readonly Row[] = [
   ['issuers/corp/requiredClaims/0', 'events', 'error', /never accepted/],
   ['issuers/corp/requiredClaims/0', 'at_hash', 'error', /ID tokens alone/],
   ['issuers/corp/requiredClaims/0', 'kid', 'warning', /in the header/],
-  ['issuers/corp/requiredClaims/0', 'tenant=acme', 'warning', /no condition/],
+  ['issuers/corp/requiredClaims/0', 'tenant=acme', 'warning', /not a condition/],
   ['issuers/corp/requiredClaims/0', '*', 'warning', /no wildcards/],
   ['issuers/corp/requiredClaims/0', 'https://a.example/claim', 'fine'],
   ['issuers/corp/scopeClaims/0', 'auth.scope', 'warning', /not a path/],
@@ -244,7 +256,66 @@ const ROWS: readonly Row[] = [
   ['issuers/corp/keys/snapshot', './x/../gateway.yaml', 'error', /written over this configuration/],
   ['issuers/corp/keys/snapshot', '/var/lib/sealgate/', 'error', /a snapshot is a file/],
   ['issuers/corp/keys', { ca: 'ca.pem', snapshot: 'ca.pem' }, 'error', /read for something else/],
-  ['issuers/corp/keys/snapshot', '/var/lib/sealgate/corp.json', 'fine'],
+  ['issuers/corp/keys/snapshot', '/etc/corp.json', 'fine'],
+
+  ['issuers/corp/keys/snapshot', '/no/such/folder/corp.json', 'warning', /its folder does not exist/],
+  ['issuers/corp', of('entra', { tenant: GUID }), 'fine'],
+  ['issuers/corp', of('entra', { tenant: GUID.toUpperCase() }), 'fine'],
+  ['issuers/corp', of('entra', { tenant: '*' }), 'error', /not the GUID/],
+  ['issuers/corp', of('entra', { tenant: `{${GUID}}` }), 'error', /not the GUID/],
+  ['issuers/corp', of('entra', { tenant: 'acme.onmicrosoft.com' }), 'error', /not the GUID/],
+  ['issuers/corp', of('entra', { tenant: 'common' }), 'error', /every tenant/],
+  ['issuers/corp', of('entra', { tenant: `${GUID}\r` }), 'error', /carriage return/],
+  ['issuers/corp', of('entra', { tenant: '00000000-0000-0000-0000-000000000000' }), 'error', /not the GUID/],
+  ['issuers/corp', of('entra', { tenant: GUID, issuer: 'https://id.example.com' }), 'error', /contradict/],
+  ['issuers/corp', of('entra-multitenant', { tenants: ['any'] }), 'error', /not the GUID/],
+  ['issuers/corp', of('entra-multitenant', { tenants: [`${GUID},${GUID}`] }), 'error', /not the GUID/],
+  ['issuers/corp', of('entra-multitenant', { tenants: 'all' }), 'error', /expected `any` or a list/],
+  ['issuers/corp', of('entra-multitenant', { tenants: [] }), 'error', /at least one/],
+  ['issuers/corp', of('entra-multitenant', { tenants: 'any' }), 'warning', /every tenant/],
+  ['issuers/corp', of('firebase', { project: 'acme-1', audiences: ['acme-1'] }), 'fine'],
+  ['issuers/corp', of('firebase', { project: 'https://acme.web.app' }), 'error', /not a valid `project`/],
+  ['issuers/corp', of('firebase', { project: 'acme/' }), 'error', /not a valid `project`/],
+  ['issuers/corp', of('firebase', { project: '*' }), 'error', /not a valid `project`/],
+  ['issuers/corp', of('firebase', { project: 'My Project' }), 'error', /not a valid `project`/],
+  ['issuers/corp', of('firebase', { project: '123456789012' }), 'error', /not a valid `project`/],
+  ['issuers/corp', of('firebase', { project: 'acme-1' }), 'warning', /project id as audience/],
+  ['issuers/corp', of('firebase', { issuer: 'https://acme.firebaseapp.com' }), 'warning', /securetoken/],
+  ['issuers/corp', of('cloudflare-access', { team: 'acme' }), 'fine'],
+  ['issuers/corp', of('cloudflare-access', { team: '-' }), 'error', /not a valid `team`/],
+  ['issuers/corp', of('cloudflare-access', { team: 'Acme' }), 'error', /not a valid `team`/],
+  [
+    'issuers/corp',
+    of('cloudflare-access', { team: 'acme.cloudflareaccess.com' }),
+    'error',
+    /not a valid `team`/,
+  ],
+  [
+    'issuers/corp',
+    of('cloudflare-access', { issuer: 'https://acme.cloudflareaccess.com/' }),
+    'warning',
+    /do not end with/,
+  ],
+  ['issuers/corp', of('cognito', { userPool: 'eu-central-1_a1b2c3d4e' }), 'fine'],
+  ['issuers/corp', of('cognito', { userPool: 'eu-central-1' }), 'error', /not a valid `userPool`/],
+  ['issuers/corp', of('cognito', { userPool: 'eu-central-1_*' }), 'error', /not a valid `userPool`/],
+  [
+    'issuers/corp',
+    of('cognito', { issuer: 'https://acme.auth.eu-central-1.amazoncognito.com' }),
+    'warning',
+    /sign-in pages of Cognito/,
+  ],
+  ['issuers/corp', of('keycloak', { issuer: 'https://kc.example.com/realms/a' }), 'fine'],
+  [
+    'issuers/corp',
+    of('keycloak', { issuer: 'https://kc.example.com' }),
+    'warning',
+    /ends with `\/realms\/NAME`/,
+  ],
+  ['issuers/corp', of('auth0', { issuer: 'https://acme.auth0.com/api/v2/' }), 'warning', /no path but `\/`/],
+  ['issuers/corp', of('google', { issuer: 'https://www.google.com' }), 'warning', /accounts\.google\.com/],
+  ['issuers/corp', of('google', { tenant: GUID }), 'error', /`tenant` has no meaning here/],
+  ['issuers/corp/tenant', GUID, 'error', /has no meaning here/],
   ['issuers/corp/keys/headers/host', 'a', 'error', /the gateway sets `host` itself/],
   ['issuers/corp/keys/headers/x-*', 'a', 'error', /`\*` is not a wildcard/],
   ['issuers/corp/keys/headers/authorization', 'Bearer ü', 'error', /printable ASCII/],
@@ -338,6 +409,37 @@ const ROWS: readonly Row[] = [
   ['identity/headers/x-a', 'a.b', 'warning', /not a path|no scheme, port or path/],
   ['identity/headers/x-a', 'email,name', 'warning', /is one entry/],
   ['identity/headers/x-a', '$role', 'error', /unknown source/],
+
+  ['identity/headers/x-a', '$TENANT', 'error', /unknown source/],
+  ['identity/headers/x-a', { claim: '$scopes', format: 'json' }, 'fine'],
+  ['identity/headers/x-a', { claim: '$roles' }, 'fine'],
+  ['identity/headers/x-a', "'email'", 'warning', /the quotes are part/],
+  ['identity/headers/x-a', '"{email}"', 'fine'],
+  ['identity/headers/x-a', 'kid', 'warning', /in the header of a token/],
+  ['identity/headers/x-a', 'tenant=acme', 'warning', /not a condition/],
+  ['identity/headers/x-a', ' ', 'error', /starts with a space/],
+  ['identity/headers/x-a', ['realm_access', '*'], 'warning', /no wildcards/],
+  ['identity/headers/Origin', 'sub', 'error', /browsers write it/],
+  ['identity/headers/sec-websocket-protocol', 'sub', 'error', /browsers write it/],
+  ['identity/headers/accept', 'sub', 'warning', /removed from all their requests/],
+  ['identity/headers/If-Match', 'sub', 'warning', /removed from all their requests/],
+  ['identity/headers/x-original-url', 'sub', 'warning', /take the method or the path/],
+  ['identity/headers/X_HTTP_Method_Override', 'sub', 'warning', /take the method or the path/],
+  ['identity/headers/x-real-ip', 'sub', 'warning', /what a proxy reports/],
+  ['identity/headers/remote-user', 'sub', 'fine'],
+  ['identity/headers/x-a', { claim: 'g', filter: "'a'" }, 'warning', /the quotes are part/],
+  ['identity/headers/x-a', { claim: 'g', filter: '^a\r' }, 'warning', /blank or line break/],
+  ['identity/headers/x-a', { claim: 'g', maxBytes: '-1B' }, 'error', /expected a size/],
+  ['identity/headers/x-a', { claim: 'g', format: 'CSV' }, 'error', /expected `csv`/],
+  ['identity/reserved/0', 'accept', 'warning', /removed from all their requests/],
+  ['identity/reserved/0', 'origin', 'error', /cannot be reserved/],
+  ['identity/reserved/0', 'x-real-ip', 'fine'],
+  ['identity/maxBytes', '1MiB', 'warning', /unusually large/],
+  ['identity/assertion', { header: 'accept' }, 'warning', /removed from all their requests/],
+  ['identity/assertion', { header: 'X_User_Id' }, 'error', /an identity header already/],
+  ['identity/assertion', { header: 'x-*' }, 'error', /`\*` is not a wildcard/],
+  ['identity/assertion', { claims: ['kid'] }, 'warning', /in the header of a token/],
+  ['identity/assertion', { claims: ['tenant=acme'] }, 'warning', /not a condition/],
   ['identity/headers/x-a', '{org.id}', 'warning', /not a path|no scheme, port or path/],
   ['identity/headers/x-a', { claim: 'a.b' }, 'warning', /not a path|no scheme, port or path/],
   ['identity/headers/x-a', { template: '{a.b}' }, 'warning', /not a path|no scheme, port or path/],
@@ -365,6 +467,11 @@ const ROWS: readonly Row[] = [
   ['routes/0/host', 'api.example.com:443', 'error', /not a host name/],
   ['routes/0/host', '*.example.com', 'error', /not a host name/],
   ['routes/0/path', '/users/{id}', 'error', /not a parameter here/],
+
+  ['routes/0/path', '/.well-known/sealgate', 'warning', /the gateway's own/],
+  ['routes/0/path', '/.well-known/sealgate/x', 'warning', /the gateway's own/],
+  ['routes/0/path', '/.well-known/sealgate/jwks.json', 'warning', /the gateway's own/],
+  ['routes/0/path', '/.well-known', 'fine'],
   ['routes/0/path', '/orders?x', 'error', /no query/],
   ['routes/0/path', '/orders|items', 'warning', /nothing separates several/],
   ['routes/0/path', '/orders,/items', 'warning', /nothing separates several/],
@@ -430,6 +537,21 @@ const ROWS: readonly Row[] = [
   ['routes/0/access/claims', { tenant: 'null' }, 'warning', /a value is missing/],
   ['routes/0/access/claims', { email_verified: 'true' }, 'warning', /is a boolean/],
   ['routes/0/access/claims', { events: 'a' }, 'warning', /never accepted/],
+
+  ['routes/0/access/claims', { token_use: 'id' }, 'warning', /no token with this `token_use`/],
+  ['routes/0/access/claims', { token_use: 'access' }, 'fine'],
+  ['routes/0/access/claims', { at_hash: 'a' }, 'warning', /no token with this `at_hash`/],
+  [
+    'routes/0/access/claims',
+    [{ claim: ['c_hash'], any: ['a', 'b'] }],
+    'warning',
+    /no token with this `c_hash`/,
+  ],
+  ['routes/0/access/claims', { typ: 'Refresh' }, 'warning', /no token with this `typ`/],
+  ['routes/0/access/claims', { typ: ['ID', 'Logout'] }, 'warning', /no token with this `typ`/],
+  ['routes/0/access/claims', { typ: ['Bearer', 'ID'] }, 'fine'],
+  ['routes/0/access/claims', { 'tenant=acme': true }, 'warning', /not a condition/],
+  ['policies/staff/claims', { token_use: 'id' }, 'warning', /no token with this `token_use`/],
   ['routes/0/access/claims', { '*': 'a' }, 'warning', /no wildcards/],
   ['routes/0/access/claims', { tenant: 'auth0|5' }, 'fine'],
   ['routes/0/access/claims', { tenant: '<5>' }, 'fine'],
@@ -466,6 +588,28 @@ const ROWS: readonly Row[] = [
   ['routes/0/tokenFrom/0', { header: 'x-*' }, 'error', /`\*` is not a wildcard/],
   ['routes/0/tokenFrom/0', { header: 'Authorization' }, 'error', /is always read/],
   ['routes/0/tokenFrom/0', { cookie: 'a b' }, 'error', /name of a cookie/],
+
+  ['routes/0/tokenFrom/0', { cookie: '*' }, 'error', /`\*` is not a wildcard/],
+  ['routes/0/tokenFrom/0', { cookie: '__Host-*' }, 'error', /`\*` is not a wildcard/],
+  ['routes/0/tokenFrom/0', { cookie: 'Authorization' }, 'fine'],
+  ['routes/0/tokenFrom/0', { query: '*' }, 'error', /name of a query parameter/],
+  ['routes/0/tokenFrom/0', { header: 'accept' }, 'error', /send `accept` for something else/],
+  ['routes/0/tokenFrom/0', { header: 'Accept-Language' }, 'error', /for something else/],
+  ['routes/0/tokenFrom/0', { header: 'user-agent' }, 'error', /for something else/],
+  ['routes/0/tokenFrom/0', { header: 'referer' }, 'error', /for something else/],
+  ['routes/0/tokenFrom/0', { header: 'sec-fetch-site' }, 'error', /for something else/],
+  ['routes/0/tokenFrom/0', { header: 'if-none-match' }, 'error', /for something else/],
+  ['routes/0/tokenFrom/0', { header: 'origin' }, 'error', /only for tokens/],
+  [
+    'routes/0/tokenFrom/0',
+    { header: 'sec-websocket-protocol' },
+    'error',
+    /`webSocketProtocol` is another place/,
+  ],
+  ['routes/0/tokenFrom/0', { header: 'host' }, 'error', /only for tokens/],
+  ['routes/0/tokenFrom/0', { header: 'content-type' }, 'error', /only for tokens/],
+  ['routes/0/tokenFrom/0', { header: 'Bearer' }, 'warning', /is a scheme/],
+  ['routes/0/tokenFrom/0', { header: 'x-api-key' }, 'fine'],
   ['routes/0/tokenFrom/0', { query: 'a b' }, 'error', /name of a query parameter/],
   ['routes/0/tokenFrom/0', { webSocketProtocol: 'bearer' }, 'warning', /takes no WebSockets/],
   ['routes/0/tokenFrom', [{ header: 'x-token' }, { header: 'X-Token' }], 'error', /listed twice/],
@@ -578,9 +722,13 @@ for (const [at, [key, value, severity, words]] of ROWS.entries()) {
   t.test(
     `${at + 1}: ${key}: ${JSON.stringify(value)} is ${severity === 'fine' ? 'fine' : `an ${severity}`}`,
     async (t) => {
-      const problems = loadText(fileWith(key, value)).problems.filter(
+      const loaded = loadText(fileWith(key, value), { env: ENV });
+      const compiled = loaded.config && compileIssuers(loaded.config, loaded);
+      const problems = [...loaded.problems, ...loaded.report(compiled?.problems ?? [])].filter(
         // What a row takes the use from, such as the policy of the base, is not its matter.
-        (problem) => problem.severity !== 'note' && !/^no route (?:uses|accepts|leads)/.test(problem.message),
+        (problem) =>
+          problem.severity !== 'note' &&
+          !/^(?:no route (?:uses|accepts|leads)|cannot read)/.test(problem.message),
       );
       const place = key.replaceAll('/', '.').replace(/\.(\d+)/g, '[$1]');
       const outside = problems.filter(
@@ -721,4 +869,14 @@ t.test('every key that takes a text has a row', async (t) => {
     wanted.filter((key) => !covered.has(key)),
     [],
   );
+});
+
+t.test('a route at the place of the gateway’s own keys is an error where there are such keys', async (t) => {
+  const file = parse(fileWith('routes/0/path', '/.well-known/sealgate/jwks.json'));
+  const { problems } = loadText(
+    stringify({ ...file, identity: { assertion: {} }, listen: { publicUrl: 'https://api.example.com' } }),
+  );
+  t.match(problems, [
+    { severity: 'error', path: 'routes[0].path', message: /no request reaches this route/ },
+  ]);
 });

@@ -27,10 +27,32 @@ export const claimNamesAreNoPaths: Rule = ({ config }) =>
         }),
       ];
     }
+    const other = describeOther(claim, claim.name);
+    if (other !== undefined) return [other];
     const steps = stepsOf(claim.name);
     if (steps !== undefined) return [describePath(claim, claim.name, steps)];
     return OBJECT_CLAIMS.has(claim.name) ? [describeObject(claim, claim.name)] : [];
   });
+
+/** Of the header of a token (RFC 7515 §4.1); no provider has claims of these names. */
+const HEADER_MEMBERS = ['alg', 'kid', 'x5t'];
+
+/** What names something else than a claim. */
+function describeOther({ path, at }: NamedClaim, name: string): PathProblem | undefined {
+  const place = at && { at };
+  if (HEADER_MEMBERS.includes(name)) {
+    return warning(path, `\`${name}\` is in the header of a token, not a claim`, {
+      ...place,
+      hint: name === 'x5t' ? undefined : `a condition (\`when\`) reads it as token.${name}`,
+    });
+  }
+  return /^[\w:.-]+\s*[=|!<>]/.test(name)
+    ? warning(path, `\`${name}\` is the name of one claim, not a condition`, {
+        ...place,
+        hint: 'write the name alone; values belong into `access.claims` of a route',
+      })
+    : undefined;
+}
 
 /** The steps of a path are literal names too, and none leads into a list. */
 function wildcardSteps({ path }: NamedClaim, steps: readonly string[]): readonly PathProblem[] {
@@ -151,12 +173,18 @@ interface SourceClaim {
 }
 
 function claimsOf(source: IdentitySource): readonly SourceClaim[] {
-  if (source === null || Array.isArray(source)) return [];
+  if (source === null) return [];
+  if (Array.isArray(source)) return ofClaim(source, []);
   if (typeof source === 'string') {
-    return /[{}]/.test(source) ? inTemplate(source, []) : [{ name: source, below: [], asPath: asIs }];
+    return /[{}]/.test(source) ? inTemplate(source, []) : ofClaim(source, []);
   }
   if (source.template !== undefined) return inTemplate(source.template, ['template']);
-  return source.claim === undefined ? [] : [{ name: source.claim, below: ['claim'], asPath: asIs }];
+  return source.claim === undefined ? [] : ofClaim(source.claim, ['claim']);
+}
+
+/** A `$name` is a source that is no claim, or an error of its own. */
+function ofClaim(name: ClaimName, below: readonly string[]): readonly SourceClaim[] {
+  return typeof name === 'string' && name.startsWith('$') ? [] : [{ name, below, asPath: asIs }];
 }
 
 function inTemplate(template: string, below: readonly string[]): readonly SourceClaim[] {

@@ -24,8 +24,6 @@ const TEXTS = [
 const BOOLEANS = ['email_verified', 'phone_number_verified'];
 /** In tokens made for another purpose, which are refused before any rule applies. */
 const FOREIGN = ['events'];
-/** Members of the token header (RFC 7515 §4.1); no provider has claims of these names. */
-const HEADER_MEMBERS = ['alg', 'kid', 'x5t'];
 
 const DATE_HINTS: Readonly<Record<string, string>> = {
   exp: '`exp` is checked in every token',
@@ -41,13 +39,6 @@ export const claimRulesCanHold: Rule = ({ config }) =>
       // Only top-level claims are registered.
       if (below.length > 0) return [];
       const place = requirement.path;
-      if (HEADER_MEMBERS.includes(name)) {
-        return [
-          warning(place, `\`${name}\` is in the header of a token, not a claim`, {
-            hint: name === 'x5t' ? undefined : `check it in \`when\`: token.${name} == "…"`,
-          }),
-        ];
-      }
       if (FOREIGN.includes(name)) {
         return [warning(place, `tokens with \`${name}\` are never accepted for an API call`)];
       }

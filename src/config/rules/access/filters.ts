@@ -14,6 +14,16 @@ const KINDS: readonly {
     hint: (text) => `write ${text.replace(/^\/(.+)\/[a-z]*$/s, '$1')}; (?i) in front ignores case`,
   },
   {
+    pattern: /^(?:'.*'|".*")$/s,
+    message: 'the quotes are part of the expression',
+    hint: (text) => `write ${text.slice(1, -1)}`,
+  },
+  {
+    pattern: /^\s|\s$/,
+    message: 'the blank or line break at an end is part of the expression',
+    hint: (text) => `write ${text.trim()}`,
+  },
+  {
     pattern: /^[\w:.-]+[\w:-]\*$/,
     message: 'in a regular expression `*` repeats the character before it',
     hint: (text) => `for every value that starts with it, write ^${text.slice(0, -1)}`,

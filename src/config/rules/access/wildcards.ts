@@ -3,7 +3,7 @@ import type { PathProblem } from '../../problem.ts';
 import { error, type Rule } from '../rule.ts';
 
 /** `*` is allowed in header names (RFC 9110 §5.6.2), so the schema accepts it; no real header has it. */
-const HEADER_LISTS = ['identity.reserved.*', 'routes.*.cors.headers.*'];
+const HEADER_NAMES = ['identity.assertion.header', 'identity.reserved.*', 'routes.*.cors.headers.*'];
 const HEADER_KEYS = [
   'identity.headers.*',
   'routes.*.identity.headers.*',
@@ -12,7 +12,7 @@ const HEADER_KEYS = [
 ];
 /** Only origins may have wildcards. */
 export const wildcardsAreWhereTheyWork: Rule = ({ config }) => [
-  ...HEADER_LISTS.flatMap((pattern) => valuesAt(config, pattern)).flatMap(({ path, value }) =>
+  ...HEADER_NAMES.flatMap((pattern) => valuesAt(config, pattern)).flatMap(({ path, value }) =>
     String(value).includes('*') ? [headerError(path, String(value))] : [],
   ),
   ...HEADER_KEYS.flatMap((pattern) => valuesAt(config, pattern)).flatMap(({ path }) =>

@@ -88,10 +88,35 @@ const SPELLINGS: readonly Spelling[] = [
   },
   {
     pattern:
-      /^https:\/\/(?:login\.microsoftonline\.com\/.*|[\w.-]+\.okta(?:preview)?\.com\/.*|cognito-idp\.[\w.-]+\/.*|securetoken\.google\.com\/.*|accounts\.google\.com|token\.actions\.githubusercontent\.com|[^?#]*\/realms\/[^/?#]+)\/+$/,
+      /^https:\/\/(?:login\.microsoftonline\.com\/.*|[\w.-]+\.okta(?:preview)?\.com\/.*|cognito-idp\.[\w.-]+\/.*|securetoken\.google\.com\/.*|accounts\.google\.com|token\.actions\.githubusercontent\.com|[\w-]+\.cloudflareaccess\.com|cloud\.google\.com\/iap|kubernetes\.default\.svc(?:\.cluster\.local)?|[^?#]*\/realms\/[^/?#]+)\/+$/,
     severity: 'warning',
     message: 'issuers of this provider do not end with `/`',
     hint: withoutSlash,
+  },
+  {
+    pattern: /^https:\/\/[\w.-]+\.amazoncognito\.com(?:\/|$)/,
+    severity: 'warning',
+    message: 'this is the domain of the sign-in pages of Cognito, and no `iss` of tokens',
+    hint: () => 'use `preset: cognito` with `userPool`, or copy the `iss` of a token',
+  },
+  {
+    pattern:
+      /^https:\/\/(?:[\w-]+\.(?:firebaseapp\.com|web\.app)|firebase\.google\.com|securetoken\.google\.com)(?:\/$|$)/,
+    severity: 'warning',
+    message: 'the `iss` of Firebase is https://securetoken.google.com/PROJECT',
+    hint: () => 'use `preset: firebase` with `project`',
+  },
+  {
+    pattern: /^https:\/\/(?:www\.)?google(?:apis)?\.com\/?$/,
+    severity: 'warning',
+    message: 'the `iss` of Google is https://accounts.google.com',
+    hint: () => 'use `preset: google`',
+  },
+  {
+    pattern: /^https:\/\/[\w.-]+\.auth0\.com\/.+/,
+    severity: 'warning',
+    message: 'the `iss` of Auth0 has no path but `/`',
+    hint: (issuer) => exact(`${new URL(issuer).origin}/`),
   },
   {
     pattern:

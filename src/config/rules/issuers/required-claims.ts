@@ -1,8 +1,5 @@
 import type { PathProblem } from '../../problem.ts';
-import { error, type Rule, warning } from '../rule.ts';
-
-/** Of the header of a token (RFC 7515 §4.1). */
-const HEADER_MEMBERS = ['alg', 'kid', 'x5t'];
+import { error, type Rule } from '../rule.ts';
 
 /** A claim that no accepted token has refuses every token. */
 export const requiredClaimsCanCome: Rule = ({ config }) =>
@@ -17,17 +14,6 @@ export const requiredClaimsCanCome: Rule = ({ config }) =>
           }),
         ];
       }
-      if (HEADER_MEMBERS.includes(claim)) {
-        return [
-          warning(path, `\`${claim}\` is in the header of a token, and no claim`, { hint: 'leave it out' }),
-        ];
-      }
-      return /^[\w:.-]+\s*[=|!<>]/.test(claim)
-        ? [
-            warning(path, `\`${claim}\` is the name of one claim, and no condition`, {
-              hint: 'list the names alone; values belong into `access.claims` of a route',
-            }),
-          ]
-        : [];
+      return [];
     }),
   );

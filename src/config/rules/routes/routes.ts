@@ -1,7 +1,7 @@
 import { parseRouteHost } from '../../../core/host.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { findForeignParameter, isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
-import type { RouteConfig } from '../../schema/config.ts';
+import type { Config, RouteConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 /** Host, path and rewrite of each route, and that its name is unique. */
@@ -23,7 +23,7 @@ export const routesAreWellFormed: Rule = ({ config, lineOf }) => {
               },
             ),
           ];
-    return [...twin, ...host(route, path), ...ownPath(route, path), ...rewrite(route, path)];
+    return [...twin, ...host(route, path), ...ownPath(route, path, config), ...rewrite(route, path)];
   });
 };
 
@@ -36,9 +36,24 @@ function host({ host: text }: RouteConfig, path: ConfigPath): readonly PathProbl
   ];
 }
 
-function ownPath({ path: text }: RouteConfig, path: ConfigPath): readonly PathProblem[] {
+function ownPath({ path: text }: RouteConfig, path: ConfigPath, config: Config): readonly PathProblem[] {
   const outcome = parseRoutePath(text);
   if (!isRoutePath(outcome)) return [error([...path, 'path'], outcome.message, { hint: outcome.hint })];
+  const own = config.identity.assertion !== undefined && text === '/.well-known/sealgate/jwks.json';
+  if (own) {
+    return [
+      error([...path, 'path'], 'no request reaches this route: the gateway itself serves its keys here', {
+        hint: 'they are those of `identity.assertion`; name another path',
+      }),
+    ];
+  }
+  if (/^\/\.well-known\/sealgate(?:\/|$)/i.test(text)) {
+    return [
+      warning([...path, 'path'], "paths below `/.well-known/sealgate` are the gateway's own", {
+        hint: 'name another path: no route is reached where the gateway itself responds',
+      }),
+    ];
+  }
   return /\||,\s*\//.test(text)
     ? [
         warning([...path, 'path'], 'this is one path: nothing separates several here', {

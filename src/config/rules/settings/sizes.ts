@@ -24,12 +24,25 @@ const SIZES: Readonly<Record<string, Bounds>> = {
   'routes.*.identity.headers.*.maxBytes': { least: 1, usual: 8, words: 'few values fit' },
 };
 
+/** Servers accept 8 to 64 KiB of header fields in all. */
+const MOST_IDENTITY_BYTES = 64 * 1024;
 const DEFAULT_TOKEN_BYTES = 16 * 1024;
 
 /** A limit that nothing fits into refuses every request. */
 export const sizesMakeSense: Rule = ({ config }) => {
   const { headerBytes, tokenBytes } = config.listen.limits;
   return [
+    ...(config.identity.maxBytes > MOST_IDENTITY_BYTES
+      ? [
+          warning(
+            ['identity', 'maxBytes'],
+            'unusually large: most backends refuse so many bytes of header fields',
+            {
+              hint: 'the default is 8KiB',
+            },
+          ),
+        ]
+      : []),
     ...Object.entries(SIZES).flatMap(([pattern, { least, usual, words }]) =>
       valuesAt(config, pattern).flatMap(({ path, value }): readonly PathProblem[] => {
         if ((value as number) < least) return [error(path, `nothing fits into this: ${words}`)];

@@ -1,5 +1,12 @@
 import { error, warning } from '../rule.ts';
-import { type FileText, hasOwnSyntax, isClaimValue, isHeaderValue, type TextRule } from './text-rule.ts';
+import {
+  type FileText,
+  hasOwnSyntax,
+  isClaimValue,
+  isHeaderValue,
+  isIdentitySource,
+  type TextRule,
+} from './text-rule.ts';
 
 interface Stray {
   readonly pattern: RegExp;
@@ -74,17 +81,29 @@ function ownerOf({ text, isKey, substitution }: FileText, pattern: RegExp): stri
 }
 
 const QUOTED = /^(?:".*"|'.*'|“.*”|‘.*’)$/s;
+/** Half of a pair, left where a text was cut at a space. */
+const HALF_QUOTED = /^["'“‘][^"'“”‘’]*$|^[^"'“”‘’]*["'”’]$/;
 
 /** Quotes that neither a shell nor YAML has removed are part of the value. */
 export const textsHaveNoStrayQuotes: TextRule = ({ path, text, isKey, substitution }) => {
-  if (hasOwnSyntax(path) || isHeaderValue(path) || !QUOTED.test(text)) return undefined;
+  const isClaim = isIdentitySource(path) && !/[{}]/.test(text);
+  if (hasOwnSyntax(path) || (isHeaderValue(path) && !isClaim)) return undefined;
   const part = substitution?.parts.find((candidate) => QUOTED.test(candidate.text));
-  return part === undefined
+  if (part !== undefined) {
+    return warning(path, `the value of ${part.origin} is in quotes, which are part of it`, {
+      hint: 'set it without quotes: some tools, such as `docker run --env-file`, do not remove them',
+    });
+  }
+  const half = substitution?.parts.find((candidate) => HALF_QUOTED.test(candidate.text));
+  if (half !== undefined) {
+    return warning(path, `the value of ${half.origin} has a quote at one end, which is part of it`, {
+      hint: 'set it without quotes; a space in it may have cut it',
+    });
+  }
+  return QUOTED.test(text)
     ? warning(path, `the quotes are part of this ${isKey ? 'name' : 'value'}`, {
         hint: 'quote it once',
         ...(isKey && { at: 'key' }),
       })
-    : warning(path, `the value of ${part.origin} is in quotes, which are part of it`, {
-        hint: 'set it without quotes: some tools, such as `docker run --env-file`, do not remove them',
-      });
+    : undefined;
 };

@@ -37,3 +37,9 @@ export function isClaimValue(path: ConfigPath): boolean {
   const at = path.findIndex((step) => step === 'claims' || step === 'roles');
   return at !== -1 && at < path.length - 1 && !path.includes('claim');
 }
+
+/** There `$name` is a source that is not a claim, and another rule reports an unknown one. */
+export function isIdentitySource(path: ConfigPath): boolean {
+  const at = path.indexOf('identity');
+  return at !== -1 && path[at + 1] === 'headers';
+}

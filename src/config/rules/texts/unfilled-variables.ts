@@ -1,5 +1,5 @@
 import { error, warning } from '../rule.ts';
-import { hasOwnSyntax, isHeaderValue, type TextRule } from './text-rule.ts';
+import { hasOwnSyntax, isHeaderValue, isIdentitySource, type TextRule } from './text-rule.ts';
 
 /** What substitution replaces in this file, and the literal `${`. */
 const OWN_FORMS = /\$\$\{|\$\{[^}]*\}/g;
@@ -46,10 +46,4 @@ export const variablesAreFilledIn: TextRule = ({ path, text, isKey, substitution
 /** There another rule reports a `$` segment. */
 function isPath(path: readonly (string | number)[]): boolean {
   return path[0] === 'routes' && (path[2] === 'path' || path[2] === 'rewrite');
-}
-
-/** There `$name` is a source that is not a claim, and another rule reports an unknown one. */
-function isIdentitySource(path: readonly (string | number)[]): boolean {
-  const at = path.indexOf('identity');
-  return at !== -1 && path[at + 1] === 'headers';
 }

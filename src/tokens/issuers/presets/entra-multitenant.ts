@@ -47,8 +47,8 @@ export const entraMultitenant: Preset = {
 };
 
 function notGuid(index: number): PresetProblem {
-  const hint = 'the id of a tenant, not its domain name';
-  return { severity: 'error', path: ['tenants', index], message: 'the tenant is not a GUID', hint };
+  const hint = 'the id of each tenant alone: no domain, no URL, no list in one text';
+  return { severity: 'error', path: ['tenants', index], message: 'the tenant is not the GUID of one', hint };
 }
 
 const rules: ProviderRules = {

@@ -5,9 +5,12 @@ const V1 = /^https:\/\/sts\.windows\.net\/([^/]+)\/$/;
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Whether a text is a GUID in lower case, as Entra writes tenant ids. */
+/** Written where the id of a tenant is still missing. */
+const NO_TENANT = '00000000-0000-0000-0000-000000000000';
+
+/** Whether a text is the GUID of a tenant in lower case, as Entra writes tenant ids. */
 export function isGuid(text: unknown): text is string {
-  return typeof text === 'string' && GUID.test(text);
+  return typeof text === 'string' && GUID.test(text) && text !== NO_TENANT;
 }
 
 /** The two `iss` of one tenant. The API's manifest decides which its tokens carry, not the endpoint they come from. */
@@ -37,7 +40,10 @@ export const entra: Preset = {
       const hint = 'name one tenant, or use the preset entra-multitenant with a list of `tenants`';
       return [problem(where, `${id} stands for every tenant`, hint)];
     }
-    if (!isGuid(id)) return [problem(where, 'the tenant is not a GUID', 'domain names are not in `iss`')];
+    if (!isGuid(id))
+      return [
+        problem(where, 'the tenant is not the GUID of one', 'the id alone: no domain, no URL, no braces'),
+      ];
     if (tenant !== undefined && issuer !== undefined && named?.toLowerCase() !== id) {
       return [problem('issuer', '`issuer` and `tenant` contradict each other', 'leave `issuer` out')];
     }

@@ -1,6 +1,8 @@
 import { issuerFromField, type Preset } from './preset.ts';
 
 const KEYS = 'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com';
+/** With the domain before it where the project has one. */
+const PROJECT = /^(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]*[a-z0-9]$/;
 const PREFIX = 'https://securetoken.google.com/';
 
 /** Firebase Authentication: ID tokens are its credentials, and each project has its own issuer over shared keys. */
@@ -8,7 +10,11 @@ export const firebase: Preset = {
   fields: ['project'],
   defaults: { algorithms: ['RS256'], idTokens: true },
   derive(config) {
-    const name = issuerFromField('project', (project) => `${PREFIX}${project}`, 'the project id');
+    const name = issuerFromField(
+      'project',
+      (project) => (PROJECT.test(project) ? `${PREFIX}${project}` : undefined),
+      'the project id, such as my-project-1a2b: not its number, name or address',
+    );
     const derived = name(config);
     if (!('issuers' in derived) || !derived.issuers[0]?.startsWith(PREFIX)) return derived;
     return { ...derived, jwksUri: KEYS };

@@ -9,6 +9,11 @@ export const keycloak: Preset = {
     const derived = issuerAsWritten('https://keycloak.example.com/realms/example')(config);
     return 'issuers' in derived ? { ...derived, rules: { validateKind } } : derived;
   },
+  check(_, issuer) {
+    if (issuer === undefined || /\/realms\/[^/]+$/.test(issuer)) return [];
+    const message = 'an `iss` of Keycloak ends with `/realms/NAME`';
+    return [{ severity: 'warning', path: ['issuer'], message, hint: 'copy the `iss` of a token' }];
+  },
   keysPath: '/protocol/openid-connect/certs',
   audienceHint:
     'Keycloak names an API in `aud` only where the client has an audience mapper for it: it is missing',

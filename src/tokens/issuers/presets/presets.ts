@@ -34,7 +34,8 @@ const cloudflareAccess: Preset = {
   defaults: { algorithms: ['RS256'], roleClaims: ['groups'] },
   derive: issuerFromField(
     'team',
-    (team) => (/^[a-z0-9-]+$/.test(team) ? `https://${team}.cloudflareaccess.com` : undefined),
+    (team) =>
+      /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/.test(team) ? `https://${team}.cloudflareaccess.com` : undefined,
     'the name before .cloudflareaccess.com',
   ),
   keysPath: '/cdn-cgi/access/certs',

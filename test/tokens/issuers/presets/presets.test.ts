@@ -214,7 +214,7 @@ t.test('entra-multitenant', async (t) => {
   t.same(warningsOf('entra-multitenant', { tenants: 'any' }), ['tenants']);
   t.match(errorsOf('entra-multitenant', {}), [/`tenants` is required/]);
   t.match(errorsOf('entra-multitenant', { tenants: ['contoso.com'] }), [
-    /tenants.0: the tenant is not a GUID/,
+    /tenants.0: the tenant is not the GUID of one/,
   ]);
   t.same(errorsOf('entra-multitenant', { tenants: [TENANT.toUpperCase()], issuer: V2('{tenantid}') }), []);
   t.match(errorsOf('entra-multitenant', { tenants: [TENANT], issuer: V2(TENANT) }), [
