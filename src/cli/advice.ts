@@ -73,6 +73,7 @@ export const ADVICE = {
     'send `Authorization: Bearer TOKEN`, or name the place that the reason names in `tokenFrom` of the route',
   other_scheme:
     'send the token with the scheme `Bearer`; for a backend that has its own login, see `passAuthorization`',
+  scheme_missing: 'put `Bearer` and one space before the token in Authorization',
   preflight_without_cors:
     'set `cors` with the origin of the page on this route; the gateway then responds to preflights itself, and requests still need their token',
   websocket_without_token:
@@ -115,7 +116,7 @@ export const ADVICE = {
   iss_unknown:
     'add the issuer to `issuers` exactly as the token spells its `iss` (see it with --show-claims), or get a token from one that is there',
   iss_nearly_known:
-    'spell `issuer` in the file exactly as the token spells its `iss`: case and a slash at the end count',
+    'spell `issuer` in the file exactly as the token spells its `iss`: the scheme, case and a slash at the end count',
   issuer_not_allowed: 'name the issuer in the `issuers` of the route, or get a token from one that is named',
   algorithm_none: 'send a signed token: unsigned ones are never accepted, since anybody can write them',
   algorithm_symmetric:
@@ -163,6 +164,8 @@ export const ADVICE = {
     'see its audience with --show-claims; ask the provider for a token for this API, or add the audience to `audiences`',
   audience_nearly_accepted:
     'spell the audience in the file exactly as the token spells its `aud`: case, a slash at the end and `api://` count',
+  audience_joined:
+    'let the provider write several audiences as a list of texts: `aud` as one text is one audience',
   audience_unreadable: 'let the provider write `aud` as a text or a list of texts',
   token_bound: 'ask the provider for a token that is not bound to a key',
 
@@ -178,6 +181,10 @@ export const ADVICE = {
     'let the provider write the scopes as one text with spaces between them, or as a list of texts',
   scopes_joined:
     'let the provider separate the scopes by spaces (RFC 6749), or write them as a list of texts',
+  scopes_as_json:
+    'let the provider write the scopes as a list, not as the JSON text of one, or as one text with spaces between them',
+  scope_nearly_held:
+    'spell the scope in the file exactly as the provider does: case counts (see it with --show-claims)',
   role_missing: 'give the user or client the role at the provider, and get a fresh token',
   roles_absent:
     'let the provider put the roles into the access token; if they are in another claim, name that in `roleClaims` of the issuer',
@@ -185,6 +192,10 @@ export const ADVICE = {
     'if the roles are in the claim that the reason names, write it in `roleClaims` of the issuer as the reason does (a list is a path); else let the provider put them into the access token',
   roles_nested:
     'write the claim in `roleClaims` of the issuer as the reason does: a text is one literal name, a list is a path',
+  roles_as_json:
+    'let the provider write the roles as a list, not as the JSON text of one: in Keycloak a mapper that is multivalued, of the type String',
+  role_nearly_held:
+    'spell the role in the file exactly as the provider does: case counts (see it with --show-claims)',
   roles_overage:
     'the user is in more groups than a token holds: use app roles, or let only groups that are assigned to the application into the token',
   roles_unreadable:

@@ -23,7 +23,7 @@ export function escapeToAscii(text: string): string {
 const LONGEST_QUOTE = 64;
 
 /**
- * Quotes the two values of a token that a log line may contain, key id and audience. Everything but printable ASCII is escaped, so
+ * Quotes the values of a token that a log line may contain (key id, type, audience). Everything but printable ASCII is escaped, so
  * that it can neither forge a line nor move the cursor of a terminal; then it is cut to 64 characters.
  */
 export function quoteForLog(value: string): string {

@@ -15,7 +15,7 @@ import {
 } from './cors/cors.ts';
 import { corsOfPath } from './cors/cors-of-path.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
-import { findTokenElsewhere } from './credentials/find-token-elsewhere.ts';
+import { findTokenElsewhere, isBareToken } from './credentials/find-token-elsewhere.ts';
 import { stripToken } from './credentials/strip-token.ts';
 import { type DirectResponse, isDirectResponse } from './direct-response.ts';
 import {
@@ -238,6 +238,8 @@ function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decisio
 
 /** No token: the cause names the kind of request, on which the advice depends. */
 function refuseMissing({ headers, isUpgrade, method }: Matched): Refusal {
+  if (headers.authorizations.some(isBareToken))
+    return refuse('scheme_missing', 'Authorization is a token without "Bearer" before it');
   if (headers.authorizations.length > 0)
     return refuse('other_scheme', 'Authorization is not of the Bearer scheme');
   if (method === 'OPTIONS' && requestedMethod(headers) !== undefined) {

@@ -5,7 +5,7 @@ import type { Claims } from './verified-token.ts';
 /** Finds the configured issuer of a token by its exact, unverified `iss`. */
 export interface IssuerIndex {
   find(unverifiedClaims: Claims): CompiledIssuer | undefined;
-  /** The likely mistake when none was found: often a slash at the end or the case. */
+  /** The likely mistake when none was found: often the scheme, the case or a slash at the end. */
   explainMiss(iss: unknown): readonly [Cause, string];
 }
 
@@ -35,13 +35,13 @@ export function indexIssuers(issuers: readonly CompiledIssuer[]): IssuerIndex {
       if (near === undefined) return ['iss_unknown', 'no configured issuer has its `iss`'];
       return [
         'iss_nearly_known',
-        `its \`iss\` differs from that of ${near} only by case or by a slash at the end`,
+        `its \`iss\` differs from that of ${near} only by its scheme, by case or by a slash at the end`,
       ];
     },
   };
 }
 
 function fold(iss: string): string {
-  const lower = iss.toLowerCase();
+  const lower = iss.toLowerCase().replace(/^https?:\/\//, '');
   return lower.endsWith('/') ? lower.slice(0, -1) : lower;
 }

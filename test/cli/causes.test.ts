@@ -172,6 +172,8 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['token_elsewhere', ['/any', '--header', `X-Auth-Token: ${good}`], /the header "x-auth-token"/],
   ['token_elsewhere', ['/any', '--header', `Cookie: a=b; sid=${good}`], /the cookie "sid"/],
   ['other_scheme', sending('Basic YTpi'), /not of the Bearer scheme/],
+  ['scheme_missing', sending(good), /without "Bearer" before it/],
+  ['other_scheme', sending(`Token ${good}`), /not of the Bearer scheme/],
   ['preflight_without_cors', ['/any', ...PREFLIGHT], /CORS preflight, which never carries a token/],
   [
     'websocket_without_token',
@@ -212,7 +214,8 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['iss_missing', having({ iss: undefined }), /no `iss`/],
   ['iss_missing', having({ iss: 5 }), /not a text/],
   ['iss_unknown', having({ iss: 'https://x.example' }), /no configured issuer/],
-  ['iss_nearly_known', having({ iss: 'https://Corp.example/' }), /only by case or by a slash/],
+  ['iss_nearly_known', having({ iss: 'https://Corp.example/' }), /by case or by a slash/],
+  ['iss_nearly_known', having({ iss: 'http://corp.example' }), /only by its scheme, by case/],
   [
     'issuer_not_allowed',
     having({ iss: 'https://strict.example' }, '/corp'),
@@ -223,7 +226,12 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['algorithm_unsupported', having({}, '/any', { alg: 'ES256K' }), /not one that this gateway knows/],
   ['algorithm_not_listed', having({}, '/any', { alg: 'RS256' }), /not among the accepted ones of corp/],
   ['typ_missing', having({ iss: 'https://strict.example' }, '/any', { typ: undefined }), /no `typ`/],
-  ['typ_not_listed', having({}, '/any', { typ: 'dpop+jwt' }), /`typ` is not accepted/],
+  ['typ_not_listed', having({}, '/any', { typ: 'dpop+jwt' }), /`typ` "dpop\+jwt" is not accepted/],
+  [
+    'typ_not_listed',
+    having({}, '/any', { typ: `a\u001b[2J"\n${'x'.repeat(200)}` }),
+    /`typ` "a\\u001b\[2J\\"\\nx{10,60}" is not accepted/,
+  ],
   ['key_unknown', having({}, '/any', { kid: 'other' }), /no ES256 key/],
   ['keys_unusable', [...having({}), '--jwks', path('useless.json')], /usable/],
   [
@@ -281,6 +289,8 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['audience_mismatch', having({ aud: 'other' }), /another audience/],
   ['audience_nearly_accepted', having({ aud: 'API/' }), /"api" only by case, by a slash/],
   ['audience_nearly_accepted', having({ aud: ['other', 'api://api'] }), /only by case, by a slash/],
+  ['audience_joined', having({ aud: 'web,api' }), /one text with separators.*"api" is in it/],
+  ['audience_joined', having({ aud: `api ${SECRET}` }), /one text with separators/],
   ['audience_unreadable', having({ aud: { a: 'api' } }), /neither a text nor a list/],
   ['keys_unavailable', having({ iss: 'https://gone.example' }), /no keys/],
 
@@ -298,6 +308,8 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['scopes_nested', having({ perm: { issions: 'read' } }, '/scope'), /but \[perm, issions\] is there/],
   ['scopes_unreadable', having({ scope: { read: true } }, '/scope'), /"scope" is an object/],
   ['scopes_joined', having({ scope: 'read,write' }, '/scope'), /"scope" is one text with commas/],
+  ['scopes_as_json', having({ scope: '["read"]' }, '/scope'), /holds a list as JSON/],
+  ['scope_nearly_held', having({ scope: 'Read other' }, '/scope'), /"scope" has "read" in another case/],
   [
     'role_missing',
     having({ groups: ['user'] }, '/role'),
@@ -345,6 +357,14 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ],
   ['roles_unreadable', having({ groups: [1] }, '/role'), /members that are not texts/],
   ['roles_joined', having({ groups: 'user,admin' }, '/role'), /"groups" is one text with commas/],
+  ['roles_as_json', having({ groups: '["admin"]' }, '/role'), /"groups" is a text that holds a list as JSON/],
+  ['roles_joined', having({ groups: '[admin, user]' }, '/role'), /"groups" is one text with commas/],
+  [
+    'role_nearly_held',
+    having({ groups: ['ADMIN', SECRET] }, '/role'),
+    /"groups" has "admin" in another case/,
+  ],
+  ['role_nearly_held', having({ realm: { roles: 'Admin' } }, '/role'), /\["realm","roles"\] has "admin"/],
   ['claim_absent', having({}, '/tenant'), /no claim "tenant"/],
   ['claim_mismatch', having({ tenant: SECRET }, '/tenant'), /"tenant" does not have the required value/],
   ['claim_unreadable', having({ tenant: { a: 'acme' } }, '/tenant'), /"tenant" is an object/],

@@ -182,6 +182,12 @@ function checkAudience({ issuers }: AccessBlock, { token }: Caller, trace?: Trac
       `its audience differs from ${ours} only by case, by a slash at the end or by \`api://\` in front`,
     );
   }
+  const joined = audiences.length === 1 ? (audiences[0] as string).split(/[\s,;]+/) : [];
+  const inside = joined.length > 1 ? joined.find((audience) => names.has(audience)) : undefined;
+  if (inside !== undefined) {
+    const reason = `its audience is one text with separators, which is compared as a whole; ${quoteForLog(inside)} is in it`;
+    return refuse('audience_joined', reason);
+  }
   const mayName = trace === undefined || trace.showClaims || trace.isForLog === true;
   const named = mayName ? quoteForLog(audiences.join(' ')) : 'another audience';
   return refuse('audience_mismatch', `the token is for ${named}, expected ${wanted}`);
@@ -195,6 +201,8 @@ function checkScopes({ scopes, issuers }: AccessBlock, { token }: Caller): Refus
     return refuseLack('scope', `the token lacks the scope ${lack}`, {
       claims: token.claims,
       paths,
+      wanted: lacking(wanted, token.scopes),
+      held: token.scopes,
       scopes: [...new Set(scopes.flatMap(({ all, any }) => [...all, ...any]))],
     });
   }
@@ -206,7 +214,12 @@ function checkRoles({ roles, issuers }: AccessBlock, { token }: Caller): Refusal
     const lack = describeLack(wanted, token.roles);
     if (lack === undefined) continue;
     const paths = issuers.get(token.issuer)?.roleClaims ?? [];
-    return refuseLack('role', `the token lacks the role ${lack}`, { claims: token.claims, paths });
+    return refuseLack('role', `the token lacks the role ${lack}`, {
+      claims: token.claims,
+      paths,
+      wanted: lacking(wanted, token.roles),
+      held: token.roles,
+    });
   }
   return undefined;
 }
@@ -243,11 +256,16 @@ function checkConditions({ conditions }: AccessBlock, { token, request }: Caller
 }
 
 /** What is missing, in names of the file; undefined when nothing is. */
-function describeLack({ all, any }: Wanted, present: readonly string[]): string | undefined {
+function describeLack(wanted: Wanted, present: readonly string[]): string | undefined {
+  const names = lacking(wanted, present);
+  return names.length === 0 ? undefined : names.map((name) => JSON.stringify(name)).join(' or ');
+}
+
+/** The first of `all` that is missing, else all of `any` where none is there. */
+function lacking({ all, any }: Wanted, present: readonly string[]): readonly string[] {
   const missing = all.find((name) => !present.includes(name));
-  if (missing !== undefined) return JSON.stringify(missing);
-  if (any.length === 0 || any.some((name) => present.includes(name))) return undefined;
-  return any.map((name) => JSON.stringify(name)).join(' or ');
+  if (missing !== undefined) return [missing];
+  return any.some((name) => present.includes(name)) ? [] : any;
 }
 
 function describeAll(parts: readonly string[]): string | undefined {

@@ -7,8 +7,19 @@ import type { Claims } from '../../tokens/verified-token.ts';
 import { isDistinctScalar, nameClaim } from '../claim-values.ts';
 import type { ClaimRule } from './compile-access.ts';
 
-/** The form of a claim, as far as it decides what would help. `one`: a text without separators; `list`: of texts. */
-type Form = 'absent' | 'elsewhere' | 'nested' | 'overage' | 'unreadable' | 'joined' | 'one' | 'list';
+/** The form of a claim, as far as it decides what would help. `json`: a text that holds a list; `one`: a text without separators; `near`: what is
+ * wanted but for its case; `list`: of texts. */
+type Form =
+  | 'absent'
+  | 'elsewhere'
+  | 'nested'
+  | 'overage'
+  | 'unreadable'
+  | 'json'
+  | 'joined'
+  | 'one'
+  | 'near'
+  | 'list';
 
 const LACKS = {
   scope: {
@@ -17,7 +28,9 @@ const LACKS = {
     nested: 'scopes_nested',
     overage: 'scopes_absent',
     unreadable: 'scopes_unreadable',
+    json: 'scopes_as_json',
     joined: 'scopes_joined',
+    near: 'scope_nearly_held',
     one: 'insufficient_scope',
     list: 'insufficient_scope',
   },
@@ -27,7 +40,9 @@ const LACKS = {
     nested: 'roles_nested',
     overage: 'roles_overage',
     unreadable: 'roles_unreadable',
+    json: 'roles_as_json',
     joined: 'roles_joined',
+    near: 'role_nearly_held',
     one: 'role_missing',
     list: 'role_missing',
   },
@@ -41,16 +56,26 @@ interface Looked {
   /** The claims that may have them, of which the first that is present counts. */
   readonly paths: readonly (readonly string[])[];
   readonly scopes?: readonly string[];
+  /** The names of which the token has none, and those that it has. */
+  readonly wanted: readonly string[];
+  readonly held: readonly string[];
 }
 
 /** Refuses a token that lacks a scope or role, and names the claims that were read and their form, never their values. */
-export function refuseLack(kind: 'scope' | 'role', lack: string, { claims, paths, scopes }: Looked): Refusal {
+export function refuseLack(kind: 'scope' | 'role', lack: string, looked: Looked): Refusal {
+  const { claims, paths, scopes } = looked;
   const forms = paths.map((path) => ({ path, ...describeForm(claims, path, SEPARATORS[kind]) }));
   const present = forms.find(({ form }) => form !== 'absent' && form !== 'nested' && form !== 'overage');
   const decisive = present ?? forms.find(({ form }) => form !== 'absent') ?? forms[0];
+  const nearly = nearlyHeld(looked);
   const shown = present === undefined ? forms : [present];
-  const words = shown.map(({ path, text }) => `claim ${nameClaim(path)} ${text}`).join(', ');
-  const form = decisive?.form ?? 'absent';
+  const words = shown
+    .map(
+      ({ path, text }) =>
+        `claim ${nameClaim(path)} ${nearly === undefined ? text : `has ${JSON.stringify(nearly)} in another case`}`,
+    )
+    .join(', ');
+  const form = nearly === undefined ? (decisive?.form ?? 'absent') : 'near';
   const others = form === 'absent' ? findElsewhere(kind, claims, paths) : [];
   const instead = others.length === 0 ? '' : `, but ${others.map(writePath).join(', ')} is there`;
   return refuse(
@@ -58,6 +83,12 @@ export function refuseLack(kind: 'scope' | 'role', lack: string, { claims, paths
     words === '' ? lack : `${lack}: ${words}${instead}`,
     scopes === undefined ? undefined : { scopes },
   );
+}
+
+/** The wanted name that the token has but for its case: a name of the file, so that the reason shows no claim. */
+function nearlyHeld({ wanted, held }: Looked): string | undefined {
+  const folded = new Set(held.map((name) => name.toLowerCase()));
+  return wanted.find((name) => folded.has(name.toLowerCase()));
 }
 
 /** Refuses a token by a claim that is not as the rule wants it: by its form where that alone rules it out, else by its value. */
@@ -142,6 +173,7 @@ function describeForm(
     return { form: 'nested', text: `is absent, but ${writePath(nested)} is there` };
   }
   if (typeof value === 'string') {
+    if (isJsonList(value)) return { form: 'json', text: 'is a text that holds a list as JSON, not a list' };
     return separators.test(value)
       ? { form: 'joined', text: 'is one text with commas or other separators, not a list' }
       : { form: 'one', text: 'does not have it' };
@@ -150,6 +182,15 @@ function describeForm(
     return { form: 'unreadable', text: `${describeOther(value)}, not a list of texts` };
   if (value.every((member) => typeof member === 'string')) return { form: 'list', text: 'does not list it' };
   return { form: 'unreadable', text: 'is a list with members that are not texts' };
+}
+
+function isJsonList(text: string): boolean {
+  if (!/^\s*\[.*\]\s*$/s.test(text)) return false;
+  try {
+    return Array.isArray(JSON.parse(text));
+  } catch {
+    return false;
+  }
 }
 
 function describeOther(value: unknown): string {

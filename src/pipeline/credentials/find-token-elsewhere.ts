@@ -4,6 +4,11 @@ import type { FilteredHeaders } from '../request-header-filter.ts';
 /** Three parts of base64url, of which the first is a JSON object. */
 const TOKEN = /^(?:bearer )?"?eyJ[\w-]*\.[\w-]+\.[\w-]+"?$/i;
 
+/** Whether a credential looks like a token alone, without a scheme before it. */
+export function isBareToken(credential: string): boolean {
+  return TOKEN.test(credential);
+}
+
 /** Where a request without a token has what looks like one: only advice rests on it, and it is never verified. */
 export function findTokenElsewhere({ credentials, passed }: FilteredHeaders): string | undefined {
   const fields = [...credentials, ...passed];

@@ -1,3 +1,4 @@
+import { quoteForLog } from '../../core/escape.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
 import type { Claims } from '../verified-token.ts';
@@ -12,7 +13,7 @@ export function validateType(
     return tokenTypes.required ? refuse('typ_missing', 'the token has no `typ`', { issuer }) : undefined;
   }
   if (tokenTypes.names.has(normalizeType(typ))) return undefined;
-  return refuse('typ_not_listed', 'its `typ` is not accepted', { issuer });
+  return refuse('typ_not_listed', `its \`typ\` ${quoteForLog(typ)} is not accepted`, { issuer });
 }
 
 export function normalizeType(typ: string): string {
