@@ -46,6 +46,8 @@ t.test(
     await gateway.line('configuration refused; the one before stays active');
     const [pid] = await childrenOf(gateway);
     process.kill(pid as number, 'SIGKILL');
+    // A connection given to a dying worker would get no response.
+    await gateway.line('a worker ended; it is replaced');
     const served = () => gateway.lines.filter(({ msg }) => msg === 'request').map(({ worker }) => worker);
     await until(async () => (await get('/a')) === 200 && served().includes(3));
     gateway.child.kill('SIGTERM');
