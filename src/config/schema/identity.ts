@@ -1,8 +1,10 @@
 import * as z from 'zod';
-import { mayCarryIdentity } from '../identity-headers.ts';
+import { mayCarryIdentity, SPECIAL_SOURCES } from '../identity-headers.ts';
 import { claimName, duration, headerName, size, text } from './scalars.ts';
 
 /* `identity` of the file and of routes. */
+
+const FACTS = SPECIAL_SOURCES.map((source) => `\`${source}\``).join(', ');
 
 export const identitySource = z.union([
   z.null(),
@@ -10,7 +12,7 @@ export const identitySource = z.union([
   z.array(text).min(1),
   z.strictObject({
     claim: claimName.optional().meta({
-      description: 'The claim, or `$scopes`, `$roles`, `$client`, `$issuerName`.',
+      description: `The claim, or ${FACTS}.`,
       examples: ['email'],
     }),
     template: text.optional().meta({
@@ -43,8 +45,7 @@ export const identity = z
       .record(headerName, identitySource)
       .optional()
       .meta({
-        description:
-          'Header → claim: a name, a path, `$scopes`, `$roles`, `$client`, `$issuerName`, a mapping with details, or null to send none. Added to x-user-id: sub, x-user-issuer: iss and x-user-scopes: $scopes.',
+        description: `Header → claim: a name, a path, ${FACTS}, a mapping with details, or null to send none. Added to x-user-id: sub, x-user-issuer: iss and x-user-scopes: $scopes.`,
         examples: [{ 'x-user-email': 'email', 'x-user-roles': ['realm_access', 'roles'] }],
       }),
     forwardToken: z

@@ -11,12 +11,18 @@ import {
   readCookie,
   readProtocolToken,
   readQuery,
+  withoutCookie,
+  withoutParameter,
+  withoutProtocolToken,
 } from './token-places.ts';
-import { compileSourceNames, type SourceNames } from './token-spellings.ts';
+import { compileSourceNames, type SourceNames, type SpellingRules } from './token-spellings.ts';
+
+/** The kinds that the schema of `tokenFrom` has. */
+type Kind = TokenSourceConfig extends infer Entry ? (Entry extends unknown ? keyof Entry : never) : never;
 
 /** A place for the token beside Authorization. */
 export interface TokenSource {
-  readonly kind: 'header' | 'cookie' | 'query' | 'webSocketProtocol';
+  readonly kind: Kind;
   /** Of the header (lower case), cookie, parameter, or of the protocol that announces the token. */
   readonly name: string;
 }
@@ -28,12 +34,20 @@ export interface TokenSources {
   readonly names: readonly (SourceNames & { readonly kind: Exclude<TokenSource['kind'], 'header'> })[];
 }
 
+/** What is forwarded of a request: header fields as names and values in turn, and the query. */
+interface ForwardedParts {
+  readonly passed: readonly string[];
+  readonly query: string;
+}
+
 interface Place {
   /** As a reason calls it. */
   readonly label: string;
   readonly read: (name: string, headers: FilteredHeaders, target: Target) => readonly string[];
   /** Whether a backend would find one of the names where `read` does not. */
   readonly hides: (names: SourceNames, headers: FilteredHeaders, target: Target) => boolean;
+  /** What is left without what `read` finds. */
+  readonly strip: (name: string, parts: ForwardedParts) => ForwardedParts;
 }
 
 const PLACES: Readonly<Record<TokenSource['kind'], Place>> = {
@@ -42,21 +56,26 @@ const PLACES: Readonly<Record<TokenSource['kind'], Place>> = {
     read: (name, { credentials }) =>
       credentials.filter((_, at) => at % 2 === 1 && credentials[at - 1] === name),
     hides: () => false,
+    // The header filter has kept it apart.
+    strip: (_, parts) => parts,
   },
   cookie: {
     label: 'cookie',
     read: (name, { cookies }) => cookies.flatMap((cookie) => readCookie(cookie, name)),
     hides: (names, { cookies }) => cookies.some((cookie) => hidesCookie(cookie, names)),
+    strip: (name, { passed, query }) => ({ passed: withoutCookieIn(passed, name), query }),
   },
   query: {
     label: 'query parameter',
     read: (name, _, target) => readQuery(target.query, name),
     hides: (names, _, target) => hidesParameter(target.query, names),
+    strip: (name, { passed, query }) => ({ passed, query: withoutParameter(query, name) }),
   },
   webSocketProtocol: {
     label: 'WebSocket protocol',
     read: (name, { passed }) => readProtocolToken(passed, name),
     hides: (names, { passed }) => hidesProtocol(passed, names),
+    strip: (name, { passed, query }) => ({ passed: withoutProtocolToken(passed, name), query }),
   },
 };
 
@@ -64,8 +83,8 @@ const SPELLINGS = {
   cookie: COOKIE_SPELLINGS,
   query: QUERY_SPELLINGS,
   webSocketProtocol: PROTOCOL_SPELLINGS,
-} as const;
-const KINDS = ['cookie', 'query', 'webSocketProtocol'] as const;
+} as const satisfies Record<Exclude<Kind, 'header'>, SpellingRules>;
+const KINDS = Object.keys(SPELLINGS) as (keyof typeof SPELLINGS)[];
 
 /** Compiles the `tokenFrom` of a route and the headers of the providers it accepts. */
 export function compileTokenSources(
@@ -110,8 +129,24 @@ export function findHiddenToken(
     : `${PLACES[hiding.kind].label} ${hiding.exact.map((name) => JSON.stringify(name)).join(' or ')}`;
 }
 
+/** The forwarded parts without the token in these places. */
+export function withoutTokens({ places }: TokenSources, parts: ForwardedParts): ForwardedParts {
+  return places.reduce((rest, { kind, name }) => PLACES[kind].strip(name, rest), parts);
+}
+
 export function describeSource({ kind, name }: TokenSource): string {
   return `${PLACES[kind].label} ${JSON.stringify(name)}`;
+}
+
+function withoutCookieIn(pairs: readonly string[], name: string): readonly string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < pairs.length; at += 2) {
+    const field = pairs[at] as string;
+    const value = pairs[at + 1] as string;
+    const rest = field.toLowerCase() === 'cookie' ? withoutCookie(value, name) : value;
+    if (rest !== undefined) kept.push(field, rest);
+  }
+  return kept;
 }
 
 function toTokenSource(entry: TokenSourceConfig): TokenSource {

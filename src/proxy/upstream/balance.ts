@@ -1,7 +1,9 @@
+import type { UpstreamConfig } from '../../config/schema/config.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { UpstreamEndpoint } from './upstream-endpoint.ts';
 
-export type BalanceName = 'roundRobin' | 'leastConnections';
+/** The policies that the schema has. */
+export type BalanceName = NonNullable<UpstreamConfig['balance']>;
 
 export interface BalanceOptions {
   readonly endpoints: readonly UpstreamEndpoint[];

@@ -1,3 +1,5 @@
+import type { ConditionBindings } from './condition-values.ts';
+
 /** What the static check knows of a value; `dyn` is known only when a request is checked, as every claim is. */
 export type ConditionType =
   | { readonly kind: 'dyn' }
@@ -19,7 +21,7 @@ const STRINGS: ConditionType = { kind: 'list', element: STRING };
 /** The variables of conditions, on a route with these path parameters. */
 export function conditionVariables(
   parameters: readonly string[],
-): Readonly<Record<'claims' | 'token' | 'request' | 'params', ConditionType>> {
+): Readonly<Record<keyof ConditionBindings, ConditionType>> {
   return {
     claims: { kind: 'map', value: DYN },
     token: {
