@@ -1,4 +1,3 @@
-import { SEALGATE } from './contestants/contestants.ts';
 import type { Latency } from './load/latency.ts';
 import type { Algorithm } from './load/tokens.ts';
 import type { Results } from './measure/rounds.ts';
@@ -6,6 +5,7 @@ import type { Scale } from './measure/scale.ts';
 import type { Startup } from './measure/startup.ts';
 import { haproxyJwt } from './peers/debian.ts';
 import { bareNode } from './peers/node.ts';
+import { SEALGATE } from './peers/start-peers.ts';
 
 /** A target of the project and the measured figure. */
 export interface Goal {

@@ -14,8 +14,8 @@ import { buildResponseHeaders } from '../src/proxy/response/response-headers.ts'
 import { renderAccessLine } from '../src/telemetry/access-line.ts';
 import type { RequestRecord } from '../src/telemetry/request-record.ts';
 import type { VerifiedToken } from '../src/tokens/verified-token.ts';
-import { compileForMicro } from './contestants/micro-gateway.ts';
 import { ALGORITHM_NAMES, type Algorithm, forge, tokenPool } from './load/tokens.ts';
+import { compileForMicro } from './micro-gateway.ts';
 import { routePath } from './peers/sealgate.ts';
 
 /**

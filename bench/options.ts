@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Case } from './contestants/cases.ts';
+import type { Case } from './measure/cases.ts';
 import type { Peer } from './peers/peer.ts';
 
 export interface Options {

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
-import { CASES } from './contestants/cases.ts';
 import type { Goal } from './goals.ts';
 import type { Latency } from './load/latency.ts';
 import { LOAD_PROGRAM } from './load/load.ts';
+import { CASES } from './measure/cases.ts';
 import type { Sample } from './measure/measure.ts';
 import type { Results } from './measure/rounds.ts';
 import type { Scale } from './measure/scale.ts';

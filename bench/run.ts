@@ -1,18 +1,18 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CASES, type Pools } from './contestants/cases.ts';
-import { PEERS, SEALGATE, startPeers } from './contestants/contestants.ts';
 import { checkGoals } from './goals.ts';
 import { startIssuer } from './load/issuer.ts';
 import { measureLatency } from './load/latency.ts';
 import { type Algorithm, tokenPool } from './load/tokens.ts';
 import { startUpstream } from './load/upstream.ts';
+import { CASES, type Pools } from './measure/cases.ts';
 import { nativeVerifyMicros } from './measure/native-verify.ts';
 import { measureInRounds } from './measure/rounds.ts';
 import { measureScale } from './measure/scale.ts';
 import { measureStartup } from './measure/startup.ts';
 import { readOptions } from './options.ts';
+import { PEERS, SEALGATE, startPeers } from './peers/start-peers.ts';
 import { writeReport } from './report.ts';
 
 const options = readOptions(process.argv.slice(2));
@@ -36,20 +36,20 @@ async function main(): Promise<string> {
   const { runs, seconds } = options;
 
   progress('starting and testing the peers');
-  const { contestants, absent } = await startPeers(PEERS.filter(options.wantsPeer), ground, pools.RS256);
-  progress(`measuring ${contestants.map(({ peer }) => peer.name).join(', ')}`);
+  const { started, absent } = await startPeers(PEERS.filter(options.wantsPeer), ground, pools.RS256);
+  progress(`measuring ${started.map(({ peer }) => peer.name).join(', ')}`);
   const cases = CASES.filter(options.wantsCase);
-  const results = await measureInRounds({ contestants, cases, pools, runs, seconds, folder });
+  const results = await measureInRounds({ started, cases, pools, runs, seconds, folder });
 
   progress('latency at half of saturation');
   const token = pools.RS256.tokens[0] ?? '';
   const latency = options.wantsPart('latency')
     ? await orNothing(
-        measureLatency({ contestants, results, token, upstream, runs, seconds, folder, leftOut }),
+        measureLatency({ started, results, token, upstream, runs, seconds, folder, leftOut }),
         new Map(),
       )
     : new Map();
-  await Promise.all(contestants.map(({ running }) => running.close()));
+  await Promise.all(started.map(({ running }) => running.close()));
 
   const gateway = options.wantsPeer(SEALGATE) && SEALGATE.missing?.() === undefined;
   progress('scale and start');

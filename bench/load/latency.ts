@@ -1,7 +1,7 @@
-import type { Contestant } from '../contestants/contestants.ts';
 import { measure, medianSample } from '../measure/measure.ts';
 import { CONNECTIONS, type Results } from '../measure/rounds.ts';
 import { routePath } from '../peers/sealgate.ts';
+import type { StartedPeer } from '../peers/start-peers.ts';
 
 export interface Latency {
   readonly requestsPerSecond: number;
@@ -12,7 +12,7 @@ export interface Latency {
 }
 
 interface Wanted {
-  readonly contestants: readonly Contestant[];
+  readonly started: readonly StartedPeer[];
   readonly results: Results;
   readonly token: string;
   readonly upstream: { readonly pid: number; readonly port: number };
@@ -29,7 +29,7 @@ interface Wanted {
  */
 export async function measureLatency(wanted: Wanted): Promise<ReadonlyMap<string, Latency>> {
   const found = new Map<string, Latency>();
-  for (const { peer, running } of wanted.contestants) {
+  for (const { peer, running } of wanted.started) {
     const saturated = wanted.results.get('repeated')?.get(peer.name);
     if (saturated === undefined || saturated instanceof Error) continue;
     try {

@@ -1,7 +1,7 @@
-import type { Case, Pools } from '../contestants/cases.ts';
-import type { Contestant } from '../contestants/contestants.ts';
-import { SEALGATE } from '../contestants/contestants.ts';
+import type { Peer, RunningPeer } from '../peers/peer.ts';
 import { routePath } from '../peers/sealgate.ts';
+import { SEALGATE, type StartedPeer } from '../peers/start-peers.ts';
+import type { Case, Pools } from './cases.ts';
 import { measure, medianSample, type Sample } from './measure.ts';
 
 export const CONNECTIONS = 64;
@@ -11,7 +11,7 @@ const PATHS = Array.from({ length: 10 }, (_, index) => `${routePath(index)}/7`);
 export type Results = ReadonlyMap<string, ReadonlyMap<string, Sample | Error>>;
 
 interface Wanted {
-  readonly contestants: readonly Contestant[];
+  readonly started: readonly StartedPeer[];
   readonly cases: readonly Case[];
   readonly pools: Pools;
   readonly runs: number;
@@ -24,14 +24,15 @@ interface Wanted {
  * of them alike. A list of tokens continues where the peer's last run of that case ended.
  */
 export async function measureInRounds(wanted: Wanted): Promise<Results> {
-  const { contestants, cases, pools, runs, seconds } = wanted;
+  const { started, cases, pools, runs, seconds } = wanted;
   const results = new Map<string, Map<string, Sample | Error>>();
   for (const one of cases) {
     const tokens = await one.tokens(pools);
-    const tracks = contestants
+    const tracks = started
       .filter(({ peer }) => takesPart(one, peer))
-      .map((contestant) => ({
-        contestant,
+      .map(({ peer, running }) => ({
+        peer,
+        running,
         samples: [] as Sample[],
         first: 0,
         failure: undefined as Error | undefined,
@@ -51,26 +52,21 @@ export async function measureInRounds(wanted: Wanted): Promise<Results> {
     }
     results.set(
       one.name,
-      new Map(
-        tracks.map(({ contestant, samples, failure }) => [
-          contestant.peer.name,
-          failure ?? medianSample(samples),
-        ]),
-      ),
+      new Map(tracks.map(({ peer, samples, failure }) => [peer.name, failure ?? medianSample(samples)])),
     );
     process.stderr.write(`  ${one.name}: done\n`);
   }
   return results;
 }
 
-function takesPart(one: Case, peer: Contestant['peer']): boolean {
+function takesPart(one: Case, peer: Peer): boolean {
   if (one.peers === 'all') return true;
   return one.peers === 'sealgate' ? peer === SEALGATE : peer.algorithms.includes(one.peers);
 }
 
 interface Run extends Wanted {
   readonly tokens: readonly string[];
-  readonly track: { readonly contestant: Contestant; readonly first: number };
+  readonly track: { readonly running: RunningPeer; readonly first: number };
 }
 
 /** Requests until the just-in-time compiler has warmed up, and the longest wait for them. */
@@ -90,7 +86,7 @@ async function warmUp(one: Case, run: Run): Promise<Sample> {
 }
 
 function runOnce(one: Case, { tokens, track, folder }: Run, seconds: number): Promise<Sample> {
-  const { running } = track.contestant;
+  const { running } = track;
   return measure({
     pid: running.pid,
     expect: one.expect,

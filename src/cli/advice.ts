@@ -14,7 +14,7 @@ export const ADVICE = {
   path_not_encoded:
     'let the client percent-encode the character: browsers and HTTP libraries leave some as they are',
   path_unsafe_character: 'leave the character out of the path: backends disagree about what it means',
-  path_broken_escape: 'write each `%` as an escape of UTF-8 text, and one that stands for itself as %25',
+  path_broken_escape: 'write each `%` as an escape of UTF-8 text, and a literal `%` as %25',
   path_encoded_twice: 'encode the path once: a proxy in front may have done it again',
   path_dot_segment: 'let the client take "." and ".." out of the path before it sends it',
   query_not_encoded: 'let the client percent-encode the character in the query',
@@ -23,7 +23,7 @@ export const ADVICE = {
   readings_apart:
     'let the route that is meant `allow` the spelling, and see that no other route takes the path as another backend would read it',
   path_cut:
-    'send the character in the query, or give the path a route of its own that also takes what stands before %23, %3F or %3B',
+    'send the character in the query, or give the path a route of its own that also takes the part before %23, %3F or %3B',
   path_marks: `send at most ${MOST_CUTS} of %23 and %3F in a path, and not more than ${MOST_SEGMENTS} segments where there is one of them or %3B; what needs more belongs into the query or the body`,
   request_syntax:
     'let the client, or the proxy in front, send valid HTTP/1.1; TLS sent to a plain port looks like this, too',

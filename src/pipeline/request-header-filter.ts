@@ -153,7 +153,7 @@ function actionOf(headerFilter: RequestHeaderFilter, name: string): HeaderAction
   if (action === ACTION.credential)
     return headerFilter.credentialHeaders.has(lower) ? action : ACTION.dropped;
   if (action !== undefined) return isAlias ? ACTION.dropped : action;
-  // Where no route asks for it, it only helps to say why a request has no token.
+  // Where no route reads it, it only helps to explain why a request has no token.
   if (!isAlias && isMovedToken(lower)) return ACTION.credential;
   const isOfFamily =
     folded.startsWith('x-sealgate') || PROXY_PREFIXES.some((prefix) => folded.startsWith(prefix));

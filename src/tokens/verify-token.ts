@@ -31,7 +31,7 @@ export interface Rejection {
   readonly validity: KeySetValidity;
 }
 
-/** The outcome with what it rests on. A bare refusal may be another the next time: a key or the token's time may come. */
+/** The outcome with what it depends on. A bare refusal may not last: a key may arrive, or the token may become valid. */
 export type Verification = Acceptance | Rejection | Refusal;
 
 export type TokenOutcome = VerifiedToken | Refusal;
@@ -100,7 +100,7 @@ function validateSigned(
   return reject(untimely, verified.rejectedFromMs);
 }
 
-/** The outcome without what it rests on. */
+/** The outcome alone. */
 export function outcomeOf(verification: Verification): TokenOutcome {
   if (isRefusal(verification)) return verification;
   return 'refusal' in verification ? verification.refusal : verification.token;

@@ -15,7 +15,7 @@ t.test('other machines get health and metrics only', async (t) => {
   for (const url of ['/', '/status', '/status/decisions', '/page.js', '/page.css']) {
     const { statusCode, body } = await app.inject({ url, ...BEYOND });
     t.equal(statusCode, 403, url);
-    t.notMatch(body, 'orders', `${url} tells nothing`);
+    t.notMatch(body, 'orders', `${url} reveals nothing`);
   }
   t.equal((await app.inject({ url: '/keys/refresh', method: 'POST', ...BEYOND })).statusCode, 403);
 });

@@ -22,34 +22,34 @@ const cases: { name: string; token?: string; request: Partial<AdminRequest>; sta
       status: undefined,
     },
     { name: 'the machine itself although a token is set', token: TOKEN, request: {}, status: undefined },
-    { name: 'a neighbour', request: FAR, status: 403 },
+    { name: 'another machine', request: FAR, status: 403 },
     { name: 'another machine with a local Host', request: { ...FAR, host: 'localhost' }, status: 403 },
     {
-      name: 'a neighbour with a token nobody set',
+      name: 'another machine with a token nobody set',
       request: { ...FAR, authorization: 'Bearer ' },
       status: 403,
     },
-    { name: 'a neighbour without the token', token: TOKEN, request: FAR, status: 401 },
+    { name: 'another machine without the token', token: TOKEN, request: FAR, status: 401 },
     {
-      name: 'a neighbour with the token',
+      name: 'another machine with the token',
       token: TOKEN,
       request: { ...FAR, host: 'sealgate.internal', authorization: `Bearer ${TOKEN}` },
       status: undefined,
     },
     {
-      name: 'a neighbour with the token and the scheme in lower case',
+      name: 'another machine with the token and the scheme in lower case',
       token: TOKEN,
       request: { ...FAR, authorization: `bearer ${TOKEN}` },
       status: undefined,
     },
     {
-      name: 'a neighbour with part of it',
+      name: 'another machine with part of it',
       token: TOKEN,
       request: { ...FAR, authorization: 'Bearer s3cre' },
       status: 401,
     },
     {
-      name: 'a neighbour with another scheme',
+      name: 'another machine with another scheme',
       token: TOKEN,
       request: { ...FAR, authorization: 'Basic s3cret' },
       status: 401,
@@ -87,7 +87,7 @@ const cases: { name: string; token?: string; request: Partial<AdminRequest>; sta
   ];
 
 for (const { name, token, request, status } of cases) {
-  t.test(`${name} is ${status === undefined ? 'let in' : `answered ${status}`}`, async (t) => {
+  t.test(`${name} is ${status === undefined ? 'let in' : `refused with ${status}`}`, async (t) => {
     t.equal(createAdminGuard(token)({ ...LOCAL, ...request })?.status, status);
   });
 }

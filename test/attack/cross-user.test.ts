@@ -33,7 +33,7 @@ interface Tally {
   responses: number;
   refusals: number;
   broken: number;
-  cancelled: number;
+  canceled: number;
 }
 
 t.test(
@@ -55,7 +55,7 @@ t.test(
     t.teardown(() => process.off('warning', note));
     const socketsBefore = openSockets();
 
-    const tally: Tally = { responses: 0, refusals: 0, broken: 0, cancelled: 0 };
+    const tally: Tally = { responses: 0, refusals: 0, broken: 0, canceled: 0 };
     const wrong: string[] = [];
     const asked = new Map<string, { readonly mood: string; readonly method: string }>();
     let next = 0;
@@ -85,13 +85,13 @@ t.test(
         rssMiB: rss.map((bytes) => Math.round(bytes / 1024 ** 2)).filter((_, i) => i % 10 === 0),
       }),
     );
-    t.ok(tally.responses > 100 && tally.cancelled > 10 && tally.broken > 10, JSON.stringify(tally));
+    t.ok(tally.responses > 100 && tally.canceled > 10 && tally.broken > 10, JSON.stringify(tally));
     const settled = rss.slice(Math.floor(rss.length / 2));
     const grown = Math.max(...settled.slice(-5)) - Math.max(...settled.slice(0, 5));
     t.ok(grown < 64 * 1024 ** 2, `RSS grew by ${Math.round(grown / 1024 ** 2)} MiB in the second half`);
     t.strictSame(warnings, []);
     t.strictSame(
-      harness.complaints.filter(({ level }) => level === 'error'),
+      harness.warnings.filter(({ level }) => level === 'error'),
       [],
     );
     // Kept connections to the backend end by themselves; those of clients are gone with them.
@@ -121,7 +121,7 @@ t.test(
         );
         if (manner === 'cancel' || manner === 'cancelMidway') {
           if (manner === 'cancelMidway') await pause(Math.random() * 20);
-          tally.cancelled += 1;
+          tally.canceled += 1;
           connection.destroy();
           connection = undefined;
           continue;

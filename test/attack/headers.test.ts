@@ -321,7 +321,7 @@ t.test('Authorization goes nowhere: not up, not into a body, not into a log', as
     }
   }
   for (const { headers } of harness.upstream.requests) t.equal(headers.authorization, undefined);
-  const logged = JSON.stringify([harness.lines, harness.complaints]);
+  const logged = JSON.stringify([harness.lines, harness.warnings]);
   for (const secret of [...secrets, 'query-secret'])
     t.notOk(logged.includes(secret.slice(secret.indexOf(' ') + 1)));
 });

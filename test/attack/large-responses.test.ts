@@ -12,7 +12,7 @@ import { hasOpenssl, makeAuthority } from '../support/tls/authority.ts';
 const BYTES = 12 * 1024 * 1024;
 const READERS = 9;
 const ROUNDS = 3;
-/** By what the backend tells the end of its responses. */
+/** How the backend marks the end of its responses. */
 const FRAMINGS = ['length', 'chunked', 'close'] as const;
 const MANNERS = ['eager', 'slow', 'leaves'] as const;
 type Manner = (typeof MANNERS)[number];
@@ -20,7 +20,7 @@ const skip = hasOpenssl() ? false : 'openssl is not installed';
 const authority = skip ? undefined : makeAuthority('test-ca');
 const own = authority?.issue('localhost');
 
-/** Every four bytes say whose they are and where they belong. */
+/** Every four bytes encode their reader and their position. */
 function bodyOf(reader: number): Buffer {
   const words = new Uint32Array(BYTES / 4);
   for (let at = 0; at < words.length; at++) words[at] = reader * 2 ** 24 + at;

@@ -101,7 +101,7 @@ function written(header: string, payload: string, key: SigningKey = KEY): string
 const HEADER = JSON.stringify({ alg: 'ES256', kid: KEY.kid });
 const [head = '', body = '', signature = ''] = good.split('.');
 
-/** One row for each cause that a question on the command line can lead to. */
+/** One row for each cause that a command line can lead to. */
 const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], reason: RegExp])[] = [
   // The request
   ['target_form', ['any'], /origin form/],
@@ -210,7 +210,7 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['token_header_invalid', written('{"alg":"ES256","kid":5}', '{}'), /`kid` is not a string/],
   ['token_extension', written('{"alg":"ES256","crit":["x"]}', '{}'), /`crit`/],
 
-  // What the token says of itself
+  // The token's own claims
   ['iss_missing', having({ iss: undefined }), /no `iss`/],
   ['iss_missing', having({ iss: 5 }), /not a text/],
   ['iss_unknown', having({ iss: 'https://x.example' }), /no configured issuer/],
@@ -384,7 +384,7 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['identity_too_large', having({ tenant: SECRET }, '/small'), /more than 4 bytes/],
 ];
 
-/** The other causes, by the test that brings them about, and what it says of each where that is not its name. */
+/** The other causes, by the test file that produces them, with the words to find there where they differ from the name. */
 const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Cause, string])[]>> = {
   'gateway/serving/causes.test.ts': [
     'request_syntax',
@@ -417,7 +417,7 @@ const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Ca
 
 for (const [cause, words, reason] of EXPLAINED) {
   const shown = words.map((word) => (word.length > 40 ? '…' : word)).join(' ');
-  t.test(`explain ${shown}: the advice is that of ${cause}, and the reason says ${reason}`, async (t) => {
+  t.test(`explain ${shown}: the advice is that of ${cause}, and the reason matches ${reason}`, async (t) => {
     const ask = ['explain', '-c', path('gw.yaml'), '--at', '2026-01-31T12:00:00Z'];
     const { code, stdout } = await sealgate([...ask, '--format', 'json', ...words]);
     t.equal(code, CAUSES[cause] === 'keys_unavailable' ? 1 : 3);

@@ -122,6 +122,6 @@ t.test('start names the key of a port that is taken', async (t) => {
   }
 });
 
-t.test('the shipped command says so, too', async (t) => {
+t.test('the shipped command names the alias, too', async (t) => {
   t.match(await sealgate(['help']), { code: 0, stdout: /check .*; also: validate/ });
 });

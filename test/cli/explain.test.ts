@@ -39,7 +39,7 @@ async function explain(...words: string[]) {
 
 const tokenWith = (changes: Record<string, unknown> = {}) => mint(KEY, { ...claims, ...changes });
 
-t.test('says what the gate would say, with the exit code of the result', async (t) => {
+t.test('reports what the gate would decide, with the exit code of the result', async (t) => {
   const table: [string[], number, Record<string, unknown>][] = [
     [
       ['/orders/7', '--token', tokenWith()],
@@ -93,7 +93,7 @@ t.test('says what the gate would say, with the exit code of the result', async (
     t.equal(response.steps.at(-1).ok, exit === 0, 'the last step is the result');
     for (const step of response.steps) {
       t.strictSame(Object.keys(step), ['step', 'ok', 'expected', 'got', 'note']);
-      if (!step.ok) t.ok(step.expected, `what ${step.step} wants is said`);
+      if (!step.ok) t.ok(step.expected, `${step.step} names what it expects`);
     }
   }
 });
@@ -141,7 +141,7 @@ t.test('the token comes from the line, a file or standard input, as people paste
   }
 });
 
-t.test('a pasted expired token explains itself on one screen', async (t) => {
+t.test('an expired token is explained in one screen of text', async (t) => {
   const token = tokenWith({ exp: NOW - 3 * 3600 });
   const { code, stdout } = await sealgate(['explain', ...offline, '--token', token, '/orders']);
   t.equal(code, 3);
@@ -151,7 +151,7 @@ t.test('a pasted expired token explains itself on one screen', async (t) => {
   t.ok(stdout.split('\n').length <= 24);
 });
 
-t.test('what keeps the gate from deciding is said, with exit code 1', async (t) => {
+t.test('what keeps the gate from deciding is reported, with exit code 1', async (t) => {
   const files = await folderWith(
     { 'bad.yaml': 'routes: []\n', 'nokeys.json': '{}', 'nojson.json': 'x', 'empty.json': '{"keys":[]}' },
     t,
@@ -179,7 +179,7 @@ t.test('what keeps the gate from deciding is said, with exit code 1', async (t) 
   });
 });
 
-t.test('words that do not fit are answered with the usage', async (t) => {
+t.test('invalid arguments lead to the usage', async (t) => {
   for (const words of [
     [],
     ['/a', '--at', 'soon'],

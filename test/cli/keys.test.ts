@@ -127,18 +127,21 @@ t.test('what keeps the keys from being found leads to what can be done about it'
   }
 });
 
-t.test('that keys.headers are kept from another host is said, also where the keys come', async (t) => {
-  const server = await serverOf(t);
-  server.keysUri = server.jwksUri.replace('127.0.0.1', 'localhost');
-  const file = await fileOf(issuerLine('corp', server.issuer(), ', keys: { headers: { x-secret: hush } }'));
-  const { code, stdout } = await run(['keys', '-c', file]);
-  t.equal(code, 0);
-  t.match(
-    stdout,
-    /warning: `keys.headers` are not sent to http:\/\/localhost:\d+, which only the metadata names/,
-  );
-  t.match(stdout, /hint: give this address as `jwksUri`/);
-});
+t.test(
+  'reports that keys.headers are not sent to another host, even when that host serves the keys',
+  async (t) => {
+    const server = await serverOf(t);
+    server.keysUri = server.jwksUri.replace('127.0.0.1', 'localhost');
+    const file = await fileOf(issuerLine('corp', server.issuer(), ', keys: { headers: { x-secret: hush } }'));
+    const { code, stdout } = await run(['keys', '-c', file]);
+    t.equal(code, 0);
+    t.match(
+      stdout,
+      /warning: `keys.headers` are not sent to http:\/\/localhost:\d+, which only the metadata names/,
+    );
+    t.match(stdout, /hint: give this address as `jwksUri`/);
+  },
+);
 
 t.test('what a provider sends cannot move the cursor', async (t) => {
   const server = await serverOf(t);

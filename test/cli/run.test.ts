@@ -22,7 +22,7 @@ function console(): CommandIo & { readonly out: string[]; readonly err: string[]
 const seen: CommandInput[] = [];
 const echo: Command = {
   name: 'echo',
-  summary: 'says what it was given',
+  summary: 'prints its arguments',
   options: {
     format: { type: 'string', oneOf: ['text', 'json'], value: 'FORMAT', description: 'how' },
     header: { type: 'string', multiple: true, value: 'H', description: 'again and again' },

@@ -9,8 +9,8 @@ import { adminSources, BUSY_REPORT, decision, FACTS } from '../support/gateway/a
 const SCREENSHOTS = process.env.SEALGATE_SCREENSHOTS;
 
 const VIEWS = [
-  { name: 'desk', width: 1280, height: 900, colorScheme: 'light' },
-  { name: 'desk-dark', width: 1280, height: 900, colorScheme: 'dark' },
+  { name: 'desktop', width: 1280, height: 900, colorScheme: 'light' },
+  { name: 'desktop-dark', width: 1280, height: 900, colorScheme: 'dark' },
   { name: 'phone', width: 390, height: 844, colorScheme: 'light' },
 ] as const;
 
@@ -29,10 +29,10 @@ for (const view of VIEWS) {
       });
       const { width, height, colorScheme } = view;
       const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-      const complaints: string[] = [];
+      const pageErrors: string[] = [];
       const asked: string[] = [];
-      page.on('console', (message) => complaints.push(message.text()));
-      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('console', (message) => pageErrors.push(message.text()));
+      page.on('pageerror', (error) => pageErrors.push(error.message));
       page.on('request', (request) => asked.push(request.url()));
       await page.goto(url);
       if (SCREENSHOTS !== undefined) {
@@ -73,7 +73,7 @@ for (const view of VIEWS) {
         asked.every((address) => address.startsWith(url) || address.startsWith('data:')),
         'requests nothing elsewhere',
       );
-      t.same(complaints, [], 'nothing is blocked or breaks');
+      t.same(pageErrors, [], 'nothing is blocked or breaks');
     },
   );
 }

@@ -78,7 +78,7 @@ async function faultOf(one: Case, text: string | undefined, outcome: Outcome): P
     if (read !== undefined) return 'a broken response that passes for a whole one';
     if (!text.startsWith(`HTTP/1.1 ${status} `)) return 'another status';
   } else {
-    if (read === undefined) return 'not whole, and the log does not say so';
+    if (read === undefined) return 'not whole, and the log does not report it';
     if (read.status !== status) return 'another status';
     const sent = checkResponse(one.pieces, one.method);
     if (typeof sent === 'string' || sent.endedBy === 'nothing') return 'whole, of what is no response';

@@ -27,7 +27,7 @@ function isKept(gate: Gate, path: string): boolean {
 
 const named = ([, value]: readonly string[]) => value;
 
-t.test('routes share a policy exactly where they ask and say the same', async (t) => {
+t.test('routes share a policy exactly where their access and identity rules are the same', async (t) => {
   const read = { scopes: ['read'] };
   const { routes } = await gateOf(
     fileWith([

@@ -169,7 +169,7 @@ t.test('Authorization is forwarded only where the route sets that', async (t) =>
 });
 
 t.test('a verifier that waits for keys makes the decision a promise, with the same outcome', async (t) => {
-  const waiting: TokenVerifier = { verify: async (...question) => verifier.verify(...question) };
+  const waiting: TokenVerifier = { verify: async (...input) => verifier.verify(...input) };
   const slow = await gateOf(fileWith([{ access: 'authenticated' }]), waiting);
   const decision = decide(slow, requestOf('GET /', ...bearer('good')));
   t.ok(decision instanceof Promise);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { PooledBuffer } from '../../src/proxy/pooled-buffer.ts';
 
-/** Takes all that lie ready, so that only what a test gives back can come again. */
+/** Takes every pooled buffer, so that only what a test releases can be reused. */
 function emptyShelf(): Buffer[] {
   return Array.from({ length: 200 }, () => PooledBuffer.acquire().bytes);
 }
@@ -14,19 +14,19 @@ t.test('a buffer that nobody holds any more is used again', async (t) => {
   t.equal(PooledBuffer.acquire().bytes, first.bytes);
 });
 
-t.test('a buffer is not used again while somebody has a piece of it', async (t) => {
+t.test('a buffer is not reused while a piece of it is in use', async (t) => {
   const first = PooledBuffer.acquire();
   const [one, two] = [first.share(), first.share()];
   t.ok(first.isShared);
   first.release();
   one();
-  t.not(PooledBuffer.acquire().bytes, first.bytes, 'the other piece is still out');
+  t.not(PooledBuffer.acquire().bytes, first.bytes, 'the other piece is still in use');
   two(null);
   t.equal(PooledBuffer.acquire().bytes, first.bytes);
 });
 
 t.test(
-  'a piece that is given back before its lender stops filling the buffer stays with the lender',
+  'a buffer whose pieces are all released is not reused while it is still being filled',
   async (t) => {
     const first = PooledBuffer.acquire();
     first.share()();

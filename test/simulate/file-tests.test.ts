@@ -34,7 +34,7 @@ t.test('the example of the file format passes its own tests', async (t) => {
   t.match(await readFile(example, 'utf8'), /tests:/);
 });
 
-t.test('expectations are compared with what the pipeline says', async (t) => {
+t.test('expectations are compared with what the pipeline decides', async (t) => {
   const table: [test: string, got: string][] = [
     ['{ name: a, request: GET /open, expect: allow }', 'allow'],
     ['{ name: a, request: GET /open/x/../y, expect: ambiguous_path }', 'ambiguous_path'],

@@ -167,7 +167,7 @@ function allowsSpellings(entry: RouteEntry | undefined, method: string, spelling
   return route === undefined ? entry.routes.some(allows) : allows(route);
 }
 
-/** A parameter that is not the same in every reading of the path is left out: no rule may rest on it. */
+/** A parameter that is not the same in every reading of the path is left out: no rule may use it. */
 function readParameters(route: Route, target: Target): PathParameters {
   if (!route.hasParameters) return NO_PARAMETERS;
   const { parameters } = route.pattern;

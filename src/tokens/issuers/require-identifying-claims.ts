@@ -6,8 +6,8 @@ import type { Preset } from './presets/preset.ts';
 import { PRESET_TABLE } from './presets/presets.ts';
 
 /**
- * Refuses routes that are open to anybody who can get a token of a provider that gives them to everybody: each such route
- * has to compare one of the claims that say whose token it is.
+ * Refuses routes that are open to everyone who can get a token from a provider that issues tokens to anyone: each such route
+ * must compare one of the claims that identify the token's owner.
  */
 export function requireIdentifyingClaims(config: Config): readonly PathProblem[] {
   return allAlternatives(config).flatMap(({ block, path }) =>

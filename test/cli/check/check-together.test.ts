@@ -130,7 +130,7 @@ function replaced(value: unknown, path: readonly string[], by: unknown): unknown
   return copy;
 }
 
-t.test('whatever stands in whichever place, check ends with a report', async (t) => {
+t.test('check ends with a report, whatever value is in whichever place', async (t) => {
   const root = resolve(import.meta.dirname, '../../..');
   const text = await readFile(resolve(root, 'config/examples/contract.yaml'), 'utf8');
   // Making an RSA key for each run would be most of the work.

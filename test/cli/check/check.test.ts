@@ -167,11 +167,11 @@ t.test('a bad file of variables is named with its line', async (t) => {
 
 t.test('what later checks find is placed, sorted in, and decides', async (t) => {
   const later: ConfigCheck = () => ({
-    problems: [{ severity: 'error', path: ['issuers', 'corp', 'issuer'], message: 'no answer' }],
+    problems: [{ severity: 'error', path: ['issuers', 'corp', 'issuer'], message: 'no response' }],
   });
   const { code, out } = await check(t, PUBLIC, { checks: [later] });
   t.equal(code, 1);
-  t.match(out, /^gateway\.yaml:3:13: error: issuers\.corp\.issuer: no answer\ngateway\.yaml:10:60: note:/);
+  t.match(out, /^gateway\.yaml:3:13: error: issuers\.corp\.issuer: no response\ngateway\.yaml:10:60: note:/);
 });
 
 t.test('later checks see what of a file has no error, and do not repeat what is known', async (t) => {

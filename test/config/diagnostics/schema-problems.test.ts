@@ -37,8 +37,8 @@ const WRONG: readonly (readonly [name: string, text: string, problems: readonly 
   ['two letters swapped', issuer('jwksUir: 1'), ['5:5 unknown key `jwksUir` — did you mean `jwksUri`?']],
   [
     'a key of nowhere',
-    `${MINIMAL}log: { colour: red }\n`,
-    ['10:8 unknown key `colour` — known here: level, subject, sampling'],
+    `${MINIMAL}log: { color: red }\n`,
+    ['10:8 unknown key `color` — known here: level, subject, sampling'],
   ],
   [
     'a misspelt key in an access block',

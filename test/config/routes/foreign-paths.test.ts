@@ -34,7 +34,7 @@ const PARAMETERS: readonly (readonly [path: string, hint: RegExp])[] = [
 ];
 
 for (const [text, hint] of PARAMETERS) {
-  t.test(`a path ${text} is an error that says how a parameter is written`, async (t) => {
+  t.test(`a path ${text} is an error that shows how a parameter is written`, async (t) => {
     const found = problems(path(text));
     t.equal(found.length, 1, found.join('\n'));
     t.match(found[0], /^error `.*` is not a parameter here/);

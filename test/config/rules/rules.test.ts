@@ -149,7 +149,7 @@ const ERRORS: Table = [
   [
     'a rewrite with a broken escape',
     route('rewrite: /a%zz'),
-    ['10:14 a `%` starts an escape of two hex digits — one that stands for itself is %25'],
+    ['10:14 a `%` starts an escape of two hex digits — write a literal `%` as %25'],
   ],
   [
     'a rewrite with a space',
@@ -468,7 +468,7 @@ const FINE: readonly (readonly [string, string])[] = [
     route('websocket: true\n    tokenFrom: [{ cookie: a }]\n    cors: { origins: [https://a.example] }'),
   ],
   [
-    'WebSockets of a cookie for every origin, said so',
+    'WebSockets of a cookie for every origin, stated explicitly',
     route("websocket: true\n    tokenFrom: [{ cookie: a }]\n    cors: { origins: '*' }"),
   ],
   [

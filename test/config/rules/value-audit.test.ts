@@ -5,7 +5,7 @@ import { compileIssuers } from '../../../src/tokens/issuers/compile-issuers.ts';
 import { loadText } from '../../support/pipeline/config-text.ts';
 
 /*
- * Every key of the file, and the values of it that are valid in form and can match nothing, or mean something else than they say.
+ * Every key of the file, with the values that are valid in form but match nothing, or do not mean what they seem to.
  * A key that is only a choice, a switch or a number within bounds has no such value; every other key has at least one row.
  */
 
@@ -498,7 +498,7 @@ const ROWS: readonly Row[] = [
   ['routes/0/access/scopes/0', 'orders:*:read', 'warning', /not a wildcard here/],
   ['routes/0/access/scopes/0', '^orders', 'warning', /not as a regular expression/],
   ['routes/0/access/scopes/0', 'read|write', 'warning', /does not separate/],
-  ['routes/0/access/scopes/0', 'api://abc/.default', 'warning', /in no token/],
+  ['routes/0/access/scopes/0', 'api://abc/.default', 'warning', /never appears in a token/],
   ['routes/0/access/scopes/0', 'api://abc/access_as_user', 'warning', /without its API/],
   ['routes/0/access/scopes/0', 'read;write', 'warning', /does not separate/],
   ['routes/0/access/scopes/0', '{scope}', 'warning', /nothing is filled in/],
@@ -832,7 +832,7 @@ function canonical(key: string): string {
     .replace('/routes/*/timeouts', '/upstreams/*/timeouts');
 }
 
-/** Given by a preset, which judges them itself when the issuers are compiled (test/tokens/presets). */
+/** Fields of presets, which check them when the issuers are compiled (test/tokens/issuers/presets). */
 const OF_PRESETS = /^\/issuers\/\*\/(?:tenants?|team|project|userPool)(?:\/\*)?$/;
 
 t.test('every key that takes a text has a row', async (t) => {

@@ -22,7 +22,7 @@ function folderOf(t: Test): string {
   return folder;
 }
 
-/** What is said of the file, or its text. */
+/** The text of the file, or why it is refused. */
 function resultOf(path: string): string {
   try {
     return readTrustedFile(path, MAX_BYTES);

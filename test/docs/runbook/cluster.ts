@@ -151,7 +151,7 @@ export async function startCluster(t: Test, hooks: ClusterHooks): Promise<Cluste
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     const { pathname, searchParams } = new URL(req.url ?? '', 'http://api');
     const { name = '', sub = '' } = placeOf(pathname) ?? {};
-    // A newer kubectl tries WebSockets first, and falls back.
+    // A newer kubectl starts with WebSockets and falls back.
     if (req.headers.upgrade !== 'SPDY/3.1')
       return void socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n');
     const protocol = sub === 'exec' ? 'v4.channel.k8s.io' : 'portforward.k8s.io';

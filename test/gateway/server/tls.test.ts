@@ -112,7 +112,7 @@ t.test(
         t.equal(await statusOver(optional.port, { ...shown, maxVersion }), whenOptional, `${name}, optional`);
       }
     }
-    t.strictSame(required.complaints, []);
+    t.strictSame(required.warnings, []);
   },
 );
 

@@ -39,7 +39,7 @@ for (const [form, expected] of [
   ['plain', 'alice'],
   ['hash', /^[\w-]{22}$/],
 ] as const) {
-  t.test(`log.subject: ${form} is honoured for allowed and for refused requests`, async (t) => {
+  t.test(`log.subject: ${form} applies to allowed and to refused requests`, async (t) => {
     const live = await startLiveGateway(
       t,
       liveText({

@@ -129,9 +129,9 @@ t.test('gateways of one store share their limits', { skip }, async (t) => {
   t.strictSame([await ask(0), await ask(1)], [429, 429]);
   await server.stop();
   t.equal(await ask(0), 503, 'closed by default');
-  t.match(harnesses[0]?.complaints.at(-1), {
+  t.match(harnesses[0]?.warnings.at(-1), {
     msg: 'the rate limit store does not answer',
     onFailure: 'closed',
   });
-  t.notMatch(JSON.stringify(harnesses[0]?.complaints), 'sesame');
+  t.notMatch(JSON.stringify(harnesses[0]?.warnings), 'sesame');
 });

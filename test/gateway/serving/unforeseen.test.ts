@@ -68,7 +68,7 @@ t.test('a forwarding that throws ends its own request with 500, and nothing else
   t.equal(harness.lines.filter(({ code }) => code === 'internal').length, cases.length);
   t.equal(await countInternal(harness.adminUrl), cases.length);
   t.match(
-    harness.complaints,
+    harness.warnings,
     cases.map(() => ({ level: 'error', err: { message: 'what nobody foresaw' }, requestId: /./ })),
   );
   t.strictSame(

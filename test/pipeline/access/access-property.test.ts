@@ -5,7 +5,7 @@ import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { fakeVerifier, fileWith, gateOf, requestOf, resultOf, tokenOf } from '../../support/pipeline/gate.ts';
 
 /*
- * The rules once more, as naively as the documentation has them: one question after the other, nothing compiled, nothing
+ * The rules once more, as naively as the documentation has them: one rule after the other, nothing compiled, nothing
  * remembered. No set of claims may get through the gate that this refuses.
  */
 

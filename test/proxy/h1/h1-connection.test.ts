@@ -48,7 +48,7 @@ function first(bytes: string, then: (socket: Socket) => void = () => {}): Reply 
 }
 
 /** Every request gets these bytes in response. */
-function say(bytes: string, then: (socket: Socket) => void = () => {}): Reply {
+function sends(bytes: string, then: (socket: Socket) => void = () => {}): Reply {
   return ({ socket }) => void socket.write(bytes, 'latin1', () => then(socket));
 }
 
@@ -144,7 +144,7 @@ t.test(
   },
 );
 
-t.test('bytes of a resting connection end it', async (t) => {
+t.test('bytes on an idle connection end it', async (t) => {
   const { backend, dispatcher } = await harness(t, fine);
   for (const bytes of [FINE, '\r\n', 'H', 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n']) {
     await ask(dispatcher);
@@ -184,73 +184,73 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   'a close before the response': { respond: ({ socket }) => socket.end(), code: 'SEALGATE_CONNECTION_LOST' },
   'a reset before the response': { respond: ({ socket }) => socket.resetAndDestroy(), code: 'ECONNRESET' },
   'a close within the head': {
-    respond: say(OK, (socket) => socket.end()),
+    respond: sends(OK, (socket) => socket.end()),
     code: 'SEALGATE_CONNECTION_LOST',
   },
   'a reset within the head': {
-    respond: say(OK, (socket) => socket.resetAndDestroy()),
+    respond: sends(OK, (socket) => socket.resetAndDestroy()),
     code: /ECONNRESET|SEALGATE_CONNECTION_LOST/,
   },
   'a close after an interim response': {
-    respond: say('HTTP/1.1 100 X\r\n\r\n', (socket) => socket.end()),
+    respond: sends('HTTP/1.1 100 X\r\n\r\n', (socket) => socket.end()),
     status: 100,
     code: 'SEALGATE_CONNECTION_LOST',
   },
   'a close within the body': {
-    respond: say(HALF, (socket) => socket.end()),
+    respond: sends(HALF, (socket) => socket.end()),
     status: 200,
     code: 'SEALGATE_RESPONSE_CUT',
   },
   'a reset within the body': {
-    respond: say(HALF, (socket) => socket.resetAndDestroy()),
+    respond: sends(HALF, (socket) => socket.resetAndDestroy()),
     status: 200,
     code: /ECONNRESET|SEALGATE_RESPONSE_CUT/,
   },
   'a close within a chunk': {
-    respond: say(`${CHUNKED}5\r\nhel`, (socket) => socket.end()),
+    respond: sends(`${CHUNKED}5\r\nhel`, (socket) => socket.end()),
     status: 200,
     code: 'SEALGATE_RESPONSE_CUT',
   },
   'a close before the last chunk': {
-    respond: say(`${CHUNKED}5\r\nhello\r\n`, (socket) => socket.end()),
+    respond: sends(`${CHUNKED}5\r\nhello\r\n`, (socket) => socket.end()),
     status: 200,
     code: 'SEALGATE_RESPONSE_CUT',
   },
   'a close within the trailers': {
-    respond: say(`${CHUNKED}0\r\nA: b\r\n`, (socket) => socket.end()),
+    respond: sends(`${CHUNKED}0\r\nA: b\r\n`, (socket) => socket.end()),
     status: 200,
     code: 'SEALGATE_RESPONSE_CUT',
   },
   'a reset of a body that ends with the connection': {
-    respond: say(`${OK}\r\nhello`, (socket) => socket.resetAndDestroy()),
+    respond: sends(`${OK}\r\nhello`, (socket) => socket.resetAndDestroy()),
     status: 200,
     code: 'ECONNRESET',
   },
   'a later reset of a body that ends with the connection': {
-    respond: say(`${OK}\r\nhello`, (socket) => setTimeout(() => socket.resetAndDestroy(), 20)),
+    respond: sends(`${OK}\r\nhello`, (socket) => setTimeout(() => socket.resetAndDestroy(), 20)),
     status: 200,
     code: 'ECONNRESET',
   },
   'a reset of such a body while a request is still being sent': {
-    respond: say(`${OK}\r\nhello`, (socket) => socket.resetAndDestroy()),
+    respond: sends(`${OK}\r\nhello`, (socket) => socket.resetAndDestroy()),
     status: 200,
     parts: () => ({ method: 'POST', body: unfinished(), bodyLength: 10 }),
     code: /ECONNRESET|SEALGATE_RESPONSE_CUT/,
   },
-  'what is no HTTP': { respond: say('220 mail.example ESMTP\r\n'), code: 'SEALGATE_RESPONSE_INVALID' },
-  'a head that is none': { respond: say(`${OK}A b\r\n\r\n`), code: 'SEALGATE_RESPONSE_INVALID' },
-  'lines of LF': { respond: say('HTTP/1.1 200 OK\n\n'), code: 'SEALGATE_RESPONSE_INVALID' },
+  'what is no HTTP': { respond: sends('220 mail.example ESMTP\r\n'), code: 'SEALGATE_RESPONSE_INVALID' },
+  'a head that is none': { respond: sends(`${OK}A b\r\n\r\n`), code: 'SEALGATE_RESPONSE_INVALID' },
+  'lines of LF': { respond: sends('HTTP/1.1 200 OK\n\n'), code: 'SEALGATE_RESPONSE_INVALID' },
   'two lengths': {
-    respond: say(`${OK}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx`),
+    respond: sends(`${OK}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx`),
     code: 'SEALGATE_RESPONSE_INVALID',
   },
-  'a chunk that is none': { respond: say(`${CHUNKED}x\r\n`), code: 'SEALGATE_RESPONSE_INVALID' },
+  'a chunk that is none': { respond: sends(`${CHUNKED}x\r\n`), code: 'SEALGATE_RESPONSE_INVALID' },
   'a change of protocol': {
-    respond: say('HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n'),
+    respond: sends('HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n'),
     code: 'SEALGATE_RESPONSE_INVALID',
   },
   'fields without an end': {
-    respond: say(`${OK}A: ${'x'.repeat(66_000)}`),
+    respond: sends(`${OK}A: ${'x'.repeat(66_000)}`),
     code: 'SEALGATE_RESPONSE_TOO_LARGE',
   },
   'no response in time': { respond: silent, code: 'SEALGATE_NO_RESPONSE', parts: () => ({ responseMs: 40 }) },
@@ -274,13 +274,13 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     parts: () => ({ responseMs: 60 }),
   },
   'a body that stalls': {
-    respond: say(HALF),
+    respond: sends(HALF),
     status: 200,
     code: 'SEALGATE_RESPONSE_STALLED',
     parts: () => ({ idleMs: 40 }),
   },
   'an end that stalls': {
-    respond: say(`${CHUNKED}5\r\nhello\r\n0\r\n`),
+    respond: sends(`${CHUNKED}5\r\nhello\r\n0\r\n`),
     status: 200,
     code: 'SEALGATE_RESPONSE_STALLED',
     parts: () => ({ idleMs: 40 }),
@@ -327,7 +327,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
     }),
   },
   'a handshake that another protocol responds to': {
-    respond: say('\x81\x00'),
+    respond: sends('\x81\x00'),
     code: 'SEALGATE_RESPONSE_INVALID',
     parts: () => ({ isHandshake: true }),
     isAlone: true,
@@ -404,7 +404,7 @@ t.test('a backend that cannot be reached is reported before anything is sent', a
     const heard = await ask(dispatcher, { method: 'POST', body });
     t.equal(heard.error?.code, code, name);
     t.strictSame(heard.calls, ['error'], name);
-    t.notOk(body?.destroyed, `${name}: the body is whole, for another try`);
+    t.notOk(body?.destroyed, `${name}: the body is untouched, for a retry`);
     body?.destroy();
     await dispatcher.close();
   }
@@ -509,9 +509,9 @@ t.test('a request that is called off leaves the connection to the next one', asy
   for (const before of [0, 1]) {
     const calledOff = send(dispatcher, {}, { onRequestStart: () => false });
     if (before === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    t.strictSame(calledOff.calls, ['carrier']);
+    t.strictSame(calledOff.calls, ['start']);
     t.equal((await ask(dispatcher)).body, 'fine');
-    t.strictSame(calledOff.calls, ['carrier']);
+    t.strictSame(calledOff.calls, ['start']);
   }
   t.equal(backend.sockets.length, 1);
   t.equal(backend.requests.length, 2);
@@ -705,7 +705,7 @@ t.test('closing waits for what runs, breaking off does not, and both settle at e
     Record<string, (dispatcher: Dispatcher, backend: RawUpstream) => Promise<Listener | undefined>>
   > = {
     'nothing was ever sent': async () => undefined,
-    'a connection rests': async (dispatcher) => ask(dispatcher),
+    'a connection is idle': async (dispatcher) => ask(dispatcher),
     'it connects': async (dispatcher) => send(dispatcher, { path: '/later' }),
     'a response is waited for': async (dispatcher, backend) => {
       const heard = send(dispatcher, { path: '/later' });
@@ -746,7 +746,7 @@ t.test('closing waits for what runs, breaking off does not, and both settle at e
       await Promise.all(done);
       t.equal(dispatcher.connections, 0);
       await heard?.over;
-      const wasOver = heard === undefined || name === 'a connection rests';
+      const wasOver = heard === undefined || name === 'a connection is idle';
       if (how === 'close' || wasOver) t.equal(heard?.body ?? 'fine', 'fine', `${how} while ${name}`);
       else t.equal(heard.error?.code, 'SEALGATE_DISPATCHER_CLOSED', `${how} while ${name}`);
       await Promise.all(backend.sockets.map(gone));

@@ -98,7 +98,7 @@ t.test('the Host of the client goes up only where the upstream asks for it', asy
   t.equal(headers[headers.indexOf('host') + 1], 'Gw.Example:8080');
 });
 
-t.test('times and limits of the route stand over those of its upstream', async (t) => {
+t.test('timeouts and limits of the route override those of its upstream', async (t) => {
   const upstreams = { app: { url: 'http://127.0.0.1:3000', timeouts: { response: '9s', idle: '8s' } } };
   const file = fileWith([{ timeouts: { response: '1s' }, bodyLimit: '1KiB' }], { upstreams });
   t.match(await plan(file, 'GET /'), {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Whether something listens on a port of the loopback now; says nothing to it. */
+/** Whether something listens on a loopback port; connects and sends nothing. */
 export function acceptsConnections(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   return new Promise<boolean>((resolve) => {

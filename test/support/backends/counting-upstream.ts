@@ -20,15 +20,15 @@ export interface CountingUpstream {
   bytes(): number;
   /** Whole requests since the last `reset`. */
   readonly requests: SeenRequest[];
-  /** Connections that stand now. */
+  /** Open connections. */
   connections(): number;
   reset(): void;
   close(): Promise<void>;
 }
 
 /**
- * A backend that counts below its parser, so that half a request is seen too. Unless told otherwise it answers 200 with the
- * method and target it saw as JSON.
+ * A backend that counts below its parser, so that half a request is seen too. By default it responds 200 with
+ * the method and target that it saw, as JSON.
  */
 export async function startCountingUpstream(
   response: (req: IncomingMessage, res: ServerResponse, body: Buffer) => void = respondWithEcho,

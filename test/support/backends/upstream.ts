@@ -16,7 +16,7 @@ export interface SeenRequest {
   readonly whole: Promise<void>;
 }
 
-/** A backend that records every byte at its socket and answers as it is told, also against the rules. */
+/** A backend that records every byte at its socket and responds with what a test gives it, valid or not. */
 export interface RawUpstream {
   readonly port: number;
   readonly url: string;

@@ -25,7 +25,7 @@ export interface ReceivedFrame {
   readonly body: Buffer;
 }
 
-/** A client over HTTP/2 that does what it is told to and nothing else. */
+/** An HTTP/2 client that sends only the frames a test asks for. */
 export interface FrameClient {
   readonly socket: Socket;
   readonly frames: readonly ReceivedFrame[];
@@ -51,7 +51,7 @@ export interface FrameClientOptions {
   readonly ca?: string | undefined;
   /** Of each stream of the gateway's; 65,535 by default. */
   readonly initialWindow?: number;
-  /** Confirms settings and answers pings, as every client has to. Default: true. */
+  /** Acknowledges settings and pings, as every client must. Default: true. */
   readonly responses?: boolean;
   /** Keeps its side open when the gateway ends its own. */
   readonly halfOpen?: boolean;
@@ -59,7 +59,7 @@ export interface FrameClientOptions {
   readonly preface?: string;
 }
 
-/** Opens a connection to a port, or takes one that is open, and says the preface. */
+/** Opens a connection to a port, or takes an open one, and sends the preface. */
 export async function connectFrames(
   to: number | Socket,
   {

@@ -7,7 +7,7 @@ export interface RawResponse {
   readonly ended: 'closed' | 'reset' | 'open';
 }
 
-/** A client that says exactly the bytes it is given. */
+/** A client that sends exactly the bytes it is given. */
 export class RawClient {
   readonly socket: Socket;
   text = '';

@@ -9,7 +9,7 @@ export interface RawResponse {
   readonly body: Buffer;
   /** The `code` of a problem+json body; undefined for any other. */
   readonly code: string | undefined;
-  /** True when the length of the body was told by the end of the connection. */
+  /** True when the end of the connection ended the body. */
   readonly untilClose: boolean;
 }
 

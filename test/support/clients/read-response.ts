@@ -44,7 +44,7 @@ export function readResponse(pieces: readonly Buffer[], method = 'GET'): ParsedR
   for (const piece of pieces) {
     const bytes = Buffer.from(piece);
     const taken = parser.isComplete ? 0 : parser.read(bytes);
-    if (taken < bytes.length && !parser.isComplete) throw new Error('bytes left over in an answer');
+    if (taken < bytes.length && !parser.isComplete) throw new Error('bytes left over in a response');
     surplus += bytes.length - taken;
     bytes.fill('?');
   }

@@ -27,7 +27,7 @@ export interface Harness {
   /** The access lines so far. */
   readonly lines: RequestRecord[];
   /** Every log line that is no access line and of level warn or above. */
-  readonly complaints: Record<string, unknown>[];
+  readonly warnings: Record<string, unknown>[];
   /** Where the configuration and its files are. */
   readonly folder: string;
   /** Puts what is on disk active; needs the option `reloads`. */
@@ -60,7 +60,7 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
   const upstream = options.upstream ?? (await startCountingUpstream());
   t.teardown(() => Promise.all([issuer.close(), upstream.close()]));
   const lines: RequestRecord[] = [];
-  const complaints: Record<string, unknown>[] = [];
+  const warnings: Record<string, unknown>[] = [];
   const text = stringify({
     listen: { port: 0, ...options.listen },
     admin: { port: 0 },
@@ -79,7 +79,7 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
     write(line) {
       const entry = JSON.parse(line);
       if (entry.msg === 'request') lines.push(entry);
-      else if (entry.level !== 'info') complaints.push(entry);
+      else if (entry.level !== 'info') warnings.push(entry);
     },
   });
   const read = () => {
@@ -102,7 +102,7 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
     issuer,
     upstream,
     lines,
-    complaints,
+    warnings,
     folder: dirname(file),
     reload: async () => (await gateway.reload('signal')).result,
     drain: () => gateway.drain(),

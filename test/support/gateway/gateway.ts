@@ -16,7 +16,7 @@ export interface TestGateway {
   readonly lines: readonly LogLine[];
   /** The first line that fits, now or later. */
   waitForLine(fits: (line: LogLine) => boolean): Promise<LogLine>;
-  /** Drains it; says whether something had to be broken off. */
+  /** Drains it; resolves to whether something had to be broken off. */
   close(): Promise<'clean' | 'cut'>;
 }
 

@@ -13,7 +13,7 @@ export interface Replica {
 export interface Replicas {
   readonly ports: readonly Replica[];
   readonly gateways: readonly GatewayProcess[];
-  /** Replaces one as an orchestrator does: it drains, ends, and a new one stands at its place. Gives exit code and signal. */
+  /** Replaces one as an orchestrator does: it drains, exits, and a new one takes its place. Resolves to exit code and signal. */
   replace(index: number): Promise<readonly [number | null, NodeJS.Signals | null]>;
 }
 
@@ -21,7 +21,7 @@ export const REPLICAS = 3;
 /** Between two requests of one client. */
 const PAUSE_MS = 5;
 
-/** Starts three of `text`, which says all but `listen.port` and `admin`; they end with the test. */
+/** Starts three of `text`, which has all but `listen.port` and `admin`; they end with the test. */
 export async function startReplicas(t: Test, text: string): Promise<Replicas> {
   const free = await freePorts(2 * REPLICAS);
   const ports = Array.from({ length: REPLICAS }, (_, index) => ({
@@ -48,7 +48,7 @@ export async function startReplicas(t: Test, text: string): Promise<Replicas> {
 }
 
 export interface Load {
-  /** What was answered or thrown instead of 200. */
+  /** The statuses and errors other than 200. */
   readonly failures: readonly unknown[];
   readonly requests: () => number;
   stop(): Promise<void>;

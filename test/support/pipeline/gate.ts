@@ -101,7 +101,7 @@ export function requestOf(line: string, ...rawHeaders: string[]): RequestFacts {
 export function decideNow(gate: Gate, request: RequestFacts): Decision {
   const decision = decide(gate, request);
   if (decision instanceof Promise) throw new Error('the decision was not made at once');
-  // A question would use up a limit.
+  // Deciding again would consume from a limit.
   if (decision.route?.limits === undefined) assertExplained(gate, request, codeOf(decision));
   return decision;
 }

@@ -23,7 +23,7 @@ export interface DispatcherOptions extends Partial<UpstreamTimeouts> {
   readonly protocol?: 'h1' | 'h2';
 }
 
-/** A sender to a port of this machine, broken off when the test ends. */
+/** A dispatcher to a port of this machine, destroyed when the test ends. */
 export function openDispatcher(t: Test, port: number, options: DispatcherOptions = {}): Dispatcher {
   const { host = '127.0.0.1', socketPath, tls, protocol = 'h1', ...timeouts } = options;
   const all = {
@@ -100,7 +100,7 @@ export class Listener implements DispatchHandler {
   }
 
   onRequestStart(controller: DispatchController): boolean {
-    this.#note('carrier');
+    this.#note('start');
     this.controller = controller;
     return this.#reactions.onRequestStart?.(controller) ?? true;
   }

@@ -4,7 +4,7 @@ import { createSignatureResultTable } from '../../../src/tokens/cache/signature-
 
 const nameOf = (index: number) => hash('sha256', String(index), 'binary');
 
-t.test('a table gives back what was put in under the whole name, and nothing else', async (t) => {
+t.test('a table returns what was stored under the whole name, and nothing else', async (t) => {
   const table = createSignatureResultTable(64 * 1024);
   const truth = new Map<string, number>();
   for (let index = 1; index <= 5_000; index += 1) {

@@ -326,8 +326,8 @@ t.test('100,000 tokens with random key ids during an outage', async (t) => {
   }
   const attempts = statusOf(verifier).fetches - before;
   t.ok(attempts <= 1 + 100_000 / COOLDOWN, `at most one attempt per cooldown (${attempts})`);
-  t.same([...codes.keys()], ['keys_unavailable'], 'while it is down, nothing can be said of an unknown key');
-  t.equal(checked, 1_000, 'good tokens meanwhile, judged at once');
+  t.same([...codes.keys()], ['keys_unavailable'], 'while it is down, an unknown key cannot be checked');
+  t.equal(checked, 1_000, 'good tokens meanwhile, verified at once');
 });
 
 t.test('a flood of unknown key ids while the provider is well', async (t) => {
@@ -418,7 +418,7 @@ t.test('a key id whose material is replaced', async (t) => {
       t.equal(
         codeOf(verifier.verify(early, undefined)),
         'ok',
-        'what was said of the old key does not count for the new one',
+        'results of the old key do not count for the new one',
       );
     }
     t.equal(code(swapped), 'ok');

@@ -35,7 +35,7 @@ export const scopesAreThoseOfTokens: Rule = ({ config }) =>
     scopesOf(rules.scopes, [...path, 'scopes']).flatMap(([scope, place]) => {
       if (/(?:^|\/)\.default$/.test(scope)) {
         return [
-          warning(place, `\`${scope}\` stands in requests for tokens, and in no token`, {
+          warning(place, `\`${scope}\` is used in token requests and never appears in a token`, {
             hint: 'name the scopes that tokens have in `scp`',
           }),
         ];
@@ -46,7 +46,7 @@ export const scopesAreThoseOfTokens: Rule = ({ config }) =>
         : [
             warning(
               place,
-              `\`${scope}\` stands in requests: tokens of Entra ID have the scope without its API`,
+              `\`${scope}\` is used in token requests: tokens of Entra ID have the scope without its API`,
               {
                 hint: `write ${own}`,
                 hintShowsValue: true,

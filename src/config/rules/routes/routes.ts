@@ -76,9 +76,7 @@ function rewrite({ rewrite: text }: RouteConfig, path: ConfigPath): readonly Pat
     return [error(place, 'a rewrite has no parameters', { hint: NO_PARAMETERS })];
   }
   if (/%(?!\p{Hex_Digit}{2})/u.test(text)) {
-    return [
-      error(place, 'a `%` starts an escape of two hex digits', { hint: 'one that stands for itself is %25' }),
-    ];
+    return [error(place, 'a `%` starts an escape of two hex digits', { hint: 'write a literal `%` as %25' })];
   }
   const outcome = parseRoutePath(text.replace(/%\p{Hex_Digit}{2}/gu, 'x'));
   if (!isRoutePath(outcome)) {

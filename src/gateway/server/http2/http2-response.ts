@@ -80,7 +80,7 @@ export class Http2Response extends Http2ServerResponse<Http2Request> implements 
     return this;
   }
 
-  /** A response that is broken off must not look like a short one: only an error code tells them apart. */
+  /** A response that is broken off must not look like a short one: only an error code distinguishes them. */
   override destroy(): this {
     if (!this.stream.closed) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     return this;

@@ -70,7 +70,7 @@ function meterGroup(
 
 const NOT_COMPARED = 'a number that stands for several values is not compared';
 
-/** Whether the result of a comparison rests on a number that stands for several values, which neither equals a value nor differs. */
+/** Whether a comparison depends on a number that stands for several values, which neither equals a value nor differs. */
 const COMPARISONS: Readonly<
   Record<string, (args: readonly CelValue[], result: ReturnType<FuncGroup['call']>) => boolean>
 > = {

@@ -4,7 +4,7 @@ import { issuerFromField, type Preset } from './preset.ts';
 
 const USER_POOL = /^([a-z]{2}(?:-[a-z]+)+-\d)_[A-Za-z0-9]+$/;
 
-/** Amazon Cognito: access tokens have no `aud`, and say what they are in `token_use`. */
+/** Amazon Cognito: access tokens have no `aud`, and name their kind in `token_use`. */
 export const cognito: Preset = {
   fields: ['userPool'],
   defaults: { algorithms: ['RS256'], scopeClaims: ['scope'], roleClaims: ['cognito:groups'] },

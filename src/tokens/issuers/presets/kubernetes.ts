@@ -14,7 +14,7 @@ export const kubernetes: Preset = {
   derive: issuerAsWritten('https://kubernetes.default.svc.cluster.local'),
   check({ jwks, jwksUri, keys }, issuer) {
     if (issuer === undefined || !SHARED_ISSUERS.has(issuer)) return [];
-    const message = 'many clusters share this issuer: only the keys tell which cluster a token is from';
+    const message = 'many clusters share this issuer: only the keys show which cluster a token is from';
     if (jwks !== undefined || jwksUri !== undefined || keys?.ca !== undefined)
       return [{ severity: 'warning', path: ['issuer'], message }];
     const hint = "give `keys.ca` with the cluster's certificate authority, or the cluster's own `jwksUri`";

@@ -24,7 +24,7 @@ export interface Preset {
   readonly defaults?: Partial<
     Pick<IssuerConfig, 'algorithms' | 'tokenTypes' | 'idTokens' | 'scopeClaims' | 'roleClaims'>
   >;
-  /** What `issuer` and the fields come to. Gives problems instead when they say too little or contradict. */
+  /** Derives settings from `issuer` and the fields, or returns problems when these are incomplete or contradict each other. */
   readonly derive: (config: IssuerConfig) => Derived | readonly PresetProblem[];
   /** What is unsafe or unwise about this use. */
   readonly check?: (config: IssuerConfig, issuer: string | undefined) => readonly PresetProblem[];
@@ -34,7 +34,7 @@ export interface Preset {
   readonly requiredClaims?: readonly string[];
   /** Headers in which the provider puts the token, lower case. */
   readonly tokenHeaders?: readonly string[];
-  /** What to say beside an audience that does not match. */
+  /** A hint shown with an audience that does not match. */
   readonly audienceHint?: string;
   /** Claims of which a route must compare one, since anybody can get a token for any audience. */
   readonly conditionClaims?: readonly string[];

@@ -28,7 +28,7 @@ const googleIap: Preset = {
   audienceHint: 'the audience is /projects/NUMBER/global/backendServices/ID or /projects/NUMBER/apps/ID',
 };
 
-/** Service tokens have an empty `sub` and say who they are in `common_name`. */
+/** Service tokens have an empty `sub` and name their service in `common_name`. */
 const cloudflareAccess: Preset = {
   fields: ['team'],
   defaults: { algorithms: ['RS256'], roleClaims: ['groups'] },

@@ -322,13 +322,19 @@ for (const [name, text, warnings] of SETTINGS) {
   });
 }
 
-t.test('risky settings are named beside errors; what only the whole file can tell is not', async (t) => {
-  const text = fileOf([{ path: '/', access: 'public' }], 'upstreams: { u: { url: http://u } }\nlisen: {}\n');
-  t.same(found(text, 'error'), ['6 unknown key `lisen`']);
-  t.same(found(text, 'warning'), ['4 route `r0` is public: it needs no token']);
-  const broken = fileOf([{ path: '/', access: 'publik' }]);
-  t.same(found(broken, 'warning'), [], 'nobody said that the route is public');
-});
+t.test(
+  'risky settings are reported beside errors, unless they can only be known from the whole file',
+  async (t) => {
+    const text = fileOf(
+      [{ path: '/', access: 'public' }],
+      'upstreams: { u: { url: http://u } }\nlisen: {}\n',
+    );
+    t.same(found(text, 'error'), ['6 unknown key `lisen`']);
+    t.same(found(text, 'warning'), ['4 route `r0` is public: it needs no token']);
+    const broken = fileOf([{ path: '/', access: 'publik' }]);
+    t.same(found(broken, 'warning'), [], 'the file does not make the route public');
+  },
+);
 
 const CORP = 'issuers:\n  corp: { issuer: https://id.example, audiences: [x] }\n';
 const ROUTE = 'routes:\n  - { name: r0, path: /, upstream: http://u, access:';

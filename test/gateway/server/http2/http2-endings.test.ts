@@ -309,7 +309,7 @@ t.test('no ending of a client leaves anything behind', { skip, timeout: 60_000 }
   t.equal(new Set(harness.lines.map(({ requestId }) => requestId)).size, harness.lines.length);
   t.ok((await served()) > 10, 'a good client was served all the while');
   t.equal(await harness.drain(), 'clean');
-  t.strictSame(harness.complaints, []);
+  t.strictSame(harness.warnings, []);
 });
 
 t.test(

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pool } from '../load/tokens.ts';
-import { apacheOpenidc, haproxyJwt, haproxyPlain, nginxPlain } from '../peers/debian.ts';
-import { bareHttpProxy, bareNode, express, httpProxyJose, httpProxyJwt } from '../peers/node.ts';
-import type { Ground, Peer, RunningPeer } from '../peers/peer.ts';
-import { sealgate } from '../peers/sealgate.ts';
 import { checkPeer } from './check-peer.ts';
+import { apacheOpenidc, haproxyJwt, haproxyPlain, nginxPlain } from './debian.ts';
+import { bareHttpProxy, bareNode, express, httpProxyJose, httpProxyJwt } from './node.ts';
+import type { Ground, Peer, RunningPeer } from './peer.ts';
+import { sealgate } from './sealgate.ts';
 
 export const SEALGATE = sealgate('Sealgate', { routes: 10, issuers: 1 });
 
@@ -23,20 +23,20 @@ export const PEERS: readonly Peer[] = [
   express,
 ];
 
-export interface Contestant {
+export interface StartedPeer {
   readonly peer: Peer;
   readonly running: RunningPeer;
 }
 
-export interface Lineup {
-  readonly contestants: readonly Contestant[];
+export interface StartedPeers {
+  readonly started: readonly StartedPeer[];
   /** Peers that do not take part: name → reason. */
   readonly absent: ReadonlyMap<string, string>;
 }
 
 /** Starts the peers that this machine can run and checks each of them; a failed check ends the run. */
-export async function startPeers(peers: readonly Peer[], ground: Ground, pool: Pool): Promise<Lineup> {
-  const contestants: Contestant[] = [];
+export async function startPeers(peers: readonly Peer[], ground: Ground, pool: Pool): Promise<StartedPeers> {
+  const started: StartedPeer[] = [];
   const absent = new Map<string, string>();
   for (const peer of peers) {
     const missing = peer.missing?.();
@@ -48,7 +48,7 @@ export async function startPeers(peers: readonly Peer[], ground: Ground, pool: P
     mkdirSync(folder);
     const running = await peer.start({ ...ground, folder });
     await checkPeer(peer, running, pool);
-    contestants.push({ peer, running });
+    started.push({ peer, running });
   }
-  return { contestants, absent };
+  return { started, absent };
 }

@@ -2,8 +2,8 @@ import { request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { AUDIENCE, forge, mintToken, type Pool } from '../load/tokens.ts';
 import { LARGE_BYTES, LARGE_PATH, SMALL_BYTES } from '../load/upstream.ts';
-import type { Peer, RunningPeer } from '../peers/peer.ts';
-import { routePath } from '../peers/sealgate.ts';
+import type { Peer, RunningPeer } from './peer.ts';
+import { routePath } from './sealgate.ts';
 
 interface Reply {
   readonly status: number;

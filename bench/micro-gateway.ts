@@ -2,13 +2,13 @@ import { createPublicKey } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../src/config/load.ts';
-import { systemClock } from '../../src/core/clock.ts';
-import { compileGeneration, type Generation } from '../../src/gateway/generation.ts';
-import { createMemoryLimitStore } from '../../src/pipeline/rate-limit/limit-store.ts';
-import { createKeyStorePool } from '../../src/tokens/keys/key-store-pool.ts';
-import { AUDIENCE, ISSUER, type SigningKey } from '../load/tokens.ts';
-import { routePath } from '../peers/sealgate.ts';
+import { loadConfig } from '../src/config/load.ts';
+import { systemClock } from '../src/core/clock.ts';
+import { compileGeneration, type Generation } from '../src/gateway/generation.ts';
+import { createMemoryLimitStore } from '../src/pipeline/rate-limit/limit-store.ts';
+import { createKeyStorePool } from '../src/tokens/keys/key-store-pool.ts';
+import { AUDIENCE, ISSUER, type SigningKey } from './load/tokens.ts';
+import { routePath } from './peers/sealgate.ts';
 
 interface Shape {
   readonly keys: readonly SigningKey[];
