@@ -25,17 +25,14 @@ t.test('a buffer is not reused while a piece of it is in use', async (t) => {
   t.equal(PooledBuffer.acquire().bytes, first.bytes);
 });
 
-t.test(
-  'a buffer whose pieces are all released is not reused while it is still being filled',
-  async (t) => {
-    const first = PooledBuffer.acquire();
-    first.share()();
-    t.notOk(first.isShared);
-    t.not(PooledBuffer.acquire().bytes, first.bytes);
-    first.release();
-    t.equal(PooledBuffer.acquire().bytes, first.bytes);
-  },
-);
+t.test('a buffer whose pieces are all released is not reused while it is still being filled', async (t) => {
+  const first = PooledBuffer.acquire();
+  first.share()();
+  t.notOk(first.isShared);
+  t.not(PooledBuffer.acquire().bytes, first.bytes);
+  first.release();
+  t.equal(PooledBuffer.acquire().bytes, first.bytes);
+});
 
 t.test('a release that is called twice counts once', async (t) => {
   const first = PooledBuffer.acquire();

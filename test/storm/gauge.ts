@@ -36,7 +36,7 @@ export async function resourcesOf(gateway: GatewayProcess): Promise<Resources> {
   return { sockets, listeners, descriptors: existsSync(folder) ? readdirSync(folder).length : 0 };
 }
 
-/** In bytes: what is in use once garbage was collected, and what the process has, which allocators give back as they like. */
+/** In bytes: what is in use once garbage was collected, and what the process has, which allocators return when they like. */
 export interface Memory {
   readonly used: number;
   readonly rss: number;

@@ -44,35 +44,36 @@ export const HTTP1_ENDINGS: Readonly<Record<string, Ending>> = {
   'closes without a word': { lines: 0, play: async ({ connect }) => void (await connect()).destroy() },
   'stops in the midst of its head': {
     lines: 0,
-    play: ({ connect }) => say(connect, 'GET /public/ok/x HTTP/1.1\r\nHost: a'),
+    play: ({ connect }) => send(connect, 'GET /public/ok/x HTTP/1.1\r\nHost: a'),
   },
   'resets in the midst of its head': {
     lines: 0,
-    play: async ({ connect, reset }) => reset(await spoken(connect, 'GET /public/ok/x HTTP/1.1\r\nHost: a')),
+    play: async ({ connect, reset }) =>
+      reset(await connectAndSend(connect, 'GET /public/ok/x HTTP/1.1\r\nHost: a')),
   },
   'resets behind its request': {
     lines: 1,
     play: async ({ connect, reset, id }) => {
-      const socket = await spoken(connect, get(`/public/slow/${id}`));
+      const socket = await connectAndSend(connect, get(`/public/slow/${id}`));
       await pause(50);
       reset(socket);
     },
   },
   'half-closes behind its request': {
     lines: 1,
-    play: async ({ connect, id }) => void (await spoken(connect, get(`/public/slow/${id}`))).end(),
+    play: async ({ connect, id }) => void (await connectAndSend(connect, get(`/public/slow/${id}`))).end(),
   },
   'leaves in the midst of a long response': {
     lines: 1,
     play: async ({ connect, id }) => {
-      const socket = await spoken(connect, get(`/public/long/${id}`));
+      const socket = await connectAndSend(connect, get(`/public/long/${id}`));
       await once(socket, 'data').catch(() => {});
       socket.destroy();
     },
   },
   'never reads a long response': {
     lines: 1,
-    play: ({ connect, id }) => sayDeaf(connect, get(`/public/long/${id}`)),
+    play: ({ connect, id }) => sendUnread(connect, get(`/public/long/${id}`)),
   },
   'never reads the refusals of what it pipelines': {
     lines: undefined,
@@ -87,31 +88,32 @@ export const HTTP1_ENDINGS: Readonly<Record<string, Ending>> = {
     lines: 5,
     play: async ({ connect, id }) => {
       const one = get(`/public/slow/${id}`);
-      const socket = await spoken(connect, one.repeat(5));
+      const socket = await connectAndSend(connect, one.repeat(5));
       await pause(50);
       socket.destroy();
     },
   },
   'goes on with an upload that was refused': {
     lines: 1,
-    play: async ({ connect, id }) => pour(await spoken(connect, post(`/protected/${id}`, CHUNKED))),
+    play: async ({ connect, id }) => pour(await connectAndSend(connect, post(`/protected/${id}`, CHUNKED))),
   },
   'goes on with an upload that the backend refused': {
     lines: 1,
-    play: async ({ connect, id }) => pour(await spoken(connect, post(`/public/early/${id}`, CHUNKED))),
+    play: async ({ connect, id }) =>
+      pour(await connectAndSend(connect, post(`/public/early/${id}`, CHUNKED))),
   },
   'uploads more than the route allows': {
     lines: 1,
-    play: async ({ connect, id }) => pour(await spoken(connect, post(`/limited/ok/${id}`, CHUNKED))),
+    play: async ({ connect, id }) => pour(await connectAndSend(connect, post(`/limited/ok/${id}`, CHUNKED))),
   },
   'stops in the midst of its upload': {
     lines: 1,
-    play: ({ connect, id }) => say(connect, post(`/public/ok/${id}`, CHUNKED, '4\r\nsome\r\n')),
+    play: ({ connect, id }) => send(connect, post(`/public/ok/${id}`, CHUNKED, '4\r\nsome\r\n')),
   },
   'resets in the midst of its upload': {
     lines: 1,
     play: async ({ connect, reset, id }) => {
-      const socket = await spoken(connect, post(`/public/ok/${id}`, CHUNKED, '4\r\nsome\r\n'));
+      const socket = await connectAndSend(connect, post(`/public/ok/${id}`, CHUNKED, '4\r\nsome\r\n'));
       await pause(50);
       reset(socket);
     },
@@ -119,16 +121,16 @@ export const HTTP1_ENDINGS: Readonly<Record<string, Ending>> = {
   'waits for 100 Continue and vanishes': {
     lines: 1,
     play: ({ connect, id }) =>
-      say(connect, post(`/public/ok/${id}`, ['Expect: 100-continue', 'Content-Length: 5'])),
+      send(connect, post(`/public/ok/${id}`, ['Expect: 100-continue', 'Content-Length: 5'])),
   },
   'breaks its body': {
     lines: 1,
-    play: ({ connect, id }) => say(connect, post(`/public/slow/${id}`, CHUNKED, 'zz\r\n')),
+    play: ({ connect, id }) => send(connect, post(`/public/slow/${id}`, CHUNKED, 'zz\r\n')),
   },
   'sends bytes without a meaning behind a slow request, one by one': {
     lines: 1,
     play: async ({ connect, id }) => {
-      const socket = await spoken(connect, get(`/public/slow/${id}`));
+      const socket = await connectAndSend(connect, get(`/public/slow/${id}`));
       for (let sent = 0; sent < 50; sent++) {
         await pause(2);
         if (socket.writable) socket.write('\0');
@@ -137,47 +139,47 @@ export const HTTP1_ENDINGS: Readonly<Record<string, Ending>> = {
   },
   'sends bytes without a meaning behind a response it never reads': {
     lines: 1,
-    play: ({ connect, id }) => sayDeaf(connect, `${get(`/public/long/${id}`)}\0\0`),
+    play: ({ connect, id }) => sendUnread(connect, `${get(`/public/long/${id}`)}\0\0`),
   },
   'goes on behind a request that closes the connection': {
     lines: 1,
     play: async ({ connect, id }) => {
-      const socket = await spoken(connect, get(`/public/ok/${id}`, ['Connection: close']));
+      const socket = await connectAndSend(connect, get(`/public/ok/${id}`, ['Connection: close']));
       await pour(socket, Buffer.from(get('/public/ok/none').repeat(100)));
     },
   },
   'asks for CONNECT behind a long response': {
     lines: 2,
     play: ({ connect, id }) =>
-      say(connect, `${get(`/public/long/${id}`)}${rawRequest('CONNECT a:1 HTTP/1.1')}`),
+      send(connect, `${get(`/public/long/${id}`)}${rawRequest('CONNECT a:1 HTTP/1.1')}`),
   },
   'asks for CONNECT behind a response it never reads': {
     lines: 2,
     play: ({ connect, id }) =>
-      sayDeaf(connect, `${get(`/public/long/${id}`)}${rawRequest('CONNECT a:1 HTTP/1.1')}`),
+      sendUnread(connect, `${get(`/public/long/${id}`)}${rawRequest('CONNECT a:1 HTTP/1.1')}`),
   },
   'asks for a WebSocket behind a long response': {
     lines: 2,
     play: ({ connect, id }) =>
-      say(connect, `${get(`/public/long/${id}`)}${get(`/socket/declined/${id}`, HANDSHAKE)}`),
+      send(connect, `${get(`/public/long/${id}`)}${get(`/socket/declined/${id}`, HANDSHAKE)}`),
   },
   'asks for a WebSocket behind a response it never reads': {
     lines: 1,
     play: ({ connect, id }) =>
-      sayDeaf(connect, `${get(`/public/long/${id}`)}${get(`/socket/declined/${id}`, HANDSHAKE)}`),
+      sendUnread(connect, `${get(`/public/long/${id}`)}${get(`/socket/declined/${id}`, HANDSHAKE)}`),
   },
   'keeps the connection of a handshake that was declined': {
     lines: 1,
-    play: ({ connect, id }) => say(connect, get(`/socket/declined/${id}`, HANDSHAKE)),
+    play: ({ connect, id }) => send(connect, get(`/socket/declined/${id}`, HANDSHAKE)),
   },
   'never reads the long response to its handshake': {
     lines: 1,
-    play: ({ connect, id }) => sayDeaf(connect, get(`/socket/long/${id}`, HANDSHAKE)),
+    play: ({ connect, id }) => sendUnread(connect, get(`/socket/long/${id}`, HANDSHAKE)),
   },
   'leaves while the backend thinks about its handshake': {
     lines: 1,
     play: async ({ connect, id }) => {
-      const socket = await spoken(connect, get(`/socket/never/${id}`, HANDSHAKE));
+      const socket = await connectAndSend(connect, get(`/socket/never/${id}`, HANDSHAKE));
       await pause(50);
       socket.destroy();
     },
@@ -185,18 +187,18 @@ export const HTTP1_ENDINGS: Readonly<Record<string, Ending>> = {
   'resets its WebSocket': {
     lines: 1,
     play: async ({ connect, reset, id }) => {
-      const socket = await spoken(connect, get(`/socket/yes/${id}`, HANDSHAKE));
+      const socket = await connectAndSend(connect, get(`/socket/yes/${id}`, HANDSHAKE));
       await once(socket, 'data').catch(() => {});
       reset(socket);
     },
   },
   'never reads from its WebSocket': {
     lines: 1,
-    play: ({ connect, id }) => sayDeaf(connect, get(`/socket/yes/${id}`, HANDSHAKE)),
+    play: ({ connect, id }) => sendUnread(connect, get(`/socket/yes/${id}`, HANDSHAKE)),
   },
   'waits longer than the backend may take': {
     lines: 1,
-    play: ({ connect, id }) => say(connect, get(`/impatient/never/${id}`, ['Connection: close'])),
+    play: ({ connect, id }) => send(connect, get(`/impatient/never/${id}`, ['Connection: close'])),
   },
   'never begins its TLS handshake': {
     lines: 0,
@@ -206,21 +208,21 @@ export const HTTP1_ENDINGS: Readonly<Record<string, Ending>> = {
   'breaks its TLS handshake': {
     lines: 0,
     needsTls: true,
-    play: ({ connectTcp }) => say(connectTcp, get('/public/ok/plain')),
+    play: ({ connectTcp }) => send(connectTcp, get('/public/ok/plain')),
   },
 };
 
-async function spoken(connect: () => Promise<Socket>, bytes: string): Promise<Socket> {
+async function connectAndSend(connect: () => Promise<Socket>, bytes: string): Promise<Socket> {
   const socket = await connect();
   socket.write(bytes, 'latin1');
   return socket;
 }
 
-async function say(connect: () => Promise<Socket>, bytes: string): Promise<void> {
-  (await spoken(connect, bytes)).resume();
+async function send(connect: () => Promise<Socket>, bytes: string): Promise<void> {
+  (await connectAndSend(connect, bytes)).resume();
 }
 
-async function sayDeaf(connect: () => Promise<Socket>, bytes: string): Promise<void> {
+async function sendUnread(connect: () => Promise<Socket>, bytes: string): Promise<void> {
   const socket = await connect();
   socket.pause();
   socket.write(bytes, 'latin1');

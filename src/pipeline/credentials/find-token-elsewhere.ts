@@ -9,7 +9,7 @@ export function isBareToken(credential: string): boolean {
   return TOKEN.test(credential);
 }
 
-/** Where a request without a token has what looks like one: only advice rests on it, and it is never verified. */
+/** Where a request without a token has what looks like one. Only advice uses it; it is never verified. */
 export function findTokenElsewhere({ credentials, passed }: FilteredHeaders): string | undefined {
   const fields = [...credentials, ...passed];
   for (let at = 0; at < fields.length; at += 2) {

@@ -5,7 +5,7 @@ import type { Config, PolicyConfig } from '../../config/schema/config.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
 import { validateKind } from '../jwt/validate-claims.ts';
 
-/** Claims that say for what a token was made; each is tried on its own, beside what else an access token of a provider has. */
+/** Claims that state for what a token was made; each is tried on its own, beside what else an access token of a provider has. */
 const MARKS = ['typ', 'token_use', 'at_hash', 'c_hash'];
 const BESIDE: readonly Readonly<Record<string, string>>[] = [
   {},
