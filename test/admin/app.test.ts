@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
-import { adminSources, BUSY_REPORT, FACTS, issuerReport } from '../support/gateway/admin-sources.ts';
-import { HOSTILE_TEXT, unseenIn } from '../support/pipeline/unseen.ts';
+import { adminSources, BUSY_REPORT, FACTS, issuerReport } from '../support/admin/admin-sources.ts';
+import { HOSTILE_TEXT, unseenIn } from '../support/core/unseen.ts';
 
 const HOST = { host: '127.0.0.1:9090' };
 const BEYOND = { remoteAddress: '10.1.2.3' };

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
-import { adminSources } from '../support/gateway/admin-sources.ts';
+import { adminSources } from '../support/admin/admin-sources.ts';
 
 // They wait more than they work.
 t.jobs = 4;

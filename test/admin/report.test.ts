@@ -1,6 +1,6 @@
 import t from 'tap';
 import { mergeReports } from '../../src/admin/report.ts';
-import { BUSY_REPORT, decision, issuerReport } from '../support/gateway/admin-sources.ts';
+import { BUSY_REPORT, decision, issuerReport } from '../support/admin/admin-sources.ts';
 
 t.test('reports of workers add up', async (t) => {
   const merged = mergeReports([BUSY_REPORT, BUSY_REPORT]);

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import t from 'tap';
 import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
 import { startHarness } from '../support/gateway/gateway-harness.ts';
-import { hasOpenssl, makeAuthority } from '../support/tls/authority.ts';
+import { hasOpenssl, makeAuthority } from '../support/tls/certificates.ts';
 
 /** More than the system takes off the gateway for a client that does not read. */
 const BYTES = 12 * 1024 * 1024;

@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { connectRaw, rawRequest } from '../support/clients/raw.ts';
 import { type Harness, startHarness } from '../support/gateway/gateway-harness.ts';
-import { hasOpenssl, makeAuthority } from '../support/tls/authority.ts';
+import { hasOpenssl, makeAuthority } from '../support/tls/certificates.ts';
 
 const MIB = 1024 * 1024;
 const UPLOAD = Buffer.alloc(12 * MIB, 'x');

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { type CountingUpstream, startCountingUpstream } from '../support/backends/counting-upstream.ts';
 import { connectRaw, exchangeRaw, rawRequest } from '../support/clients/raw.ts';
 import { type Harness, startHarness } from '../support/gateway/gateway-harness.ts';
-import { hasOpenssl, makeAuthority } from '../support/tls/authority.ts';
+import { hasOpenssl, makeAuthority } from '../support/tls/certificates.ts';
 
 // They wait more than they work.
 t.jobs = 5;

@@ -4,7 +4,7 @@ import { ADVICE } from '../../src/cli/advice.ts';
 import { CAUSES, type Cause } from '../../src/core/causes.ts';
 import { REFUSALS } from '../../src/core/refusals.ts';
 import { UPSTREAM_FAULTS } from '../../src/proxy/upstream-faults.ts';
-import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { folderWith, sealgate } from '../support/cli/cli.ts';
 import { encode, mint, mintText, type SigningKey, signingKey } from '../support/tokens/mint.ts';
 import { inPlace } from '../support/tokens/verifier.ts';
 

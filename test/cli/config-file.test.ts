@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { runCli } from '../../src/cli/run.ts';
-import { sealgate } from '../support/gateway/cli.ts';
+import { sealgate } from '../support/cli/cli.ts';
 
 const FILE = `
 upstreams: { app: { url: "http://127.0.0.1:1" } }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { folderWith, sealgate } from '../support/cli/cli.ts';
 import { createKeyServer } from '../support/tokens/key-server.ts';
 import { mint, signingKey } from '../support/tokens/mint.ts';
 import { inPlace } from '../support/tokens/verifier.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { folderWith, sealgate } from '../support/cli/cli.ts';
 
 const FILE = `
 issuers:

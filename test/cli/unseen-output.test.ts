@@ -1,8 +1,8 @@
 import t from 'tap';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { runCli } from '../../src/cli/run.ts';
-import { folderWith, sealgate } from '../support/gateway/cli.ts';
-import { HOSTILE_TEXT, unseenIn } from '../support/pipeline/unseen.ts';
+import { folderWith, sealgate } from '../support/cli/cli.ts';
+import { HOSTILE_TEXT, unseenIn } from '../support/core/unseen.ts';
 import { mint, signingKey } from '../support/tokens/mint.ts';
 import { inPlace } from '../support/tokens/verifier.ts';
 

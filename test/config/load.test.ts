@@ -1,6 +1,6 @@
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.ts';
-import { loadText, MINIMAL, problemLines } from '../support/pipeline/config-text.ts';
+import { loadText, MINIMAL, problemLines } from '../support/config/config-text.ts';
 
 t.test('a minimal file becomes a configuration with every default in place', async (t) => {
   const { config, problems } = loadText(MINIMAL);

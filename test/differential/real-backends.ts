@@ -2,9 +2,9 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
+import { freePorts } from '../support/backends/ports.ts';
 
 /** A server nobody here wrote, holding `/public` and `/admin`; each response names its area in `x-area`. */
 export interface RealBackend {
@@ -89,7 +89,7 @@ function areaOf(target: string): string {
 
 async function startProgram(name: 'nginx' | 'apache'): Promise<RealBackend> {
   const folder = mkdtempSync(join(tmpdir(), `sealgate-${name}-`));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   // Apache serves as another user.
   chmodSync(folder, 0o755);
   const config = join(folder, 'server.conf');
@@ -181,13 +181,4 @@ async function responses(url: string, child: { exitCode: number | null }): Promi
 
 function readLines(file: string): readonly string[] {
   return existsSync(file) ? readFileSync(file, 'latin1').split('\n').slice(0, -1) : [];
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { folderWith, sealgate } from '../support/cli/cli.ts';
 import { mint, signingKey } from '../support/tokens/mint.ts';
 import { inPlace } from '../support/tokens/verifier.ts';
 

@@ -1,8 +1,7 @@
 import t from 'tap';
 import { startCountingUpstream } from '../support/backends/counting-upstream.ts';
 import { REPLICAS, startLoad, startReplicas } from '../support/gateway/replicas.ts';
-import { hasNginx } from '../support/peers/nginx.ts';
-import { startNginxFront } from '../support/peers/nginx-front.ts';
+import { hasNginx, startNginxFront } from '../support/peers/nginx.ts';
 import { createKeyServer } from '../support/tokens/key-server.ts';
 import { mint, signingKey } from '../support/tokens/mint.ts';
 

@@ -1,7 +1,6 @@
 import t from 'tap';
 import { hasHaproxy, startHaproxy } from '../support/peers/haproxy.ts';
-import { hasNginx } from '../support/peers/nginx.ts';
-import { startNginxFront } from '../support/peers/nginx-front.ts';
+import { hasNginx, startNginxFront } from '../support/peers/nginx.ts';
 import { checkFrontProxy } from './front-proxy-checks.ts';
 
 const FRONTS = [

@@ -2,8 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
+import { adminSources, BUSY_REPORT, decision, FACTS } from '../support/admin/admin-sources.ts';
 import { browserMissing, launchBrowser } from '../support/clients/browser.ts';
-import { adminSources, BUSY_REPORT, decision, FACTS } from '../support/gateway/admin-sources.ts';
 
 /** Set to keep pictures of the page. */
 const SCREENSHOTS = process.env.SEALGATE_SCREENSHOTS;

@@ -4,7 +4,7 @@ import t from 'tap';
 import { loadConfig } from '../../src/config/load.ts';
 import { createGateway } from '../../src/gateway/gateway.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { hasOpenssl, makeAuthority } from '../support/tls/authority.ts';
+import { hasOpenssl, makeAuthority } from '../support/tls/certificates.ts';
 
 const folder = resolve(import.meta.dirname, '../../config/examples');
 const skip = hasOpenssl() ? false : 'openssl is not installed';

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import t, { type Test } from 'tap';
 import { response } from '../support/backends/upstream.ts';
-import { startForwarderHarness } from '../support/proxy/forwarder-harness.ts';
+import { startForwarderHarness } from '../support/proxy/forwarder.ts';
 import { ask, listen, openDispatcher, send } from '../support/proxy/h1-harness.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\n';

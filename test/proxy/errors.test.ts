@@ -8,8 +8,12 @@ import type { ConnectTls } from '../../src/proxy/connector.ts';
 import { failureOf } from '../../src/proxy/errors.ts';
 import { type Reply, response } from '../support/backends/upstream.ts';
 import { RawClient } from '../support/clients/raw-client.ts';
-import { type ForwarderOptions, startForwarder } from '../support/proxy/forwarder.ts';
-import { respondFine, startForwarderHarness } from '../support/proxy/forwarder-harness.ts';
+import {
+  type ForwarderOptions,
+  respondFine,
+  startForwarder,
+  startForwarderHarness,
+} from '../support/proxy/forwarder.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 

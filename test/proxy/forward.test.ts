@@ -9,8 +9,7 @@ import type { UpstreamRequestPlan } from '../../src/proxy/forward-job.ts';
 import { ResponseHeaderFilter } from '../../src/proxy/response/response-header-filter.ts';
 import { response, startRawUpstream, valuesOf } from '../support/backends/upstream.ts';
 import { RawClient } from '../support/clients/raw-client.ts';
-import { startForwarder } from '../support/proxy/forwarder.ts';
-import { respondFine, startForwarderHarness } from '../support/proxy/forwarder-harness.ts';
+import { respondFine, startForwarder, startForwarderHarness } from '../support/proxy/forwarder.ts';
 
 const PLAN: UpstreamRequestPlan = {
   method: 'GET',

@@ -11,7 +11,7 @@ import {
   StreamReset,
 } from '../../src/proxy/errors.ts';
 import { UPSTREAM_FAULTS, type UpstreamFault } from '../../src/proxy/upstream-faults.ts';
-import { startForwarderHarness } from '../support/proxy/forwarder-harness.ts';
+import { startForwarderHarness } from '../support/proxy/forwarder.ts';
 
 t.test('every fault of a backend has a reason of its own, which the documentation explains', async (t) => {
   const documented = readFileSync(new URL('../../docs/refusals.md', import.meta.url), 'utf8');

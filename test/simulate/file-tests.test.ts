@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import t from 'tap';
-import { folderWith, sealgate } from '../support/gateway/cli.ts';
+import { folderWith, sealgate } from '../support/cli/cli.ts';
 
 const HEAD = `
 issuers:

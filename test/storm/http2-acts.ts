@@ -4,10 +4,10 @@ import {
   connectFrames,
   type FrameClient,
   type FrameClientOptions,
+  frame,
   literal,
   TYPE,
 } from '../support/clients/http2-client.ts';
-import { frame } from '../support/clients/http2-frame.ts';
 import type { StormStage } from './http1-endings.ts';
 
 /** The streams that an ending has. */

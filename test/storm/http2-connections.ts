@@ -1,6 +1,5 @@
 import { constants } from 'node:http2';
-import { connectFrames, goawayFrame, literal, TYPE } from '../support/clients/http2-client.ts';
-import { frame } from '../support/clients/http2-frame.ts';
+import { connectFrames, frame, goawayFrame, literal, TYPE } from '../support/clients/http2-client.ts';
 import type { Ending } from './http1-endings.ts';
 import {
   get,

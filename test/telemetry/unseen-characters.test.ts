@@ -3,7 +3,7 @@ import { renderAccessLine } from '../../src/telemetry/access-line.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import type { RequestRecord } from '../../src/telemetry/request-record.ts';
 import { forTerminal } from '../../src/telemetry/terminal-log.ts';
-import { HOSTILE_TEXT, UNSEEN, unseenIn } from '../support/pipeline/unseen.ts';
+import { HOSTILE_TEXT, UNSEEN, unseenIn } from '../support/core/unseen.ts';
 
 const record = (text: string): RequestRecord => ({
   requestId: 'id-1',

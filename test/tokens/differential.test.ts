@@ -1,7 +1,7 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import t from 'tap';
 import { isRefusal } from '../../src/core/refusals.ts';
-import { freezeTime } from '../support/pipeline/frozen-time.ts';
+import { freezeTime } from '../support/core/frozen-time.ts';
 import { encode, mint, mintText, signingKey } from '../support/tokens/mint.ts';
 import { inPlace, verifierOf } from '../support/tokens/verifier.ts';
 

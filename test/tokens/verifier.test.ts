@@ -1,7 +1,7 @@
 import t from 'tap';
 import { checkKeys, loadLocalKeySet } from '../../src/tokens/keys/key-set.ts';
 import { badTokens, PUBLISHED } from '../attack/bad-tokens.ts';
-import { freezeTime } from '../support/pipeline/frozen-time.ts';
+import { freezeTime } from '../support/core/frozen-time.ts';
 import { mint, signingKey } from '../support/tokens/mint.ts';
 import { codeOf, inPlace, verifierOf } from '../support/tokens/verifier.ts';
 

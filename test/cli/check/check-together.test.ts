@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { parse, stringify } from 'yaml';
-import { folderWith, sealgate } from '../../support/gateway/cli.ts';
+import { folderWith, sealgate } from '../../support/cli/cli.ts';
 
 /* Errors of the schema, of rules and of conditions, and the file's own tests: one run names them all. */
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { type CheckOptions, type ConfigCheck, runCheck } from '../../../src/cli/check/check.ts';
 import { parseEnvFile } from '../../../src/cli/env-file.ts';
-import { MINIMAL } from '../../support/pipeline/config-text.ts';
+import { MINIMAL } from '../../support/config/config-text.ts';
 
 interface Run {
   readonly code: number;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { configSchema } from '../../../src/config/schema/config.ts';
-import { loadText, MINIMAL, problemLines } from '../../support/pipeline/config-text.ts';
+import { loadText, MINIMAL, problemLines } from '../../support/config/config-text.ts';
 
 const access = (value: string): string => MINIMAL.replace('access: authenticated', `access: ${value}`);
 const route = (line: string): string => `${MINIMAL}    ${line}\n`;

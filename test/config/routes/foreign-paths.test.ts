@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadText, MINIMAL } from '../../support/pipeline/config-text.ts';
+import { loadText, MINIMAL } from '../../support/config/config-text.ts';
 
 /* What is a parameter, a pattern or "every method" to other tools, and would be a text here. */
 

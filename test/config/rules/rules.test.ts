@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadText, MINIMAL, problemLines } from '../../support/pipeline/config-text.ts';
+import { loadText, MINIMAL, problemLines } from '../../support/config/config-text.ts';
 
 type Table = readonly (readonly [name: string, text: string, problems: readonly string[]])[];
 

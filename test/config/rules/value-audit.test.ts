@@ -2,7 +2,7 @@ import t from 'tap';
 import { parse, stringify } from 'yaml';
 import { type JsonSchema, plainJsonSchema } from '../../../src/config/schema/json-schema.ts';
 import { compileIssuers } from '../../../src/tokens/issuers/compile-issuers.ts';
-import { loadText } from '../../support/pipeline/config-text.ts';
+import { loadText } from '../../support/config/config-text.ts';
 
 /*
  * Every key of the file, with the values that are valid in form but match nothing, or do not mean what they seem to.

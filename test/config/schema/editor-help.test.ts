@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import t from 'tap';
-import { MINIMAL } from '../../support/pipeline/config-text.ts';
+import { MINIMAL } from '../../support/config/config-text.ts';
 import { type Editor, openEditor } from './language-server.ts';
 
 const MODELINE = '# yaml-language-server: $schema=./gateway.schema.json\n';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { loadText, MINIMAL } from '../../support/pipeline/config-text.ts';
+import { loadText, MINIMAL } from '../../support/config/config-text.ts';
 
 const CONTRACT = `listen: { port: 8080, limits: { headers: 100 } }
 issuers:

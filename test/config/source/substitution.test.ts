@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadText, MINIMAL, problemLines, type TextOptions } from '../../support/pipeline/config-text.ts';
+import { loadText, MINIMAL, problemLines, type TextOptions } from '../../support/config/config-text.ts';
 
 /** A value put in place of a key's, and what comes of it. */
 type Row = readonly [name: string, written: string, options: TextOptions, expected: unknown];

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadText, MINIMAL, problemLines } from '../../support/pipeline/config-text.ts';
+import { loadText, MINIMAL, problemLines } from '../../support/config/config-text.ts';
 
 /** What YAML allows and this file does not, or what is no YAML at all. */
 const REFUSED: readonly (readonly [string, string | Uint8Array, string])[] = [

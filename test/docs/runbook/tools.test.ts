@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { freePorts } from '../../support/backends/free-ports.ts';
+import { freePorts } from '../../support/backends/ports.ts';
 import { liveText, startLiveGateway } from '../../support/gateway/live-gateway.ts';
 import { type DocumentedCommand, readCommands } from './runbook.ts';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { watchPulse } from '../../../src/gateway/cluster/worker-pulse.ts';
-import { freezeTime } from '../../support/pipeline/frozen-time.ts';
+import { freezeTime } from '../../support/core/frozen-time.ts';
 
 /** A worker that responses or does not, and what was noticed of it. */
 function watchWorker() {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { folderWith, sealgate } from '../../support/gateway/cli.ts';
+import { folderWith, sealgate } from '../../support/cli/cli.ts';
 import { startGatewayProcess } from '../../support/gateway/gateway-process.ts';
 
 /** The route requires `scopes`; the file's own tests expect `orders:read`. */

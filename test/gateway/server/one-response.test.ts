@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { connectRaw, rawRequest } from '../../support/clients/raw.ts';
 import { startGateway } from '../../support/gateway/gateway.ts';
 import { type Harness, startHarness } from '../../support/gateway/gateway-harness.ts';
-import { hasOpenssl, makeAuthority } from '../../support/tls/authority.ts';
+import { hasOpenssl, makeAuthority } from '../../support/tls/certificates.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';
 
 /** A backend that responds to the head alone, as limits and logins do; what it is asked for under `/public/slow` waits for `go`. */

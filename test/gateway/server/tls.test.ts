@@ -4,7 +4,7 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { connectRaw, rawRequest } from '../../support/clients/raw.ts';
 import { type HarnessOptions, startHarness } from '../../support/gateway/gateway-harness.ts';
-import { hasOpenssl, makeAuthority } from '../../support/tls/authority.ts';
+import { hasOpenssl, makeAuthority } from '../../support/tls/certificates.ts';
 
 const skip = hasOpenssl() ? false : 'openssl is not installed';
 const authority = skip ? undefined : makeAuthority('test-ca');

@@ -2,7 +2,7 @@ import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { decide } from '../../../src/pipeline/decide.ts';
 import { isDirectResponse } from '../../../src/pipeline/direct-response.ts';
-import { freezeTime } from '../../support/pipeline/frozen-time.ts';
+import { freezeTime } from '../../support/core/frozen-time.ts';
 import { fieldsOf, fileWith, gateOf, requestOf } from '../../support/pipeline/gate.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';
 import { verifierOf } from '../../support/tokens/verifier.ts';

@@ -3,7 +3,7 @@ import { connect, type IncomingHttpHeaders } from 'node:http2';
 import t, { type Test } from 'tap';
 import { response, startRawUpstream } from '../../support/backends/upstream.ts';
 import type { Outcome } from '../../support/proxy/forwarder.ts';
-import { startForwarderHarness } from '../../support/proxy/forwarder-harness.ts';
+import { startForwarderHarness } from '../../support/proxy/forwarder.ts';
 import { startTunnelHarness } from '../../support/proxy/tunnel-harness.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\n';

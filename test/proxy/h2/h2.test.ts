@@ -17,10 +17,14 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import t, { type Test } from 'tap';
 import { response, startRawUpstream, valuesOf } from '../../support/backends/upstream.ts';
-import { frame } from '../../support/clients/http2-frame.ts';
+import { frame } from '../../support/clients/http2-client.ts';
 import { RawClient } from '../../support/clients/raw-client.ts';
-import { type Forwarder, type ForwarderOptions, startForwarder } from '../../support/proxy/forwarder.ts';
-import { respondFine } from '../../support/proxy/forwarder-harness.ts';
+import {
+  type Forwarder,
+  type ForwarderOptions,
+  respondFine,
+  startForwarder,
+} from '../../support/proxy/forwarder.ts';
 
 type Respond = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 

@@ -7,8 +7,12 @@ import t, { type Test } from 'tap';
 import { createUpstream, type UpstreamChange } from '../../../src/proxy/upstream/upstream.ts';
 import { type RawUpstream, type Reply, response, startRawUpstream } from '../../support/backends/upstream.ts';
 import { RawClient } from '../../support/clients/raw-client.ts';
-import { type Forwarder, type ForwarderOptions, startForwarder } from '../../support/proxy/forwarder.ts';
-import { respondFine } from '../../support/proxy/forwarder-harness.ts';
+import {
+  type Forwarder,
+  type ForwarderOptions,
+  respondFine,
+  startForwarder,
+} from '../../support/proxy/forwarder.ts';
 import { upstreamSettings } from '../../support/proxy/upstream-settings.ts';
 
 interface ServingProcesses {

@@ -27,8 +27,8 @@ export interface CountingUpstream {
 }
 
 /**
- * A backend that counts below its parser, so that half a request is seen too. By default it responds 200 with
- * the method and target that it saw, as JSON.
+ * A backend that counts below its parser, so that half a request is seen too. By default it responds with 200 and, as JSON, the
+ * method and target that it saw.
  */
 export async function startCountingUpstream(
   response: (req: IncomingMessage, res: ServerResponse, body: Buffer) => void = respondWithEcho,

@@ -16,7 +16,7 @@ export interface SeenRequest {
   readonly whole: Promise<void>;
 }
 
-/** A backend that records every byte at its socket and responds with what a test gives it, valid or not. */
+/** A backend that records every byte at its socket and responds as a test wants, also against the rules. */
 export interface RawUpstream {
   readonly port: number;
   readonly url: string;

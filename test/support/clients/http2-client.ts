@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
-import { frame } from './http2-frame.ts';
 
 /** Types of frames (RFC 9113 §6). */
 export const TYPE = {
@@ -51,7 +50,7 @@ export interface FrameClientOptions {
   readonly ca?: string | undefined;
   /** Of each stream of the gateway's; 65,535 by default. */
   readonly initialWindow?: number;
-  /** Acknowledges settings and pings, as every client must. Default: true. */
+  /** Acknowledges settings and pings, as every client has to. Default: true. */
   readonly responses?: boolean;
   /** Keeps its side open when the gateway ends its own. */
   readonly halfOpen?: boolean;
@@ -59,7 +58,7 @@ export interface FrameClientOptions {
   readonly preface?: string;
 }
 
-/** Opens a connection to a port, or takes an open one, and sends the preface. */
+/** Opens a connection to a port, or takes one that is open, and sends the preface. */
 export async function connectFrames(
   to: number | Socket,
   {
@@ -155,4 +154,22 @@ function readFrames(notify: (frame: ReceivedFrame) => void): (piece: Buffer) => 
       rest = rest.subarray(end);
     }
   };
+}
+
+/** What a frame of HTTP/2 is made of. */
+interface FrameParts {
+  readonly type: number;
+  readonly flags?: number;
+  readonly stream: number;
+  readonly body: Buffer;
+}
+
+/** One frame of RFC 9113 §4.1. */
+export function frame({ type, flags = 0, stream, body }: FrameParts): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(body.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, body]);
 }

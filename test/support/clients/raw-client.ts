@@ -7,7 +7,7 @@ export interface RawResponse {
   readonly ended: 'closed' | 'reset' | 'open';
 }
 
-/** A client that sends exactly the bytes it is given. */
+/** A client that sends exactly these bytes. */
 export class RawClient {
   readonly socket: Socket;
   text = '';

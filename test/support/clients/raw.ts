@@ -9,7 +9,7 @@ export interface RawResponse {
   readonly body: Buffer;
   /** The `code` of a problem+json body; undefined for any other. */
   readonly code: string | undefined;
-  /** True when the end of the connection ended the body. */
+  /** True when the length of the body was known only by the end of the connection. */
   readonly untilClose: boolean;
 }
 

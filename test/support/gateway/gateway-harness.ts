@@ -1,14 +1,12 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { dirname } from 'node:path';
-import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../../src/config/load.ts';
-import { createGateway } from '../../../src/gateway/gateway.ts';
-import { createLogger } from '../../../src/telemetry/logger.ts';
 import type { RequestRecord } from '../../../src/telemetry/request-record.ts';
 import { type CountingUpstream, startCountingUpstream } from '../backends/counting-upstream.ts';
+import { createKeyServer } from '../tokens/key-server.ts';
+import { mint, signingKey } from '../tokens/mint.ts';
+import { createTestGateway, waitUntilReady } from './gateway.ts';
 
 /** An issuer that signs what it is asked to and serves its one key. */
 export interface TestIssuer {
@@ -47,6 +45,8 @@ export interface HarnessOptions {
   readonly reloads?: boolean;
 }
 
+const KEY = signingKey('ES256', { kid: 'k1' });
+
 /** A public area, a protected one and one for readers, all on the same backend. */
 const AREAS = [
   { name: 'public', path: '/public', upstream: 'backend', access: 'public' },
@@ -66,36 +66,29 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
     admin: { port: 0 },
     shutdown: { grace: '1s' },
     issuers: {
-      test: { issuer: issuer.url, audiences: ['api'], jwksUri: `${issuer.url}/jwks`, algorithms: ['ES256'] },
+      test: { issuer: issuer.url, audiences: ['api'], jwksUri: `${issuer.url}/keys`, algorithms: ['ES256'] },
     },
     upstreams: { backend: { url: upstream.url } },
     routes: options.routes ?? AREAS,
     ...options.file,
   });
   const file = `${t.testdir({ ...options.files, 'gateway.yaml': text })}/gateway.yaml`;
-  const loaded = loadConfig({ file, env: {} });
-  if (loaded.config === undefined) throw new Error(JSON.stringify(loaded.problems));
-  const log = createLogger('info', {
-    write(line) {
-      const entry = JSON.parse(line);
-      if (entry.msg === 'request') lines.push(entry);
-      else if (entry.level !== 'info') warnings.push(entry);
+  const read = () => {
+    const loaded = loadConfig({ file, env: {} });
+    return { loaded, config: loaded.config };
+  };
+  const { gateway } = await createTestGateway({
+    ...read(),
+    ...(options.reloads && { read }),
+    level: 'info',
+    onLine(line) {
+      if (line.msg === 'request') lines.push(line as unknown as RequestRecord);
+      else if (line.level !== 'info') warnings.push(line);
     },
   });
-  const read = () => {
-    const again = loadConfig({ file, env: {} });
-    return { loaded: again, config: again.config };
-  };
-  const { gateway, problems } = await createGateway({
-    loaded,
-    config: loaded.config,
-    log,
-    ...(options.reloads && { read }),
-  });
-  if (gateway === undefined) throw new Error(JSON.stringify(problems));
   const { url, adminUrl } = await gateway.listen();
   t.teardown(() => gateway.drain());
-  await untilReady(adminUrl);
+  await waitUntilReady(adminUrl);
   return {
     port: Number(new URL(url).port),
     adminUrl,
@@ -109,41 +102,16 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
   };
 }
 
-async function untilReady(adminUrl: string): Promise<void> {
-  for (let attempts = 0; attempts < 200; attempts++) {
-    const response = await fetch(`${adminUrl}/ready`);
-    await response.arrayBuffer();
-    if (response.status === 200) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('the gateway never became ready');
-}
-
 async function startTestIssuer(): Promise<TestIssuer> {
-  const { privateKey, publicKey } = await generateKeyPair('ES256');
-  const keys = JSON.stringify({
-    keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' }],
-  });
-  const server = createServer((_, res) => {
-    res.writeHead(200, { 'content-type': 'application/json' });
-    res.end(keys);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+  const keys = await createKeyServer();
+  keys.publish(KEY);
+  const url = keys.issuer();
   return {
     url,
-    token: (claims) => sign(privateKey, { iss: url, aud: 'api', sub: 'alice', ...claims }),
-    async close() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
+    async token(claims) {
+      const now = Math.floor(Date.now() / 1000);
+      return mint(KEY, { iss: url, aud: 'api', sub: 'alice', iat: now, exp: now + 3600, ...claims });
     },
+    close: () => keys.close(),
   };
-}
-
-function sign(key: CryptoKey, claims: Record<string, unknown>): Promise<string> {
-  const now = Math.floor(Date.now() / 1000);
-  return new SignJWT({ iat: now, exp: now + 3600, ...claims })
-    .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
-    .sign(key);
 }

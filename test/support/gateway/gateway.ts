@@ -2,12 +2,15 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../../../src/config/load.ts';
 import { formatProblem } from '../../../src/config/problem.ts';
+import type { Config } from '../../../src/config/schema/config.ts';
 import { readFileBounded } from '../../../src/config/source/read-file.ts';
 import type { Clock } from '../../../src/core/clock.ts';
-import { createGateway } from '../../../src/gateway/gateway.ts';
+import { createGateway, type GatewayOptions } from '../../../src/gateway/gateway.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 
-export type LogLine = Readonly<Record<string, unknown>>;
+export interface LogLine extends Readonly<Record<string, unknown>> {
+  readonly msg: string;
+}
 
 export interface TestGateway {
   readonly url: string;
@@ -16,7 +19,7 @@ export interface TestGateway {
   readonly lines: readonly LogLine[];
   /** The first line that fits, now or later. */
   waitForLine(fits: (line: LogLine) => boolean): Promise<LogLine>;
-  /** Drains it; resolves to whether something had to be broken off. */
+  /** Drains it; `cut` means that something was broken off. */
   close(): Promise<'clean' | 'cut'>;
 }
 
@@ -35,52 +38,63 @@ export async function startGateway(text: string, options: TestGatewayOptions = {
     env: options.env ?? {},
     readFile: (path, maxBytes) => (path === file ? Buffer.from(text) : readFileBounded(path, maxBytes)),
   });
-  if (loaded.config === undefined) throw new Error(loaded.problems.map(formatProblem).join('\n'));
-  const config = {
-    ...loaded.config,
-    listen: { ...loaded.config.listen, port: 0 },
-    admin: { ...loaded.config.admin, port: 0 },
-  };
+  const { config } = loaded;
+  const { gateway, lines, waitForLine } = await createTestGateway({
+    loaded,
+    config: config && {
+      ...config,
+      listen: { ...config.listen, port: 0 },
+      admin: { ...config.admin, port: 0 },
+    },
+    ...(options.clock && { clock: options.clock }),
+  });
+  const { url, adminUrl } = await gateway.listen();
+  if (options.untilReady !== false) await waitUntilReady(adminUrl);
+  return { url, adminUrl, lines, waitForLine, close: () => gateway.drain() };
+}
 
+interface CreateOptions extends Omit<GatewayOptions, 'log' | 'config'> {
+  readonly config: Config | undefined;
+  readonly level?: Config['log']['level'];
+  /** Called with each line. */
+  readonly onLine?: (line: LogLine) => void;
+}
+
+/** Creates a gateway that keeps what it logs; throws if its file has problems. */
+export async function createTestGateway({
+  config,
+  level = 'debug',
+  onLine = () => {},
+  ...options
+}: CreateOptions) {
+  if (config === undefined) throw new Error(options.loaded.problems.map(formatProblem).join('\n'));
   const lines: LogLine[] = [];
-  const watchers = new Set<(line: LogLine) => void>();
-  const log = createLogger('debug', {
-    write: (text) => {
+  const watchers = new Set([onLine]);
+  const log = createLogger(level, {
+    write(text) {
       const line = JSON.parse(text) as LogLine;
       lines.push(line);
       for (const watch of watchers) watch(line);
     },
   });
-  const { gateway, problems } = await createGateway({
-    loaded,
-    config,
-    log,
-    ...(options.clock && { clock: options.clock }),
-  });
+  const { gateway, problems } = await createGateway({ ...options, config, log });
   if (gateway === undefined) throw new Error(problems.map(formatProblem).join('\n'));
-
-  const { url, adminUrl } = await gateway.listen();
-  if (options.untilReady !== false) await waitUntilReady(adminUrl);
-  return {
-    url,
-    adminUrl,
-    lines,
-    waitForLine: (fits) =>
-      new Promise((found) => {
-        const earlier = lines.find(fits);
-        if (earlier) return found(earlier);
-        const watch = (line: LogLine) => {
-          if (!fits(line)) return;
-          watchers.delete(watch);
-          found(line);
-        };
-        watchers.add(watch);
-      }),
-    close: () => gateway.drain(),
-  };
+  /** The first line from now on that fits. */
+  const nextLine = (fits: (line: LogLine) => boolean): Promise<LogLine> =>
+    new Promise((found) => {
+      const watch = (line: LogLine): void => {
+        if (!fits(line)) return;
+        watchers.delete(watch);
+        found(line);
+      };
+      watchers.add(watch);
+    });
+  const waitForLine = async (fits: (line: LogLine) => boolean): Promise<LogLine> =>
+    lines.find(fits) ?? nextLine(fits);
+  return { gateway, lines, nextLine, waitForLine };
 }
 
-async function waitUntilReady(adminUrl: string): Promise<void> {
+export async function waitUntilReady(adminUrl: string): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (performance.now() < deadline) {
     const response = await fetch(`${adminUrl}/ready`);

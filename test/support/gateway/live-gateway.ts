@@ -3,16 +3,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import { loadConfig } from '../../../src/config/load.ts';
-import { formatProblem } from '../../../src/config/problem.ts';
-import { createGateway, type Gateway } from '../../../src/gateway/gateway.ts';
-import { createLogger } from '../../../src/telemetry/logger.ts';
+import type { Gateway } from '../../../src/gateway/gateway.ts';
 import { type CountingUpstream, startCountingUpstream } from '../backends/counting-upstream.ts';
 import { createKeyServer, type KeyServer } from '../tokens/key-server.ts';
 import { mint, signingKey } from '../tokens/mint.ts';
-
-export interface LogLine extends Readonly<Record<string, unknown>> {
-  readonly msg: string;
-}
+import { createTestGateway, type LogLine, waitUntilReady } from './gateway.ts';
 
 /** A gateway made from a file on disk, with an issuer that publishes one key and a backend. */
 export interface LiveGateway {
@@ -73,19 +68,7 @@ export async function startLiveGateway(
     const loaded = loadConfig({ file, env: {} });
     return { loaded, config: loaded.config };
   };
-  const lines: LogLine[] = [];
-  const waiting = new Set<(line: LogLine) => void>();
-  const log = createLogger('debug', {
-    write(line) {
-      const parsed = JSON.parse(line) as LogLine;
-      lines.push(parsed);
-      for (const notify of [...waiting]) notify(parsed);
-    },
-  });
-  const { loaded, config } = read();
-  if (config === undefined) throw new Error(loaded.problems.map(formatProblem).join('\n'));
-  const { gateway, problems } = await createGateway({ loaded, config, log, read });
-  if (gateway === undefined) throw new Error(problems.map(formatProblem).join('\n'));
+  const { gateway, lines, nextLine } = await createTestGateway({ ...read(), read });
   t.teardown(async () => {
     await gateway.drain();
     await upstream.close();
@@ -94,7 +77,7 @@ export async function startLiveGateway(
   });
   if (options.replacedBy !== undefined) write(options.replacedBy);
   const { url, adminUrl } = await gateway.listen();
-  while ((await fetch(`${adminUrl}/ready`)).status !== 200);
+  await waitUntilReady(adminUrl);
 
   const token = (claims: Record<string, unknown> = {}): string => {
     const now = Math.floor(Date.now() / 1000);
@@ -110,15 +93,7 @@ export async function startLiveGateway(
     upstream,
     lines,
     write,
-    nextLine: (msg) =>
-      new Promise((found) => {
-        const notify = (line: LogLine): void => {
-          if (line.msg !== msg) return;
-          waiting.delete(notify);
-          found(line);
-        };
-        waiting.add(notify);
-      }),
+    nextLine: (msg) => nextLine((line) => line.msg === msg),
     token,
     get: (path, own = token()) => fetch(`${url}${path}`, { headers: { authorization: `Bearer ${own}` } }),
     admin: (path) => fetch(`${adminUrl}${path}`),

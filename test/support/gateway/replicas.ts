@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { Pool } from 'undici';
-import { freePorts } from '../backends/free-ports.ts';
+import { freePorts } from '../backends/ports.ts';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
 
 export interface Replica {
@@ -21,7 +21,7 @@ export const REPLICAS = 3;
 /** Between two requests of one client. */
 const PAUSE_MS = 5;
 
-/** Starts three of `text`, which has all but `listen.port` and `admin`; they end with the test. */
+/** Starts three of `text`, which has everything but `listen.port` and `admin`; they end with the test. */
 export async function startReplicas(t: Test, text: string): Promise<Replicas> {
   const free = await freePorts(2 * REPLICAS);
   const ports = Array.from({ length: REPLICAS }, (_, index) => ({
@@ -48,7 +48,7 @@ export async function startReplicas(t: Test, text: string): Promise<Replicas> {
 }
 
 export interface Load {
-  /** The statuses and errors other than 200. */
+  /** Statuses other than 200, and errors. */
   readonly failures: readonly unknown[];
   readonly requests: () => number;
   stop(): Promise<void>;

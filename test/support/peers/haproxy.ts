@@ -2,8 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { acceptsConnections } from '../backends/accepts-connections.ts';
-import { freePorts } from '../backends/free-ports.ts';
+import { acceptsConnections, freePorts } from '../backends/ports.ts';
 import type { Replica } from '../gateway/replicas.ts';
 
 /** False where Debian's HAProxy (or another) is not installed; tests that need it skip by name. */

@@ -1,92 +1,96 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Test } from 'tap';
+import { acceptsConnections, freePorts } from '../backends/ports.ts';
+import type { Replica } from '../gateway/replicas.ts';
 
-/** A running nginx of its own configuration, with a folder for files. */
+/** A running nginx with its own configuration and a folder for files. */
 export interface Nginx {
   readonly url: string;
-  readonly port: number;
   readonly root: string;
   close(): Promise<void>;
 }
 
-/** False where Debian's nginx (or another) is not installed; tests that need it skip by name. */
+/** False where nginx is not installed; tests that need it skip by name. */
 export const hasNginx = spawnSync('nginx', ['-v']).status === 0;
 
-/** Starts nginx with the given directives inside its `server` block. `%ROOT%` stands for the folder. */
-export async function startNginx(directives: string): Promise<Nginx> {
-  const folder = mkdtempSync(join(tmpdir(), 'sealgate-nginx-'));
-  const root = join(folder, 'www');
-  mkdirSync(root);
-  const port = await freePort();
-  const config = join(folder, 'nginx.conf');
-  writeFileSync(
-    config,
-    `pid ${folder}/pid;
-error_log stderr warn;
-worker_processes 1;
-daemon off;
-events { worker_connections 512; }
-http {
-  access_log off;
+/** Starts nginx with these directives inside its `server` block. `%ROOT%` stands for the folder. */
+export function startNginx(directives: string): Promise<Nginx> {
+  return runNginx(
+    1,
+    (port, root) => `
   types { text/plain txt; application/json json; }
   default_type application/octet-stream;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
   client_max_body_size 0;
   server {
     listen 127.0.0.1:${port};
     root ${root};
     ${directives.replaceAll('%ROOT%', root)}
-  }
+  }`,
+  );
+}
+
+/** Starts nginx with the sample file of `deploy` in front of the gateways. Gives its URL. */
+export async function startNginxFront(t: Test, ports: readonly Replica[]): Promise<string> {
+  // Two worker processes, so that there is something to share.
+  const nginx = await runNginx(2, (port) => {
+    const sample = readFileSync('deploy/nginx/sealgate.conf', 'utf8');
+    return ports.reduce(
+      (text, replica, index) => text.replace(`10.0.0.1${index + 1}:8080`, `127.0.0.1:${replica.port}`),
+      sample.replace('listen 80;', `listen 127.0.0.1:${port};`),
+    );
+  });
+  t.teardown(() => nginx.close());
+  return nginx.url;
+}
+
+/** Starts nginx with what `http` gives for its `http` block, and waits until it listens. */
+async function runNginx(workers: number, http: (port: number, root: string) => string): Promise<Nginx> {
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-nginx-'));
+  const root = join(folder, 'www');
+  mkdirSync(root);
+  const [port = 0] = await freePorts(1);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `pid ${folder}/pid;
+error_log stderr error;
+worker_processes ${workers};
+daemon off;
+events { worker_connections 512; }
+http {
+  access_log off;
+  ${temporary.join('\n  ')}
+  ${http(port, root)}
 }
 `,
   );
-  const arguments_ = ['-p', folder, '-c', config, ...(process.getuid?.() === 0 ? ['-g', 'user root;'] : [])];
-  const child = spawn('nginx', arguments_, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const asRoot = process.getuid?.() === 0 ? ['-g', 'user root;'] : [];
+  const child: ChildProcess = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), ...asRoot], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     errors += chunk;
   });
-  const url = `http://127.0.0.1:${port}`;
-  while (!(await responses(url))) {
+  const ended = once(child, 'exit');
+  while (!(await acceptsConnections(port))) {
     if (child.exitCode !== null) throw new Error(`nginx ended: ${errors}`);
     await delay(10);
   }
   return {
-    url,
-    port,
+    url: `http://127.0.0.1:${port}`,
     root,
     async close() {
       child.kill('SIGTERM');
-      if (child.exitCode === null) await once(child, 'exit');
+      await ended;
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function responses(url: string): Promise<boolean> {
-  try {
-    await (await fetch(url)).arrayBuffer();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

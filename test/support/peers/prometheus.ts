@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePorts } from '../backends/free-ports.ts';
+import { freePorts } from '../backends/ports.ts';
 
 /** False where Debian's Prometheus (or another) is not installed; tests that need it skip by name. */
 export const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { freePorts } from '../backends/ports.ts';
 
 export interface RedisServer {
   readonly url: string;
@@ -20,7 +20,7 @@ export function hasRedisServer(): boolean {
 
 /** Starts a Redis on a free port of the loopback that keeps nothing on disk. */
 export async function startRedisServer(port?: number): Promise<RedisServer> {
-  const own = port ?? (await freePort());
+  const own = port ?? (await freePorts(1))[0];
   const child = spawn(
     'redis-server',
     [
@@ -56,13 +56,4 @@ export async function startRedisServer(port?: number): Promise<RedisServer> {
       await gone;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Test } from 'tap';
 import { REFUSALS, type Refusal } from '../../../src/core/refusals.ts';
 import { ClientConnection } from '../../../src/gateway/server/client-connection.ts';
 import { Http1Request } from '../../../src/gateway/server/http1/http1-request.ts';
@@ -16,6 +17,8 @@ import type { ForwardResult, UpstreamRequestPlan } from '../../../src/proxy/forw
 import { buildUpstreamHeaders } from '../../../src/proxy/request/upstream-headers.ts';
 import { ResponseHeaderFilter } from '../../../src/proxy/response/response-header-filter.ts';
 import { createUpstream, type Upstream } from '../../../src/proxy/upstream/upstream.ts';
+import { type RawUpstream, type Reply, response, startRawUpstream } from '../backends/upstream.ts';
+import { RawClient } from '../clients/raw-client.ts';
 import { type UpstreamOptions, upstreamSettings } from './upstream-settings.ts';
 
 /** How one request ended, as the observer got it. */
@@ -44,6 +47,26 @@ export interface ForwarderOptions extends UpstreamOptions {
   readonly http2Clients?: boolean;
 }
 
+/** Keeps the outcomes that are reported, in order. */
+export function collectOutcomes(isKept = true) {
+  const outcomes: Outcome[] = [];
+  const news = new EventEmitter();
+  let taken = 0;
+  return {
+    outcomes,
+    report(outcome: Outcome): void {
+      if (!isKept) return;
+      outcomes.push(outcome);
+      news.emit('outcome');
+    },
+    /** Resolves with the next outcome that is not taken yet. */
+    async nextOutcome(): Promise<Outcome> {
+      while (outcomes.length <= taken) await once(news, 'outcome');
+      return outcomes[taken++] as Outcome;
+    },
+  };
+}
+
 const HEADER_FILTER = compileRequestHeaderFilter({ identity: { maxBytes: 0 }, routes: [] });
 
 /** The forwarding layer alone, with the messages of the gateway's listener: everything is permitted. */
@@ -53,14 +76,7 @@ export async function startForwarder(
 ): Promise<Forwarder> {
   const { plan, identityPairs = [], keepOutcomes = true, http2Clients = false, ...rest } = options;
   const upstream = createUpstream(upstreamSettings(urls, rest));
-  const outcomes: Outcome[] = [];
-  const news = new EventEmitter();
-  let taken = 0;
-  const report = (outcome: Outcome): void => {
-    if (!keepOutcomes) return;
-    outcomes.push(outcome);
-    news.emit('outcome');
-  };
+  const { outcomes, nextOutcome, report } = collectOutcomes(keepOutcomes);
   const serve = (req: IncomingRequest, res: OutgoingResponse): void => {
     forward({
       req,
@@ -121,10 +137,7 @@ export async function startForwarder(
     server,
     upstream,
     outcomes,
-    async nextOutcome() {
-      while (outcomes.length <= taken) await once(news, 'outcome');
-      return outcomes[taken++] as Outcome;
-    },
+    nextOutcome,
     async close() {
       server.close();
       server.closeAllConnections?.();
@@ -146,3 +159,43 @@ function writeRefusal(res: OutgoingResponse, refusal: Refusal): void {
   ]);
   res.end(body);
 }
+
+export interface ForwarderHarness {
+  readonly backend: RawUpstream;
+  readonly gateway: Forwarder;
+  /** A client of its own connection, closed with the test. */
+  client(): RawClient;
+}
+
+/** A recording backend, the forwarding layer before it, and raw clients. All end with the test. */
+export async function startForwarderHarness(
+  t: Test,
+  respond: Reply,
+  options?: ForwarderOptions,
+): Promise<ForwarderHarness> {
+  const backend = await startRawUpstream(respond);
+  const gateway = await startForwarder(backend.url, options);
+  const clients: RawClient[] = [];
+  t.teardown(async () => {
+    for (const client of clients) client.destroy();
+    await gateway.close();
+    await backend.close();
+  });
+  return {
+    backend,
+    gateway,
+    client() {
+      const client = new RawClient(gateway.port);
+      clients.push(client);
+      return client;
+    },
+  };
+}
+
+/** Responds once the whole request is there. */
+export const respondFine: Reply = ({ socket, whole }) => {
+  whole.then(
+    () => socket.write(response('200 OK', [], 'fine')),
+    () => {},
+  );
+};

@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Test } from 'tap';
@@ -9,7 +9,7 @@ import { createUpstream } from '../../../src/proxy/upstream/upstream.ts';
 import { openTunnel } from '../../../src/proxy/websocket/open-tunnel.ts';
 import { createTunnels, type Tunnels } from '../../../src/proxy/websocket/tunnels.ts';
 import { RawClient } from '../clients/raw-client.ts';
-import type { Outcome } from './forwarder.ts';
+import { collectOutcomes, type Outcome } from './forwarder.ts';
 import { upstreamSettings } from './upstream-settings.ts';
 
 export interface TunnelHarness {
@@ -37,13 +37,7 @@ export async function startTunnelHarness(
 ): Promise<TunnelHarness> {
   const upstream = createUpstream(upstreamSettings(upstreamUrl, { timeouts: { idleMs, responseMs } }));
   const tunnels = createTunnels();
-  const outcomes: Outcome[] = [];
-  const news = new EventEmitter();
-  let taken = 0;
-  const report = (outcome: Outcome): void => {
-    outcomes.push(outcome);
-    news.emit('outcome');
-  };
+  const { outcomes, nextOutcome, report } = collectOutcomes();
   const server = createServer();
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     socket.on('error', () => socket.destroy());
@@ -96,10 +90,7 @@ export async function startTunnelHarness(
     url: `ws://127.0.0.1:${port}`,
     tunnels,
     outcomes,
-    async nextOutcome() {
-      while (outcomes.length <= taken) await once(news, 'outcome');
-      return outcomes[taken++] as Outcome;
-    },
+    nextOutcome,
     client() {
       const client = new RawClient(port);
       clients.push(client);

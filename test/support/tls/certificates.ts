@@ -1,54 +1,92 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A certificate authority of a test's own, and a certificate of it. */
-export interface Certificates {
-  /** Where `ca.pem` is. */
-  readonly folder: string;
-  readonly ca: string;
-  readonly key: string;
+export interface Certificate {
   readonly cert: string;
+  readonly key: string;
 }
 
-/** Makes an authority and a certificate for the given names with openssl; undefined where that is not installed. */
-export function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1'): Certificates | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'sealgate-'));
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+export interface Authority extends Certificate {
+  /** A certificate of this authority, by default for its name and the loopback address. */
+  issue(name: string, days?: number, names?: string): Certificate;
+}
+
+/** True when openssl is installed. */
+export function hasOpenssl(): boolean {
   try {
-    openssl('version');
+    execFileSync('openssl', ['version'], { stdio: 'ignore' });
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
-  openssl(
-    'req',
-    '-x509',
-    ...curve,
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.pem',
-    '-subj',
-    '/CN=test authority',
-    '-days',
-    '2',
-  );
-  openssl('req', ...curve, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=server');
-  writeFileSync(join(folder, 'names.cnf'), `subjectAltName=${names}`);
-  const signed = [
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    'names.cnf',
-  ];
-  openssl('x509', '-req', '-in', 'server.csr', ...signed, '-out', 'server.pem');
-  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
-  return { folder, ca: read('ca.pem'), key: read('server.key'), cert: read('server.pem') };
+}
+
+/** Makes a certificate authority of its own, by openssl, in a folder that is gone afterwards. */
+export function makeAuthority(name: string): Authority {
+  const own = inFolder((folder) => {
+    run(
+      folder,
+      `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=${name}`,
+    );
+    return readPair(folder);
+  });
+  return {
+    ...own,
+    issue: (subject, days = 30, names = `DNS:${subject},IP:127.0.0.1`) =>
+      inFolder((folder) => {
+        run(
+          folder,
+          `req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem -subj /CN=${subject}`,
+        );
+        writeFileSync(join(folder, 'ca.pem'), own.cert);
+        writeFileSync(join(folder, 'ca-key.pem'), own.key);
+        writeFileSync(join(folder, 'extensions'), `subjectAltName=${names}\n`);
+        run(
+          folder,
+          `x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -out cert.pem -days ${days} -extfile extensions`,
+        );
+        return readPair(folder);
+      }),
+  };
+}
+
+/** A certificate, its authority, and a folder with both. */
+export interface Certificates extends Certificate {
+  /** Has `ca.pem`, `server.pem` and `server.key`. */
+  readonly folder: string;
+  readonly ca: string;
+}
+
+/** Makes an authority and a certificate for these names; undefined where openssl is not installed. */
+export function makeCertificates(names = 'DNS:localhost,IP:127.0.0.1'): Certificates | undefined {
+  if (!hasOpenssl()) return undefined;
+  const authority = makeAuthority('test-authority');
+  const server = authority.issue('server', 2, names);
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-'));
+  writeFileSync(join(folder, 'ca.pem'), authority.cert);
+  writeFileSync(join(folder, 'server.pem'), server.cert);
+  writeFileSync(join(folder, 'server.key'), server.key);
+  return { folder, ca: authority.cert, ...server };
+}
+
+function inFolder<T>(work: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-certificates-'));
+  try {
+    return work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function run(cwd: string, command: string): void {
+  execFileSync('openssl', command.split(' '), { cwd, stdio: 'ignore' });
+}
+
+function readPair(folder: string): Certificate {
+  return {
+    cert: readFileSync(join(folder, 'cert.pem'), 'utf8'),
+    key: readFileSync(join(folder, 'key.pem'), 'utf8'),
+  };
 }

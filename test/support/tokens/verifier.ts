@@ -1,3 +1,4 @@
+import { Verify } from 'node:crypto';
 import { type Config, configSchema } from '../../../src/config/schema/config.ts';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { type CompiledIssuers, compileIssuers } from '../../../src/tokens/issuers/compile-issuers.ts';
@@ -6,7 +7,7 @@ import { checkKeys } from '../../../src/tokens/keys/key-set.ts';
 import { createKeyStorePool } from '../../../src/tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../../../src/tokens/verifier.ts';
 import type { TokenOutcome } from '../../../src/tokens/verify-token.ts';
-import { type FrozenTime, freezeTime } from '../pipeline/frozen-time.ts';
+import { type FrozenTime, freezeTime } from '../core/frozen-time.ts';
 import type { SigningKey } from './mint.ts';
 
 /** A file with these issuers: validated by the schema, defaults and all. Its route is public by default. */
@@ -60,4 +61,18 @@ export function codeOf(outcome: TokenOutcome | Promise<TokenOutcome>): string {
 /** Keys in place of a fetch. */
 export function inPlace(...keys: readonly SigningKey[]): { readonly keys: readonly unknown[] } {
   return { keys: keys.map(({ jwk }) => jwk) };
+}
+
+/** Counts the native checks of RSA and ECDSA signatures from now until the test ends. */
+export function countChecks(t: { teardown(undo: () => void): unknown }): () => number {
+  const { verify } = Verify.prototype;
+  let checks = 0;
+  Verify.prototype.verify = function counted(this: Verify, ...inputs: [never, never]) {
+    checks += 1;
+    return verify.apply(this, inputs);
+  };
+  t.teardown(() => {
+    Verify.prototype.verify = verify;
+  });
+  return () => checks;
 }

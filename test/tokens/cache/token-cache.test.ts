@@ -1,10 +1,9 @@
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
-import { freezeTime } from '../../support/pipeline/frozen-time.ts';
-import { countChecks } from '../../support/tokens/count-checks.ts';
+import { freezeTime } from '../../support/core/frozen-time.ts';
 import { encode, mint, signingKey } from '../../support/tokens/mint.ts';
-import { codeOf, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
+import { codeOf, countChecks, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
 
 const ISS = 'https://corp.example';
 const key = signingKey('ES256');

@@ -3,7 +3,7 @@ import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { findPointFlaw } from '../../../src/tokens/keys/ed25519-point.ts';
 import { checkKeys, loadLocalKeySet } from '../../../src/tokens/keys/key-set.ts';
-import { freezeTime } from '../../support/pipeline/frozen-time.ts';
+import { freezeTime } from '../../support/core/frozen-time.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';
 import { codeOf, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
 

@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { isRefusal, type Refusal } from '../../../src/core/refusals.ts';
 import type { TokenOutcome } from '../../../src/tokens/verify-token.ts';
-import { type FrozenTime, freezeTime, until } from '../../support/pipeline/frozen-time.ts';
-import { countChecks } from '../../support/tokens/count-checks.ts';
+import { type FrozenTime, freezeTime, until } from '../../support/core/frozen-time.ts';
 import { createKeyServer, type KeyServer, type Mode } from '../../support/tokens/key-server.ts';
 import { encode, mint, type SigningKey, signingKey } from '../../support/tokens/mint.ts';
-import { codeOf, verifierOf } from '../../support/tokens/verifier.ts';
+import { codeOf, countChecks, verifierOf } from '../../support/tokens/verifier.ts';
 
 const one = signingKey('ES256', { kid: 'one' });
 const two = signingKey('ES256', { kid: 'two' }, 'second');

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { createKeyStorePool } from '../../../src/tokens/keys/key-store-pool.ts';
 import { createTokenVerifier } from '../../../src/tokens/verifier.ts';
-import { freezeTime, until } from '../../support/pipeline/frozen-time.ts';
+import { freezeTime, until } from '../../support/core/frozen-time.ts';
 import { createKeyServer } from '../../support/tokens/key-server.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';
 import { codeOf, compile } from '../../support/tokens/verifier.ts';

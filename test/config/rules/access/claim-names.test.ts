@@ -1,6 +1,6 @@
 import t from 'tap';
 import { loadConditionCompiler } from '../../../../src/pipeline/access/cel/condition.ts';
-import { loadText, MINIMAL } from '../../../support/pipeline/config-text.ts';
+import { loadText, MINIMAL } from '../../../support/config/config-text.ts';
 
 /* A text is one literal claim name; what looks like a path in it is most likely meant as one. */
 

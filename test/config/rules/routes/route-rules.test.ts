@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadText } from '../../../support/pipeline/config-text.ts';
+import { loadText } from '../../../support/config/config-text.ts';
 
 interface Sketch {
   readonly path: string;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadText, MINIMAL, type TextOptions } from '../../../support/pipeline/config-text.ts';
+import { loadText, MINIMAL, type TextOptions } from '../../../support/config/config-text.ts';
 
 /* Characters that nobody sees, and variables that nobody filled in. */
 

@@ -6,14 +6,14 @@ import {
   connectFrames,
   type FrameClient,
   type FrameClientOptions,
+  frame,
   goawayFrame,
   literal,
   resetFrame,
   TYPE,
 } from '../../../support/clients/http2-client.ts';
-import { frame } from '../../../support/clients/http2-frame.ts';
 import { type Harness, startHarness } from '../../../support/gateway/gateway-harness.ts';
-import { hasOpenssl, makeAuthority } from '../../../support/tls/authority.ts';
+import { hasOpenssl, makeAuthority } from '../../../support/tls/certificates.ts';
 
 const skip = hasOpenssl() ? false : 'openssl is not installed';
 const authority = skip ? undefined : makeAuthority('test-ca');

@@ -14,11 +14,10 @@ import type { ConnectionOptions } from 'node:tls';
 import t, { type Test } from 'tap';
 import { HOP_BY_HOP } from '../../../../src/core/header-names.ts';
 import { startCountingUpstream } from '../../../support/backends/counting-upstream.ts';
-import { literal } from '../../../support/clients/http2-client.ts';
-import { frame } from '../../../support/clients/http2-frame.ts';
+import { frame, literal } from '../../../support/clients/http2-client.ts';
 import { connectRaw, rawRequest } from '../../../support/clients/raw.ts';
 import { type HarnessOptions, startHarness } from '../../../support/gateway/gateway-harness.ts';
-import { hasOpenssl, makeAuthority } from '../../../support/tls/authority.ts';
+import { hasOpenssl, makeAuthority } from '../../../support/tls/certificates.ts';
 
 const skip = hasOpenssl() ? false : 'openssl is not installed';
 const authority = skip ? undefined : makeAuthority('test-ca');

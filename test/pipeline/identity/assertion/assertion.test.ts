@@ -18,8 +18,8 @@ import type {
 import type { Logger } from '../../../../src/telemetry/logger.ts';
 import { compileIssuers } from '../../../../src/tokens/issuers/compile-issuers.ts';
 import { inexactNumber } from '../../../../src/tokens/jwt/json/inexact-number.ts';
-import { folderWith } from '../../../support/gateway/cli.ts';
-import { type FrozenTime, freezeTime } from '../../../support/pipeline/frozen-time.ts';
+import { folderWith } from '../../../support/cli/cli.ts';
+import { type FrozenTime, freezeTime } from '../../../support/core/frozen-time.ts';
 import {
   type ConfigInput,
   decideNow,

@@ -3,7 +3,7 @@ import { isRefusal } from '../../../../src/core/refusals.ts';
 import type { CompiledIssuer } from '../../../../src/tokens/compiled-issuer.ts';
 import { compileIssuers } from '../../../../src/tokens/issuers/compile-issuers.ts';
 import type { VerifiedToken } from '../../../../src/tokens/verified-token.ts';
-import { freezeTime } from '../../../support/pipeline/frozen-time.ts';
+import { freezeTime } from '../../../support/core/frozen-time.ts';
 import { mint, type SigningKey, signingKey } from '../../../support/tokens/mint.ts';
 import { codeOf, compile, fileWithIssuers, inPlace, verifierOf } from '../../../support/tokens/verifier.ts';
 

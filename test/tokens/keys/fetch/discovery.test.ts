@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { freezeTime, until } from '../../../support/pipeline/frozen-time.ts';
+import { freezeTime, until } from '../../../support/core/frozen-time.ts';
 import { createKeyServer, type KeyServer } from '../../../support/tokens/key-server.ts';
 import { mint, signingKey } from '../../../support/tokens/mint.ts';
 import { codeOf, verifierOf } from '../../../support/tokens/verifier.ts';
