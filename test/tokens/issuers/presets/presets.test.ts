@@ -173,7 +173,7 @@ t.test('entra', async (t) => {
   }
   t.match(errorsOf('entra', { tenant: 'common' }), [/stands for every tenant/]);
   t.match(errorsOf('entra', { issuer: V2('organizations') }), [/stands for every tenant/]);
-  t.match(errorsOf('entra', { tenant: 'contoso.onmicrosoft.com' }), [/not a GUID/]);
+  t.match(errorsOf('entra', { tenant: 'contoso.onmicrosoft.com' }), [/not the GUID/]);
   t.match(errorsOf('entra', { tenant: TENANT, issuer: V2(OTHER_TENANT) }), [/contradict/]);
   t.match(errorsOf('entra', { tenant: TENANT, issuer: 'https://other.example' }), [/contradict/]);
   t.same(
