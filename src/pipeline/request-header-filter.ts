@@ -105,20 +105,20 @@ export function filterHeaders(
       case ACTION.dropped:
         break;
       case ACTION.host:
-        hosts = [...hosts, value];
+        hosts = append(hosts, value);
         break;
       case ACTION.authorization:
-        authorizations = [...authorizations, value];
+        authorizations = append(authorizations, value);
         break;
       case ACTION.connection:
         connection = connection === '' ? value : `${connection},${value}`;
         break;
       case ACTION.origin:
-        origins = [...origins, value];
+        origins = append(origins, value);
         passed.push(name, value);
         break;
       case ACTION.cookie:
-        cookies = [...cookies, value];
+        cookies = append(cookies, value);
         passed.push(name, value);
         break;
       case ACTION.credential:
@@ -134,6 +134,11 @@ export function filterHeaders(
     cookies,
     credentials,
   };
+}
+
+/** A field comes once nearly always, and a spread of the frozen list would walk it with an iterator. */
+function append(list: readonly string[], value: string): readonly string[] {
+  return list.length === 0 ? [value] : [...list, value];
 }
 
 function learnAction(headerFilter: RequestHeaderFilter, name: string): HeaderAction {

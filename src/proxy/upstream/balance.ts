@@ -20,6 +20,9 @@ const FULL = refuse('upstream_full', 'every address has as many requests as it m
   retryAfterSeconds: 1,
 });
 
+/** More than the requests that run at any address. */
+const RANK = 2 ** 32;
+
 /**
  * Chooses among the endpoints of a backend. Those that fail their health check are never chosen. Those
  * that were ejected for failing requests are chosen when no other is left: a wrong guess must not cause an outage.
@@ -29,39 +32,50 @@ export function createBalance({
   balance,
   maxRunning = Number.POSITIVE_INFINITY,
 }: BalanceOptions): PickEndpoint {
+  const loadOf = LOADS[balance];
   let turn = -1;
-  const isFree = (endpoint: UpstreamEndpoint): boolean => endpoint.running < maxRunning;
 
-  return (tried = []) => {
-    turn = (turn + 1) % endpoints.length;
-    const healthy = endpoints.filter((endpoint) => endpoint.healthy !== false);
-    if (healthy.length === 0) return UNHEALTHY;
-    const free = healthy.filter(isFree);
-    if (free.length === 0) return FULL;
-    const preferred = firstNonEmpty(
-      free.filter((endpoint) => !endpoint.isEjected && !tried.includes(endpoint)),
-      free.filter((endpoint) => !tried.includes(endpoint)),
-      free,
-    );
-    const chosen = CHOICES[balance](preferred, turn);
+  /** The lower, the better; undefined where it cannot be chosen. */
+  const costOf = (endpoint: UpstreamEndpoint, tried: readonly UpstreamEndpoint[]): number | undefined => {
+    if (endpoint.healthy === false || endpoint.running >= maxRunning) return undefined;
+    const rank = tried.includes(endpoint) ? 2 : endpoint.isEjected ? 1 : 0;
+    return rank * RANK + loadOf(endpoint);
+  };
+
+  /** The candidate number `skip` among those of this cost, in the order of the file. */
+  const nth = (
+    cost: number,
+    skip: number,
+    tried: readonly UpstreamEndpoint[],
+  ): UpstreamEndpoint | undefined => {
+    let left = skip;
+    return endpoints.find((endpoint) => costOf(endpoint, tried) === cost && left-- === 0);
+  };
+
+  return (tried = NONE) => {
+    turn += 1;
+    let chosen: UpstreamEndpoint | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    let equals = 0;
+    for (const endpoint of endpoints) {
+      const cost = costOf(endpoint, tried);
+      if (cost === undefined || cost > least) continue;
+      equals = cost < least ? 1 : equals + 1;
+      if (cost < least) chosen = endpoint;
+      least = cost;
+    }
+    // Equals take turns, so that they share the load.
+    if (equals > 1) chosen = nth(least, turn % equals, tried) ?? chosen;
+    if (chosen === undefined) return endpoints.every(({ healthy }) => healthy === false) ? UNHEALTHY : FULL;
     chosen.running++;
     return chosen;
   };
 }
 
-const CHOICES = {
-  roundRobin: (endpoints, turn) => endpoints[turn % endpoints.length] as UpstreamEndpoint,
-  // Ties go round, so that idle endpoints share the load.
-  leastConnections: (endpoints, turn) => {
-    const least = Math.min(...endpoints.map(({ running }) => running));
-    const idlest = endpoints.filter(({ running }) => running === least);
-    return idlest[turn % idlest.length] as UpstreamEndpoint;
-  },
-} as const satisfies Record<
-  BalanceName,
-  (endpoints: readonly UpstreamEndpoint[], turn: number) => UpstreamEndpoint
->;
+const NONE: readonly UpstreamEndpoint[] = [];
 
-function firstNonEmpty(...lists: readonly (readonly UpstreamEndpoint[])[]): readonly UpstreamEndpoint[] {
-  return lists.find((list) => list.length > 0) ?? [];
-}
+/** What counts against an endpoint beside others that may be chosen as well. */
+const LOADS = {
+  roundRobin: () => 0,
+  leastConnections: ({ running }) => running,
+} as const satisfies Record<BalanceName, (endpoint: UpstreamEndpoint) => number>;
