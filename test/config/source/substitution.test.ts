@@ -175,7 +175,7 @@ const REFUSED: readonly Row[] = [
     'null in a variable',
     'listen: { host: "${T}" }\nlog: ${U}',
     { env: { T: 'null', U: 'null' } },
-    '11:6 expected a mapping, got the value of `${U}`',
+    '11:6 this text is what tools write where a value is missing — find out which tool wrote it',
   ],
   [
     'a bare number as duration',

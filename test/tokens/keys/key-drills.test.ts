@@ -640,7 +640,7 @@ t.test('a restart during an outage serves from the snapshot at once', async (t) 
     const exposed = await restart(uri, freezeTime());
     t.equal(exposed.outcome, 'keys_unavailable', `${mode.toString(8)}: others may have written it`);
     t.match(exposed.lines, ['the snapshot of the keys is not used']);
-    t.match(exposed.reasons, [/others may write .*: chmod/]);
+    t.match(exposed.reasons, [/others may write .*: run chmod/]);
     await chmod(place, before);
   }
   t.equal((await restart(uri, freezeTime())).outcome, 'ok');

@@ -32,7 +32,7 @@ export const variablesAreFilledIn: TextRule = ({ path, text, isKey, substitution
     );
   }
   if (EMPTY.test(text) && !isHeaderValue(path)) {
-    return warning(path, `\`${text}\` is plain text here: tools write it where a value is missing`, {
+    return warning(path, 'this text is what tools write where a value is missing', {
       hint: 'find out which tool wrote it',
     });
   }

@@ -319,7 +319,7 @@ t.test('a file of keys that others may write signs nothing, and may still be loo
   await chmod(path('keys.json'), 0o666);
   for (const access of ['rotate', 'follow'] as const) {
     const { problems, signer } = signerAt(freezeTime(START), settings, access);
-    t.match(problems, [{ message: /cannot use the keys: others may write it: chmod 600/ }]);
+    t.match(problems, [{ message: /cannot use the keys: others may write it: run chmod 600/ }]);
     t.equal(signer, undefined);
   }
   const { problems } = signerAt(freezeTime(START), settings, 'preview');
