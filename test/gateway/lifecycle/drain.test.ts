@@ -14,7 +14,7 @@ upstreams: { backend: { url: '${backend}' } }
 routes: [{ name: all, path: /, upstream: backend, access: public }]
 `;
 
-interface ForwarderHarness {
+interface GatewayWithBackend {
   readonly gateway: GatewayProcess;
   readonly upstream: CountingUpstream;
   /** Responses that wait for the test to send them. */
@@ -23,11 +23,11 @@ interface ForwarderHarness {
   arrived(count: number): Promise<void>;
 }
 
-async function startForwarderHarness(
+async function startWithBackend(
   t: Tap,
   shutdown: string,
   nodeArgs: readonly string[] = [],
-): Promise<ForwarderHarness> {
+): Promise<GatewayWithBackend> {
   const responses: ServerResponse[] = [];
   let notify = (): void => {};
   const upstream = await startCountingUpstream((req, res) => {
@@ -72,7 +72,7 @@ type Tap = Parameters<typeof startGatewayProcess>[0];
 t.test(
   'SIGTERM: not ready at once, still accepting, a response to every accepted request, exit 0',
   async (t) => {
-    const { gateway, responses, arrived } = await startForwarderHarness(t, '{ delay: 700ms, grace: 10s }');
+    const { gateway, responses, arrived } = await startWithBackend(t, '{ delay: 700ms, grace: 10s }');
     const slow = fetch(`${gateway.url}/slow`);
     const stream = fetch(`${gateway.url}/stream`);
     await arrived(2);
@@ -100,7 +100,7 @@ t.test(
 );
 
 t.test('a request that comes after accepting has ended gets its response with every field', async (t) => {
-  const { gateway, responses, arrived } = await startForwarderHarness(t, '{ grace: 10s }');
+  const { gateway, responses, arrived } = await startWithBackend(t, '{ grace: 10s }');
   const connection = await connectRaw(Number(new URL(gateway.url).port));
   connection.send(rawRequest('GET /slow HTTP/1.1'));
   await arrived(1);
@@ -117,7 +117,7 @@ t.test('a request that comes after accepting has ended gets its response with ev
 });
 
 t.test('a client that takes its time for what is left of its response is waited for', async (t) => {
-  const { gateway, responses, arrived } = await startForwarderHarness(t, '{ grace: 20s }');
+  const { gateway, responses, arrived } = await startWithBackend(t, '{ grace: 20s }');
   const { socket, send } = await connectRaw(Number(new URL(gateway.url).port));
   socket.removeAllListeners('data');
   socket.pause();
@@ -140,7 +140,7 @@ t.test('a client that takes its time for what is left of its response is waited 
 });
 
 t.test('a client that does not close what was ended breaks nothing off', async (t) => {
-  const { gateway } = await startForwarderHarness(t, '{ grace: 20s }');
+  const { gateway } = await startWithBackend(t, '{ grace: 20s }');
   const connection = await connectRaw(Number(new URL(gateway.url).port));
   connection.send(rawRequest('GET /quick HTTP/1.1', ['Connection: close']));
   t.equal((await connection.read())?.status, 200);
@@ -152,7 +152,7 @@ t.test('a client that does not close what was ended breaks nothing off', async (
 });
 
 t.test('an idle connection does not hold the end up', async (t) => {
-  const { gateway } = await startForwarderHarness(t, '{ grace: 30s }');
+  const { gateway } = await startWithBackend(t, '{ grace: 30s }');
   const port = Number(new URL(gateway.url).port);
   const socket = connect(port, '127.0.0.1');
   socket.write('GET /quick HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -166,7 +166,7 @@ t.test('an idle connection does not hold the end up', async (t) => {
 });
 
 t.test('what does not finish within the grace is refused and cut, and the exit code is 1', async (t) => {
-  const { gateway, responses, arrived } = await startForwarderHarness(t, '{ grace: 300ms }');
+  const { gateway, responses, arrived } = await startWithBackend(t, '{ grace: 300ms }');
   const pending = fetch(`${gateway.url}/hang`);
   const begun = fetch(`${gateway.url}/begun`);
   await arrived(2);
@@ -193,7 +193,7 @@ t.test('what does not finish within the grace is refused and cut, and the exit c
 });
 
 t.test('a second signal ends at once', async (t) => {
-  const { gateway, arrived } = await startForwarderHarness(t, '{ delay: 60s, grace: 60s }');
+  const { gateway, arrived } = await startWithBackend(t, '{ delay: 60s, grace: 60s }');
   void fetch(`${gateway.url}/hang`).catch(() => {});
   await arrived(1);
   gateway.child.kill('SIGTERM');
@@ -203,7 +203,7 @@ t.test('a second signal ends at once', async (t) => {
 });
 
 t.test('SIGINT drains as well', async (t) => {
-  const { gateway } = await startForwarderHarness(t, '{ grace: 1s }');
+  const { gateway } = await startWithBackend(t, '{ grace: 1s }');
   gateway.child.kill('SIGINT');
   t.same(await gateway.ended, [0, null]);
 });
@@ -214,7 +214,7 @@ for (const [name, code] of [
 ] as const) {
   t.test(`an ${name} that nobody caught is logged and ends the process with 1`, async (t) => {
     const preload = `data:text/javascript,process.on('SIGUSR2',()=>{${code}})`;
-    const { gateway } = await startForwarderHarness(t, '{ grace: 1s }', [`--import=${preload}`]);
+    const { gateway } = await startWithBackend(t, '{ grace: 1s }', [`--import=${preload}`]);
     gateway.child.kill('SIGUSR2');
     t.same(await gateway.ended, [1, null]);
     t.match(gateway.lines.at(-1), { level: 'fatal', msg: /uncaught/, err: { message: 'boom' } });
