@@ -12,7 +12,13 @@ export function parseHost(values: readonly string[], httpVersion: string): strin
   if (value === undefined) {
     return httpVersion === '1.0' ? undefined : refuse('host_missing', 'the request has no Host');
   }
-  return (
-    normalizeHost(value) ?? refuse('host_invalid', 'Host is not a name or address with an optional port')
-  );
+  if (value === latest.value) return latest.host;
+  const host = normalizeHost(value);
+  if (host === undefined)
+    return refuse('host_invalid', 'Host is not a name or address with an optional port');
+  latest = { value, host };
+  return host;
 }
+
+/** The latest valid one: most requests in a row name the same (docs/performance.md: "texts that come again"). */
+let latest: { readonly value: string | undefined; readonly host: string } = { value: undefined, host: '' };

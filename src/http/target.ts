@@ -150,8 +150,16 @@ function readInEveryWay(
   }
 }
 
+/** By a loop, which takes V8 half the time of `split` (docs/performance.md: "texts that come again"). */
 function splitPath(path: string): string[] {
-  return path.slice(1).split('/');
+  const segments: string[] = [];
+  let start = 1;
+  for (let end = path.indexOf('/', start); end !== -1; end = path.indexOf('/', start)) {
+    segments.push(path.slice(start, end));
+    start = end + 1;
+  }
+  segments.push(path.slice(start));
+  return segments;
 }
 
 function withoutParameters(path: string): string {

@@ -1,6 +1,7 @@
 import { foldHeaderName, identityHeaderNames, isMovedToken } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema/config.ts';
 import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../core/header-names.ts';
+import { HeaderNameMemo } from '../http/header-name-memo.ts';
 import { dropNominated } from '../http/header-pairs.ts';
 
 /** What becomes of a header field. */
@@ -29,18 +30,19 @@ const SPECIAL: Readonly<Record<string, HeaderAction>> = {
   'sec-websocket-protocol': ACTION.passed,
 };
 
-const MEMO_ENTRIES = 1024;
-const MEMO_NAME_LENGTH = 64;
 const NONE: readonly string[] = Object.freeze([]);
 
 /** The fields that a file forbids clients to send, compiled once. */
 export interface RequestHeaderFilter {
+  /** What becomes of a field, by its name as sent. */
+  readonly actions: HeaderNameMemo<HeaderAction>;
+}
+
+interface NamedActions {
   /** Folded names with an action of their own; all others pass. */
-  readonly actions: ReadonlyMap<string, HeaderAction>;
+  readonly byFoldedName: ReadonlyMap<string, HeaderAction>;
   /** The headers that carry tokens, in lower case as the file spells them; their other spellings are dropped. */
   readonly credentialHeaders: ReadonlySet<string>;
-  /** Names as sent → action (docs/performance.md: what becomes of a field of a request). Bounded. */
-  readonly memo: Map<string, HeaderAction>;
 }
 
 /** The header fields of a request, sorted. Lists of pairs hold names and values in turn. */
@@ -64,23 +66,24 @@ export function compileRequestHeaderFilter(
   config: Pick<Config, 'identity' | 'routes'>,
   credentialHeaders: Iterable<string> = [],
 ): RequestHeaderFilter {
-  const actions = new Map<string, HeaderAction>(Object.entries(SPECIAL));
+  const byFoldedName = new Map<string, HeaderAction>(Object.entries(SPECIAL));
   const spelled = new Set([...credentialHeaders].map((name) => name.toLowerCase()));
   for (const name of spelled) {
     const folded = foldHeaderName(name);
-    if (!actions.has(folded)) actions.set(folded, ACTION.credential);
+    if (!byFoldedName.has(folded)) byFoldedName.set(folded, ACTION.credential);
   }
   const dropped = [...HOP_BY_HOP, ...PROXY_FIELDS, ...OVERRIDES, ...identityHeaderNames(config)];
   for (const name of dropped) {
     const folded = foldHeaderName(name);
-    if (SPECIAL[folded] === undefined) actions.set(folded, ACTION.dropped);
+    if (SPECIAL[folded] === undefined) byFoldedName.set(folded, ACTION.dropped);
   }
-  return { actions, credentialHeaders: spelled, memo: new Map() };
+  const named: NamedActions = { byFoldedName, credentialHeaders: spelled };
+  return { actions: new HeaderNameMemo((name) => actionOf(named, name)) };
 }
 
 /** Whether a header that a route names for its token is read; false where the file or the gateway drops it. */
 export function isLookedAt(headerFilter: RequestHeaderFilter, credentialHeader: string): boolean {
-  return actionOf(headerFilter, credentialHeader) === ACTION.credential;
+  return headerFilter.actions.of(credentialHeader) === ACTION.credential;
 }
 
 /** Sorts the header fields of one request in one pass. `rawHeaders` is Node's flat list. */
@@ -98,7 +101,7 @@ export function filterHeaders(
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
     const value = rawHeaders[at + 1] as string;
-    switch (headerFilter.memo.get(name) ?? learnAction(headerFilter, name)) {
+    switch (headerFilter.actions.of(name)) {
       case ACTION.passed:
         passed.push(name, value);
         break;
@@ -141,22 +144,13 @@ function append(list: readonly string[], value: string): readonly string[] {
   return list.length === 0 ? [value] : [...list, value];
 }
 
-function learnAction(headerFilter: RequestHeaderFilter, name: string): HeaderAction {
-  const action = actionOf(headerFilter, name);
-  if (name.length > MEMO_NAME_LENGTH) return action;
-  if (headerFilter.memo.size >= MEMO_ENTRIES) headerFilter.memo.clear();
-  headerFilter.memo.set(name, action);
-  return action;
-}
-
-function actionOf(headerFilter: RequestHeaderFilter, name: string): HeaderAction {
+function actionOf({ byFoldedName, credentialHeaders }: NamedActions, name: string): HeaderAction {
   if (name.startsWith(':')) return name === ':authority' ? ACTION.host : ACTION.dropped;
   const folded = foldHeaderName(name);
   const lower = name.toLowerCase();
   const isAlias = folded !== lower;
-  const action = headerFilter.actions.get(folded);
-  if (action === ACTION.credential)
-    return headerFilter.credentialHeaders.has(lower) ? action : ACTION.dropped;
+  const action = byFoldedName.get(folded);
+  if (action === ACTION.credential) return credentialHeaders.has(lower) ? action : ACTION.dropped;
   if (action !== undefined) return isAlias ? ACTION.dropped : action;
   // Where no route reads it, it only helps to explain why a request has no token.
   if (!isAlias && isMovedToken(lower)) return ACTION.credential;

@@ -14,30 +14,34 @@ export function renderAccessLine(
   record: RequestRecord,
   worker?: number | undefined,
 ): string {
-  const { upstreamMs } = record;
+  const { route, reason, issuer, upstream, upstreamAddress, upstreamMs, subject, wouldRefuse } = record;
+  // Of few pieces: V8 joins them one by one, and once more when the line is written.
   return (
-    `{"time":"${isoTime()}","level":"${level}"` +
-    textField(',"requestId":"', record.requestId) +
-    textField(',"method":"', record.method) +
-    textField(',"path":"', record.path) +
-    `,"status":${record.status}` +
-    textField(',"route":"', record.route) +
-    textField(',"code":"', record.code) +
-    textField(',"reason":"', record.reason) +
-    textField(',"issuer":"', record.issuer) +
-    textField(',"client":"', record.client) +
-    `,"durationMs":${record.durationMs.toFixed(3)}` +
-    textField(',"upstream":"', record.upstream) +
-    textField(',"upstreamAddress":"', record.upstreamAddress) +
+    `{"time":"${isoTime()}","level":"${level}","requestId":"` +
+    inQuotes(record.requestId) +
+    '","method":"' +
+    inQuotes(record.method) +
+    '","path":"' +
+    inQuotes(record.path) +
+    '","status":' +
+    record.status +
+    (route === undefined ? '' : `,"route":"${inQuotes(route)}"`) +
+    ',"code":"' +
+    inQuotes(record.code) +
+    (reason === undefined ? '"' : `","reason":"${inQuotes(reason)}"`) +
+    (issuer === undefined ? ',"client":"' : `,"issuer":"${inQuotes(issuer)}","client":"`) +
+    inQuotes(record.client) +
+    '","durationMs":' +
+    record.durationMs.toFixed(3) +
+    (upstream === undefined ? '' : `,"upstream":"${inQuotes(upstream)}"`) +
+    (upstreamAddress === undefined ? '' : `,"upstreamAddress":"${inQuotes(upstreamAddress)}"`) +
     (upstreamMs === undefined ? '' : `,"upstreamMs":${upstreamMs.toFixed(3)}`) +
-    textField(',"subject":"', record.subject) +
-    textField(',"wouldRefuse":"', record.wouldRefuse) +
-    (worker === undefined ? '' : `,"worker":${worker}`) +
-    ',"msg":"request"}\n'
+    (subject === undefined ? '' : `,"subject":"${inQuotes(subject)}"`) +
+    (wouldRefuse === undefined ? '' : `,"wouldRefuse":"${inQuotes(wouldRefuse)}"`) +
+    (worker === undefined ? ',"msg":"request"}\n' : `,"worker":${worker},"msg":"request"}\n`)
   );
 }
 
-function textField(beginning: string, value: string | undefined): string {
-  if (value === undefined) return '';
-  return `${beginning}${NEEDS_ESCAPES.test(value) ? escapeLines(JSON.stringify(value).slice(1, -1)) : value}"`;
+function inQuotes(text: string): string {
+  return NEEDS_ESCAPES.test(text) ? escapeLines(JSON.stringify(text).slice(1, -1)) : text;
 }

@@ -22,8 +22,7 @@ export function buildResponseHeaders(head: ResponseHeadersInput): string[] {
   let connection = '';
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    const lower = name.toLowerCase();
-    const action = names.actionOf(lower);
+    const { lower, action } = names.of(name);
     if (action === 'dropped' || isAdded(added, lower)) continue;
     let value = raw[i + 1] as string;
     if (action === 'special') {
@@ -49,9 +48,8 @@ export function relayableTrailers(trailers: HeaderPairs, names: ResponseHeaderFi
   if (trailers.length === 0) return NO_TRAILERS;
   const relayed: string[] = [];
   for (let i = 0; i < trailers.length; i += 2) {
-    const lower = (trailers[i] as string).toLowerCase();
-    if (names.actionOf(lower) === 'relayed' && !NEVER_TRAILERS.has(lower))
-      relayed.push(lower, trailers[i + 1] as string);
+    const { lower, action } = names.of(trailers[i] as string);
+    if (action === 'relayed' && !NEVER_TRAILERS.has(lower)) relayed.push(lower, trailers[i + 1] as string);
   }
   return relayed;
 }
