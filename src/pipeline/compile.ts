@@ -10,13 +10,15 @@ import { type AccessRules, type AccessSurroundings, compileAccess } from './acce
 import { compileCors } from './cors/cors.ts';
 import { compileTokenSources } from './credentials/token-sources.ts';
 import type { Gate } from './decide.ts';
-import type { AssertionSigner } from './identity/assertion/assertion.ts';
+import type { OwnEndpoint } from './direct-response.ts';
+import { type AssertionSigner, keysEndpoint } from './identity/assertion/assertion.ts';
 import { compileIdentity } from './identity/identity-rules.ts';
 import { createMemoryLimitStore, type LimitStore } from './rate-limit/limit-store.ts';
 import { compileRateLimits } from './rate-limit/rate-limit.ts';
 import { compileRequestHeaderFilter, isLookedAt, type RequestHeaderFilter } from './request-header-filter.ts';
 import type { Route, RoutePolicy } from './route.ts';
 import { compileRouteTable } from './routing/match-route.ts';
+import { compileOwnPaths } from './routing/own-paths.ts';
 import { type PathPattern, parsePathPattern } from './routing/path-pattern.ts';
 
 export interface CompiledGate {
@@ -31,6 +33,8 @@ export interface GateOptions {
   readonly verifier: TokenVerifier;
   /** Default: none. */
   readonly assertion?: AssertionSigner | undefined;
+  /** What else the gateway serves itself. Default: nothing. */
+  readonly ownEndpoints?: readonly OwnEndpoint[];
   /** Outlives the gate, so that a reload resets no count. Default: one in memory. */
   readonly limitStore?: LimitStore;
 }
@@ -54,12 +58,17 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   const ignoresCase = config.matching.case === 'insensitive';
   const table = compileRouteTable(routes, { ignoresCase });
   const headerFilter = compileRequestHeaderFilter(config, routes.flatMap(credentialHeaders));
+  const { assertion, ownEndpoints = [] } = options;
   const gate: Gate = {
     table,
+    ownPaths: compileOwnPaths([
+      ...(assertion === undefined ? [] : [keysEndpoint(assertion)]),
+      ...ownEndpoints,
+    ]),
     routes,
     headerFilter,
     verifier,
-    assertion: options.assertion,
+    assertion,
     appliesLimits: true,
     allowableSpellings: routes.reduce((bits, route) => bits | route.allowedSpellings, 0),
   };

@@ -14,22 +14,24 @@ import {
   VARY_BY_ORIGIN,
 } from './cors/cors.ts';
 import { corsOfPath } from './cors/cors-of-path.ts';
+import { explainPreflight } from './cors/explain-preflight.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
 import { findTokenElsewhere, isBareToken } from './credentials/find-token-elsewhere.ts';
 import { stripToken } from './credentials/strip-token.ts';
-import { type DirectResponse, isDirectResponse } from './direct-response.ts';
 import {
-  ASSERTION_KEYS_PATH,
-  type AssertionSigner,
-  addAssertion,
-  respondWithKeys,
-} from './identity/assertion/assertion.ts';
+  type DirectResponse,
+  isDirectResponse,
+  type OwnEndpoint,
+  type OwnRequest,
+} from './direct-response.ts';
+import { type AssertionSigner, addAssertion } from './identity/assertion/assertion.ts';
 import { type Matched, type Permit, permitAnonymous, permitVerified } from './permit.ts';
 import { consume, NOTHING_CONSUMED, type RateLimitResult } from './rate-limit/rate-limit.ts';
 import type { RequestFacts } from './request.ts';
 import { filterHeaders, type RequestHeaderFilter } from './request-header-filter.ts';
 import type { Route } from './route.ts';
 import { matchRoute, type RouteTable } from './routing/match-route.ts';
+import { findOwnEndpoint, type OwnPaths } from './routing/own-paths.ts';
 
 export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
@@ -44,6 +46,8 @@ export interface Decision {
 /** The rules of one file, compiled: everything a decision needs. */
 export interface Gate {
   readonly table: RouteTable;
+  /** What the gateway serves itself, before any route; undefined in files that have it serve nothing. */
+  readonly ownPaths: OwnPaths | undefined;
   /** By `Route.index`. */
   readonly routes: readonly Route[];
   readonly headerFilter: RequestHeaderFilter;
@@ -102,11 +106,9 @@ function decideRequest(
   if (isRefusal(host)) return refused('host', host, trace);
   trace?.add({ step: 'host', ok: true, got: host ?? 'none' });
 
-  if (gate.assertion !== undefined && target.path === ASSERTION_KEYS_PATH) {
-    const keys = respondWithKeys(gate.assertion, request.method);
-    if (isRefusal(keys)) return refused('match', keys, trace);
-    trace?.add({ step: 'match', ok: true, got: "the gateway's own keys" });
-    return { route: undefined, outcome: keys };
+  if (gate.ownPaths !== undefined) {
+    const own = findOwnEndpoint(gate.ownPaths, { path: target.path, host });
+    if (own !== undefined) return decideOwn(own, { method: request.method, headers }, trace);
   }
 
   // 3. Match; a preflight is for the route of another method
@@ -129,6 +131,15 @@ function decideRequest(
   const matched: Matched = { method, clientAddress, isUpgrade, route, parameters, target, host, headers };
   if (route.cors === undefined && route.limits === undefined) return decideAccess(gate, matched, trace);
   return decideWithin(gate, matched, trace);
+}
+
+function decideOwn(own: OwnEndpoint, request: OwnRequest, trace: Trace | undefined): Decision {
+  const outcome = own.respond(request);
+  const added = own.addedHeaders === undefined ? {} : { addedHeaders: own.addedHeaders };
+  if (isRefusal(outcome)) return { ...refused('match', outcome, trace), ...added };
+  trace?.add({ step: 'match', ok: true, got: own.what });
+  if (outcome.body !== undefined) trace?.add({ step: 'response', ok: true, got: outcome.body });
+  return { route: undefined, outcome, ...added };
 }
 
 /** The rest of the decision between the limits of the route, with the fields that its responses carry. */
@@ -255,20 +266,6 @@ function refuseMissing({ headers, isUpgrade, method }: Matched): Refusal {
   return place === undefined
     ? refuse('token_missing', 'the request carries no token')
     : refuse('token_elsewhere', `no token where this route looks for one, but the ${place} looks like one`);
-}
-
-/** A preflight without a `cors` to respond is an OPTIONS request like any other; its refusal names the preflight. */
-function explainPreflight(
-  asked: string | undefined,
-  match: ReturnType<typeof matchRoute>,
-): ReturnType<typeof matchRoute> {
-  if (asked === undefined || !isRefusal(match) || match.cause !== 'method_not_allowed') return match;
-  const { allow = [] } = match;
-  return allow.includes(asked)
-    ? refuse('preflight_not_routed', 'a CORS preflight, and no `cors` on the routes of this path', { allow })
-    : refuse('preflight_method', 'a CORS preflight for a method that the routes of this path do not accept', {
-        allow,
-      });
 }
 
 function decidePreflight(

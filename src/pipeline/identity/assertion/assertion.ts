@@ -11,7 +11,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { type Refusal, refuse } from '../../../core/refusals.ts';
 import { readClient } from '../../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
-import type { DirectResponse } from '../../direct-response.ts';
+import type { OwnEndpoint } from '../../direct-response.ts';
 import type { Route } from '../../route.ts';
 import {
   type AssertionKeys,
@@ -24,7 +24,7 @@ import {
 const MAX_KEYS_BYTES = 1024 ** 2;
 
 /** Where backends find the keys of the gateway, on the listener of its clients. */
-export const ASSERTION_KEYS_PATH = '/.well-known/sealgate/jwks.json';
+const ASSERTION_KEYS_PATH = '/.well-known/sealgate/jwks.json';
 
 /** Signs a token that names the caller, so that backends need not trust the network. */
 export interface AssertionSigner {
@@ -84,13 +84,20 @@ export function addAssertion(
   return refuse('identity_over_budget', reason, { issuer: token.issuer });
 }
 
-/** Responds with the public keys; backends may keep them for five minutes. */
-export function respondWithKeys(signer: AssertionSigner, method: string): DirectResponse | Refusal {
-  if (method !== 'GET' && method !== 'HEAD') {
-    return refuse('keys_read_only', 'the keys can only be read', { allow: ['GET', 'HEAD'] });
-  }
+/** Serves the public keys; backends may keep them for five minutes. */
+export function keysEndpoint(signer: AssertionSigner): OwnEndpoint {
   const headers = ['content-type', 'application/jwk-set+json', 'cache-control', 'public, max-age=300'];
-  return { directResponse: 'keys', status: 200, headers, body: signer.publishedKeys() };
+  return {
+    path: ASSERTION_KEYS_PATH,
+    host: undefined,
+    what: "the gateway's own keys",
+    respond({ method }) {
+      if (method !== 'GET' && method !== 'HEAD') {
+        return refuse('keys_read_only', 'the keys can only be read', { allow: ['GET', 'HEAD'] });
+      }
+      return { directResponse: 'keys', status: 200, headers, body: signer.publishedKeys() };
+    },
+  };
 }
 
 function openKeys(
