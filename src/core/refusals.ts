@@ -4,15 +4,15 @@ import { CAUSES, type Cause } from './causes.ts';
  * A row of the table of all refusals.
  *
  * `source` is what is at fault: the client, the upstream, or the gateway and what it depends on. `challenge` is the `error` of the
- * `WWW-Authenticate: Bearer` header (RFC 6750 §3.1); `none` is a challenge without `error`, for requests without a token (RFC 6750
- * §3, last paragraph). `closes` marks refusals after which requests and responses on the connection may be out of step, so that it is
+ * `WWW-Authenticate: Bearer` header (RFC 6750 §3.1), where another token or consent helps; `none` is a challenge without `error`, for
+ * requests without a token (RFC 6750 §3, last paragraph). `closes` marks refusals after which requests and responses on the connection may be out of step, so that it is
  * closed.
  */
 export interface RefusalRow {
   readonly status: number;
   readonly title: string;
   readonly source: 'client' | 'upstream' | 'gateway';
-  readonly challenge?: 'none' | 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  readonly challenge?: 'none' | 'invalid_token' | 'insufficient_scope';
   readonly closes?: true;
 }
 
@@ -117,37 +117,31 @@ export const REFUSALS = {
     status: 403,
     source: 'client',
     title: 'The token lacks a required role',
-    challenge: 'insufficient_scope',
   },
   claim_mismatch: {
     status: 403,
     source: 'client',
     title: 'A claim of the token does not have the required value',
-    challenge: 'insufficient_scope',
   },
   condition_failed: {
     status: 403,
     source: 'client',
     title: 'The condition of the route does not hold',
-    challenge: 'insufficient_scope',
   },
   identity_incomplete: {
     status: 403,
     source: 'client',
     title: 'The token lacks a claim that the backend requires',
-    challenge: 'insufficient_scope',
   },
   identity_too_large: {
     status: 403,
     source: 'client',
     title: 'The identity in the token is too large to pass on',
-    challenge: 'insufficient_scope',
   },
   origin_not_allowed: {
     status: 403,
     source: 'client',
     title: 'The origin is not accepted',
-    challenge: 'insufficient_scope',
   },
 
   route_unknown: { status: 404, source: 'client', title: 'No route matches' },
@@ -195,7 +189,11 @@ export interface Refusal {
    * its key id and audience, escaped and cut (`quoteForLog`).
    */
   readonly reason: string;
-  /** Scopes that would have sufficed, for the `scope` attribute of the challenge (RFC 6750 §3). */
+  /**
+   * All scopes that the request needs, in place of those of the route's access, for the `scope` attribute of the challenge (RFC 6750 §3):
+   * as tokens have them, without the prefix of an issuer. With `insufficient_scope`: only where the token lacks nothing else, since
+   * there is no challenge without them.
+   */
   readonly scopes?: readonly string[];
   /** Methods that the path accepts, for `Allow` (RFC 9110 §15.5.6). */
   readonly allow?: readonly string[];

@@ -40,8 +40,6 @@ export interface Generation {
   readonly tls: ListenerTls | undefined;
   /** What every response carries: names and values in turn. */
   readonly responseHeaders: readonly string[];
-  /** The `realm` of challenges. */
-  readonly realm: string;
   /** The requests that began under it and still run. */
   readonly inFlight: InFlightCount;
   /** Absolute paths of the files that the configuration names, for watching. */
@@ -164,7 +162,6 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       name.toLowerCase(),
       value,
     ]),
-    realm: realmOf(config),
     inFlight: createInFlightCount(),
     files: [...issuers.files, ...upstreams.files, ...listener.files],
     contents,
@@ -180,8 +177,4 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       ...listener.problems,
     ],
   };
-}
-
-function realmOf({ listen }: Config): string {
-  return listen.publicUrl === undefined ? 'sealgate' : new URL(listen.publicUrl).host;
 }

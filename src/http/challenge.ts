@@ -1,15 +1,27 @@
-import { REFUSALS, type Refusal, type RefusalRow } from '../core/refusals.ts';
+import { REFUSALS, type RefusalCode, type RefusalRow } from '../core/refusals.ts';
+
+/** The beginning of the challenge of each code that has one: scheme, `realm` and what went wrong. */
+export type ChallengeHeads = Readonly<Partial<Record<RefusalCode, string>>>;
 
 /**
- * The value of `WWW-Authenticate` for a refusal, or undefined when its row has no challenge (RFC 6750 §3). Reveals no more
- * than the refusal's title, so that guessing tokens teaches nothing.
+ * Renders the beginnings of `WWW-Authenticate` (RFC 6750 §3). They reveal no more than the titles of the refusals, so that guessing
+ * tokens teaches nothing.
  */
-export function challengeFor({ code, scopes = [] }: Refusal, realm: string): string | undefined {
-  const { challenge, title }: RefusalRow = REFUSALS[code];
-  if (challenge === undefined) return undefined;
-  let text = `Bearer realm=${quote(realm)}`;
-  if (challenge !== 'none') text += `, error="${challenge}", error_description="${title}"`;
-  return scopes.length === 0 ? text : `${text}, scope=${quote(scopes.join(' '))}`;
+export function challengeHeads(realm: string): ChallengeHeads {
+  const start = `Bearer realm=${quote(realm)}`;
+  return Object.fromEntries(
+    Object.entries<RefusalRow>(REFUSALS).flatMap(([code, { challenge, title }]) => {
+      if (challenge === undefined) return [];
+      const error = challenge === 'none' ? '' : `, error="${challenge}", error_description=${quote(title)}`;
+      return [[code, start + error]];
+    }),
+  );
+}
+
+/** Renders the rest of a challenge: the scopes that would do, and where the protected resource describes itself (RFC 9728 §5.1). */
+export function challengeTail(scopes: readonly string[], resourceMetadata: string | undefined): string {
+  const scope = scopes.length === 0 ? '' : `, scope=${quote(scopes.join(' '))}`;
+  return resourceMetadata === undefined ? scope : `${scope}, resource_metadata=${quote(resourceMetadata)}`;
 }
 
 /** A quoted-string without what RFC 6750 §3 keeps out of the values: quotes, backslashes, controls and non-ASCII. */

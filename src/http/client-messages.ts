@@ -35,6 +35,8 @@ export interface OutgoingResponse extends Writable {
   /** `reason` replaces the usual words of the status; HTTP/2 has none. */
   writeHead(status: number, reason: string | undefined, fields: string[]): unknown;
   flushHeaders(): void;
+  /** Sends a response without a body. Over HTTP/2 its head ends the stream, as gRPC wants it. */
+  endWithHead(status: number, fields: string[]): void;
   /** Sends trailers where every client can read them: HTTP/1.1 drops them (RFC 9110 §6.5.1). */
   sendTrailers(fields: HeaderPairs): void;
   /**

@@ -2,10 +2,17 @@ import type { PathProblem } from '../config/problem.ts';
 import { allAlternatives } from '../config/routes/route-access.ts';
 import type { Config, RouteConfig } from '../config/schema/config.ts';
 import { parseRouteHost } from '../core/host.ts';
+import { type ChallengeHeads, challengeHeads } from '../http/challenge.ts';
 import { SPELLINGS } from '../http/target.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import { loadConditionCompiler } from './access/cel/condition.ts';
+import {
+  compileChallenge,
+  NO_RESOURCE,
+  type ResourceChallenge,
+  type RouteChallenge,
+} from './access/challenge.ts';
 import { type AccessRules, type AccessSurroundings, compileAccess } from './access/compile-access.ts';
 import { compileCors } from './cors/cors.ts';
 import { compileTokenSources } from './credentials/token-sources.ts';
@@ -52,6 +59,8 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     limitStore: options.limitStore ?? createMemoryLimitStore(),
     identity: compileIdentity(config.identity, undefined, []),
     policies: new Map(),
+    challengeHeads: challengeHeads(realmOf(config)),
+    challenges: new Map(),
   };
   const compiled = config.routes.map((route, at) => compileRoute(compiler, route, at));
   const routes = compiled.map(({ route }) => route);
@@ -87,6 +96,9 @@ interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 
   readonly identity: ReturnType<typeof compileIdentity>;
   /** Policies without a problem, by the text of what they were compiled from. */
   readonly policies: Map<string, RoutePolicy>;
+  readonly challengeHeads: ChallengeHeads;
+  /** Of routes that belong to no protected resource. */
+  readonly challenges: Map<AccessRules, RouteChallenge | undefined>;
 }
 
 const NO_PATTERN: PathPattern = { segments: [], parameters: [] };
@@ -131,6 +143,7 @@ function compileRoute(
     exposesReports: config.reportHeader,
     tokenSources: compileTokenSources(route.tokenFrom ?? [], providerHeaders(compiler, access)),
     identity,
+    challenge: challengeOf(compiler, access, NO_RESOURCE),
     cors: route.cors === undefined ? undefined : compileCors(route.cors, route.methods),
     limits:
       route.rateLimit === undefined
@@ -158,6 +171,22 @@ function compileRoutePolicy(
   // Each route reports a problem at its own lines.
   if (identity.problems.length === 0 && problems.length === 0) compiler.policies.set(text, policy);
   return { policy, problems: [...identity.problems, ...problems] };
+}
+
+/** Routes with equal access share their challenges, unless each names its own resource. */
+function challengeOf(
+  { challengeHeads: heads, challenges }: RouteCompiler,
+  access: AccessRules,
+  resource: ResourceChallenge,
+): RouteChallenge | undefined {
+  if (resource !== NO_RESOURCE) return compileChallenge(access, heads, resource);
+  const challenge = challenges.get(access) ?? compileChallenge(access, heads, resource);
+  challenges.set(access, challenge);
+  return challenge;
+}
+
+function realmOf({ listen }: Config): string {
+  return listen.publicUrl === undefined ? 'sealgate' : new URL(listen.publicUrl).host;
 }
 
 /** The headers in which the providers of the accepted issuers send tokens. */

@@ -1,5 +1,6 @@
 import type { RouteConfig } from '../config/schema/config.ts';
 import type { Refusal } from '../core/refusals.ts';
+import type { RouteChallenge } from './access/challenge.ts';
 import type { AccessRules } from './access/compile-access.ts';
 import type { CorsRules } from './cors/cors.ts';
 import type { TokenSources } from './credentials/token-sources.ts';
@@ -34,6 +35,8 @@ export interface Route {
   /** Places for the token beside Authorization. */
   readonly tokenSources: TokenSources;
   readonly identity: IdentityRules;
+  /** The challenges of its refusals; undefined where no token is verified. */
+  readonly challenge: RouteChallenge | undefined;
   readonly cors: CorsRules | undefined;
   readonly limits: RateLimits | undefined;
 }

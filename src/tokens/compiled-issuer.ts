@@ -27,6 +27,8 @@ export interface CompiledIssuer {
   readonly tokenTypes: TokenTypes;
   readonly idTokens: boolean;
   readonly requiredClaims: readonly string[];
+  /** Stands before scopes that clients request of it: its tokens have them without. */
+  readonly scopePrefix: string | undefined;
   readonly scopeClaims: readonly (readonly string[])[];
   readonly roleClaims: readonly (readonly string[])[];
   readonly clockToleranceMs: number;

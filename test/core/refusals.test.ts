@@ -12,9 +12,9 @@ t.test('docs/refusals.md names every refusal with its status, and no other', asy
   t.same([...documented.keys()].sort(), Object.keys(REFUSALS).sort());
 });
 
-t.test('every 401 and 403 has a challenge, and nothing else has', async (t) => {
+t.test('every 401 and the lack of scopes have a challenge, and nothing else has', async (t) => {
   for (const [code, row] of Object.entries<RefusalRow>(REFUSALS)) {
-    t.equal(row.challenge !== undefined, row.status === 401 || row.status === 403, code);
+    t.equal(row.challenge !== undefined, row.status === 401 || code === 'insufficient_scope', code);
   }
 });
 

@@ -14,7 +14,11 @@ import { claimRulesCanHold, scopesAreNotComparedAsText } from './access/claim-ru
 import { comparedTextsAreNoPatterns } from './access/compared-texts.ts';
 import { filtersCanMatch } from './access/filters.ts';
 import { listsAreLists } from './access/lists-in-texts.ts';
-import { scopesAreSpelledAlike, scopesAreThoseOfTokens } from './access/scopes.ts';
+import {
+  scopePrefixesStandBeforeScopes,
+  scopesAreSpelledAlike,
+  scopesAreThoseOfTokens,
+} from './access/scopes.ts';
 import { tokenPlacesHoldTokens } from './access/token-places.ts';
 import { wildcardsAreWhereTheyWork } from './access/wildcards.ts';
 import {
@@ -94,6 +98,7 @@ const RULES: readonly Rule[] = [
   caseVariantsStayGuarded,
   scopesAreSpelledAlike,
   scopesAreThoseOfTokens,
+  scopePrefixesStandBeforeScopes,
   claimNamesAreNoPaths,
   testsNameTheirIssuer,
   everythingIsUsed,

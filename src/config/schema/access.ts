@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { SCOPE_TOKEN } from '../../core/scopes.ts';
 import { audiences, issuerNames } from './issuers.ts';
 import { claimName, name, scalar, text } from './scalars.ts';
 
@@ -17,10 +18,9 @@ const anyAll = <Entry extends z.ZodType<string, string>>(entry: Entry) => {
   ]);
 };
 
-/** RFC 6749 §3.3; nothing else fits into a token or a challenge. */
 const scope = z
   .string()
-  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'expected one scope: no spaces, quotes or characters beyond ASCII');
+  .regex(SCOPE_TOKEN, 'expected one scope: no spaces, quotes or characters beyond ASCII');
 
 const claimsMap = z
   .record(text, z.union([scalar, z.array(scalar).min(1)]))

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { SCOPE_TOKEN } from '../../core/scopes.ts';
 import { claimName, duration, headerName, name, size, text, textList } from './scalars.ts';
 
 /* `issuers`. */
@@ -150,6 +151,15 @@ export const issuer = z
       .meta({
         description: 'Claims that hold scopes; the first present is used.',
         default: ['scope', 'scp'],
+      }),
+    scopePrefix: z
+      .string()
+      .regex(SCOPE_TOKEN, 'expected the beginning of a scope: no spaces, quotes or characters beyond ASCII')
+      .optional()
+      .meta({
+        description:
+          'Stands before scopes in challenges, for providers whose clients request longer names than tokens have, such as Entra ID; never before openid, profile, email and offline_access.',
+        examples: ['api://6babcaad-604b-40ac-a9d7-9fd97c0b779f/'],
       }),
     roleClaims: z
       .array(claimName)

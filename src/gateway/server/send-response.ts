@@ -9,16 +9,17 @@ import {
 import type { DirectResponse } from '../../pipeline/direct-response.ts';
 import type { ClientConnection } from './client-connection.ts';
 
-/** Responds with a refusal. A response that has begun is broken off instead. */
-export function sendRefusal(refusal: Refusal, context: ProblemContext, res: OutgoingResponse): void {
+/** Responds with a refusal. A response that has begun is broken off instead: then it returns false. */
+export function sendRefusal(refusal: Refusal, context: ProblemContext, res: OutgoingResponse): boolean {
   if (res.headersSent) {
     res.breakOff(false);
-    return;
+    return false;
   }
-  if (res.destroyed) return;
+  if (res.destroyed) return false;
   const { status, headers, body } = renderProblem(refusal, context);
   if (closesConnection(refusal)) res.leaveRequestUnread();
   respond(res, { status, headers, body, encoding: 'latin1' });
+  return true;
 }
 
 /** Responds in place of a backend: to preflights (Fetch §3.2.2), and the gateway's own keys. */
@@ -57,7 +58,10 @@ interface ResponseParts {
 
 function respond(res: OutgoingResponse, { status, headers, body, encoding }: ResponseParts): void {
   res.skipRequestBody();
+  if (body === undefined || res.req.method === 'HEAD') {
+    res.endWithHead(status, headers);
+    return;
+  }
   res.writeHead(status, undefined, headers);
-  if (body === undefined || res.req.method === 'HEAD') res.end();
-  else res.end(body, encoding);
+  res.end(body, encoding);
 }

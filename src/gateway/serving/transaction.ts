@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import { isRefusal, REFUSALS, type Refusal, refuse } from '../../core/refusals.ts';
 import type { OutgoingResponse } from '../../http/client-messages.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
+import { grpcResponseType } from '../../http/grpc.ts';
 import type { ProblemContext } from '../../http/problem.ts';
+import { challengeFor } from '../../pipeline/access/challenge.ts';
 import type { Decision } from '../../pipeline/decide.ts';
 import { type DirectResponse, isDirectResponse } from '../../pipeline/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
+import type { Route } from '../../pipeline/route.ts';
 import type { ForwardObserver, ForwardResult } from '../../proxy/forward-job.ts';
 import type { Upstream } from '../../proxy/upstream/upstream.ts';
 import { loggedPath } from '../../telemetry/access-log.ts';
@@ -63,10 +66,12 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   #isWatching = false;
   #hasResponded = false;
   #verificationMs: number | undefined = undefined;
-  #route: string | undefined = undefined;
+  #route: Route | undefined = undefined;
   #token: VerifiedToken | undefined = undefined;
   #issuer: string | undefined = undefined;
   #refusal: Refusal | undefined = undefined;
+  /** The status of the refusal that was sent: a gRPC response has another. */
+  #refusedStatus: number | undefined = undefined;
   #upstreamMs: number | undefined = undefined;
   #upstream: Upstream | undefined = undefined;
   #upstreamAddress: string | undefined = undefined;
@@ -89,8 +94,8 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     return this.#hasResponded;
   }
 
-  get realm(): string {
-    return this.generation.realm;
+  get grpcType(): string | undefined {
+    return grpcResponseType(this.#res?.req.headers['content-type']);
   }
 
   get responseHeaders(): readonly string[] {
@@ -100,7 +105,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   decided({ route, outcome, token, addedHeaders }: Decision): void {
     this.#verificationMs = performance.now() - this.#startedAtMs;
     this.spans?.decided();
-    this.#route = route?.name;
+    this.#route = route;
     this.#token = token;
     if (addedHeaders !== undefined) this.addedHeaders = [...this.addedHeaders, ...addedHeaders];
     if (isRefusal(outcome) || isDirectResponse(outcome)) return;
@@ -121,7 +126,11 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     if (this.#res === undefined) return;
     this.#hasResponded = true;
     this.watchClient();
-    sendRefusal(refusal, this, this.#res);
+    if (sendRefusal(refusal, this, this.#res)) this.#refusedStatus = REFUSALS[refusal.code].status;
+  }
+
+  challengeFor(refusal: Refusal): string | undefined {
+    return challengeFor(this.#route?.challenge, refusal, this.#token);
   }
 
   /** Responds in place of a backend. */
@@ -186,7 +195,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   /** The response is over. */
   end(): void {
     const res = this.#res;
-    this.#end(this, res?.headersSent ? res.statusCode : 0);
+    this.#end(this, res?.headersSent ? (this.#refusedStatus ?? res.statusCode) : 0);
   }
 
   /** The record of the request, which is over. `status` 0 stands for a response that never began. */
@@ -196,7 +205,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
       method: this.method,
       path: loggedPath(this.rawTarget),
       status: status === 0 ? CLIENT_CLOSED_STATUS : status,
-      route: this.#route,
+      route: this.#route?.name,
       code: this.#refusal?.code ?? 'allow',
       reason: (this.#refusal ?? this.#permit?.wouldRefuse)?.reason,
       wouldRefuse: this.#permit?.wouldRefuse?.code,

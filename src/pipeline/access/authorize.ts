@@ -7,7 +7,8 @@ import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { claimHas } from '../claim-values.ts';
 import type { FilteredRequest } from '../request.ts';
 import { STEP_BUDGET } from './cel/condition-meter.ts';
-import type { AcceptedIssuer, AccessBlock, AccessRules, ClaimRule, Wanted } from './compile-access.ts';
+import type { AccessBlock, AccessRules, ClaimRule, Wanted } from './compile-access.ts';
+import { describeAll, describeAudiences, describeClaim, describeWanted } from './describe-rules.ts';
 import { refuseClaim, refuseLack } from './explain-claims.ts';
 
 /** A verified token and its request. */
@@ -78,9 +79,12 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
+const SCOPES = CHECKS.findIndex(({ step }) => step === 'scopes');
+
 /**
  * Applies the access rules of a route to a verified token: one of the blocks must hold. Undefined when it does; otherwise the
- * refusal of the block that got furthest, the first of equals.
+ * refusal of the block that got furthest, the first of equals. Of those that lack scopes, one that lacks nothing else comes first: its
+ * refusal names the scopes, since a client that obtains them is let in.
  */
 export function authorize(rules: AccessRules, caller: Caller, trace?: Trace): Refusal | undefined {
   let furthest = -1;
@@ -95,7 +99,19 @@ export function authorize(rules: AccessRules, caller: Caller, trace?: Trace): Re
       result = failed.refusal;
     }
   }
-  return result === undefined ? undefined : { ...result, issuer: caller.token.issuer };
+  if (result === undefined) return undefined;
+  const { issuer } = caller.token;
+  const curable =
+    furthest === SCOPES ? rules.blocks.find((block) => lacksOnlyScopes(block, caller)) : undefined;
+  if (curable === undefined) return { ...result, issuer };
+  return { ...(checkScopes(curable, caller) as Refusal), issuer, scopes: curable.neededScopes };
+}
+
+/** Whether the token would pass with more scopes. Only asked where all alternatives refused it. */
+function lacksOnlyScopes(block: AccessBlock, caller: Caller): boolean {
+  return CHECKS.every(
+    ({ check }, progress) => (check(block, caller) === undefined) !== (progress === SCOPES),
+  );
 }
 
 /** What each alternative wants, for people to read: `issuers corp, scopes a and b`. */
@@ -203,7 +219,6 @@ function checkScopes({ scopes, issuers }: AccessBlock, { token }: Caller): Refus
       paths,
       wanted: lacking(wanted, token.scopes),
       held: token.scopes,
-      scopes: [...new Set(scopes.flatMap(({ all, any }) => [...all, ...any]))],
     });
   }
   return undefined;
@@ -266,24 +281,4 @@ function lacking({ all, any }: Wanted, present: readonly string[]): readonly str
   const missing = all.find((name) => !present.includes(name));
   if (missing !== undefined) return [missing];
   return any.some((name) => present.includes(name)) ? [] : any;
-}
-
-function describeAll(parts: readonly string[]): string | undefined {
-  return parts.length === 0 ? undefined : parts.join(' and ');
-}
-
-function describeWanted({ all, any }: Wanted): string {
-  const parts = [...all];
-  if (any.length > 0)
-    parts.push(any.length > 1 && all.length > 0 ? `(${any.join(' or ')})` : any.join(' or '));
-  return parts.join(' and ');
-}
-
-function describeClaim({ label, quantifier, values }: ClaimRule): string {
-  const wanted = values.map((value) => JSON.stringify(value));
-  return `${label} is ${wanted.join(quantifier === 'all' ? ' and ' : ' or ')}`;
-}
-
-function describeAudiences({ audiences }: AcceptedIssuer): string {
-  return audiences === 'any' ? 'any' : [...audiences].map((name) => JSON.stringify(name)).join(' or ');
 }

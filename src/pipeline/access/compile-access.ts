@@ -27,6 +27,8 @@ export interface AccessBlock {
   /** By configured name of each accepted issuer: what counts for its tokens. */
   readonly issuers: ReadonlyMap<string, AcceptedIssuer>;
   readonly scopes: readonly Wanted[];
+  /** What a client requests to have the scopes: all of `all`, and the first of each `any`. */
+  readonly neededScopes: readonly string[];
   readonly roles: readonly Wanted[];
   readonly claims: readonly ClaimRule[];
   readonly conditions: readonly Condition[];
@@ -36,6 +38,8 @@ export interface AcceptedIssuer {
   readonly audiences: ReadonlySet<string> | 'any';
   /** Added to the reason when no audience matches, where a habit of the provider explains it. */
   readonly audienceHint: string | undefined;
+  /** Stands before scopes that clients request of it. */
+  readonly scopePrefix: string | undefined;
   /** Where its tokens have their scopes and roles, for the reason of a refusal. */
   readonly scopeClaims: readonly (readonly string[])[];
   readonly roleClaims: readonly (readonly string[])[];
@@ -97,16 +101,30 @@ function compileBlock(
   ];
   const ownAudiences = block.audiences ?? policy?.audiences;
   const accepted = acceptedIssuers(block, config).map((name): [string, AcceptedIssuer] => {
-    const { audiences = [], audienceHint, scopeClaims = [], roleClaims = [] } = issuers.get(name) ?? {};
+    const {
+      audiences = [],
+      audienceHint,
+      scopePrefix,
+      scopeClaims = [],
+      roleClaims = [],
+    } = issuers.get(name) ?? {};
     const wanted = ownAudiences ?? audiences;
     return [
       name,
-      { audiences: wanted === 'any' ? wanted : new Set(wanted), audienceHint, scopeClaims, roleClaims },
+      {
+        audiences: wanted === 'any' ? wanted : new Set(wanted),
+        audienceHint,
+        scopePrefix,
+        scopeClaims,
+        roleClaims,
+      },
     ];
   });
+  const scopes = parts.flatMap(({ rules }) => compileWanted(rules.scopes));
   return {
     issuers: new Map(accepted),
-    scopes: parts.flatMap(({ rules }) => compileWanted(rules.scopes)),
+    scopes,
+    neededScopes: neededScopes(scopes),
     roles: parts.flatMap(({ rules }) => compileWanted(rules.roles)),
     claims: parts.flatMap(({ rules }) => compileClaims(rules.claims)),
     conditions: parts.flatMap(({ rules, place }) => {
@@ -130,6 +148,11 @@ function compileWanted(wanted: PolicyConfig['scopes']): readonly Wanted[] {
   if (wanted === undefined) return [];
   if (Array.isArray(wanted)) return [{ all: wanted, any: [] }];
   return [{ all: wanted.all ?? [], any: wanted.any ?? [] }];
+}
+
+/** The scopes with which all of them are held, each once. */
+export function neededScopes(scopes: readonly Wanted[]): readonly string[] {
+  return [...new Set(scopes.flatMap(({ all, any }) => [...all, ...any.slice(0, 1)]))];
 }
 
 function compileClaims(claims: PolicyConfig['claims']): readonly ClaimRule[] {

@@ -55,7 +55,6 @@ interface Looked {
   readonly claims: Claims;
   /** The claims that may have them, of which the first that is present counts. */
   readonly paths: readonly (readonly string[])[];
-  readonly scopes?: readonly string[];
   /** The names of which the token has none, and those that it has. */
   readonly wanted: readonly string[];
   readonly held: readonly string[];
@@ -63,7 +62,7 @@ interface Looked {
 
 /** Refuses a token that lacks a scope or role, and names the claims that were read and their form, never their values. */
 export function refuseLack(kind: 'scope' | 'role', lack: string, looked: Looked): Refusal {
-  const { claims, paths, scopes } = looked;
+  const { claims, paths } = looked;
   const forms = paths.map((path) => ({ path, ...describeForm(claims, path, SEPARATORS[kind]) }));
   const present = forms.find(({ form }) => form !== 'absent' && form !== 'nested' && form !== 'overage');
   const decisive = present ?? forms.find(({ form }) => form !== 'absent') ?? forms[0];
@@ -81,7 +80,6 @@ export function refuseLack(kind: 'scope' | 'role', lack: string, looked: Looked)
   return refuse(
     LACKS[kind][others.length === 0 ? form : 'elsewhere'],
     words === '' ? lack : `${lack}: ${words}${instead}`,
-    scopes === undefined ? undefined : { scopes },
   );
 }
 

@@ -43,8 +43,7 @@ export function compileCors(config: CorsConfig, served?: readonly string[]): Cor
   const { origins, headers, exposeHeaders, credentials, maxAge } = config;
   const wanted = config.methods ?? served ?? USUAL_METHODS;
   const methods = wanted.filter((method) => served?.includes(method) ?? true);
-  const exposed =
-    exposeHeaders.length === 0 ? [] : ['access-control-expose-headers', exposeHeaders.join(', ')];
+  const exposed = ['access-control-expose-headers', exposedNames(exposeHeaders).join(', ')];
   const listed = origins === '*' ? [] : origins;
   return {
     exact: new Map(
@@ -62,6 +61,13 @@ export function compileCors(config: CorsConfig, served?: readonly string[]): Cor
       ...['access-control-max-age', String(Math.floor(maxAge / 1000))],
     ],
   };
+}
+
+/** Clients in browsers find out by a challenge where to obtain a token. */
+function exposedNames(listed: readonly string[]): readonly string[] {
+  return listed.some((name) => name.toLowerCase() === 'www-authenticate')
+    ? listed
+    : [...listed, 'WWW-Authenticate'];
 }
 
 /** The method that an OPTIONS request asks for in the name of a script (Fetch §3.2.2), or undefined when it is no preflight. */

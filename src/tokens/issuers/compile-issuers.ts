@@ -100,6 +100,7 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
     tokenTypes: compileTypes(merged.tokenTypes),
     idTokens: merged.idTokens ?? false,
     requiredClaims: [...new Set([...(written.requiredClaims ?? []), ...(preset?.requiredClaims ?? [])])],
+    scopePrefix: written.scopePrefix,
     scopeClaims: (merged.scopeClaims ?? ['scope', 'scp']).map(toPath),
     roleClaims: (merged.roleClaims ?? ['roles']).map(toPath),
     clockToleranceMs: written.clockTolerance,

@@ -74,8 +74,26 @@ t.test('responses to a listed origin may be read, exposed fields too', async (t)
   t.strictSame(toRecord(corsHeaders(cors, ['https://app.example.com'])), {
     vary: 'Origin',
     'access-control-allow-origin': 'https://app.example.com',
-    'access-control-expose-headers': 'X-Total, RateLimit',
+    'access-control-expose-headers': 'X-Total, RateLimit, WWW-Authenticate',
   });
+});
+
+t.test('challenges may be read without being listed, and are not named twice', async (t) => {
+  const table: readonly (readonly [exposeHeaders: string[], exposed: string])[] = [
+    [[], 'WWW-Authenticate'],
+    [['X-Total'], 'X-Total, WWW-Authenticate'],
+    [['www-authenticate', 'X-Total'], 'www-authenticate, X-Total'],
+    [['*'], '*, WWW-Authenticate'],
+  ];
+  const app = 'https://app.example.com';
+  for (const [exposeHeaders, exposed] of table) {
+    for (const origins of ['*' as const, [app], ['https://*.example.com']]) {
+      const fields = toRecord(corsHeaders(rules({ origins, exposeHeaders }), [app]));
+      t.equal(fields['access-control-expose-headers'], exposed, JSON.stringify([origins, exposeHeaders]));
+    }
+    const others = corsHeaders(rules({ origins: [app], exposeHeaders }), ['https://other.example.com']);
+    t.strictSame(others, ['vary', 'Origin'], 'another origin learns nothing');
+  }
 });
 
 const LISTED = [
@@ -153,7 +171,12 @@ t.test('without an Origin nothing is allowed, but a WebSocket of no browser may 
 
 t.test('any origin may read with "*", never with credentials', async (t) => {
   const cors = rules({ origins: '*' });
-  t.strictSame(corsHeaders(cors, ['https://anyone.example']), ['access-control-allow-origin', '*']);
+  t.strictSame(corsHeaders(cors, ['https://anyone.example']), [
+    'access-control-allow-origin',
+    '*',
+    'access-control-expose-headers',
+    'WWW-Authenticate',
+  ]);
   const preflight = respondToPreflight(cors, ['null']);
   t.notOk(isRefusal(preflight));
   if (!isRefusal(preflight)) t.match(toRecord(preflight.headers), { 'access-control-allow-origin': '*' });

@@ -1,6 +1,7 @@
+import { isStandardScope } from '../../../core/scopes.ts';
 import { editDistance } from '../../diagnostics/nearest.ts';
 import type { ConfigPath } from '../../problem.ts';
-import { allRules } from '../../routes/route-access.ts';
+import { acceptedIssuers, allAlternatives, allRules, policyOf } from '../../routes/route-access.ts';
 import { type Rule, warning } from '../rule.ts';
 
 /** Shorter names may differ by one letter without being misspelled. */
@@ -55,6 +56,53 @@ export const scopesAreThoseOfTokens: Rule = ({ config }) =>
           ];
     }),
   );
+
+/** A prefix is what the tokens of an issuer leave out of a scope, with the separator that stands behind it. */
+export const scopePrefixesStandBeforeScopes: Rule = ({ config }) => {
+  const uses = allAlternatives(config).flatMap(({ block, path }) => {
+    const policy = policyOf(block, config);
+    const scopes = [
+      ...scopesOf(policy?.scopes, ['policies', block.policy ?? '', 'scopes']),
+      ...scopesOf(block.scopes, [...path, 'scopes']),
+    ];
+    return acceptedIssuers(block, config).map((issuer) => ({ issuer, scopes }));
+  });
+  return Object.entries(config.issuers).flatMap(([name, { scopePrefix: prefix }]) => {
+    if (prefix === undefined) return [];
+    const place = ['issuers', name, 'scopePrefix'];
+    const scopes = uses.flatMap(({ issuer, scopes: own }) => (issuer === name ? own : []));
+    if (scopes.every(([scope]) => isStandardScope(scope))) {
+      return [
+        warning(place, 'no route that accepts this issuer names a scope that it could stand before', {
+          hint: 'name scopes in `access.scopes`, as the tokens have them',
+          at: 'key',
+        }),
+      ];
+    }
+    const doubled = new Map(
+      scopes.filter(([scope]) => scope.startsWith(prefix)).map(([scope, at]) => [scope, at] as const),
+    );
+    return [
+      ...[...doubled].map(([scope, at]) =>
+        warning(
+          at,
+          `\`${scope}\` begins with the \`scopePrefix\` of issuer \`${name}\`, so it stands twice in challenges`,
+          {
+            hint: 'write the scope as the tokens of this issuer have it, or leave out `scopePrefix`',
+          },
+        ),
+      ),
+      ...(/[a-z\d]$/i.test(prefix)
+        ? [
+            warning(place, `nothing separates \`${prefix}\` from the scope behind it`, {
+              hint: 'end it as the provider does, such as with `/`',
+            }),
+          ]
+        : []),
+      ...(/[<>{}*]/.test(prefix) ? [warning(place, `\`${prefix}\` looks like an unfilled placeholder`)] : []),
+    ];
+  });
+};
 
 type Scopes =
   | readonly string[]

@@ -29,6 +29,11 @@ export class Http1Response extends ServerResponse<Http1Request> implements Serve
     if (this.req.httpVersion !== '1.0') super.writeContinue();
   }
 
+  endWithHead(status: number, fields: string[]): void {
+    this.writeHead(status, undefined, fields);
+    this.end();
+  }
+
   sendTrailers(): void {}
 
   breakOff(hasLength: boolean): void {

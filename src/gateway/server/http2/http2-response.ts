@@ -57,6 +57,15 @@ export class Http2Response extends Http2ServerResponse<Http2Request> implements 
     }
   }
 
+  endWithHead(status: number, fields: HeaderPairs): void {
+    this.statusCode = status;
+    for (const [name, value] of Object.entries(toHeaderObject(fields))) {
+      if (value !== undefined) this.setHeader(name, value);
+    }
+    // Node ends the stream with a head that it has not sent yet.
+    this.end();
+  }
+
   sendTrailers(fields: HeaderPairs): void {
     if (fields.length > 0) this.addTrailers(toHeaderObject(fields));
   }

@@ -1,0 +1,55 @@
+import t from 'tap';
+import { loadText } from '../../../support/config/config-text.ts';
+
+/** The warnings about prefixes of a file with this prefix of `corp` and this access, as `place message`. */
+function warningsOf(prefix: string, access: string, policies = ''): readonly string[] {
+  const text = `
+issuers:
+  corp: { issuer: https://id.example.com, audiences: [api], scopePrefix: '${prefix}' }
+  other: { issuer: https://other.example.com, audiences: [api] }
+${policies}
+routes:
+  - { name: r, path: /, upstream: 'http://app.example:3000', access: ${access} }
+  - { name: both, path: /both, upstream: 'http://app.example:3000', access: { issuers: [corp, other] } }
+`;
+  return loadText(text)
+    .problems.filter(({ path, message }) => /refix/.test(path + message))
+    .map(({ path, message }) => `${path} ${message}`);
+}
+
+const NO_SCOPE = /^issuers.corp.scopePrefix no route that accepts this issuer names a scope/;
+
+t.test('a prefix needs a scope of a route that accepts the issuer', async (t) => {
+  t.match(warningsOf('p/', '{ issuers: [corp] }'), [NO_SCOPE]);
+  t.match(warningsOf('p/', '{ issuers: [other], scopes: [read] }'), [NO_SCOPE]);
+  t.match(warningsOf('p/', '{ issuers: [corp], scopes: [openid, email] }'), [NO_SCOPE]);
+  t.strictSame(warningsOf('p/', '{ issuers: [corp], scopes: [read] }'), []);
+  t.strictSame(warningsOf('p/', '{ issuers: [other, corp], scopes: { any: [read, write] } }'), []);
+  t.strictSame(warningsOf('p/', '{ issuers: [corp], policy: p }', 'policies: { p: { scopes: [read] } }'), []);
+  t.strictSame(warningsOf('p/', '[{ issuers: [other] }, { issuers: [corp], scopes: [read] }]'), []);
+});
+
+t.test('a scope that begins with the prefix has it twice', async (t) => {
+  const doubled = /begins with the `scopePrefix` of issuer `corp`, so it stands twice in challenges$/;
+  t.match(warningsOf('p/', '{ issuers: [corp], scopes: [read, p/write] }'), [doubled]);
+  t.match(
+    warningsOf('p/', '{ issuers: [corp], scopes: [read, p/write] }')[0],
+    /^routes\[0\].access.scopes\[1\]/,
+  );
+  t.match(warningsOf('p/', '{ issuers: [corp], policy: p }', 'policies: { p: { scopes: { all: [p/a] } } }'), [
+    /^policies.p.scopes.all\[0\] /,
+  ]);
+  t.strictSame(
+    warningsOf('p/', '[{ issuers: [other], scopes: [p/a] }, { issuers: [corp], scopes: [a] }]'),
+    [],
+  );
+});
+
+t.test('a prefix ends with a separator and has no placeholder', async (t) => {
+  const access = '{ issuers: [corp], scopes: [read] }';
+  t.match(warningsOf('api://id', access), [/nothing separates `api:\/\/id` from the scope/]);
+  t.match(warningsOf('api://<id>/', access), [/looks like an unfilled placeholder/]);
+  for (const prefix of ['api://id/', 'app:', 'app.', 'app#', 'app-']) {
+    t.strictSame(warningsOf(prefix, access), [], prefix);
+  }
+});
