@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
-import type { Configuration, Provider } from 'oidc-provider';
+import type { ClientMetadata, Configuration, Provider } from 'oidc-provider';
 import { type ListenOptions, listen } from '../process/listen.ts';
 import { handleInteraction } from './interaction.ts';
 import { loadOidcProvider, withoutStartupWarnings } from './oidc-provider.ts';
@@ -22,6 +22,8 @@ export const CLIENTS = {
   app: { clientId: 'demo-app', redirectUri: 'http://127.0.0.1/demo' },
   /** A confidential client: client credentials. */
   robot: { clientId: 'demo-robot', clientSecret: 'demo-robot-secret-for-loopback-only' },
+  /** A public client of MCP servers: authorization code with PKCE, refresh tokens. */
+  mcp: { clientId: 'demo-mcp', redirectUri: 'http://127.0.0.1/callback' },
 } as const;
 
 const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
@@ -33,6 +35,10 @@ interface ProviderOptions extends ListenOptions {
   /** What access tokens are signed with; the key set holds a key for each algorithm. */
   readonly alg?: SigningAlgorithm;
   readonly accessTokenTtlSeconds?: number;
+  /** Further APIs by their identifier (RFC 8707), with their scopes. */
+  readonly resources?: Readonly<Record<string, string>>;
+  /** Client id metadata documents by their URL. They stand in for the clients' own sites: nothing else is fetched. */
+  readonly clientDocuments?: Readonly<Record<string, object>>;
 }
 
 export interface RunningProvider {
@@ -70,18 +76,18 @@ async function generateSigningKeys() {
   );
 }
 
-function configuration({ alg = 'RS256', accessTokenTtlSeconds = 3600 }: ProviderOptions): Configuration {
+function configuration({
+  alg = 'RS256',
+  accessTokenTtlSeconds = 3600,
+  resources = {},
+  clientDocuments = {},
+}: ProviderOptions): Configuration {
+  const scopes = new Map(Object.entries({ ...RESOURCES, ...resources }));
+  const documents = new Map(Object.entries(clientDocuments));
   return {
     clients: [
-      {
-        client_id: CLIENTS.app.clientId,
-        client_name: 'Sealgate demo',
-        application_type: 'native',
-        token_endpoint_auth_method: 'none',
-        redirect_uris: [CLIENTS.app.redirectUri, CLIENTS.app.redirectUri.replace('127.0.0.1', 'localhost')],
-        grant_types: ['authorization_code', 'refresh_token'],
-        response_types: ['code'],
-      },
+      { ...publicClient(CLIENTS.app), client_name: 'Sealgate demo' },
+      { ...publicClient(CLIENTS.mcp), client_name: 'MCP client' },
       {
         client_id: CLIENTS.robot.clientId,
         client_secret: CLIENTS.robot.clientSecret,
@@ -99,9 +105,14 @@ function configuration({ alg = 'RS256', accessTokenTtlSeconds = 3600 }: Provider
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     clientBasedCORS: (_ctx, origin, client) =>
       client.clientAuthMethod === 'none' && /^http:\/\/(127\.0\.0\.1|localhost):\d+$/.test(origin),
+    fetch: async (url) => {
+      const document = documents.get(String(url));
+      return document ? Response.json(document) : new Response(null, { status: 404 });
+    },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     features: {
       devInteractions: { enabled: false },
+      clientIdMetadataDocument: { enabled: documents.size > 0, ack: 'draft-02' },
       clientCredentials: { enabled: true },
       rpInitiatedLogout: { enabled: false },
       resourceIndicators: {
@@ -109,7 +120,7 @@ function configuration({ alg = 'RS256', accessTokenTtlSeconds = 3600 }: Provider
         defaultResource: () => AUDIENCE,
         useGrantedResource: () => true,
         getResourceServerInfo: (_ctx, indicator) => ({
-          scope: RESOURCES[indicator] ?? '',
+          scope: scopes.get(indicator) ?? '',
           audience: indicator,
           accessTokenFormat: 'jwt',
           jwt: { sign: { alg } },
@@ -127,5 +138,16 @@ function configuration({ alg = 'RS256', accessTokenTtlSeconds = 3600 }: Provider
       Session: 3600,
     },
     cookies: { keys: [crypto.randomUUID()] },
+  };
+}
+
+function publicClient({ clientId, redirectUri }: { clientId: string; redirectUri: string }): ClientMetadata {
+  return {
+    client_id: clientId,
+    application_type: 'native',
+    token_endpoint_auth_method: 'none',
+    redirect_uris: [redirectUri, redirectUri.replace('127.0.0.1', 'localhost')],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
   };
 }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { CLIENTS } from '../../demo/provider/provider.ts';
+import { walkThroughLogin } from '../support/clients/login-browser.ts';
 
 export interface TokenSet {
   readonly access_token: string;
@@ -7,9 +8,6 @@ export interface TokenSet {
   readonly refresh_token: string;
   readonly scope: string;
 }
-
-/** Sends one request, keeps cookies, follows nothing. */
-type Browse = (url: string, init?: RequestInit) => Promise<Response>;
 
 /**
  * Logs in at the provider as a client does it: authorization code with PKCE (RFC 7636), a person who fills in
@@ -73,41 +71,4 @@ export async function refreshTokens(issuer: string, refreshToken: string): Promi
 async function readMetadata(issuer: string) {
   const response = await fetch(`${issuer}/.well-known/openid-configuration`);
   return (await response.json()) as { authorization_endpoint: string; token_endpoint: string };
-}
-
-async function walkThroughLogin(
-  start: string,
-  { login, redirectUri }: { login: string; redirectUri: string },
-): Promise<URL> {
-  const browse = createBrowser();
-  let url = start;
-  let form: URLSearchParams | undefined;
-  for (let step = 0; step < 10; step++) {
-    const response = await browse(url, form && { method: 'POST', body: form });
-    form = undefined;
-    const location = response.headers.get('location');
-    if (location) {
-      const next = new URL(location, url);
-      if (next.href.startsWith(redirectUri)) return next;
-      url = next.href;
-    } else if (response.ok && (await response.text()).includes('<form method="post">')) {
-      form = new URLSearchParams({ login, decision: 'allow' });
-    } else {
-      throw new Error(`the login stopped at ${url} with ${response.status}`);
-    }
-  }
-  throw new Error('the login goes round in circles');
-}
-
-function createBrowser(): Browse {
-  const cookies = new Map<string, string>();
-  return async (url, init) => {
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { ...init, headers: { cookie }, redirect: 'manual' });
-    for (const line of response.headers.getSetCookie()) {
-      const [pair = ''] = line.split(';');
-      cookies.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1));
-    }
-    return response;
-  };
 }
