@@ -146,7 +146,7 @@ function readText(path: string): string {
 
 /** Every key is always present, with null where it has no value. */
 function toJson(
-  { decision, steps, code }: SimulatedDecision,
+  { decision, steps, code, challenge }: SimulatedDecision,
   { showClaims = false }: ExplainOptions,
 ): unknown {
   const { route, outcome } = decision;
@@ -161,14 +161,12 @@ function toJson(
     issuer: refusal?.issuer ?? permit?.token?.issuer ?? null,
     steps: steps.map(({ step, ok, expected = null, got = null, note = null }, at) => {
       if (refusal === undefined || at < steps.length - 1) return { step, ok, expected, got, note };
-      const advice = ADVICE[refusal.cause];
-      return {
-        step,
-        ok,
-        expected,
-        got,
-        note: got?.startsWith(refusal.reason) ? advice : `${refusal.reason}; ${advice}`,
-      };
+      const parts = [
+        ...(got?.startsWith(refusal.reason) ? [] : [refusal.reason]),
+        ...(challenge === undefined ? [] : [`the response has WWW-Authenticate: ${challenge}`]),
+        ADVICE[refusal.cause],
+      ];
+      return { step, ok, expected, got, note: parts.join('; ') };
     }),
     identity: permit === undefined ? null : identityOf(permit.identity, showClaims),
   };

@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema/config.ts';
-import { isRefusal } from '../core/refusals.ts';
+import { isRefusal, type Refusal } from '../core/refusals.ts';
 import type { Step } from '../core/trace.ts';
+import { challengeFor } from '../pipeline/access/challenge.ts';
 import { type Decision, decide, type Gate } from '../pipeline/decide.ts';
 import type { RequestFacts } from '../pipeline/request.ts';
 
@@ -22,6 +23,8 @@ export interface SimulatedDecision {
   readonly steps: readonly Step[];
   /** `allow`, or the code of the refusal. */
   readonly code: string;
+  /** The `WWW-Authenticate` of the response to a refusal, where it has one. */
+  readonly challenge: string | undefined;
 }
 
 /** What each step expects, by its name, where the step itself reports nothing more exact. */
@@ -51,7 +54,24 @@ export async function simulate(
   const add = (step: Step) => void steps.push({ expected: EXPECTATIONS[step.step], ...step });
   const decision = await decide(gate, request, { showClaims, add });
   const { outcome } = decision;
-  return { request, decision, steps, code: isRefusal(outcome) ? outcome.code : 'allow' };
+  if (!isRefusal(outcome)) return { request, decision, steps, code: 'allow', challenge: undefined };
+  return {
+    request,
+    decision,
+    steps,
+    code: outcome.code,
+    challenge: challengeOf(decision, outcome, showClaims),
+  };
+}
+
+/** The scopes of the token are claims, and so hidden unless they are asked for. */
+function challengeOf({ route, token }: Decision, refusal: Refusal, showClaims: boolean): string | undefined {
+  if (showClaims || route?.challenge?.isCumulative !== true)
+    return challengeFor(route?.challenge, refusal, token);
+  const challenge = challengeFor(route.challenge, refusal, undefined);
+  const hides =
+    refusal.code === 'insufficient_scope' && challenge !== undefined && (token?.scopes.length ?? 0) > 0;
+  return hides ? `${challenge} (and in scope those that the token has)` : challenge;
 }
 
 function toRequest(input: SimulatedRequest, { listen }: Config): RequestFacts {

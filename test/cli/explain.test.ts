@@ -215,3 +215,36 @@ t.test('keys are fetched from the issuer of the token alone, and only when they 
   t.equal((await sealgate([...words, '/orders', '--token', tokenWith()])).code, 0);
   t.equal(server.requests.length, 1);
 });
+
+t.test('shows the challenge of a refusal, where it has one', async (t) => {
+  const lacking = tokenWith({ scope: 'x' });
+  const table: readonly (readonly [words: string[], challenge: string | undefined])[] = [
+    [['/orders'], 'Bearer realm="api.example.com", scope="orders:read"'],
+    [
+      ['/orders', '--token', lacking],
+      'Bearer realm="api.example.com", error="insufficient_scope", error_description="The token lacks a required scope", scope="orders:read"',
+    ],
+    [
+      ['/orders', '--token', tokenWith({ exp: NOW - 3600 })],
+      'Bearer realm="api.example.com", error="invalid_token", error_description="The token has expired", scope="orders:read"',
+    ],
+    [
+      ['/orders', '--header', 'content-type: application/grpc'],
+      'Bearer realm="api.example.com", scope="orders:read"',
+    ],
+    [['/tenant', '--token', lacking], undefined],
+    [['/users/other', '--token', lacking], undefined],
+    [['/nothing'], undefined],
+    [['/orders', '--method', 'PUT'], undefined],
+  ];
+  for (const [words, challenge] of table) {
+    const { steps } = await explain(...words);
+    const note = String(steps.at(-1).note);
+    const name = words.join(' ').slice(0, 60);
+    if (challenge === undefined) t.notMatch(note, /WWW-Authenticate|Bearer realm/, name);
+    else t.ok(note.includes(`the response has WWW-Authenticate: ${challenge}; `), `${name}: ${note}`);
+    const { stdout } = await sealgate(['explain', ...offline, ...words]);
+    if (challenge === undefined) t.notMatch(stdout, /WWW-Authenticate|Bearer realm/, name);
+    else t.ok(stdout.includes(`\n  WWW-Authenticate: ${challenge}\n`), name);
+  }
+});

@@ -9,14 +9,14 @@ import type { Colors } from '../io.ts';
 
 /** Writes a decision for people: one line for each step, what was expected and got where it failed, and what to change. */
 export function describeDecision(simulated: SimulatedDecision, colors: Colors): readonly string[] {
-  const { request, steps, decision } = simulated;
+  const { request, steps } = simulated;
   const width = Math.max(...steps.map(({ step }) => step.length));
   return [
     escapeText(`${request.method} ${request.rawTarget}`),
     '',
     ...steps.flatMap((step) => describeStep(step, width, colors)),
     '',
-    ...describeOutcome(decision.outcome, decision.route?.name, colors),
+    ...describeOutcome(simulated, colors),
   ];
 }
 
@@ -37,12 +37,9 @@ function describeStep(
   return [`${head}  ${first}`.trimEnd(), ...more.map((row) => `        ${' '.repeat(width)}  ${row}`)];
 }
 
-function describeOutcome(
-  outcome: SimulatedDecision['decision']['outcome'],
-  route: string | undefined,
-  colors: Colors,
-): readonly string[] {
-  const where = route === undefined ? '' : ` by route ${route}`;
+function describeOutcome({ decision, challenge }: SimulatedDecision, colors: Colors): readonly string[] {
+  const { outcome, route } = decision;
+  const where = route === undefined ? '' : ` by route ${route.name}`;
   if (!isRefusal(outcome)) {
     if (isDirectResponse(outcome)) return [colors.green(`Allowed${where}: the gateway responds itself`)];
     return [colors.green(`Allowed${where}`), ...describeReport(outcome)];
@@ -52,6 +49,7 @@ function describeOutcome(
   return [
     colors.red(`Refused${where}: ${status} ${outcome.code}: ${title}`),
     `  ${escapeText(outcome.reason)}`,
+    ...(challenge === undefined ? [] : [`  WWW-Authenticate: ${escapeText(challenge)}`]),
     `  To change this: ${advice}`,
   ];
 }
