@@ -24,7 +24,15 @@ const ROOMS = {
     rules: ['source', 'schema', 'diagnostics', 'routes'],
   },
   tokens: { jwt: [], keys: ['jwt'], cache: ['jwt', 'keys'], issuers: ['jwt', 'keys'] },
-  pipeline: { routing: [], credentials: [], access: [], identity: [], 'rate-limit': [], cors: ['routing'] },
+  pipeline: {
+    routing: [],
+    credentials: [],
+    access: [],
+    identity: [],
+    'rate-limit': [],
+    cors: ['routing'],
+    mcp: [],
+  },
   proxy: {
     response: [],
     h1: ['response'],

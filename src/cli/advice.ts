@@ -254,6 +254,8 @@ export const ADVICE = {
   upstream_head_too_large: 'let the backend send fewer or shorter header fields: cookies above all',
   upstream_unasked:
     'let the backend respond to the request it got, once; see whether something before it mixes connections up',
+  upstream_lists_unfilterable:
+    'let the MCP server respond to lists with plain JSON or events of up to 4 MiB, or set `mcp.filterLists: false`',
   upstream_lost:
     "look for a crash or restart in the log of the backend, and keep `timeouts.keepAlive` below the backend's own",
   upstream_cut:

@@ -171,6 +171,7 @@ export const CAUSES = {
   upstream_malformed: 'upstream_invalid',
   upstream_head_too_large: 'upstream_invalid',
   upstream_unasked: 'upstream_invalid',
+  upstream_lists_unfilterable: 'upstream_invalid',
   upstream_lost: 'upstream_invalid',
   upstream_cut: 'upstream_invalid',
   upstream_connect_timeout: 'upstream_timeout',

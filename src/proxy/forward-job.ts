@@ -3,6 +3,7 @@ import type { IncomingRequest, OutgoingResponse } from '../http/client-messages.
 import type { HeaderPairs } from '../http/header-pairs.ts';
 import type { UpstreamTimeouts } from './dispatcher.ts';
 import type { ResponseHeaderFilter } from './response/response-header-filter.ts';
+import type { ResponseTransform } from './response/response-transform.ts';
 import type { PrefixChange } from './response/rewrite-location.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
@@ -22,6 +23,8 @@ export interface UpstreamRequestPlan {
   readonly responseHeaderFilter: ResponseHeaderFilter;
   /** What the gateway adds to the response; lower-case names. */
   readonly responseHeaders: HeaderPairs;
+  /** Set where the body of the response is changed; else it streams untouched. */
+  readonly responseTransform?: ResponseTransform | undefined;
   /** Set where the prefix of the path was replaced: what clients write, and what stands for it below the upstream's own. */
   readonly rewritten: Pick<PrefixChange, 'outside' | 'inside' | 'before' | 'announced'> | undefined;
   /** As the client named it. */

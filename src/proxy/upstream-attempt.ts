@@ -8,6 +8,7 @@ import type { Release } from './pooled-buffer.ts';
 import { ClientGone } from './request/request-body.ts';
 import { buildResponseHeaders } from './response/response-headers.ts';
 import type { ResponseHead } from './response/response-parser.ts';
+import { TransformingHandler } from './response/response-transform.ts';
 import { prefixesOf } from './response/rewrite-location.ts';
 import { isLost, Retry } from './retry.ts';
 import type { EndpointOutcome, UpstreamEndpoint } from './upstream/upstream-endpoint.ts';
@@ -88,13 +89,13 @@ export class UpstreamAttempt implements DispatchHandler {
     }
     this.#endpoint = endpoint;
     observer.asked(upstream, endpoint.label);
-    const { method, headers, timeouts } = plan;
+    const { method, headers, timeouts, responseTransform } = plan;
     const { responseMs, idleMs } = timeouts;
     const { body, bodyLength, isHandshake } = content;
     const path = endpoint.prefix + plan.target;
     endpoint.dispatcher.send(
       { method, path, headers, body, bodyLength, responseMs, idleMs, isHandshake },
-      this,
+      responseTransform === undefined ? this : new TransformingHandler(this, responseTransform),
     );
   }
 

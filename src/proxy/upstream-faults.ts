@@ -15,6 +15,7 @@ const otherProtocol = of('upstream_other_protocol');
 const malformed = of('upstream_malformed');
 const tooLarge = of('upstream_head_too_large');
 const unasked = of('upstream_unasked');
+const lists = of('upstream_lists_unfilterable');
 const lost = of('upstream_lost');
 const cut = of('upstream_cut');
 const notListening = of('upstream_not_listening');
@@ -81,6 +82,15 @@ const RESPONSE_FAULTS = {
   bytes_unasked: unasked('the backend sent bytes before it was asked for anything'),
   head_unsendable: malformed('the head of the response cannot be sent to this client'),
   http2_violated: malformed('the response violates HTTP/2'),
+
+  // Responses to MCP requests whose lists would have to be filtered.
+  lists_unreadable: lists('a message of the MCP server is not JSON with one meaning'),
+  lists_too_large: lists('a message of the MCP server is larger than 4 MiB'),
+  lists_encoded: lists('the response of the MCP server has a Content-Encoding'),
+  lists_partial: lists('the response of the MCP server is a partial one'),
+  lists_of_other_type: lists(
+    'the response of the MCP server is neither application/json nor text/event-stream',
+  ),
 
   // Lost on the way.
   reset_before_response: lost('the connection was reset before the response'),
