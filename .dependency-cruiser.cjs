@@ -32,6 +32,7 @@ const ROOMS = {
     'rate-limit': [],
     cors: ['routing'],
     mcp: [],
+    resource: ['cors'],
   },
   proxy: {
     response: [],

@@ -40,10 +40,13 @@ export const ADVICE = {
   host_invalid: 'send a name or address with an optional port as Host, and nothing else',
   upgrade_refused: 'set `websocket: true` on the route, or send the request without `Upgrade: websocket`',
   route_unknown: 'compare host and path with `sealgate routes`; a prefix ends at a slash, and case counts',
+  metadata_of_several:
+    'ask for the metadata of one resource: its path stands after the well-known part, and challenges name the whole URL',
   method_not_allowed:
     'add the method to `methods` of the route; a path never falls through to a wider route because of it',
   method_never_forwarded: 'use another method: CONNECT and TRACE are never forwarded',
   keys_read_only: "read the gateway's own keys with GET or HEAD",
+  metadata_read_only: 'read metadata with GET or HEAD',
   preflight_not_routed:
     'set `cors` with the origin of the page on the route of the method that the browser asks for; the gateway then responds to preflights itself',
   preflight_method:

@@ -46,6 +46,8 @@ interface Row {
   readonly exact: boolean;
   readonly upstream: string;
   readonly access: string;
+  /** Identifier of the protected resource. */
+  readonly resource: string | null;
 }
 
 function describeRoute(route: Route): Row {
@@ -58,22 +60,26 @@ function describeRoute(route: Route): Row {
     exact,
     upstream,
     access: `${describeAccess(route.access)}${route.reportsOnly ? ' (reports only)' : ''}`,
+    resource: route.resource?.identifier ?? null,
   };
 }
 
 const HEADINGS = ['HOST', 'METHODS', 'PATH', 'UPSTREAM', 'ACCESS', 'ROUTE'];
 
+/** Files without a protected resource have no column for it. */
 function table(rows: readonly Row[]): string {
-  const cells = rows.map(({ name, host, methods, path, exact, upstream, access }) => [
+  const hasResources = rows.some(({ resource }) => resource !== null);
+  const cells = rows.map(({ name, host, methods, path, exact, upstream, access, resource }) => [
     host ?? '*',
     methods?.join(',') ?? '*',
     showPath({ path, exact }),
     upstream,
     access,
     name,
+    ...(hasResources ? [resource ?? '-'] : []),
   ]);
-  const lines = [HEADINGS, ...cells];
-  const widths = HEADINGS.map((_, column) =>
+  const lines = [hasResources ? [...HEADINGS, 'RESOURCE'] : HEADINGS, ...cells];
+  const widths = (lines[0] as readonly string[]).map((_, column) =>
     Math.max(...lines.map((line) => (line[column] as string).length)),
   );
   return lines

@@ -1,5 +1,6 @@
 import { type IssueContext, problemsOf, withoutEchoes } from './diagnostics/format-issue.ts';
 import { type PartialConfig, partialConfig, type Wrongs, wholeFile } from './diagnostics/partial-config.ts';
+import { valuesAt } from './places.ts';
 import { type ConfigPath, isError, type PathProblem, pathKey } from './problem.ts';
 import { applyRules, applyRulesToPart } from './rules/rules.ts';
 import { applyTextRules } from './rules/texts/text-rules.ts';
@@ -33,6 +34,7 @@ export function check(plain: PlainConfig): CheckedConfig {
     issuerNames: Object.keys(Object(valueAt(value, ['issuers']))),
     upstreamNames: Object.keys(Object(valueAt(value, ['upstreams']))),
     policyNames: Object.keys(Object(valueAt(value, ['policies']))),
+    routeNames: valuesAt(value, 'routes.*.name').map(({ value: name }) => String(name)),
   };
   const lineOf = (path: ConfigPath): number => source.locate(path).line;
   const conclude = (found: readonly PathProblem[]): CheckedConfig => {
@@ -68,12 +70,13 @@ export function check(plain: PlainConfig): CheckedConfig {
 function findSound(value: unknown, { leaves, places }: Wrongs): PartialConfig | undefined {
   const rest = partialConfig(value, { leaves, places });
   if (rest === undefined) return undefined;
-  const { issuers, upstreams, policies } = rest.config;
+  const { issuers, upstreams, policies, routes } = rest.config;
   const lacking = applyRulesToPart({
     config: rest.config,
     issuerNames: Object.keys(issuers),
     upstreamNames: Object.keys(upstreams),
     policyNames: Object.keys(policies),
+    routeNames: routes.map(({ name }) => name),
     lineOf: () => 0,
   })
     .filter(isError)

@@ -23,6 +23,7 @@ import { compileIdentity } from './identity/identity-rules.ts';
 import { createMemoryLimitStore, type LimitStore } from './rate-limit/limit-store.ts';
 import { compileRateLimits } from './rate-limit/rate-limit.ts';
 import { compileRequestHeaderFilter, isLookedAt, type RequestHeaderFilter } from './request-header-filter.ts';
+import { type CompiledResources, compileResources } from './resource/compile-resources.ts';
 import type { Route, RoutePolicy } from './route.ts';
 import { compileRouteTable } from './routing/match-route.ts';
 import { compileOwnPaths } from './routing/own-paths.ts';
@@ -52,15 +53,17 @@ export interface GateOptions {
  */
 export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   const { config, verifier } = options;
+  const issuers = new Map(options.issuers.map((issuer) => [issuer.name, issuer]));
   const compiler: RouteCompiler = {
     config,
-    issuers: new Map(options.issuers.map((issuer) => [issuer.name, issuer])),
+    issuers,
     conditions: hasConditions(config) ? await loadConditionCompiler() : undefined,
     limitStore: options.limitStore ?? createMemoryLimitStore(),
     identity: compileIdentity(config.identity, undefined, []),
     policies: new Map(),
     challengeHeads: challengeHeads(realmOf(config)),
     challenges: new Map(),
+    resources: compileResources({ config, issuers }),
   };
   const compiled = config.routes.map((route, at) => compileRoute(compiler, route, at));
   const routes = compiled.map(({ route }) => route);
@@ -72,6 +75,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     table,
     ownPaths: compileOwnPaths([
       ...(assertion === undefined ? [] : [keysEndpoint(assertion)]),
+      ...compiler.resources.endpoints,
       ...ownEndpoints,
     ]),
     routes,
@@ -83,6 +87,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   };
   const problems = [
     ...compiled.flatMap(({ problems }) => problems),
+    ...compiler.resources.problems,
     ...config.routes.flatMap((route, at) =>
       unseenTokenHeaders(headerFilter, route, ['routes', at, 'tokenFrom']),
     ),
@@ -99,6 +104,7 @@ interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 
   readonly challengeHeads: ChallengeHeads;
   /** Of routes that belong to no protected resource. */
   readonly challenges: Map<AccessRules, RouteChallenge | undefined>;
+  readonly resources: CompiledResources;
 }
 
 const NO_PATTERN: PathPattern = { segments: [], parameters: [] };
@@ -126,6 +132,7 @@ function compileRoute(
   const { policy, problems: ruled } = compileRoutePolicy(compiler, route, { parameters, place });
   const { access, identity } = policy;
   problems.push(...ruled);
+  const resource = compiler.resources.ofRoutes.get(index);
 
   const compiled: Route = {
     index,
@@ -143,7 +150,8 @@ function compileRoute(
     exposesReports: config.reportHeader,
     tokenSources: compileTokenSources(route.tokenFrom ?? [], providerHeaders(compiler, access)),
     identity,
-    challenge: challengeOf(compiler, access, NO_RESOURCE),
+    resource,
+    challenge: challengeOf(compiler, access, resource ?? NO_RESOURCE),
     cors: route.cors === undefined ? undefined : compileCors(route.cors, route.methods),
     limits:
       route.rateLimit === undefined

@@ -127,6 +127,10 @@ function decideRequest(
   }
   const { route, parameters } = match;
   trace?.add({ step: 'match', ok: true, got: `route ${route.name}` });
+  if (trace !== undefined && route.resource !== undefined) {
+    const { identifier, resourceMetadata } = route.resource;
+    trace.add({ step: 'resource', ok: true, got: `${identifier}, metadata at ${resourceMetadata}` });
+  }
   const { method, clientAddress, isUpgrade = false } = request;
   const matched: Matched = { method, clientAddress, isUpgrade, route, parameters, target, host, headers };
   if (route.cors === undefined && route.limits === undefined) return decideAccess(gate, matched, trace);

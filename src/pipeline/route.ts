@@ -6,6 +6,7 @@ import type { CorsRules } from './cors/cors.ts';
 import type { TokenSources } from './credentials/token-sources.ts';
 import type { IdentityRules } from './identity/identity-rules.ts';
 import type { RateLimits } from './rate-limit/rate-limit.ts';
+import type { RouteResource } from './resource/compile-resources.ts';
 import type { PathPattern } from './routing/path-pattern.ts';
 
 /** One route of the file, compiled. Identity of the object is identity of the route. */
@@ -35,6 +36,8 @@ export interface Route {
   /** Places for the token beside Authorization. */
   readonly tokenSources: TokenSources;
   readonly identity: IdentityRules;
+  /** The protected resource that it belongs to. */
+  readonly resource: RouteResource | undefined;
   /** The challenges of its refusals; undefined where no token is verified. */
   readonly challenge: RouteChallenge | undefined;
   readonly cors: CorsRules | undefined;

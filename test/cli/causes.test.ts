@@ -53,6 +53,8 @@ routes:
   - { name: cookie, path: /cookie, upstream: app, access: authenticated, tokenFrom: [{ header: x-token }, { cookie: session }] }
   - { name: corp, path: /corp, upstream: app, access: { issuers: [corp] } }
   - { name: scope, path: /scope, upstream: app, access: { scopes: [read] } }
+  - { name: tools, path: /tools, upstream: app, access: authenticated, resource: true }
+  - { name: files, path: /files, upstream: app, access: authenticated, resource: true }
   - { name: role, path: /role, upstream: app, access: { roles: [admin] } }
   - { name: tenant, path: /tenant, upstream: app, access: { claims: { tenant: acme, plan: 5, org.id: x } } }
   - { name: plan, path: /plan, upstream: app, access: { claims: { plan: 5 } } }
@@ -129,6 +131,8 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['method_never_forwarded', ['/get', '--method', 'TRACE'], /do not accept/],
   ['method_never_forwarded', ['/nowhere', '--method', 'TRACE'], /never forwarded/],
   ['keys_read_only', ['/.well-known/sealgate/jwks.json', '--method', 'POST'], /only be read/],
+  ['metadata_of_several', ['/.well-known/oauth-protected-resource'], /several protected resources/],
+  ['metadata_read_only', ['/.well-known/oauth-protected-resource/tools', '--method', 'POST'], /only be read/],
   ['preflight_not_routed', ['/get', ...PREFLIGHT], /CORS preflight, and no `cors`/],
   ['preflight_method', ['/cors', ...PREFLIGHT], /CORS preflight for a method/],
   [

@@ -9,6 +9,7 @@ export interface RuleInput {
   readonly issuerNames: readonly string[];
   readonly upstreamNames: readonly string[];
   readonly policyNames: readonly string[];
+  readonly routeNames: readonly string[];
   /** The line of a place in the file, for messages that name a second place. */
   readonly lineOf: (path: ConfigPath) => number;
 }

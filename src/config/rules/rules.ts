@@ -45,6 +45,17 @@ import {
   listenersAreApart,
   responseHeadersDiffer,
 } from './listeners/listeners.ts';
+import {
+  identifiersAreAudiences,
+  identifiersAreWhatClientsWrite,
+  metadataHidesNoRoute,
+} from './resources/resource-clients.ts';
+import {
+  resourcesAreIdentified,
+  resourcesAreProtected,
+  resourcesDiffer,
+  resourcesOfOthersExist,
+} from './resources/resources.ts';
 import { caseVariantsStayGuarded } from './routes/case-variants.ts';
 import { corsHeadersServeScripts } from './routes/cors-headers.ts';
 import { methodsCanBeSent } from './routes/methods.ts';
@@ -93,6 +104,13 @@ const RULES: readonly Rule[] = [
   tokenPlacesHoldTokens,
   cookieSocketsNameTheirOrigins,
   authorizationIsPassedToOpenRoutesOnly,
+  resourcesAreIdentified,
+  resourcesOfOthersExist,
+  resourcesDiffer,
+  resourcesAreProtected,
+  identifiersAreWhatClientsWrite,
+  identifiersAreAudiences,
+  metadataHidesNoRoute,
   riskySettingsAreMeant,
   hostsHideNothing,
   caseVariantsStayGuarded,

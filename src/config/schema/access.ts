@@ -18,7 +18,7 @@ const anyAll = <Entry extends z.ZodType<string, string>>(entry: Entry) => {
   ]);
 };
 
-const scope = z
+export const scope = z
   .string()
   .regex(SCOPE_TOKEN, 'expected one scope: no spaces, quotes or characters beyond ASCII');
 

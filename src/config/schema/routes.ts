@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { mayCarryToken } from '../identity-headers.ts';
 import { access, mode } from './access.ts';
 import { identity } from './identity.ts';
+import { resource } from './resource.ts';
 import { claimName, duration, headerName, name, size, text } from './scalars.ts';
 import { routeTimeouts } from './upstreams.ts';
 
@@ -176,6 +177,7 @@ export const route = z
       examples: ['/v2/orders'],
     }),
     access: access,
+    resource: resource.optional(),
     identity: identity.optional().meta({ description: 'Merged over the `identity` of the file.' }),
     passAuthorization: z.boolean().default(false).meta({
       description: 'Passes Authorization on unchanged, verified or not; for public and optional routes only.',

@@ -488,6 +488,44 @@ const ROWS: readonly Row[] = [
   ['routes/0/rewrite', '/v2/{id}', 'error', /a rewrite has no parameters/],
   ['routes/0/rewrite', '/v2/%d', 'error', /two hex digits/],
   ['routes/0/rewrite', '/v2/%C3%A9', 'fine'],
+  ['routes/0/resource', 'order', 'error', /unknown route `order`/],
+  ['routes/0/resource', 'r', 'error', /names itself/],
+  ['routes/0/resource/url', 'https://*.example.com/mcp', 'error', /not a host name/],
+  ['routes/0/resource/url', 'https://{host}/mcp', 'error', /not a host name/],
+  ['routes/0/resource/url', 'https://api.example.com/{id}', 'error', /no client writes the path like this/],
+  ['routes/0/resource/url', 'https://api.example.com/orders?', 'error', /no query or fragment/],
+  ['routes/0/resource/url', 'api.example.com/orders', 'error', /expected an http/],
+  [
+    'routes/0/resource',
+    { url: 'https://api.example.com/tools', title: ' Orders', scopes: ['a'] },
+    'warning',
+    /not among the audiences/,
+  ],
+  [
+    'routes/0/resource',
+    { url: 'https://api.example.com/orders', documentation: 'docs.html' },
+    'error',
+    /expected an http/,
+  ],
+  [
+    'routes/0/resource',
+    { url: 'https://api.example.com/orders', scopes: ['a,b'] },
+    'warning',
+    /is one entry/,
+  ],
+  ['routes/0/resource', { url: 'https://api.example.com/orders', scopes: ['a b'] }, 'error', /one scope/],
+  [
+    'routes/0/resource',
+    { url: 'https://api.example.com/orders', authorizationServers: ['https://id.example.com/#a'] },
+    'error',
+    /no query, fragment or user/,
+  ],
+  [
+    'routes/0/resource',
+    { url: 'https://api.example.com/orders', authorizationServers: ['id.example.com'] },
+    'error',
+    /expected an http/,
+  ],
   ['routes/0/access', 'public', 'fine'],
   ['routes/0/access/policy', 'stuff', 'error', /unknown policy/],
   ['routes/0/access/issuers', 'any', 'warning', /added later/],
@@ -718,6 +756,8 @@ function fileWith(key: string, value: unknown): string {
   if (key === 'rateLimitStore' && typeof value === 'object') {
     Object.assign((file.routes as object[])[0] as object, { rateLimit: { max: 1, window: '1m', by: 'ip' } });
   }
+  if (key.startsWith('routes/0/resource'))
+    Object.assign((file.issuers as { corp: object }).corp, { audiences: ['https://api.example.com/orders'] });
   if (key.startsWith('identity/assertion')) file.listen = { publicUrl: 'https://api.example.com' };
   return stringify(file);
 }

@@ -12,6 +12,7 @@ const LISTS: Readonly<Record<string, 'comma' | 'comma or space'>> = {
   'identity.assertion.claims.*': 'comma or space',
   'identity.headers.*': 'comma or space',
   'routes.*.identity.headers.*': 'comma or space',
+  'routes.*.resource.scopes.*': 'comma',
   ...forRules('audiences', 'comma or space'),
   ...forRules('scopes', 'comma'),
   ...forRules('scopes.any', 'comma'),

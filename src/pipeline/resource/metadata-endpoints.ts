@@ -1,0 +1,106 @@
+import { type DeclaredResource, METADATA_ROOT } from '../../config/routes/resource.ts';
+import { type Refusal, refuse } from '../../core/refusals.ts';
+import { ANY_ORIGIN, respondToAnyOrigin } from '../cors/any-origin.ts';
+import type { DirectResponse, OwnEndpoint, OwnRequest } from '../direct-response.ts';
+
+/** A resource with the document that clients get. */
+export interface PublishedResource {
+  readonly declared: DeclaredResource;
+  readonly document: string;
+}
+
+const METHODS = ['GET', 'HEAD'] as const;
+
+type Respond = OwnEndpoint['respond'];
+
+/**
+ * The places where clients look for metadata (RFC 9728 §3): below the well-known path that of each resource, with or without a slash at
+ * the end, and the bare well-known path, where a host has one resource. There a host with several responds 404, which has clients use
+ * the place that a challenge names.
+ */
+export function metadataEndpoints(resources: readonly PublishedResource[]): readonly OwnEndpoint[] {
+  const hosts = new Set<string | undefined>([undefined, ...resources.map(({ declared }) => declared.host)]);
+  return [...hosts].flatMap((host) => endpointsOf(host, resources));
+}
+
+/** All that is served on a host; `undefined` are those that the file does not name. */
+function endpointsOf(
+  host: string | undefined,
+  resources: readonly PublishedResource[],
+): readonly OwnEndpoint[] {
+  const places = new Map<string, PublishedResource>();
+  for (const resource of resources) {
+    const { declared } = resource;
+    const { metadataPath } = declared.place;
+    // On its host, one with a host takes the place of one without.
+    if (declared.host === host || (declared.host === undefined && !places.has(metadataPath)))
+      places.set(metadataPath, resource);
+  }
+  const served = [...places.values()];
+  const [only] = served;
+  if (only === undefined) return [];
+  const endpoints = new Map<string, OwnEndpoint>();
+  const add = (path: string, resource: PublishedResource): void => {
+    if (!endpoints.has(path)) endpoints.set(path, metadataEndpoint(path, host, resource));
+  };
+  for (const [path, resource] of places) add(path, resource);
+  for (const [path, resource] of places) add(otherSpelling(path), resource);
+  for (const path of [METADATA_ROOT, otherSpelling(METADATA_ROOT)]) {
+    if (served.length === 1) add(path, only);
+    else if (!endpoints.has(path)) endpoints.set(path, rootOfSeveral(path, host));
+  }
+  return [...endpoints.values()];
+}
+
+/** Routes take both spellings of a path, and some clients add or drop the slash before they look for metadata. */
+function otherSpelling(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : `${path}/`;
+}
+
+function metadataEndpoint(
+  path: string,
+  host: string | undefined,
+  { declared, document }: PublishedResource,
+): OwnEndpoint {
+  const response: DirectResponse = {
+    directResponse: 'metadata',
+    status: 200,
+    headers: [
+      ...['content-type', 'application/json', 'content-length', String(Buffer.byteLength(document))],
+      ...['cache-control', 'max-age=300'],
+    ],
+    body: document,
+  };
+  return endpoint(path, host, {
+    what: `the metadata of ${declared.place.identifier}`,
+    respond: () => response,
+  });
+}
+
+function rootOfSeveral(path: string, host: string | undefined): OwnEndpoint {
+  const refusal = refuse(
+    'metadata_of_several',
+    'this host has several protected resources, each with a place of its own',
+  );
+  return endpoint(path, host, { what: 'no metadata', respond: () => refusal });
+}
+
+function endpoint(
+  path: string,
+  host: string | undefined,
+  { what, respond }: { readonly what: string; readonly respond: Respond },
+): OwnEndpoint {
+  return {
+    path,
+    host,
+    what,
+    addedHeaders: ANY_ORIGIN,
+    respond: (request) => respondToAnyOrigin(request, METHODS) ?? refuseWriting(request) ?? respond(request),
+  };
+}
+
+function refuseWriting({ method }: OwnRequest): Refusal | undefined {
+  return method === 'GET' || method === 'HEAD'
+    ? undefined
+    : refuse('metadata_read_only', 'metadata can only be read', { allow: METHODS });
+}
