@@ -7,13 +7,14 @@ import { type IssuerInspection, inspectIssuer } from '../../tokens/issuers/inspe
 import { ADVICE } from '../advice.ts';
 import type { CommandIo } from '../io.ts';
 import type { ConfigCheck } from './check.ts';
+import { checkClients } from './client-check.ts';
 
 /**
- * For `check --online`: fetches metadata and keys of every issuer, and opens a connection to every backend. Success is a note, so that
- * silence is never taken for it. A file with errors opens no connection.
+ * For `check --online`: fetches metadata and keys of every issuer, opens a connection to every backend, and plays a client of every
+ * protected resource. Success is a note, so that silence is never taken for it. A file with errors opens no connection.
  */
 export function onlineChecks(env: CommandIo['env']): readonly ConfigCheck[] {
-  return [checkIssuers(env), checkUpstreams].map(
+  return [checkIssuers(env), checkUpstreams, checkClients(env)].map(
     (check): ConfigCheck =>
       (sound) =>
         sound.isWhole ? check(sound) : {},

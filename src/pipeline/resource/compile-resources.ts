@@ -9,7 +9,7 @@ import { parseTarget } from '../../http/target.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import type { OwnEndpoint } from '../direct-response.ts';
 import { authorizationServersOf } from './authorization-servers.ts';
-import { metadataEndpoints, type PublishedResource } from './metadata-endpoints.ts';
+import { metadataEndpoints, type PublishedResource, type ResourceMetadata } from './metadata-endpoints.ts';
 
 /** The protected resource that a route belongs to (RFC 9728). */
 export interface RouteResource {
@@ -24,6 +24,7 @@ export interface CompiledResources {
   /** By position of the route in the file. */
   readonly ofRoutes: ReadonlyMap<number, RouteResource>;
   readonly endpoints: readonly OwnEndpoint[];
+  readonly published: readonly PublishedResource[];
   readonly problems: readonly PathProblem[];
 }
 
@@ -49,9 +50,9 @@ export function compileResources(surroundings: Surroundings): CompiledResources 
     problems.push(...unreachable(declared));
     const document = compileDocument(declared, surroundings);
     if ('message' in document) problems.push(document);
-    else published.push({ declared, document: JSON.stringify(document) });
+    else published.push({ declared, metadata: document, document: JSON.stringify(document) });
   }
-  return { ofRoutes, endpoints: metadataEndpoints(published), problems };
+  return { ofRoutes, endpoints: metadataEndpoints(published), published, problems };
 }
 
 /** Requests for metadata go through the same checks as all others. */
@@ -64,16 +65,6 @@ function unreachable({ place, settings, index }: DeclaredResource): readonly Pat
       hint: `name the resource by a URL of letters, digits, \`-\`, \`_\`, \`.\` and \`/\` in \`resource.url\``,
     }),
   ];
-}
-
-/** The metadata of a resource (RFC 9728 §2). */
-export interface ResourceMetadata {
-  readonly resource: string;
-  readonly authorization_servers: readonly string[];
-  readonly scopes_supported?: readonly string[];
-  readonly bearer_methods_supported: readonly ['header'];
-  readonly resource_name?: string;
-  readonly resource_documentation?: string;
 }
 
 function compileDocument(

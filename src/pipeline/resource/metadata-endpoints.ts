@@ -3,9 +3,20 @@ import { type Refusal, refuse } from '../../core/refusals.ts';
 import { ANY_ORIGIN, respondToAnyOrigin } from '../cors/any-origin.ts';
 import type { DirectResponse, OwnEndpoint, OwnRequest } from '../direct-response.ts';
 
+/** The metadata of a resource (RFC 9728 §2). */
+export interface ResourceMetadata {
+  readonly resource: string;
+  readonly authorization_servers: readonly string[];
+  readonly scopes_supported?: readonly string[];
+  readonly bearer_methods_supported: readonly ['header'];
+  readonly resource_name?: string;
+  readonly resource_documentation?: string;
+}
+
 /** A resource with the document that clients get. */
 export interface PublishedResource {
   readonly declared: DeclaredResource;
+  readonly metadata: ResourceMetadata;
   readonly document: string;
 }
 
