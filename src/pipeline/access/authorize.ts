@@ -89,6 +89,7 @@ const SCOPES = CHECKS.findIndex(({ step }) => step === 'scopes');
 export function authorize(rules: AccessRules, caller: Caller, trace?: Trace): Refusal | undefined {
   let furthest = -1;
   let result: Refusal | undefined;
+  let decisive: AccessBlock | undefined;
   for (let at = 0; at < rules.blocks.length; at += 1) {
     const block = rules.blocks[at] as AccessBlock;
     const label = rules.blocks.length === 1 ? '' : ` (alternative ${at + 1})`;
@@ -97,21 +98,21 @@ export function authorize(rules: AccessRules, caller: Caller, trace?: Trace): Re
     if (failed.progress > furthest) {
       furthest = failed.progress;
       result = failed.refusal;
+      decisive = block;
     }
   }
   if (result === undefined) return undefined;
   const { issuer } = caller.token;
   const curable =
-    furthest === SCOPES ? rules.blocks.find((block) => lacksOnlyScopes(block, caller)) : undefined;
+    furthest === SCOPES ? rules.blocks.find((block) => holdsButForScopes(block, caller)) : undefined;
   if (curable === undefined) return { ...result, issuer };
-  return { ...(checkScopes(curable, caller) as Refusal), issuer, scopes: curable.neededScopes };
+  const lack = curable === decisive ? result : (checkScopes(curable, caller) as Refusal);
+  return { ...lack, issuer, scopes: curable.neededScopes };
 }
 
-/** Whether the token would pass with more scopes. Only asked where all alternatives refused it. */
-function lacksOnlyScopes(block: AccessBlock, caller: Caller): boolean {
-  return CHECKS.every(
-    ({ check }, progress) => (check(block, caller) === undefined) !== (progress === SCOPES),
-  );
+/** Only asked where no alternative got further than to its scopes: one that holds otherwise lacks them. */
+function holdsButForScopes(block: AccessBlock, caller: Caller): boolean {
+  return CHECKS.every(({ check }, progress) => progress === SCOPES || check(block, caller) === undefined);
 }
 
 /** What each alternative wants, for people to read: `issuers corp, scopes a and b`. */

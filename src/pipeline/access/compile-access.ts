@@ -151,7 +151,7 @@ function compileWanted(wanted: PolicyConfig['scopes']): readonly Wanted[] {
 }
 
 /** The scopes with which all of them are held, each once. */
-export function neededScopes(scopes: readonly Wanted[]): readonly string[] {
+function neededScopes(scopes: readonly Wanted[]): readonly string[] {
   return [...new Set(scopes.flatMap(({ all, any }) => [...all, ...any.slice(0, 1)]))];
 }
 

@@ -11,7 +11,16 @@ export function refusalOf(
 ): { readonly code: string; readonly challenge: string | undefined } {
   const { route, outcome, token } = decideNow(gate, request);
   if (!isRefusal(outcome)) return { code: 'allow', challenge: undefined };
-  return { code: outcome.code, challenge: challengeFor(route?.challenge, outcome, token) };
+  const challenge = challengeFor(route?.challenge, outcome, token);
+  // What the log and `explain` name as missing must be in the challenge.
+  const [, missing] = /^the token lacks the scope "([^"]+)"/.exec(outcome.reason) ?? [];
+  if (
+    challenge !== undefined &&
+    missing !== undefined &&
+    !scopesOf(challenge)?.some((scope) => scope.endsWith(missing))
+  )
+    throw new Error(`${outcome.reason}, but ${challenge}`);
+  return { code: outcome.code, challenge };
 }
 
 /** The scopes that a challenge names, undefined where it names none. */

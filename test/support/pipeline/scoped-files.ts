@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { isStandardScope } from '../../../src/core/scopes.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { type ConfigInput, fileWith } from './gate.ts';
 
@@ -9,11 +8,13 @@ import { type ConfigInput, fileWith } from './gate.ts';
  */
 
 /** Issuers of the files, with what stands before scopes that are requested of them. */
-export const PREFIXES: Readonly<Record<string, string>> = { corp: '', entra: 'api://ID/', partner: 'p:' };
+const PREFIXES: Readonly<Record<string, string>> = { corp: '', entra: 'api://ID/', partner: 'p:' };
 const ISSUERS = Object.keys(PREFIXES);
 /** Every scope that a file can name. One begins as a prefix does, one is of OpenID Connect. */
 export const SCOPES = ['read', 'write', 'admin', 'p:read', 'openid'] as const;
-export const ROLES = ['staff', 'boss'] as const;
+/** Scopes that no provider knows with a prefix. */
+const STANDARD: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
+const ROLES = ['staff', 'boss'] as const;
 
 export interface ScopedFile {
   readonly file: ConfigInput;
@@ -96,8 +97,10 @@ export function otherwiseGood(issuer: string): Partial<VerifiedToken> {
 export function granted(issuer: string, requested: readonly string[]): readonly string[] {
   const prefix = PREFIXES[issuer] ?? '';
   return requested.map((scope) => {
-    if (isStandardScope(scope)) return scope;
-    if (!scope.startsWith(prefix)) throw new Error(`${issuer} knows no scope ${scope}`);
-    return scope.slice(prefix.length);
+    if (STANDARD.includes(scope)) return scope;
+    const own = scope.slice(prefix.length);
+    if (!scope.startsWith(prefix) || STANDARD.includes(own))
+      throw new Error(`${issuer} knows no scope ${scope}`);
+    return own;
   });
 }
