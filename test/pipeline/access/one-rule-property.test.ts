@@ -2,9 +2,17 @@ import fc from 'fast-check';
 import t from 'tap';
 import { refuse } from '../../../src/core/refusals.ts';
 import type { Gate } from '../../../src/pipeline/decide.ts';
+import { isDirectResponse } from '../../../src/pipeline/direct-response.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { refusalOf, scopesOf } from '../../support/pipeline/challenges.ts';
-import { type ConfigInput, fakeVerifier, gateOf, requestOf, tokenOf } from '../../support/pipeline/gate.ts';
+import {
+  type ConfigInput,
+  decideNow,
+  fakeVerifier,
+  gateOf,
+  requestOf,
+  tokenOf,
+} from '../../support/pipeline/gate.ts';
 import {
   granted,
   otherwiseGood,
@@ -93,3 +101,104 @@ t.test('the scopes of a 403 cure it, and without them none does', async (t) => {
   );
   for (const [kind, count] of Object.entries(seen)) t.ok(count > 20, `${kind}: ${count}`);
 });
+
+type Rules = NonNullable<ConfigInput['policies']>[string];
+
+/** Rules that are met in one way only: without `any`. */
+function inOneWay(rules: Rules): Rules {
+  const { scopes } = rules;
+  if (scopes === undefined || Array.isArray(scopes)) return rules;
+  return { ...rules, scopes: [...new Set([...(scopes.all ?? []), ...(scopes.any ?? [])])] };
+}
+
+/** A file with one resource of two routes, each with the access of a generated file; `isPlain` where that is met in one way only. */
+const published = fc
+  .record({ one: scopedFile, two: scopedFile, token: scopedToken, isPlain: fc.boolean() })
+  .map(({ one, two, token, isPlain }) => {
+    const routes = [one, two].map(({ file }, at) => {
+      const [route] = file.routes;
+      if (route === undefined) throw new Error('no route');
+      const [first] = [route.access].flat();
+      const access = isPlain ? (inOneWay(first as Rules) as typeof route.access) : route.access;
+      const path = at === 0 ? '/mcp' : '/mcp/second';
+      return { ...route, name: `r${at}`, path, access, resource: at === 0 ? (true as const) : 'r0' };
+    });
+    const { policies = {} } = one.file;
+    const entries = Object.entries(policies).map(([name, rules]) => [
+      name,
+      isPlain ? inOneWay(rules) : rules,
+    ]);
+    const file: ConfigInput = {
+      ...one.file,
+      listen: { publicUrl: 'https://gw.example' },
+      policies: Object.fromEntries(entries),
+      routes,
+    };
+    return { file, token, isPlain };
+  });
+
+/** The scopes of the metadata, as any client reads them. */
+function supported(gate: Gate): readonly string[] {
+  const { outcome } = decideNow(gate, requestOf('GET /.well-known/oauth-protected-resource/mcp'));
+  if (!isDirectResponse(outcome)) throw new Error('no metadata');
+  return JSON.parse(outcome.body ?? '').scopes_supported ?? [];
+}
+
+const KNOWN_ISSUERS = ['corp', 'entra', 'partner'];
+
+t.test('the metadata names the scopes that challenges of its routes can name', async (t) => {
+  const seen = { named: 0, equal: 0 };
+  await fc.assert(
+    fc.asyncProperty(published, async ({ file, token, isPlain }) => {
+      const tokens = KNOWN_ISSUERS.flatMap((issuer) => [
+        [issuer, tokenOf(token.claims, { ...token, issuer })] as const,
+        [`late-${issuer}`, refuse('token_expired', 'x', { issuer })] as const,
+      ]);
+      const gate = await gateOf(file, fakeVerifier(Object.fromEntries(tokens)));
+      const scopes = supported(gate);
+      const named = new Set<string>();
+      for (const path of ['/mcp', '/mcp/second']) {
+        for (const credential of [undefined, ...tokens.map(([name]) => name)]) {
+          const fields = credential === undefined ? [] : ['Authorization', `Bearer ${credential}`];
+          const { challenge } = refusalOf(gate, requestOf(`GET ${path}`, ...fields));
+          for (const scope of scopesOf(challenge) ?? []) {
+            named.add(scope);
+            if (!scopes.includes(scope)) throw new Error(`${scope} of ${challenge} is not in ${scopes}`);
+          }
+        }
+      }
+      if (named.size > 0) seen.named += 1;
+      if (scopes.length !== new Set(scopes).size) throw new Error(`repeated: ${scopes}`);
+      // Of `any`, and of several alternatives, challenges name the first that would do.
+      if (!isPlain) return;
+      seen.equal += 1;
+      const unnamed = scopes.filter((scope) => !named.has(scope));
+      if (unnamed.length > 0) throw new Error(`no challenge names ${unnamed}`);
+    }),
+    { numRuns: 400 },
+  );
+  for (const [kind, count] of Object.entries(seen)) t.ok(count > 100, `${kind}: ${count}`);
+});
+
+t.test('the scopes of the metadata open each of its routes to a token that has the rest', async () => {
+  await fc.assert(
+    fc.asyncProperty(published, async ({ file, token: { issuer = '' } }) => {
+      const obtained = supported(await gateFor(file, {})).filter((scope) => isKnownTo(issuer, scope));
+      const gate = await gateFor(file, { ...otherwiseGood(issuer), scopes: granted(issuer, obtained) });
+      for (const path of ['/mcp', '/mcp/second']) {
+        const { code } = refusalOf(gate, requestOf(`GET ${path}`, 'Authorization', 'Bearer t'));
+        if (code !== 'allow' && code !== 'issuer_not_allowed') throw new Error(`${code} with ${obtained}`);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** Clients do not know which scope is whose: authorization servers leave out those that they do not know. */
+function isKnownTo(issuer: string, scope: string): boolean {
+  try {
+    return granted(issuer, [scope]).length === 1;
+  } catch {
+    return false;
+  }
+}

@@ -14,11 +14,11 @@ export const identifiersAreWhatClientsWrite: Rule = ({ config }) =>
     const { place, settings, index, host } = resource;
     const { identifier } = place;
     const path: ConfigPath = ['routes', index, 'resource', ...(settings.url === undefined ? [] : ['url'])];
-    const { protocol, hostname, pathname, href } = new URL(identifier);
+    const { hostname, pathname, href } = new URL(identifier);
     const publicPath =
       config.listen.publicUrl === undefined ? '/' : new URL(config.listen.publicUrl).pathname;
     return [
-      ...(protocol === 'http:' && !isLoopbackHost(hostname)
+      ...(isPlainElsewhere(identifier)
         ? [
             warning(path, `\`${identifier}\` is plain http: to another machine`, {
               hint: 'use https: where clients reach the gateway: they may refuse to send tokens',
@@ -51,9 +51,25 @@ export const identifiersAreWhatClientsWrite: Rule = ({ config }) =>
               },
             ),
           ]),
+      ...(settings.authorizationServers ?? []).flatMap((server, at) =>
+        isPlainElsewhere(server)
+          ? [
+              warning(
+                ['routes', index, 'resource', 'authorizationServers', at],
+                'this authorization server is plain http: to another machine',
+                { hint: 'use https: there, since clients may refuse to log in there' },
+              ),
+            ]
+          : [],
+      ),
       ...membersOutside(resource, config),
     ];
   });
+
+function isPlainElsewhere(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !isLoopbackHost(hostname);
+}
 
 function slashAtEnd(identifier: string, path: ConfigPath): readonly PathProblem[] {
   return identifier.endsWith('/') && new URL(identifier).pathname !== '/'

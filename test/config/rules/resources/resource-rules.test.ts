@@ -231,6 +231,11 @@ const ROWS: readonly Row[] = [
     found: [['error', '[0].resource.authorizationServers[0]', /no query, fragment or user/]],
   },
   {
+    name: 'an authorization server over plain http',
+    routes: ['path: /mcp, resource: { authorizationServers: ["http://id.example", "http://localhost:1"] }'],
+    found: [['warning', '[0].resource.authorizationServers[0]', /plain http: to another machine/, /https:/]],
+  },
+  {
     name: 'an identifier that is no audience',
     routes: ['path: /orders, resource: true'],
     found: [
