@@ -55,6 +55,7 @@ export const ADVICE = {
     'see that the client sends its header without pauses, or raise `listen.limits.headerTimeout`',
   response_stalled: 'see why the client stopped reading, or raise `listen.limits.bodyIdle` for slow ones',
   body_stalled: 'see that the client sends its body without pauses, or raise `listen.limits.bodyIdle`',
+  message_slow: 'see that the client sends its message whole: it has 30 seconds for all of it',
   body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
   expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
   rate_limited: 'wait for the time in `Retry-After`, or raise `rateLimit` of the route',
@@ -63,6 +64,28 @@ export const ADVICE = {
   header_count: 'send fewer header fields, or raise `listen.limits.headers`',
   header_bytes:
     'send shorter header fields (cookies and tokens above all), or raise `listen.limits.headerBytes`',
+
+  // The message of MCP
+  mcp_media_type: 'send each message as `application/json`, in UTF-8, and state that once',
+  mcp_content_coding: 'send the message as it is: one that is compressed cannot be checked',
+  mcp_body_unexpected:
+    'send messages with POST; GET opens a stream and DELETE ends a session, without a body',
+  mcp_not_json: 'send one JSON-RPC message as JSON, in UTF-8 and without a byte order mark',
+  mcp_names:
+    'let the client write each name once and exactly as MCP has it, at most 64 levels deep: servers disagree about everything else',
+  mcp_not_message:
+    'send one request, notification or response of JSON-RPC 2.0 as MCP defines it; batches are no longer part of MCP',
+  mcp_response:
+    'let the client speak the version of MCP that it states: from 2026-07-28 on servers ask for nothing',
+  mcp_uri:
+    'let the client write the URI in its plain form: without dot segments, backslashes and escapes of these or of slashes',
+  mcp_header_twice: 'send each of MCP-Protocol-Version, Mcp-Method and Mcp-Name once, spelled like this',
+  mcp_header_missing:
+    'let the client send MCP-Protocol-Version, Mcp-Method and Mcp-Name as MCP 2026-07-28 requires; a proxy in front may have dropped them',
+  mcp_header_mismatch:
+    'let the client repeat in the header what stands in the message; a proxy in front must change neither without the other',
+  mcp_unlisted: 'add the name, or a pattern for it, to the map of the route if this caller should have it',
+  mcp_denied: 'change the rule that the reason names if this caller should have it',
 
   // The place of the token
   authorization_twice: 'send one Authorization field; see whether a proxy in front adds one',
@@ -276,6 +299,8 @@ export const ADVICE = {
   pipelined_too_many:
     'let the client wait for responses, or open more connections, instead of sending all its requests on one',
   event_loop_behind: 'add CPU or workers, or raise `listen.overload`',
+  messages_too_many:
+    'try again later; the messages of MCP that wait in memory may take 64 MiB in all: see which callers send large ones, or lower `bodyLimit`',
   limit_store_down: 'see why `rateLimitStore` does not respond: requests wait for it up to its time-out',
   keys_unusable:
     'let the provider publish a key for signatures by an accepted algorithm; see `sealgate keys`',

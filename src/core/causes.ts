@@ -39,12 +39,28 @@ export const CAUSES = {
   header_timeout: 'request_timeout',
   response_stalled: 'request_timeout',
   body_stalled: 'request_timeout',
+  message_slow: 'request_timeout',
   body_too_large: 'body_too_large',
   expectation_failed: 'expectation_failed',
   rate_limited: 'rate_limited',
   header_count: 'headers_too_large',
   header_bytes: 'headers_too_large',
   header_overflow: 'headers_too_large',
+
+  // The message of MCP
+  mcp_media_type: 'mcp_invalid',
+  mcp_content_coding: 'mcp_invalid',
+  mcp_body_unexpected: 'mcp_invalid',
+  mcp_not_json: 'mcp_invalid',
+  mcp_names: 'mcp_invalid',
+  mcp_not_message: 'mcp_invalid',
+  mcp_response: 'mcp_invalid',
+  mcp_uri: 'mcp_invalid',
+  mcp_header_twice: 'mcp_mismatch',
+  mcp_header_missing: 'mcp_mismatch',
+  mcp_header_mismatch: 'mcp_mismatch',
+  mcp_unlisted: 'mcp_denied',
+  mcp_denied: 'mcp_denied',
 
   // The place of the token
   authorization_twice: 'multiple_tokens',
@@ -189,6 +205,7 @@ export const CAUSES = {
   keys_unusable: 'keys_unavailable',
   event_loop_behind: 'overloaded',
   limit_store_down: 'overloaded',
+  messages_too_many: 'overloaded',
   shutting_down: 'shutting_down',
   internal: 'internal',
 } as const;

@@ -26,6 +26,8 @@ export const REFUSALS = {
     title: 'This route does not accept upgrades',
     closes: true,
   },
+  mcp_invalid: { status: 400, source: 'client', title: 'The message is not one that MCP allows' },
+  mcp_mismatch: { status: 400, source: 'client', title: 'The header does not agree with the message' },
 
   token_missing: { status: 401, source: 'client', title: 'A bearer token is required', challenge: 'none' },
   token_malformed: {
@@ -143,6 +145,7 @@ export const REFUSALS = {
     source: 'client',
     title: 'The origin is not accepted',
   },
+  mcp_denied: { status: 403, source: 'client', title: 'The rules do not allow what the message asks for' },
 
   route_unknown: { status: 404, source: 'client', title: 'No route matches' },
   method_not_allowed: { status: 405, source: 'client', title: 'The method is not allowed here' },

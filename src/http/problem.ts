@@ -1,8 +1,12 @@
 import { STATUS_CODES } from 'node:http';
 import { REFUSALS, type Refusal, type RefusalCode } from '../core/refusals.ts';
 import { GRPC_FIELDS } from './grpc.ts';
+import { renderJsonRpcError } from './json-rpc-error.ts';
 
-/** A refusal as it goes over the wire. `headers` are names and values in turn; `body` is ASCII, undefined where there is none. */
+/**
+ * A refusal as it goes over the wire. `headers` are names and values in turn; `body` has one character for each byte, and is undefined
+ * where there is none.
+ */
 export interface RenderedProblem {
   readonly status: number;
   readonly headers: string[];
@@ -15,6 +19,8 @@ export interface ProblemContext {
   readonly requestId: string;
   /** The media type of the response where the client speaks gRPC. */
   readonly grpcType: string | undefined;
+  /** The `id` of the JSON-RPC message that the request brought, as JSON; undefined where none was read. */
+  readonly jsonRpcId: string | undefined;
   /** What every response to the request carries, names and values in turn. */
   readonly addedHeaders: readonly string[];
   /** The value of `WWW-Authenticate`, where the refusal has one. */
@@ -33,16 +39,16 @@ const BEGINNINGS = Object.fromEntries(
 ) as Readonly<Record<RefusalCode, string>>;
 
 /**
- * Renders a refusal as problem details (RFC 9457), and for gRPC clients as a response that is all head (Trailers-Only). This is the only
- * place where a refusal becomes a response: it has nothing of the token, the keys or the network, so `reason` stays out.
+ * Renders a refusal as problem details (RFC 9457), for gRPC clients as a response that is all head (Trailers-Only), and in response to a
+ * JSON-RPC message as its error. This is the only place where a refusal becomes a response: it has nothing of the token, the keys or the network, so `reason` stays out.
  */
 export function renderProblem(refusal: Refusal, context: ProblemContext): RenderedProblem {
-  const { requestId, grpcType, addedHeaders } = context;
+  const { requestId, grpcType, jsonRpcId, addedHeaders } = context;
   const { code, allow, retryAfterSeconds } = refusal;
-  const body = grpcType === undefined ? `${BEGINNINGS[code]}${requestId}"}\n` : undefined;
+  const body = grpcType === undefined ? renderBody(refusal, requestId, jsonRpcId) : undefined;
   const headers = [
     'content-type',
-    grpcType ?? 'application/problem+json',
+    grpcType ?? (jsonRpcId === undefined ? 'application/problem+json' : 'application/json'),
     'content-length',
     body === undefined ? '0' : String(body.length),
     'cache-control',
@@ -57,6 +63,12 @@ export function renderProblem(refusal: Refusal, context: ProblemContext): Render
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
   for (const item of addedHeaders) headers.push(item);
   return { status: grpcType === undefined ? REFUSALS[code].status : 200, headers, body };
+}
+
+function renderBody(refusal: Refusal, requestId: string, jsonRpcId: string | undefined): string {
+  return jsonRpcId === undefined
+    ? `${BEGINNINGS[refusal.code]}${requestId}"}\n`
+    : renderJsonRpcError(refusal, requestId, jsonRpcId);
 }
 
 /** True when the connection cannot be trusted to be in step after this refusal. */

@@ -20,6 +20,7 @@ import type { Gate } from './decide.ts';
 import type { OwnEndpoint } from './direct-response.ts';
 import { type AssertionSigner, keysEndpoint } from './identity/assertion/assertion.ts';
 import { compileIdentity } from './identity/identity-rules.ts';
+import { compileMcp } from './mcp/compile-mcp.ts';
 import { createMemoryLimitStore, type LimitStore } from './rate-limit/limit-store.ts';
 import { compileRateLimits } from './rate-limit/rate-limit.ts';
 import { compileRequestHeaderFilter, isLookedAt, type RequestHeaderFilter } from './request-header-filter.ts';
@@ -131,7 +132,11 @@ function compileRoute(
   const parameters = pattern.parameters.map(({ name }) => name);
   const { policy, problems: ruled } = compileRoutePolicy(compiler, route, { parameters, place });
   const { access, identity } = policy;
-  problems.push(...ruled);
+  const mcp =
+    route.mcp === undefined
+      ? undefined
+      : compileMcp({ ...route, mcp: route.mcp }, { ...compiler, parameters, place });
+  problems.push(...ruled, ...(mcp?.problems ?? []));
   const resource = compiler.resources.ofRoutes.get(index);
 
   const compiled: Route = {
@@ -152,11 +157,15 @@ function compileRoute(
     identity,
     resource,
     challenge: challengeOf(compiler, access, resource ?? NO_RESOURCE),
-    cors: route.cors === undefined ? undefined : compileCors(route.cors, route.methods),
+    cors:
+      route.cors === undefined
+        ? undefined
+        : compileCors(route.cors, route.methods, { forMcp: route.mcp !== undefined }),
     limits:
       route.rateLimit === undefined
         ? undefined
         : compileRateLimits(route.rateLimit, { routeName: route.name, store: limitStore }),
+    mcp: mcp?.rules,
   };
   return { route: compiled, problems };
 }

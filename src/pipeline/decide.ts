@@ -13,10 +13,9 @@ import {
   respondToPreflight,
   VARY_BY_ORIGIN,
 } from './cors/cors.ts';
-import { corsOfPath } from './cors/cors-of-path.ts';
 import { explainPreflight } from './cors/explain-preflight.ts';
+import { type PathPlace, routeOfPath } from './cors/route-of-path.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
-import { findTokenElsewhere, isBareToken } from './credentials/find-token-elsewhere.ts';
 import { stripToken } from './credentials/strip-token.ts';
 import {
   type DirectResponse,
@@ -25,10 +24,12 @@ import {
   type OwnRequest,
 } from './direct-response.ts';
 import { type AssertionSigner, addAssertion } from './identity/assertion/assertion.ts';
+import { checkMethod, checkOrigin } from './mcp/admit-request.ts';
 import { type Matched, type Permit, permitAnonymous, permitVerified } from './permit.ts';
 import { consume, NOTHING_CONSUMED, type RateLimitResult } from './rate-limit/rate-limit.ts';
+import { refuseMissing } from './refuse-missing-token.ts';
 import type { RequestFacts } from './request.ts';
-import { filterHeaders, type RequestHeaderFilter } from './request-header-filter.ts';
+import { type FilteredHeaders, filterHeaders, type RequestHeaderFilter } from './request-header-filter.ts';
 import type { Route } from './route.ts';
 import { matchRoute, type RouteTable } from './routing/match-route.ts';
 import { findOwnEndpoint, type OwnPaths } from './routing/own-paths.ts';
@@ -116,13 +117,15 @@ function decideRequest(
   if (asked !== undefined) {
     const match = matchRoute(gate.table, { method: asked, host, target });
     if (!isRefusal(match) && match.route.cors !== undefined) {
-      return decidePreflight(match.route, respondToPreflight(match.route.cors, headers.origins), trace);
+      const response = respondToPreflight(match.route.cors, headers.origins, headers.passed);
+      return decidePreflight(match.route, response, trace);
     }
   }
   const match = explainPreflight(asked, matchRoute(gate.table, { method: request.method, host, target }));
   if (isRefusal(match)) {
-    const cors = corsOfPath(gate.table, match.allow ?? [], { host, target });
-    const decision = refused('match', match, trace);
+    const place = { methods: match.allow ?? [], host, target };
+    const cors = routeOfPath(gate.table, place, hasCors)?.cors;
+    const decision = decideForeign(gate, place, headers, trace) ?? refused('match', match, trace);
     return cors === undefined ? decision : { ...decision, addedHeaders: corsHeaders(cors, headers.origins) };
   }
   const { route, parameters } = match;
@@ -133,8 +136,27 @@ function decideRequest(
   }
   const { method, clientAddress, isUpgrade = false } = request;
   const matched: Matched = { method, clientAddress, isUpgrade, route, parameters, target, host, headers };
-  if (route.cors === undefined && route.limits === undefined) return decideAccess(gate, matched, trace);
+  if (route.cors === undefined && route.limits === undefined && route.mcp === undefined)
+    return decideAccess(gate, matched, trace);
   return decideWithin(gate, matched, trace);
+}
+
+const hasCors = ({ cors }: Route): boolean => cors !== undefined;
+const hasMcp = ({ mcp }: Route): boolean => mcp !== undefined;
+
+/** Pages of other sites get no further at an MCP server, whatever their method. */
+function decideForeign(
+  gate: Gate,
+  place: PathPlace,
+  { origins }: FilteredHeaders,
+  trace: Trace | undefined,
+): Decision | undefined {
+  if (origins.length === 0) return undefined;
+  const route = routeOfPath(gate.table, place, hasMcp);
+  const refusal = route?.mcp && checkOrigin(route.mcp, route.cors, origins);
+  return route === undefined || refusal === undefined
+    ? undefined
+    : refusedBy(route, 'origin', refusal, trace);
 }
 
 function decideOwn(own: OwnEndpoint, request: OwnRequest, trace: Trace | undefined): Decision {
@@ -149,7 +171,7 @@ function decideOwn(own: OwnEndpoint, request: OwnRequest, trace: Trace | undefin
 /** The rest of the decision between the limits of the route, with the fields that its responses carry. */
 function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
   const { route, headers, clientAddress, isUpgrade } = matched;
-  const { cors } = route;
+  const { cors, mcp } = route;
   const limits = gate.appliesLimits ? route.limits : undefined;
   const shared = cors === undefined ? [] : corsHeaders(cors, headers.origins);
   const carrying = (decision: Decision, consumed: RateLimitResult): Decision => ({
@@ -159,8 +181,11 @@ function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): D
   const refusedWithin = (step: string, refusal: Refusal, consumed: RateLimitResult): Decision =>
     carrying(refusedBy(route, step, refusal, trace), consumed);
 
-  const origin = cors === undefined || !isUpgrade ? undefined : checkUpgradeOrigin(cors, headers.origins);
-  if (origin !== undefined) return refusedWithin('origin', origin, NOTHING_CONSUMED);
+  const origin = isUpgrade && cors !== undefined ? checkUpgradeOrigin(cors, headers.origins) : undefined;
+  const foreign = mcp === undefined ? origin : checkOrigin(mcp, cors, headers.origins);
+  if (foreign !== undefined) return refusedWithin('origin', foreign, NOTHING_CONSUMED);
+  const method = mcp === undefined ? undefined : checkMethod(mcp, matched.method);
+  if (method !== undefined) return refusedWithin('method', method, NOTHING_CONSUMED);
 
   return after(consume(limits?.byAddress, { clientAddress }), (consumed) => {
     if (consumed.refusal !== undefined) return refusedWithin('limits', consumed.refusal, consumed);
@@ -249,27 +274,6 @@ function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decisio
     return { route, outcome: permitAnonymous(matched) };
   }
   return refusedBy(route, 'token', refuseMissing(matched), trace);
-}
-
-/** No token: the cause names the kind of request, on which the advice depends. */
-function refuseMissing({ headers, isUpgrade, method }: Matched): Refusal {
-  if (headers.authorizations.some(isBareToken))
-    return refuse('scheme_missing', 'Authorization is a token without "Bearer" before it');
-  if (headers.authorizations.length > 0)
-    return refuse('other_scheme', 'Authorization is not of the Bearer scheme');
-  if (method === 'OPTIONS' && requestedMethod(headers) !== undefined) {
-    return refuse(
-      'preflight_without_cors',
-      'a CORS preflight, which never carries a token, and no `cors` here',
-    );
-  }
-  if (isUpgrade && headers.origins.length > 0) {
-    return refuse('websocket_without_token', 'the WebSocket handshake of a browser carries no token');
-  }
-  const place = findTokenElsewhere(headers);
-  return place === undefined
-    ? refuse('token_missing', 'the request carries no token')
-    : refuse('token_elsewhere', `no token where this route looks for one, but the ${place} looks like one`);
 }
 
 function decidePreflight(

@@ -1,8 +1,10 @@
+import type { McpMethod } from '../config/mcp/mcp-methods.ts';
 import type { Refusal } from '../core/refusals.ts';
 import type { Target } from '../http/target.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { verifiedCredential } from './credentials/extract-token.ts';
 import { offersProtocol } from './credentials/token-places.ts';
+import type { McpRules } from './mcp/mcp-rules.ts';
 import type { FilteredRequest } from './request.ts';
 import type { FilteredHeaders } from './request-header-filter.ts';
 import type { Route } from './route.ts';
@@ -12,7 +14,7 @@ declare const permitted: unique symbol;
 
 /**
  * The proof that a request was decided and may be forwarded; the proxy forwards nothing without one. Only this file makes one, and only
- * `decide.ts` may ask for it (.dependency-cruiser.cjs holds that).
+ * `decide.ts` and `decide-message.ts` may ask for it (.dependency-cruiser.cjs holds that).
  */
 export interface Permit {
   readonly [permitted]: true;
@@ -32,6 +34,24 @@ export interface Permit {
   readonly socketProtocol: string | undefined;
   /** What the access rules would have refused, on a route that only reports. */
   readonly wouldRefuse: Refusal | undefined;
+  /** Set on routes with `mcp`. Without its message, a POST request there is not forwarded. */
+  readonly mcp: McpPermit | undefined;
+}
+
+/** What holds for the messages of a permitted request. */
+export interface McpPermit {
+  readonly rules: McpRules;
+  /** The request as rules read it. */
+  readonly request: FilteredRequest;
+  /** Undefined until it was decided on, and where the request has none. */
+  readonly message: PermittedMessage | undefined;
+}
+
+/** The bytes of a message that was decided on: they go up, and nothing else. */
+export interface PermittedMessage {
+  readonly bytes: Buffer;
+  /** Undefined in a response, and where MCP does not define it. */
+  readonly method: McpMethod | undefined;
 }
 
 /** A request with its route. */
@@ -71,6 +91,16 @@ export function permitVerified(
   return grant(request, { identity, credentials, token, socketProtocol, wouldRefuse });
 }
 
+/** Permits the message of a request that has a permit without it. */
+export function permitMessage(
+  permit: Permit & { readonly mcp: McpPermit },
+  message: PermittedMessage,
+  wouldRefuse: Refusal | undefined,
+): Permit {
+  const { mcp } = permit;
+  return { ...permit, mcp: { ...mcp, message }, wouldRefuse: permit.wouldRefuse ?? wouldRefuse };
+}
+
 /** `passAuthorization` forwards the field unverified; routes that require a token cannot set it. */
 function passedAuthorization({ route, headers }: Matched): readonly string[] {
   const [authorization] = headers.authorizations;
@@ -87,7 +117,7 @@ function announcedProtocol({ isUpgrade, route, headers }: Matched): string | und
 
 /** Field by field, as spread and rest cost 1.2 µs (docs/performance.md: a permit built with rest and spread). */
 function grant(
-  { route, parameters, target, host, headers }: Matched,
+  matched: Matched,
   {
     identity,
     credentials,
@@ -96,6 +126,8 @@ function grant(
     wouldRefuse,
   }: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse'>,
 ): Permit {
+  const { route, parameters, target, host, headers } = matched;
+  const { mcp } = route;
   return {
     route,
     parameters,
@@ -107,5 +139,6 @@ function grant(
     token,
     socketProtocol,
     wouldRefuse,
+    mcp: mcp === undefined ? undefined : { rules: mcp, request: matched, message: undefined },
   } as Permit;
 }

@@ -5,6 +5,7 @@ import type { AccessRules } from './access/compile-access.ts';
 import type { CorsRules } from './cors/cors.ts';
 import type { TokenSources } from './credentials/token-sources.ts';
 import type { IdentityRules } from './identity/identity-rules.ts';
+import type { McpRules } from './mcp/mcp-rules.ts';
 import type { RateLimits } from './rate-limit/rate-limit.ts';
 import type { RouteResource } from './resource/compile-resources.ts';
 import type { PathPattern } from './routing/path-pattern.ts';
@@ -42,6 +43,8 @@ export interface Route {
   readonly challenge: RouteChallenge | undefined;
   readonly cors: CorsRules | undefined;
   readonly limits: RateLimits | undefined;
+  /** Set where the messages of requests are read and decided on. */
+  readonly mcp: McpRules | undefined;
 }
 
 /** What a route requires of a token and reports of it. Routes with equal rules share one. */

@@ -54,10 +54,20 @@ export interface ForwardObserver {
   abandoned(upstreamMs: number): void;
 }
 
+/** A body that was read already: these bytes go up in place of the request's stream. */
+export interface ReadBody {
+  /** Undefined once they are released. */
+  readonly bytes: Buffer | undefined;
+  /** Called once they are no longer needed; again changes nothing. */
+  release(): void;
+}
+
 export interface ForwardJob {
   readonly plan: UpstreamRequestPlan;
   readonly req: IncomingRequest;
   readonly res: OutgoingResponse;
   readonly upstream: Upstream;
   readonly observer: ForwardObserver;
+  /** Default: the body of `req`. */
+  readonly body?: ReadBody | undefined;
 }

@@ -1,10 +1,12 @@
 import { STATUS_CODES } from 'node:http';
+import type { Readable } from 'node:stream';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import { discardBody } from '../http/discard-body.ts';
 import type { HeaderPairs } from '../http/header-pairs.ts';
 import type { BodyChunk } from './dispatcher.ts';
-import type { ForwardJob } from './forward-job.ts';
+import type { ForwardJob, ReadBody } from './forward-job.ts';
 import type { Release } from './pooled-buffer.ts';
+import { BytesBody } from './request/bytes-body.ts';
 import { RequestBody } from './request/request-body.ts';
 import { type Framing, requestFraming } from './request/request-framing.ts';
 import type { ResponseEnd } from './response/response-end.ts';
@@ -22,7 +24,7 @@ export class ProxiedRequest implements ResponseWriter {
   readonly #job: ForwardJob;
   readonly #framing: Framing;
   readonly #attempt: UpstreamAttempt;
-  #body: RequestBody | null = null;
+  #body: Readable | null = null;
   #end: ResponseEnd = 'length';
   #isPaused = false;
   /** A first short chunk that came with the head, until it is known whether the response ends with it: one write sends both then. */
@@ -38,6 +40,12 @@ export class ProxiedRequest implements ResponseWriter {
   start(): void {
     const { req, res, plan } = this.#job;
     res.on('close', () => this.#closed());
+    const bytes = this.#job.body?.bytes;
+    if (bytes !== undefined) {
+      this.#body = new BytesBody(bytes);
+      this.#attempt.send({ body: this.#body, bodyLength: bytes.length, isHandshake: false });
+      return;
+    }
     const refusal = framingRefusal(this.#framing, plan.bodyLimit);
     if (refusal !== undefined) {
       this.#attempt.refuse(refusal);
@@ -62,10 +70,17 @@ export class ProxiedRequest implements ResponseWriter {
       return;
     }
     this.#end = end;
+    if (this.#job.body !== undefined) this.#releaseBody(this.#job.body);
     // A client that still sends what the backend refuses is made to stop: the rest of the body would cost more than a new connection.
     if (status >= 400 && this.#body !== null && !req.complete) res.leaveRequestUnread();
     const ownWords = reason === STATUS_CODES[status] || !PLAIN.test(reason) ? undefined : reason;
     res.writeHead(status, ownWords, headers);
+  }
+
+  /** A backend that responds has it, unless it responds before it has taken everything. */
+  #releaseBody(body: ReadBody): void {
+    if (this.#body === null || this.#body.closed || this.#body.readableEnded) body.release();
+    else this.#body.once('close', () => body.release());
   }
 
   /** Clients of event streams want the head before there is a first event. */

@@ -14,7 +14,8 @@ export function renderAccessLine(
   record: RequestRecord,
   worker?: number | undefined,
 ): string {
-  const { route, reason, issuer, upstream, upstreamAddress, upstreamMs, subject, wouldRefuse } = record;
+  const { route, reason, issuer, upstream, upstreamAddress, upstreamMs, subject, wouldRefuse, mcpMethod } =
+    record;
   // Of few pieces: V8 joins them one by one, and once more when the line is written.
   return (
     `{"time":"${isoTime()}","level":"${level}","requestId":"` +
@@ -38,6 +39,7 @@ export function renderAccessLine(
     (upstreamMs === undefined ? '' : `,"upstreamMs":${upstreamMs.toFixed(3)}`) +
     (subject === undefined ? '' : `,"subject":"${inQuotes(subject)}"`) +
     (wouldRefuse === undefined ? '' : `,"wouldRefuse":"${inQuotes(wouldRefuse)}"`) +
+    (mcpMethod === undefined ? '' : `,"mcpMethod":"${mcpMethod}"`) +
     (worker === undefined ? ',"msg":"request"}\n' : `,"worker":${worker},"msg":"request"}\n`)
   );
 }

@@ -22,6 +22,8 @@ export interface RequestRecord {
   /** From sending the request to the head of the response. */
   readonly upstreamMs: number | undefined;
   readonly subject: string | undefined;
+  /** The method of the JSON-RPC message, if MCP defines it. Nothing else of a message is logged. */
+  readonly mcpMethod?: string | undefined;
   /** The code with which access rules that only report would have refused; `reason` has the details. */
   readonly wouldRefuse?: string | undefined;
 }

@@ -46,8 +46,8 @@ const REPLACED: Readonly<Record<string, RegExp>> = {
   ),
 };
 
-/** Messages that alerts may match keep their words; pages and tests quote them. */
-const QUOTED = /the rate limit store (?:does not answer|answers again)/g;
+/** Messages that alerts may match keep their words; pages and tests quote them. So does the name of a method of MCP. */
+const QUOTED = /the rate limit store (?:does not answer|answers again)|notifications\/cancelled/g;
 
 const ignored = readFileSync(new URL('.gitignore', root), 'utf8').split('\n');
 /** Not part of the repository, not text, or this list. */

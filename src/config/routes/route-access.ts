@@ -1,6 +1,14 @@
+import { MCP_MAPS, type McpMap } from '../mcp/mcp-methods.ts';
 import type { PlacedValue } from '../places.ts';
 import type { ConfigPath } from '../problem.ts';
-import type { AccessBlockConfig, AccessConfig, ClaimName, Config, PolicyConfig } from '../schema/config.ts';
+import type {
+  AccessBlockConfig,
+  AccessConfig,
+  ClaimName,
+  Config,
+  PolicyConfig,
+  RouteConfig,
+} from '../schema/config.ts';
 
 /** One alternative of an access rule, and its place in the file. */
 export interface AccessAlternative {
@@ -18,13 +26,48 @@ export function accessAlternatives(access: AccessConfig, path: ConfigPath): read
 
 const known = new WeakMap<Config['routes'], readonly AccessAlternative[]>();
 
-/** Every alternative of every route. Listed once for a file: most rules ask for them, and a file may have 10,000 routes. */
-export function allAlternatives({ routes }: Config): readonly AccessAlternative[] {
+/** Every alternative of every route, and every block under `mcp`. Listed once for a file, which may have 10,000 routes. */
+export function allAlternatives(config: Config): readonly AccessAlternative[] {
+  const { routes } = config;
   const listed =
     known.get(routes) ??
-    routes.flatMap(({ access }, index) => accessAlternatives(access, ['routes', index, 'access']));
+    routes.flatMap((route, index) => [
+      ...accessAlternatives(route.access, ['routes', index, 'access']),
+      ...(route.mcp === undefined ? [] : mcpAlternatives(route, config, ['routes', index])),
+    ]);
   known.set(routes, listed);
   return listed;
+}
+
+/** Those of the routes alone, which admit callers. */
+export function admittingAlternatives({ routes }: Config): readonly AccessAlternative[] {
+  return routes.flatMap(({ access }, index) => accessAlternatives(access, ['routes', index, 'access']));
+}
+
+/** A block of rules under `mcp`, which holds together with the access of its route. */
+export interface McpAlternative extends AccessAlternative {
+  readonly map: McpMap;
+  readonly pattern: string;
+}
+
+/** The blocks of rules under the `mcp` of a route. Where one names no issuers, it has those of the route. */
+export function mcpAlternatives(
+  { mcp, access }: RouteConfig,
+  config: Config,
+  place: ConfigPath,
+): readonly McpAlternative[] {
+  const accepted = new Set(
+    accessAlternatives(access, []).flatMap(({ block }) => acceptedIssuers(block, config)),
+  );
+  const issuers = Object.keys(config.issuers).filter((name) => accepted.has(name));
+  return MCP_MAPS.flatMap((map) =>
+    Object.entries(mcp?.[map] ?? {}).flatMap(([pattern, rule]) => {
+      if (typeof rule === 'string') return [];
+      const names = rule.issuers ?? policyOf(rule, config)?.issuers;
+      const block = names === undefined ? { ...rule, issuers } : rule;
+      return [{ map, pattern, block, path: [...place, 'mcp', map, pattern] }];
+    }),
+  );
 }
 
 /** Every set of rules in the file: alternatives of routes, and policies. */

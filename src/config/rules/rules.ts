@@ -45,6 +45,7 @@ import {
   listenersAreApart,
   responseHeadersDiffer,
 } from './listeners/listeners.ts';
+import { mcpEntriesHaveEffect, mcpPatternsDoNotTie, mcpRulesCanBeApplied } from './mcp/mcp.ts';
 import {
   identifiersAreAudiences,
   identifiersAreWhatClientsWrite,
@@ -142,6 +143,9 @@ const RULES: readonly Rule[] = [
   claimRulesCanHold,
   scopesAreNotComparedAsText,
   settingsHaveTheirOccasion,
+  mcpPatternsDoNotTie,
+  mcpRulesCanBeApplied,
+  mcpEntriesHaveEffect,
 ];
 
 /** Every problem of a file whose single values are all valid. */

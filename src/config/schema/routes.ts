@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { mayCarryToken } from '../identity-headers.ts';
 import { access, mode } from './access.ts';
 import { identity } from './identity.ts';
+import { mcp } from './mcp.ts';
 import { resource } from './resource.ts';
 import { claimName, duration, headerName, name, size, text } from './scalars.ts';
 import { routeTimeouts } from './upstreams.ts';
@@ -199,13 +200,15 @@ export const route = z
         examples: [{ max: 600, window: '1m', by: 'subject' }],
       }),
     cors: cors.optional(),
+    mcp: mcp.optional(),
     timeouts: routeTimeouts.optional(),
     websocket: z.boolean().default(false).meta({
       description:
         'Tunnels WebSockets to the backend under the same rules; without it a handshake is refused.',
     }),
     bodyLimit: size.optional().meta({
-      description: 'Largest request body; a larger one is refused with 413. No limit when left out.',
+      description:
+        'Largest request body; a larger one is refused with 413. No limit when left out; 1MiB with `mcp`, which reads it.',
       examples: ['10MiB'],
     }),
     allow: z

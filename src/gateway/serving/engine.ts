@@ -4,6 +4,7 @@ import type { PathProblem } from '../../config/problem.ts';
 import type { Clock } from '../../core/clock.ts';
 import { createRefCount } from '../../core/ref-count.ts';
 import { refuse } from '../../core/refusals.ts';
+import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
 import type { Upstream } from '../../proxy/upstream/upstream.ts';
 import { createTunnels } from '../../proxy/websocket/tunnels.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -27,6 +28,7 @@ import { createListener, urlOf } from '../server/listener.ts';
 import { applyLimits } from '../server/listener-limits.ts';
 import { renewListenerTls } from '../server/listener-tls.ts';
 import { guardOverload } from '../server/overload.ts';
+import { createMessageMemory } from './message-memory.ts';
 import { openLimitStore } from './open-limit-store.ts';
 import { createServing, type ServeContext } from './serve.ts';
 import { createTransactions } from './transactions.ts';
@@ -52,6 +54,8 @@ export interface EngineOptions {
   readonly source: GenerationSource;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Default: the timers of Node. */
+  readonly scheduler?: Scheduler | undefined;
   /** Where keys come from and who hears of them, other than by default. */
   readonly keys?: Pick<KeyStorePoolOptions, 'load' | 'onLoaded'>;
   /** Which of several processes this is; undefined if it is the only one. */
@@ -70,6 +74,7 @@ export async function createEngine({
   source,
   log,
   clock,
+  scheduler = systemScheduler,
   keys,
   worker,
 }: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly PathProblem[] }> {
@@ -104,6 +109,8 @@ export async function createEngine({
     overload,
     tunnels,
     transactions,
+    messages: createMessageMemory(),
+    scheduler,
     tracing: await findTracing(),
     log,
   };

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import type { Scheduler } from '../../core/scheduler.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
 import { resolveForwarded } from '../../http/forwarded.ts';
 import { peerOf } from '../../http/peer.ts';
 import { type Decision, decide } from '../../pipeline/decide.ts';
+import { isForMessages, type PermitForMessages } from '../../pipeline/decide-message.ts';
 import { isDirectResponse } from '../../pipeline/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import { forward } from '../../proxy/forward.ts';
@@ -19,7 +21,10 @@ import { connectionOf } from '../server/client-connection.ts';
 import type { ListenerEvents, ServedResponse } from '../server/listener-events.ts';
 import type { OverloadGuard } from '../server/overload.ts';
 import { sendRefusalOnSocket } from '../server/send-response.ts';
+import type { MessageMemory } from './message-memory.ts';
+import type { MessageBody } from './read-body.ts';
 import { traceRefusedSteps } from './refused-steps.ts';
+import { serveMessage } from './serve-message.ts';
 import { Transaction } from './transaction.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -30,6 +35,8 @@ export interface ServeContext {
   readonly overload: OverloadGuard;
   readonly tunnels: Tunnels;
   readonly transactions: Transactions;
+  readonly messages: MessageMemory;
+  readonly scheduler: Scheduler;
   /** Undefined unless an OpenTelemetry SDK was preloaded. */
   readonly tracing: Tracing | undefined;
   readonly log: Logger;
@@ -56,10 +63,8 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
         else if (isDirectResponse(outcome)) transaction.respondDirectly(outcome);
         else if (transaction.hasResponded) return;
         else if (!expectsOnlyContinue(req)) transaction.refused(UNMET_EXPECTATION);
-        else {
-          res.forward = () => forwardPermitted({ req, res, transaction, permit: outcome });
-          pass(req, res);
-        }
+        else if (isForMessages(outcome)) takeMessage({ req, res, transaction, permit: outcome });
+        else passOn({ req, res, transaction, permit: outcome });
       });
     },
 
@@ -87,6 +92,42 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
       refuseOn(begin({ req: undefined, socket, rawTarget: '' }), refusal);
     },
   };
+
+  function passOn(forwarding: Forwarding): void {
+    const { req, res } = forwarding;
+    res.forward = () => forwardPermitted(forwarding);
+    pass(req, res);
+  }
+
+  /** Decides on the message that a permitted request brings, too. The same rule holds: no failure is ever "allow". */
+  function takeMessage(forwarding: Forwarding & { readonly permit: PermitForMessages }): void {
+    const { transaction } = forwarding;
+    const refusedSteps = traceRefusedSteps(context.log);
+    const { messages: memory, scheduler } = context;
+    const refused = (refusal: Refusal): void => transaction.refused(refusal);
+    const fail = (error: unknown): void =>
+      refused(failed(transaction, error, 'the decision on the message failed'));
+    try {
+      serveMessage(
+        { ...forwarding, memory, scheduler, trace: refusedSteps },
+        {
+          refused,
+          failed: fail,
+          bodiless: () => passOn(forwarding),
+          decided(decision, body) {
+            refusedSteps?.write(decision, transaction.requestId);
+            transaction.messageDecided(decision);
+            const { outcome } = decision;
+            if (isDirectResponse(outcome)) throw new Error('a message passed without a permit');
+            if (isRefusal(outcome)) refused(outcome);
+            else passOn({ ...forwarding, permit: outcome, body });
+          },
+        },
+      );
+    } catch (error) {
+      fail(error);
+    }
+  }
 
   function begin({ req, socket, rawTarget, res }: Beginning): Transaction {
     const generation = context.current();
@@ -170,12 +211,12 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
     return { ...plan, headers: withTraceFields(plan.headers, fields) };
   }
 
-  function forwardPermitted({ req, res, transaction, permit }: Forwarding): void {
+  function forwardPermitted({ req, res, transaction, permit, body }: Forwarding): void {
     const upstreamPlan = transaction.generation.upstreamPlans[permit.route.index] as RouteUpstreamPlan;
     try {
       const plan = planFor(transaction, permit, upstreamPlan);
-      if (req.headers.expect !== undefined) res.writeContinue();
-      forward({ plan, req, res, upstream: upstreamPlan.upstream, observer: transaction });
+      if (body === undefined && req.headers.expect !== undefined) res.writeContinue();
+      forward({ plan, req, res, upstream: upstreamPlan.upstream, observer: transaction, body });
     } catch (error) {
       transaction.refused(failed(transaction, error, 'the forwarding failed'));
     }
@@ -216,6 +257,8 @@ interface Forwarding {
   readonly res: ServedResponse;
   readonly transaction: Transaction;
   readonly permit: Permit;
+  /** Set where the body was read already. */
+  readonly body?: MessageBody | undefined;
 }
 
 interface Tunnelling {

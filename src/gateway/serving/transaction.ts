@@ -6,7 +6,9 @@ import { grpcResponseType } from '../../http/grpc.ts';
 import type { ProblemContext } from '../../http/problem.ts';
 import { challengeFor } from '../../pipeline/access/challenge.ts';
 import type { Decision } from '../../pipeline/decide.ts';
+import type { MessageDecision } from '../../pipeline/decide-message.ts';
 import { type DirectResponse, isDirectResponse } from '../../pipeline/direct-response.ts';
+import { readMessageId } from '../../pipeline/mcp/message-id.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { Route } from '../../pipeline/route.ts';
 import type { ForwardObserver, ForwardResult } from '../../proxy/forward-job.ts';
@@ -21,6 +23,7 @@ import type { Served } from '../server/listener-events.ts';
 import { sendDirectResponse, sendRefusal } from '../server/send-response.ts';
 import { type InFlight, NO_SLOT } from './in-flight-set.ts';
 import { loggedSubject } from './logged-subject.ts';
+import type { MessageBody } from './read-body.ts';
 
 interface TransactionStart {
   readonly method: string;
@@ -75,6 +78,8 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   #upstreamMs: number | undefined = undefined;
   #upstream: Upstream | undefined = undefined;
   #upstreamAddress: string | undefined = undefined;
+  #message: MessageBody | undefined = undefined;
+  #mcpMethod: string | undefined = undefined;
 
   constructor(start: TransactionStart) {
     this.method = start.method;
@@ -98,6 +103,11 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     return grpcResponseType(this.#res?.req.headers['content-type']);
   }
 
+  get jsonRpcId(): string | undefined {
+    const { bytes } = this.#message ?? {};
+    return bytes === undefined ? undefined : readMessageId(bytes.toString());
+  }
+
   get responseHeaders(): readonly string[] {
     return ['x-request-id', this.requestId, ...this.addedHeaders];
   }
@@ -111,6 +121,17 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     if (isRefusal(outcome) || isDirectResponse(outcome)) return;
     this.#permit = outcome;
     this.#issuer = outcome.token?.issuer;
+  }
+
+  /** The body was read: from now on a refusal is a response to the message in it. It is released with the request at the latest. */
+  bodyRead(message: MessageBody): void {
+    this.#message = message;
+  }
+
+  messageDecided({ outcome, message, addedHeaders }: MessageDecision): void {
+    this.#mcpMethod = message?.method;
+    if (addedHeaders !== undefined) this.addedHeaders = [...this.addedHeaders, ...addedHeaders];
+    if (!isRefusal(outcome) && !isDirectResponse(outcome)) this.#permit = outcome;
   }
 
   /** Keeps a refusal for the record. */
@@ -127,6 +148,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     this.#hasResponded = true;
     this.watchClient();
     if (sendRefusal(refusal, this, this.#res)) this.#refusedStatus = REFUSALS[refusal.code].status;
+    this.#message?.release();
   }
 
   challengeFor(refusal: Refusal): string | undefined {
@@ -170,7 +192,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   finished({ upstreamMs, failure, status }: ForwardResult): void {
     this.#upstreamMs = upstreamMs;
     if (failure !== undefined) this.note(failure);
-    this.#end(this, status);
+    this.#over(status);
   }
 
   abandoned(upstreamMs: number): void {
@@ -195,7 +217,12 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   /** The response is over. */
   end(): void {
     const res = this.#res;
-    this.#end(this, res?.headersSent ? (this.#refusedStatus ?? res.statusCode) : 0);
+    this.#over(res?.headersSent ? (this.#refusedStatus ?? res.statusCode) : 0);
+  }
+
+  #over(status: number): void {
+    this.#message?.release();
+    this.#end(this, status);
   }
 
   /** The record of the request, which is over. `status` 0 stands for a response that never began. */
@@ -216,6 +243,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
       upstream: this.#upstream?.name,
       upstreamAddress: this.#upstreamAddress,
       upstreamMs: this.#upstreamMs,
+      mcpMethod: this.#mcpMethod,
       subject: loggedSubject(this.#token, this.generation.config.log.subject),
     };
   }

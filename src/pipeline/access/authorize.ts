@@ -110,6 +110,11 @@ export function authorize(rules: AccessRules, caller: Caller, trace?: Trace): Re
   return { ...lack, issuer, scopes: curable.neededScopes };
 }
 
+/** The first alternative that holds for the caller. */
+export function findHeld({ blocks }: AccessRules, caller: Caller): AccessBlock | undefined {
+  return blocks.find((block) => checkBlock(block, caller, undefined, '') === undefined);
+}
+
 /** Only asked where no alternative got further than to its scopes: one that holds otherwise lacks them. */
 function holdsButForScopes(block: AccessBlock, caller: Caller): boolean {
   return CHECKS.every(({ check }, progress) => progress === SCOPES || check(block, caller) === undefined);

@@ -12,6 +12,8 @@ export interface CorsRules {
   readonly credentials: boolean;
   /** Fields of a preflight response beside the origin: names and values in turn. */
   readonly preflight: readonly string[];
+  /** Whether scripts may send any field of MCP. */
+  readonly forMcp: boolean;
   /** Fields of other responses beside the origin: names and values in turn. */
   readonly exposed: readonly string[];
 }
@@ -32,6 +34,21 @@ const LABELS = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-
 /** Longer than any DNS name. */
 const LONGEST_ORIGIN = 300;
 
+const ALLOW_HEADERS = 'access-control-allow-headers';
+
+/** What clients of MCP send and read (MCP, "Streamable HTTP", also before 2026-07-28). */
+const MCP_HEADERS = [
+  'MCP-Protocol-Version',
+  'Mcp-Session-Id',
+  'Mcp-Method',
+  'Mcp-Name',
+  'Last-Event-ID',
+] as const;
+const MCP_REQUEST_HEADERS = ['Authorization', 'Content-Type', ...MCP_HEADERS] as const;
+/** Servers choose the names of further ones. */
+const MCP_HEADER = /^mcp-[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/;
+const MOST_MCP_HEADERS = 32;
+
 /** What a route for all methods allows scripts by default. */
 const USUAL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
@@ -39,8 +56,14 @@ const USUAL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
  * Compiles the `cors` block of a route that takes the methods of `served`, or all. Browsers remember every method that a preflight
  * allows for the URL: one of another route at the same path is for that route to allow.
  */
-export function compileCors(config: CorsConfig, served?: readonly string[]): CorsRules {
-  const { origins, headers, exposeHeaders, credentials, maxAge } = config;
+export function compileCors(
+  config: CorsConfig,
+  served?: readonly string[],
+  { forMcp = false }: { readonly forMcp?: boolean } = {},
+): CorsRules {
+  const { origins, credentials, maxAge } = config;
+  const headers = forMcp ? withNames(config.headers, MCP_REQUEST_HEADERS) : config.headers;
+  const exposeHeaders = forMcp ? withNames(config.exposeHeaders, MCP_HEADERS) : config.exposeHeaders;
   const wanted = config.methods ?? served ?? USUAL_METHODS;
   const methods = wanted.filter((method) => served?.includes(method) ?? true);
   const exposed = ['access-control-expose-headers', exposedNames(exposeHeaders).join(', ')];
@@ -54,10 +77,11 @@ export function compileCors(config: CorsConfig, served?: readonly string[]): Cor
     wildcards: listed.filter((origin) => origin.includes('*')).map(splitAtWildcard),
     any: origins === '*' ? ['access-control-allow-origin', '*', ...exposed] : undefined,
     credentials,
+    forMcp,
     exposed,
     preflight: [
       ...(methods.length === 0 ? [] : ['access-control-allow-methods', methods.join(', ')]),
-      ...(headers.length === 0 ? [] : ['access-control-allow-headers', headers.join(', ')]),
+      ...(headers.length === 0 ? [] : [ALLOW_HEADERS, headers.join(', ')]),
       ...['access-control-max-age', String(Math.floor(maxAge / 1000))],
     ],
   };
@@ -87,12 +111,17 @@ export function requestedMethod({
 }
 
 /** Responds to a preflight in place of the backend. An origin that is not listed is refused and learns nothing of the rules. */
-export function respondToPreflight(rules: CorsRules, origins: readonly string[]): DirectResponse | Refusal {
+export function respondToPreflight(
+  rules: CorsRules,
+  origins: readonly string[],
+  passed: readonly string[] = [],
+): DirectResponse | Refusal {
   const origin = origins.length === 1 ? (origins[0] as string) : '';
   if (!allowsOrigin(rules, origin))
     return refuse('origin_not_allowed', 'the origin is not among those of the route');
   const allowed = rules.any === undefined ? permission(origin, rules.credentials) : rules.any.slice(0, 2);
   const headers = [...VARY_PREFLIGHT, ...allowed, ...rules.preflight];
+  if (rules.forMcp) headers[headers.indexOf(ALLOW_HEADERS) + 1] += requestedMcpHeaders(passed);
   return { directResponse: 'preflight', status: 204, headers, body: undefined };
 }
 
@@ -116,7 +145,7 @@ export function checkUpgradeOrigin(rules: CorsRules, origins: readonly string[])
   return refuse('origin_not_allowed', 'the origin is not among those of the route');
 }
 
-function allowsOrigin(rules: CorsRules, origin: string): boolean {
+export function allowsOrigin(rules: CorsRules, origin: string): boolean {
   if (rules.any !== undefined || rules.exact.has(origin)) return true;
   if (origin.length > LONGEST_ORIGIN) return false;
   return rules.wildcards.some(
@@ -126,6 +155,23 @@ function allowsOrigin(rules: CorsRules, origin: string): boolean {
       origin.endsWith(suffix) &&
       LABELS.test(origin.slice(prefix.length, origin.length - suffix.length)),
   );
+}
+
+function withNames(names: readonly string[], more: readonly string[]): readonly string[] {
+  const present = new Set(names.map((name) => name.toLowerCase()));
+  return [...names, ...more.filter((name) => !present.has(name.toLowerCase()))];
+}
+
+/** The fields of MCP that a preflight asks for and no file can list. */
+function requestedMcpHeaders(passed: readonly string[]): string {
+  const names = new Set<string>();
+  for (let at = 0; at < passed.length; at += 2) {
+    if ((passed[at] as string).toLowerCase() !== 'access-control-request-headers') continue;
+    for (const name of (passed[at + 1] as string).toLowerCase().split(/[\t ]*,[\t ]*/))
+      if (MCP_HEADER.test(name) && names.size < MOST_MCP_HEADERS) names.add(name);
+  }
+  for (const known of MCP_HEADERS) names.delete(known.toLowerCase());
+  return [...names].map((name) => `, ${name}`).join('');
 }
 
 function permission(origin: string, credentials: boolean): readonly string[] {

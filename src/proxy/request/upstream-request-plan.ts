@@ -84,7 +84,9 @@ export function planUpstreamRequest(
   upstreamPlan: RouteUpstreamPlan,
   { method, forwarded, requestId, responseHeaders }: UpstreamRequestContext,
 ): UpstreamRequestPlan {
-  const { headers, target, identity, credentials, socketProtocol } = permit;
+  const { headers, target, identity, credentials, socketProtocol, mcp } = permit;
+  if (mcp !== undefined && mcp.message === undefined && method === 'POST')
+    throw new Error('a message would be forwarded that nothing decided on');
   const rewritten = rewrites(upstreamPlan)
     ? describeRewrite(upstreamPlan, target, forwarded.prefix)
     : undefined;

@@ -1,5 +1,5 @@
 import type { PathProblem } from '../../config/problem.ts';
-import { acceptedIssuers, allAlternatives, policyOf } from '../../config/routes/route-access.ts';
+import { acceptedIssuers, admittingAlternatives, policyOf } from '../../config/routes/route-access.ts';
 import { error } from '../../config/rules/rule.ts';
 import type { AccessBlockConfig, Config } from '../../config/schema/config.ts';
 import type { Preset } from './presets/preset.ts';
@@ -10,7 +10,7 @@ import { PRESET_TABLE } from './presets/presets.ts';
  * must compare one of the claims that identify the token's owner.
  */
 export function requireIdentifyingClaims(config: Config): readonly PathProblem[] {
-  return allAlternatives(config).flatMap(({ block, path }) =>
+  return admittingAlternatives(config).flatMap(({ block, path }) =>
     acceptedIssuers(block, config).flatMap((name) => {
       const presetName = config.issuers[name]?.preset;
       const preset: Preset | undefined = presetName && PRESET_TABLE[presetName];

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { Cause } from '../../core/causes.ts';
+import type { JsonFlaw } from '../../core/json/strict-json.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
 import type { Claims, TokenHeader } from '../verified-token.ts';
 import { refuseForm } from './explain-form.ts';
-import { type JsonFlaw, parseStrictJson } from './json/strict-json.ts';
+import { parseStrictJson } from './json/strict-json.ts';
 
 /** A token of good form. Nothing in it is proven. */
 export interface UnverifiedToken {

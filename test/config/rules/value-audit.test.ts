@@ -870,6 +870,7 @@ function looksAt(key: string, value: unknown): readonly string[] {
 function canonical(key: string): string {
   return `/${key.replace(/^\//, '')}`
     .replace(/^\/policies\/\*/, '/routes/*/access')
+    .replace(/^\/routes\/\*\/mcp\/[a-z]+\/\*/, '/routes/*/access')
     .replace('/access/*/', '/access/')
     .replace('/routes/*/identity', '/identity')
     .replace('/rateLimit/*/', '/rateLimit/')

@@ -1,0 +1,136 @@
+import type { McpKind } from '../../config/mcp/mcp-methods.ts';
+import { type Refusal, refuse } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
+import type { VerifiedToken } from '../../tokens/verified-token.ts';
+import { authorize, findHeld } from '../access/authorize.ts';
+import type { AccessBlock, AccessRules } from '../access/compile-access.ts';
+import type { FilteredRequest } from '../request.ts';
+import { findRule, type McpRules, type NameRules } from './mcp-rules.ts';
+import type { Message } from './read-message.ts';
+import { otherReading } from './resource-uri.ts';
+
+/** Who sent a message, on a route whose access held. */
+export interface MessageCaller {
+  /** Undefined where the route is public, or optional and no token came. */
+  readonly token: VerifiedToken | undefined;
+  readonly request: FilteredRequest;
+  /** The access of the route. */
+  readonly access: AccessRules;
+}
+
+/** Which entries of lists a caller may see: those that it may use. */
+export interface ListVisibility {
+  mayUse(kind: McpKind, name: string): boolean;
+}
+
+/** Applies the rules of a route to a message: its method, then everything that it names. */
+export function authorizeMessage(
+  rules: McpRules,
+  message: Message,
+  caller: MessageCaller,
+  trace?: Trace,
+): Refusal | undefined {
+  const { method, named, unnamed } = message;
+  if (method === undefined) return undefined;
+  if (rules.methods !== undefined) {
+    const refusal = apply(rules.methods, method, { caller, trace, unmatched: 'allow' });
+    if (refusal !== undefined) return refusal;
+  }
+  if (unnamed !== undefined && isRuled(rules, unnamed))
+    return refuse('mcp_not_message', 'the method names nothing that a rule could be about');
+  for (const { kind, name } of named) {
+    const map = rules.kinds[kind];
+    const refusal = map === undefined ? undefined : applyToName(map, kind, name, caller, trace);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+/** What lists may show the caller. `reportsOnly`: rules that only report hide nothing. */
+export function visibilityOf(
+  rules: McpRules,
+  caller: MessageCaller,
+  { reportsOnly }: { readonly reportsOnly: boolean },
+): ListVisibility {
+  return {
+    mayUse(kind, name) {
+      const map = rules.kinds[kind];
+      if (map === undefined || reportsOnly) return true;
+      return applyToName(map, kind, name, caller) === undefined;
+    },
+  };
+}
+
+function isRuled({ kinds }: McpRules, unnamed: NonNullable<Message['unnamed']>): boolean {
+  if (unnamed !== 'ref') return kinds[unnamed] !== undefined;
+  return kinds.prompts !== undefined || kinds.resources !== undefined;
+}
+
+/** A URI counts as written and as servers normalize it: the rule of either reading must let it. */
+function applyToName(
+  map: NameRules,
+  kind: McpKind,
+  name: string,
+  caller: MessageCaller,
+  trace?: Trace,
+): Refusal | undefined {
+  const refusal = apply(map, name, { caller, trace, unmatched: 'deny' });
+  const other = refusal === undefined && kind === 'resources' ? otherReading(name) : undefined;
+  if (other === undefined || findRule(map, other) === findRule(map, name)) return refusal;
+  return apply(map, other, { caller, trace, unmatched: 'allow' });
+}
+
+interface Application {
+  readonly caller: MessageCaller;
+  readonly trace: Trace | undefined;
+  /** What becomes of a name that nothing matches. */
+  readonly unmatched: 'allow' | 'deny';
+}
+
+/** Reasons name rules of the file, never what the message names. */
+function apply(map: NameRules, name: string, { caller, trace, unmatched }: Application): Refusal | undefined {
+  const found = findRule(map, name);
+  const step = map.label;
+  if (found === undefined) {
+    const refusal =
+      unmatched === 'allow' ? undefined : refuse('mcp_unlisted', `no rule of \`${step}\` matches the name`);
+    trace?.add({ step, ok: refusal === undefined, got: refusal?.reason ?? 'no rule matches: allowed' });
+    return refusal;
+  }
+  const { pattern, rule } = found;
+  const shown = `rule ${JSON.stringify(pattern)}`;
+  if (rule === 'allow' || rule === 'deny') {
+    const refusal = rule === 'allow' ? undefined : refuse('mcp_denied', `${shown} of \`${step}\` denies it`);
+    trace?.add({ step, ok: refusal === undefined, got: refusal?.reason ?? `${shown} allows it` });
+    return refusal;
+  }
+  trace?.add({ step, ok: true, got: `${shown} has further rules` });
+  return authorizeCaller(rule, caller, step, trace);
+}
+
+/** A challenge names what the whole operation needs: the scopes of the route's alternative that holds, and those of the rule. */
+function authorizeCaller(
+  rule: AccessRules,
+  { token, request, access }: MessageCaller,
+  step: string,
+  trace: Trace | undefined,
+): Refusal | undefined {
+  if (token === undefined) {
+    const refusal = refuse(
+      'token_missing',
+      `a rule of \`${step}\` needs a token, and the request carries none`,
+      {
+        scopes: joinScopes(access.blocks[0], rule.blocks[0]?.neededScopes),
+      },
+    );
+    trace?.add({ step: 'token', ok: false, got: refusal.reason });
+    return refusal;
+  }
+  const refusal = authorize(rule, { token, request }, trace);
+  if (refusal?.scopes === undefined) return refusal;
+  return { ...refusal, scopes: joinScopes(findHeld(access, { token, request }), refusal.scopes) };
+}
+
+function joinScopes(held: AccessBlock | undefined, scopes: readonly string[] = []): readonly string[] {
+  return [...new Set([...(held?.neededScopes ?? []), ...scopes])];
+}
