@@ -306,7 +306,7 @@ t.test('bytes of any kind are refused or read, and never throw', async () => {
   );
 });
 
-t.test('the id of a message is given back as it was sent', async (t) => {
+t.test('the id of a message comes back as it was sent', async (t) => {
   for (const [text, id] of [
     ['{"jsonrpc":"2.0","id":1,"method":"ping"}', '1'],
     ['{"method":"ping","params":{"id":7},"id" : "a\\u0062é" }', '"a\\u0062é"'],
