@@ -248,3 +248,23 @@ t.test('shows the challenge of a refusal, where it has one', async (t) => {
     else t.ok(stdout.includes(`\n  WWW-Authenticate: ${challenge}\n`), name);
   }
 });
+
+t.test('the scopes of a token are in a cumulative challenge only when claims are shown', async (t) => {
+  const folder = await folderWith(
+    {
+      'gw.yaml': FILE.replace('[orders:read] } }', '[orders:read] }, resource: { challenge: cumulative } }'),
+      'keys.json': JSON.stringify(inPlace(KEY)),
+    },
+    t,
+  );
+  const words = ['-c', folder('gw.yaml'), '--jwks', folder('keys.json'), ...AT, '/orders', '--token'];
+  const token = tokenWith({ scope: `${SECRET} offline_access` });
+  const { stdout } = await sealgate(['explain', ...words, token]);
+  const metadata = 'resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/orders"';
+  t.match(stdout, `, scope="orders:read", ${metadata} (and in scope those that the token has)\n`);
+  t.notMatch(stdout, SECRET);
+  const shown = await sealgate(['explain', ...words, token, '--show-claims']);
+  t.match(shown.stdout, `, scope="orders:read ${SECRET}", ${metadata}\n`);
+  const none = await sealgate(['explain', ...words, tokenWith({ scope: undefined })]);
+  t.match(none.stdout, `, scope="orders:read", ${metadata}\n`);
+});

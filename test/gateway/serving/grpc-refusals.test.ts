@@ -145,7 +145,11 @@ t.test('refusals of gRPC requests over HTTP/2 are heads with status and message'
 t.test('what is not gRPC, and what is allowed, stays as it is', { skip }, async (t) => {
   const { harness, call } = await startGrpc(t, { routes: ROUTES });
   const plain = await call('/all', { 'content-type': 'application/json' });
-  t.match(plain.headers, { ':status': 401, 'content-type': 'application/problem+json' });
+  t.match(plain.headers, {
+    ':status': 401,
+    'content-type': 'application/problem+json',
+    'www-authenticate': 'Bearer realm="sealgate"',
+  });
   t.notOk('grpc-status' in plain.headers);
   t.ok(plain.bytes > 0);
   const web = await call('/all', { 'content-type': 'application/grpc-web+proto' });

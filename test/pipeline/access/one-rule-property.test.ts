@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { configSchema } from '../../../src/config/schema/config.ts';
 import { refuse } from '../../../src/core/refusals.ts';
 import type { Gate } from '../../../src/pipeline/decide.ts';
 import { isDirectResponse } from '../../../src/pipeline/direct-response.ts';
+import { simulate } from '../../../src/simulate/simulate.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { refusalOf, scopesOf } from '../../support/pipeline/challenges.ts';
 import {
@@ -202,3 +204,22 @@ function isKnownTo(issuer: string, scope: string): boolean {
     return false;
   }
 }
+
+t.test('explain and the tests of a file decide and name the same', async () => {
+  await fc.assert(
+    fc.asyncProperty(scopedFile, scopedToken, async ({ file }, token) => {
+      const gate = await gateFor(file, token);
+      const config = configSchema.parse(file);
+      for (const credential of [undefined, 't', 'late'] as const) {
+        const input = { method: 'GET', target: '/', token: credential };
+        const simulated = await simulate(gate, input, { config, showClaims: false });
+        const served = await ask(file, token, credential);
+        if (simulated.code !== served.code || simulated.challenge !== served.challenge)
+          throw new Error(
+            `${simulated.code} ${simulated.challenge}, served ${served.code} ${served.challenge}`,
+          );
+      }
+    }),
+    { numRuns: 100 },
+  );
+});

@@ -1,7 +1,15 @@
 import { isStandardScope } from '../../../core/scopes.ts';
 import { editDistance } from '../../diagnostics/nearest.ts';
 import type { ConfigPath } from '../../problem.ts';
-import { acceptedIssuers, allAlternatives, allRules, policyOf } from '../../routes/route-access.ts';
+import { declaredResources } from '../../routes/resource.ts';
+import {
+  acceptedIssuers,
+  accessAlternatives,
+  allAlternatives,
+  allRules,
+  policyOf,
+} from '../../routes/route-access.ts';
+import type { Config } from '../../schema/config.ts';
 import { type Rule, warning } from '../rule.ts';
 
 /** Shorter names may differ by one letter without being misspelled. */
@@ -59,18 +67,13 @@ export const scopesAreThoseOfTokens: Rule = ({ config }) =>
 
 /** A prefix is what the tokens of an issuer leave out of a scope, with the separator that stands behind it. */
 export const scopePrefixesStandBeforeScopes: Rule = ({ config }) => {
-  const uses = allAlternatives(config).flatMap(({ block, path }) => {
-    const policy = policyOf(block, config);
-    const scopes = [
-      ...scopesOf(policy?.scopes, ['policies', block.policy ?? '', 'scopes']),
-      ...scopesOf(block.scopes, [...path, 'scopes']),
-    ];
-    return acceptedIssuers(block, config).map((issuer) => ({ issuer, scopes }));
-  });
+  // Most files have none, and may have many routes.
+  if (Object.values(config.issuers).every(({ scopePrefix }) => scopePrefix === undefined)) return [];
+  const uses = [...scopesOfAccess(config), ...scopesOfResources(config)];
   return Object.entries(config.issuers).flatMap(([name, { scopePrefix: prefix }]) => {
     if (prefix === undefined) return [];
     const place = ['issuers', name, 'scopePrefix'];
-    const scopes = uses.flatMap(({ issuer, scopes: own }) => (issuer === name ? own : []));
+    const scopes = uses.flatMap(({ issuers, scopes: own }) => (issuers.includes(name) ? own : []));
     if (scopes.every(([scope]) => isStandardScope(scope))) {
       return [
         warning(place, 'no route that accepts this issuer names a scope that it could stand before', {
@@ -86,7 +89,7 @@ export const scopePrefixesStandBeforeScopes: Rule = ({ config }) => {
       ...[...doubled].map(([scope, at]) =>
         warning(
           at,
-          `\`${scope}\` begins with the \`scopePrefix\` of issuer \`${name}\`, so it stands twice in challenges`,
+          `\`${scope}\` begins with the \`scopePrefix\` of issuer \`${name}\`, so it stands there twice for clients`,
           {
             hint: 'write the scope as the tokens of this issuer have it, or leave out `scopePrefix`',
           },
@@ -104,11 +107,41 @@ export const scopePrefixesStandBeforeScopes: Rule = ({ config }) => {
   });
 };
 
+/** Scopes that clients request of these issuers. */
+interface ScopeUse {
+  readonly issuers: readonly string[];
+  readonly scopes: readonly PlacedScope[];
+}
+
+function scopesOfAccess(config: Config): readonly ScopeUse[] {
+  return allAlternatives(config).map(({ block, path }) => ({
+    issuers: acceptedIssuers(block, config),
+    scopes: [
+      ...scopesOf(policyOf(block, config)?.scopes, ['policies', block.policy ?? '', 'scopes']),
+      ...scopesOf(block.scopes, [...path, 'scopes']),
+    ],
+  }));
+}
+
+/** Those that a protected resource publishes in place of what `access` names. */
+function scopesOfResources(config: Config): readonly ScopeUse[] {
+  return declaredResources(config).map(({ index, settings, members }) => ({
+    issuers: members.flatMap((member) =>
+      accessAlternatives(config.routes[member]?.access ?? 'public', []).flatMap(({ block }) =>
+        acceptedIssuers(block, config),
+      ),
+    ),
+    scopes: scopesOf(settings.scopes, ['routes', index, 'resource', 'scopes']),
+  }));
+}
+
+type PlacedScope = readonly [scope: string, path: ConfigPath];
+
 type Scopes =
   | readonly string[]
   | { readonly any?: readonly string[] | undefined; readonly all?: readonly string[] | undefined };
 
-function scopesOf(scopes: Scopes | undefined, path: ConfigPath): readonly (readonly [string, ConfigPath])[] {
+function scopesOf(scopes: Scopes | undefined, path: ConfigPath): readonly PlacedScope[] {
   if (scopes === undefined) return [];
   if ('length' in scopes) return scopes.map((scope, index) => [scope, [...path, index]] as const);
   return (['any', 'all'] as const).flatMap((key) => scopesOf(scopes[key], [...path, key]));

@@ -30,7 +30,7 @@ t.test('a prefix needs a scope of a route that accepts the issuer', async (t) =>
 });
 
 t.test('a scope that begins with the prefix has it twice', async (t) => {
-  const doubled = /begins with the `scopePrefix` of issuer `corp`, so it stands twice in challenges$/;
+  const doubled = /begins with the `scopePrefix` of issuer `corp`, so it stands there twice for clients$/;
   t.match(warningsOf('p/', '{ issuers: [corp], scopes: [read, p/write] }'), [doubled]);
   t.match(
     warningsOf('p/', '{ issuers: [corp], scopes: [read, p/write] }')[0],
@@ -52,4 +52,13 @@ t.test('a prefix ends with a separator and has no placeholder', async (t) => {
   for (const prefix of ['api://id/', 'app:', 'app.', 'app#', 'app-']) {
     t.strictSame(warningsOf(prefix, access), [], prefix);
   }
+});
+
+t.test('what a protected resource publishes counts too', async (t) => {
+  const withResource = (access: string, scopes: string) =>
+    warningsOf('p/', `${access}, resource: { url: https://api.example.com/, scopes: ${scopes} }`);
+  t.strictSame(withResource('{ issuers: [corp] }', '[read]'), []);
+  t.match(withResource('{ issuers: [other] }', '[read]'), [NO_SCOPE]);
+  t.match(withResource('{ issuers: [corp] }', '[openid]'), [NO_SCOPE]);
+  t.match(withResource('{ issuers: [corp] }', '[read, p/write]'), [/^routes\[0\].resource.scopes\[1\] /]);
 });
