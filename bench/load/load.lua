@@ -1,6 +1,7 @@
 -- The requests of wrk. Arguments after `--`:
---   file of paths, file of tokens or `-`, index of the first token, mean pause in ms or 0, `close` or `keep`
-local paths, tokens, index, closing = {}, nil, 0, ''
+--   file of paths, file of tokens or `-`, index of the first token, mean pause in ms or 0, `close` or `keep`,
+--   file of the header lines and body of a POST or `-`
+local paths, tokens, index, closing, post = {}, nil, 0, '', nil
 
 local function lines(name)
   local list = {}
@@ -19,6 +20,11 @@ function init(args)
     function delay() return math.floor(-pause * math.log(1 - math.random()) + 0.5) end
   end
   if args[5] == 'close' then closing = 'Connection: close\r\n' end
+  if args[6] ~= '-' then
+    local file = io.open(args[6])
+    post = file:read('a')
+    file:close()
+  end
 end
 
 function request()
@@ -26,6 +32,7 @@ function request()
   local token = ''
   if tokens then token = 'Authorization: Bearer ' .. tokens[index % #tokens + 1] .. '\r\n' end
   index = index + 1
+  if post then return 'POST ' .. path .. ' HTTP/1.1\r\nHost: api.bench.test\r\n' .. closing .. token .. post end
   return 'GET ' .. path .. ' HTTP/1.1\r\nHost: api.bench.test\r\nAccept: */*\r\n' .. closing .. token .. '\r\n'
 end
 

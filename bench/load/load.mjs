@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 
-const [connections, duration, url, pathsFile, tokensFile, first, pauseMs, closing] = process.argv.slice(2);
+const [connections, duration, url, pathsFile, tokensFile, first, pauseMs, closing, postFile] =
+  process.argv.slice(2);
 const paths = lines(pathsFile);
 const tokens = tokensFile === '-' ? undefined : lines(tokensFile);
+const post = postFile === '-' ? undefined : readPost(postFile);
 let index = Number(first);
 
 const result = await autocannon({
@@ -23,7 +25,14 @@ function setupRequest(request) {
   if (tokens) headers.authorization = `Bearer ${tokens[index % tokens.length]}`;
   if (closing === 'close') headers.connection = 'close';
   index += 1;
+  if (post)
+    return { ...request, method: 'POST', path, headers: { ...headers, ...post.headers }, body: post.body };
   return { ...request, method: 'GET', path, headers };
+}
+
+function readPost(file) {
+  const [head, body] = readFileSync(file, 'latin1').split('\r\n\r\n');
+  return { headers: Object.fromEntries(head.split('\r\n').map((line) => line.split(': '))), body };
 }
 
 function lines(file) {

@@ -21,6 +21,8 @@ export interface Load {
   /** Mean pause of a connection between response and next request; 0 for maximum load. */
   readonly pauseMs: number;
   readonly newConnections: boolean;
+  /** Header lines and body that make each request a POST. */
+  readonly post?: string;
 }
 
 export interface LoadResult {
@@ -48,6 +50,7 @@ export async function applyLoad(load: Load, folder: string): Promise<LoadResult>
     String(load.first),
     String(load.pauseMs),
     load.newConnections ? 'close' : 'keep',
+    load.post === undefined ? '-' : postFile(load.post, folder),
   ];
   const url = `http://127.0.0.1:${load.port}`;
   const argv =
@@ -70,6 +73,12 @@ export async function applyLoad(load: Load, folder: string): Promise<LoadResult>
   const result = /RESULT (\{.*\})/.exec(stdout)?.[1];
   if (result === undefined) throw new Error(`the load gave no result:\n${stdout}`);
   return JSON.parse(result) as LoadResult;
+}
+
+function postFile(post: string, folder: string): string {
+  const file = join(folder, 'post.http');
+  writeFileSync(file, post);
+  return file;
 }
 
 function listFile(list: readonly string[], folder: string): string {

@@ -9,6 +9,7 @@ import {
   startPinned,
   untilListening,
 } from '../measure/pinned-process.ts';
+import { MCP_PATH } from './mcp.ts';
 
 const FALLBACK = fileURLToPath(new URL('upstream.mjs', import.meta.url));
 export const SMALL_BYTES = 1024;
@@ -19,7 +20,7 @@ export interface Upstream extends PinnedProcess {
   readonly port: number;
 }
 
-/** Serves 1 KiB at every path and 10 MiB below `/large`: nginx if installed, else Node. */
+/** Serves 1 KiB at every path, to POST at `/mcp`, and 10 MiB below `/large`: nginx if installed, else Node. */
 export async function startUpstream(folder: string): Promise<Upstream> {
   const port = await freePort();
   const argv = hasProgram('nginx')
@@ -32,7 +33,8 @@ export async function startUpstream(folder: string): Promise<Upstream> {
 
 function nginx(port: number, folder: string): string[] {
   mkdirSync(folder);
-  writeFileSync(join(folder, 'small.json'), JSON.stringify({ text: 'x'.repeat(SMALL_BYTES - 11) }));
+  const small = JSON.stringify({ text: 'x'.repeat(SMALL_BYTES - 11) });
+  writeFileSync(join(folder, 'small.json'), small);
   writeFileSync(join(folder, 'large.bin'), Buffer.alloc(LARGE_BYTES, 0x61));
   const file = join(folder, 'nginx.conf');
   writeFileSync(
@@ -46,6 +48,7 @@ http {
     listen 127.0.0.1:${port} backlog=4096;
     root ${folder};
     location / { try_files /small.json =500; default_type application/json; }
+    location = ${MCP_PATH} { default_type application/json; return 200 '${small}'; }
     location /large { try_files /large.bin =500; default_type application/octet-stream; }
   }
 }

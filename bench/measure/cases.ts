@@ -1,3 +1,4 @@
+import { MCP_PATH, mcpCall } from '../load/mcp.ts';
 import { type Algorithm, forge, mintToken, type Pool } from '../load/tokens.ts';
 import { LARGE_PATH } from '../load/upstream.ts';
 
@@ -6,13 +7,15 @@ export type Pools = Readonly<Record<Algorithm, Pool>>;
 export interface Case {
   readonly name: string;
   readonly about: string;
-  /** Which peers take part: all, those that check tokens of this algorithm, or only Sealgate. */
-  readonly peers: 'all' | Algorithm | 'sealgate';
+  /** Which peers take part: all, those that check tokens of this algorithm, those that check MCP messages, or only Sealgate. */
+  readonly peers: 'all' | Algorithm | 'mcp' | 'sealgate';
   readonly expect: 'allowed' | 'refused';
   readonly tokens: (pools: Pools) => Promise<readonly string[]>;
   readonly path?: string;
   readonly connections?: number;
   readonly newConnections?: true;
+  /** Header lines and body that make each request a POST. */
+  readonly post?: string;
 }
 
 /** Distinct tokens that fit easily into a cache of default size. */
@@ -94,5 +97,23 @@ export const CASES: readonly Case[] = [
     tokens: one,
     path: LARGE_PATH,
     connections: 8,
+  },
+  {
+    name: 'mcp call',
+    about: 'the same good token, each request a call of a tool that the rules allow',
+    peers: 'mcp',
+    expect: 'allowed',
+    tokens: one,
+    path: MCP_PATH,
+    post: mcpCall('orders_search'),
+  },
+  {
+    name: 'mcp call, denied',
+    about: 'the same good token, each request a call of a tool that no rule allows',
+    peers: 'mcp',
+    expect: 'refused',
+    tokens: one,
+    path: MCP_PATH,
+    post: mcpCall('admin_purge'),
   },
 ];

@@ -1,3 +1,4 @@
+import { LARGE_PATH } from '../load/upstream.ts';
 import type { Peer, RunningPeer } from '../peers/peer.ts';
 import { routePath } from '../peers/sealgate.ts';
 import { SEALGATE, type StartedPeer } from '../peers/start-peers.ts';
@@ -60,6 +61,8 @@ export async function measureInRounds(wanted: Wanted): Promise<Results> {
 }
 
 function takesPart(one: Case, peer: Peer): boolean {
+  if (one.peers === 'mcp') return peer.mcp !== undefined;
+  if (peer.mcp === 'only') return false;
   if (one.peers === 'all') return true;
   return one.peers === 'sealgate' ? peer === SEALGATE : peer.algorithms.includes(one.peers);
 }
@@ -79,7 +82,7 @@ async function warmUp(one: Case, run: Run): Promise<Sample> {
   let sample = await runOnce(one, run, 1);
   for (let second = 1; second < WARM_SECONDS; second += 1) {
     requests += sample.requests;
-    if (requests >= WARM_REQUESTS || one.path !== undefined) break;
+    if (requests >= WARM_REQUESTS || one.path === LARGE_PATH) break;
     sample = await runOnce(one, run, 1);
   }
   return { ...sample, requests };
@@ -100,6 +103,7 @@ function runOnce(one: Case, { tokens, track, folder }: Run, seconds: number): Pr
       first: track.first,
       pauseMs: 0,
       newConnections: one.newConnections ?? false,
+      ...(one.post !== undefined && { post: one.post }),
     },
   });
 }

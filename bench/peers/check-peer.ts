@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { MCP_PATH, mcpCall } from '../load/mcp.ts';
 import { AUDIENCE, forge, mintToken, type Pool } from '../load/tokens.ts';
 import { LARGE_BYTES, LARGE_PATH, SMALL_BYTES } from '../load/upstream.ts';
 import type { Peer, RunningPeer } from './peer.ts';
@@ -22,6 +23,15 @@ export async function checkPeer(peer: Peer, { port }: RunningPeer, pool: Pool): 
   const large = await get(port, LARGE_PATH, good);
   if (large.bytes !== LARGE_BYTES) throw new Error(`${peer.name}: ${large.bytes} bytes of a large response`);
   if (peer.algorithms.length === 0) return;
+
+  if (peer.mcp !== undefined)
+    for (const [tool, expected] of [
+      ['orders_search', 200],
+      ['admin_purge', 403],
+    ] as const) {
+      const status = await post(port, tool, good);
+      if (status !== expected) throw new Error(`${peer.name} responds ${status} to a call of ${tool}`);
+    }
 
   const header = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url');
   const bad: Record<string, string | undefined> = {
@@ -50,6 +60,16 @@ async function untilAllowed(peer: Peer, port: number, token: string): Promise<vo
     await wait(50);
   }
   throw new Error(`${peer.name} responds ${last} to a good token`);
+}
+
+/** Calls a tool; the status of the response. */
+async function post(port: number, tool: string, token: string): Promise<number> {
+  const [head = '', body = ''] = mcpCall(tool).split('\r\n\r\n');
+  const lines = head.split('\r\n').map((line) => line.split(': ') as [string, string]);
+  const headers = { ...Object.fromEntries(lines), authorization: `Bearer ${token}` };
+  const response = await fetch(`http://127.0.0.1:${port}${MCP_PATH}`, { method: 'POST', headers, body });
+  await response.body?.cancel();
+  return response.status;
 }
 
 function get(port: number, path: string, token: string | undefined): Promise<Reply> {

@@ -5,11 +5,17 @@ import { CORE, freePort, startPinned, untilListening } from '../measure/pinned-p
 import type { Peer } from './peer.ts';
 
 /** A peer that is a small Node program of `servers/`; configured by environment variables. */
-function nodePeer(name: string, algorithms: readonly Algorithm[], program: string): Peer {
+function nodePeer(
+  name: string,
+  algorithms: readonly Algorithm[],
+  program: string,
+  more: Pick<Peer, 'mcp'> = {},
+): Peer {
   const file = fileURLToPath(new URL(`servers/${program}`, import.meta.url));
   return {
     name,
     algorithms,
+    ...more,
     missing: () =>
       existsSync(fileURLToPath(new URL('../node_modules/fastify', import.meta.url)))
         ? undefined
@@ -44,4 +50,10 @@ export const express = nodePeer(
   'Express + express-oauth2-jwt-bearer + http-proxy-middleware',
   ['RS256'],
   'express.mjs',
+);
+export const httpProxyMcp = nodePeer(
+  '@fastify/http-proxy + jose + a check of MCP messages',
+  ALGORITHM_NAMES,
+  'fastify-mcp.mjs',
+  { mcp: 'only' },
 );

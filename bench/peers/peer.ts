@@ -20,6 +20,8 @@ export interface Peer {
   readonly name: string;
   /** The algorithms it verifies; none for a peer that allows everything. */
   readonly algorithms: readonly Algorithm[];
+  /** Set if it checks MCP messages; `only`: it takes part in those cases alone. */
+  readonly mcp?: 'too' | 'only';
   /** The program that this machine lacks, if any. */
   missing?(): string | undefined;
   start(ground: Ground): Promise<RunningPeer>;

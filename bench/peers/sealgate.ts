@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { MCP_PATH } from '../load/mcp.ts';
 import { ALGORITHM_NAMES, AUDIENCE, ISSUER } from '../load/tokens.ts';
 import { CORE, freePort, startPinned, untilListening } from '../measure/pinned-process.ts';
 import type { Ground, Peer } from './peer.ts';
@@ -18,6 +19,7 @@ export function sealgate(name: string, size: Size): Peer {
   return {
     name,
     algorithms: ALGORITHM_NAMES,
+    mcp: 'too',
     missing: () => (existsSync(PROGRAM) ? undefined : 'dist/main.js (npm run build)'),
     async start(ground) {
       const [port, adminPort] = [await freePort(), await freePort()];
@@ -75,6 +77,11 @@ upstreams:
   backend: { url: 'http://127.0.0.1:${ground.upstreamPort}' }
 routes:
 ${routeLines.join('\n')}
+  - name: mcp
+    path: ${MCP_PATH}
+    upstream: backend
+    access: { scopes: ['orders:read'] }
+    mcp: { tools: { 'orders_*': allow, orders_cancel: { scopes: ['orders:write'] } } }
   - { name: large, path: /large, upstream: backend, access: authenticated }
 `;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Pool } from '../load/tokens.ts';
 import { checkPeer } from './check-peer.ts';
 import { apacheOpenidc, haproxyJwt, haproxyPlain, nginxPlain } from './debian.ts';
-import { bareHttpProxy, bareNode, express, httpProxyJose, httpProxyJwt } from './node.ts';
+import { bareHttpProxy, bareNode, express, httpProxyJose, httpProxyJwt, httpProxyMcp } from './node.ts';
 import type { Ground, Peer, RunningPeer } from './peer.ts';
 import { sealgate } from './sealgate.ts';
 
@@ -20,6 +20,7 @@ export const PEERS: readonly Peer[] = [
   SEALGATE,
   httpProxyJose,
   httpProxyJwt,
+  httpProxyMcp,
   express,
 ];
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { walkThroughLogin } from '../../demo/provider/login-browser.ts';
 import { CLIENTS } from '../../demo/provider/provider.ts';
-import { walkThroughLogin } from '../support/clients/login-browser.ts';
 
 export interface TokenSet {
   readonly access_token: string;
