@@ -15,6 +15,7 @@ import { comparedTextsAreNoPatterns } from './access/compared-texts.ts';
 import { filtersCanMatch } from './access/filters.ts';
 import { listsAreLists } from './access/lists-in-texts.ts';
 import {
+  resourcesNameScopesInFull,
   scopePrefixesStandBeforeScopes,
   scopesAreSpelledAlike,
   scopesAreThoseOfTokens,
@@ -118,6 +119,7 @@ const RULES: readonly Rule[] = [
   scopesAreSpelledAlike,
   scopesAreThoseOfTokens,
   scopePrefixesStandBeforeScopes,
+  resourcesNameScopesInFull,
   claimNamesAreNoPaths,
   testsNameTheirIssuer,
   everythingIsUsed,

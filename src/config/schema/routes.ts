@@ -51,10 +51,10 @@ export const cors = z
       )
       .default(['Authorization', 'Content-Type'])
       .meta({ description: 'Request headers that preflights allow.' }),
-    exposeHeaders: z
-      .array(headerName)
-      .default([])
-      .meta({ description: 'Response headers that scripts may read in addition to the safelisted ones.' }),
+    exposeHeaders: z.array(headerName).default([]).meta({
+      description:
+        'Response headers that scripts may read in addition to the safelisted ones and `WWW-Authenticate`.',
+    }),
     credentials: z
       .boolean()
       .default(false)

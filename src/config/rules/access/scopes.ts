@@ -107,14 +107,43 @@ export const scopePrefixesStandBeforeScopes: Rule = ({ config }) => {
   });
 };
 
+/** Clients that follow the metadata of a resource request the scopes that they are named, and Entra ID knows only their full names. */
+export const resourcesNameScopesInFull: Rule = ({ config }) => {
+  const entra = Object.entries(config.issuers).filter(
+    ([, { preset, scopePrefix }]) => preset?.startsWith('entra') && scopePrefix === undefined,
+  );
+  if (entra.length === 0) return [];
+  const ofResources = scopesOfAccess(config).filter(
+    ({ index }) => config.routes[index]?.resource !== undefined,
+  );
+  const uses = [...ofResources, ...scopesOfResources(config)];
+  return entra.flatMap(([name]) => {
+    const [scope] = uses
+      .filter(({ issuers }) => issuers.includes(name))
+      .flatMap(({ scopes }) => scopes.map(([own]) => own))
+      .filter((own) => !isStandardScope(own) && !own.includes('://'));
+    if (scope === undefined) return [];
+    return [
+      warning(
+        ['issuers', name],
+        `clients of a resource are named \`${scope}\`, and Entra ID knows scopes in requests by their full names only`,
+        { hint: 'set `scopePrefix`, such as `api://APPLICATION-ID/`', at: 'key' },
+      ),
+    ];
+  });
+};
+
 /** Scopes that clients request of these issuers. */
 interface ScopeUse {
+  /** Position of the route. */
+  readonly index: number;
   readonly issuers: readonly string[];
   readonly scopes: readonly PlacedScope[];
 }
 
 function scopesOfAccess(config: Config): readonly ScopeUse[] {
   return allAlternatives(config).map(({ block, path }) => ({
+    index: path[1] as number,
     issuers: acceptedIssuers(block, config),
     scopes: [
       ...scopesOf(policyOf(block, config)?.scopes, ['policies', block.policy ?? '', 'scopes']),
@@ -126,6 +155,7 @@ function scopesOfAccess(config: Config): readonly ScopeUse[] {
 /** Those that a protected resource publishes in place of what `access` names. */
 function scopesOfResources(config: Config): readonly ScopeUse[] {
   return declaredResources(config).map(({ index, settings, members }) => ({
+    index,
     issuers: members.flatMap((member) =>
       accessAlternatives(config.routes[member]?.access ?? 'public', []).flatMap(({ block }) =>
         acceptedIssuers(block, config),

@@ -62,3 +62,32 @@ t.test('what a protected resource publishes counts too', async (t) => {
   t.match(withResource('{ issuers: [corp] }', '[openid]'), [NO_SCOPE]);
   t.match(withResource('{ issuers: [corp] }', '[read, p/write]'), [/^routes\[0\].resource.scopes\[1\] /]);
 });
+
+t.test('resources with tokens of Entra ID need a prefix', async (t) => {
+  const found = (issuer: string, route: string) =>
+    loadText(`
+listen: { publicUrl: https://api.example.com }
+issuers:
+  entra: { preset: entra, tenant: 72f988bf-86f1-41af-91ab-2d7cd011db47, audiences: [x], ${issuer} }
+  other: { issuer: https://other.example.com, audiences: [api] }
+routes:
+  - { name: r, path: /, upstream: 'http://app.example:3000', ${route} }
+  - { name: both, path: /both, upstream: 'http://app.example:3000', access: { issuers: [entra, other], scopes: [a] } }
+`).problems.filter(({ message }) => /full names/.test(message));
+  const [problem] = found('', 'resource: true, access: { issuers: [entra], scopes: [openid, read] }');
+  t.match(problem, {
+    severity: 'warning',
+    path: 'issuers.entra',
+    hint: /scopePrefix/,
+    message: /named `read`, /,
+  });
+  const fine: readonly (readonly [issuer: string, route: string])[] = [
+    ["scopePrefix: 'api://x/'", 'resource: true, access: { issuers: [entra], scopes: [read] }'],
+    ['', 'access: { issuers: [entra], scopes: [read] }'],
+    ['', 'resource: true, access: { issuers: [entra], scopes: [openid] }'],
+    ['', 'resource: true, access: { issuers: [other], scopes: [read] }'],
+    ['', "resource: { scopes: ['api://x/read'] }, access: { issuers: [entra] }"],
+  ];
+  for (const [issuer, route] of fine) t.strictSame(found(issuer, route), [], `${issuer} ${route}`);
+  t.equal(found('', 'resource: { scopes: [read] }, access: { issuers: [entra] }').length, 1);
+});
