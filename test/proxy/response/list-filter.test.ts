@@ -6,11 +6,7 @@ import type { ListVisibility } from '../../../src/pipeline/mcp/lists/list-visibi
 import { askForPlainBody, filterLists } from '../../../src/proxy/response/list-filter.ts';
 import { response } from '../../support/backends/upstream.ts';
 import type { RawClient } from '../../support/clients/raw-client.ts';
-import {
-  type ForwarderOptions,
-  startForwarder,
-  startForwarderHarness,
-} from '../../support/proxy/forwarder.ts';
+import { startForwarder, startForwarderHarness } from '../../support/proxy/forwarder.ts';
 
 const visibility: ListVisibility = { mayUse: (_kind, name) => !name.startsWith('hidden') };
 const plan = { responseTransform: filterLists(visibility) };
@@ -152,6 +148,7 @@ const REFUSED: Readonly<Record<string, readonly [reason: RegExp, ...sent: string
     response('200 OK', ['content-type: text/plain; a=application/json'], LIST),
   ],
   'two types': [/neither/, response('200 OK', ['content-type: text/html', JSON_TYPE], LIST)],
+  'two types, JSON first': [/neither/, response('200 OK', [JSON_TYPE, 'content-type: text/html'], LIST)],
   'two types in one field': [
     /neither/,
     response('200 OK', ['content-type: application/json, text/event-stream'], LIST),
@@ -217,16 +214,26 @@ t.test(
     const { backend, gateway, client } = await startForwarderHarness(
       t,
       ({ socket }) => {
-        socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 500\r\n${JSON_TYPE}\r\n\r\n${LIST}`);
-        setImmediate(() => (backend.requests.length === 1 ? socket.resetAndDestroy() : socket.destroy()));
+        const count = backend.requests.length;
+        if (count === 1) {
+          socket.write(response('200 OK', [JSON_TYPE], LIST));
+          return;
+        }
+        const head = 'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n';
+        if (count === 2) socket.write(head, () => setImmediate(() => socket.resetAndDestroy()));
+        else socket.write(`${head}${JSON_TYPE}\r\n\r\n${LIST}`, () => setImmediate(() => socket.destroy()));
       },
-      { plan, retries: 2 } as ForwarderOptions,
+      { plan, retries: 2 },
     );
+    t.match(await ask(client(), GET), /^HTTP\/1\.1 200/);
+    t.match(await gateway.nextOutcome(), { kind: 'finished' });
+    // On a connection that carried a request before, one that is lost would be sent again.
     t.match(await ask(client(), GET), /^HTTP\/1\.1 502/);
     t.match(await gateway.nextOutcome(), { kind: 'refused' });
+    t.equal(backend.sockets.length, 1);
     t.match(await ask(client()), /^HTTP\/1\.1 502/);
     t.match(await gateway.nextOutcome(), { kind: 'refused', refusal: { code: 'upstream_invalid' } });
-    t.equal(backend.requests.length, 2);
+    t.equal(backend.requests.length, 3);
   },
 );
 

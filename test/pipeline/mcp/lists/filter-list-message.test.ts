@@ -65,6 +65,11 @@ const FILTERED: readonly (readonly [name: string, sent: string, passed?: string]
     '"tools":[],"cacheScope" : "public","x":1',
     '"tools":[],"cacheScope" : "private","x":1',
   ],
+  [
+    'a scope before a list that is cut',
+    '"cacheScope":"public","tools":[{"name":"hidden"}],"x":1',
+    '"cacheScope":"private","tools":[],"x":1',
+  ],
   ['a scope that is no text', '"tools":[],"cacheScope":{"a":1}', '"tools":[],"cacheScope":"private"'],
   ['a scope that is private', '"tools":[],"ttlMs":5,"cacheScope":"private"'],
   ['a time without a scope', '"ttlMs":5,"tools":[]', '"ttlMs":5,"cacheScope":"private","tools":[]'],
