@@ -31,6 +31,10 @@ export const mcp = z
       description: 'Methods of MCP, in the same way; but what nothing matches is allowed.',
       examples: [{ 'logging/*': 'deny' }],
     }),
+    filterLists: z.boolean().default(true).meta({
+      description:
+        'Leaves out of the lists of the server what the caller may not use, by the maps of tools, prompts and resources.',
+    }),
   })
   .meta({
     description:

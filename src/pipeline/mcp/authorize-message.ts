@@ -5,9 +5,10 @@ import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { authorize, findHeld } from '../access/authorize.ts';
 import type { AccessBlock, AccessRules } from '../access/compile-access.ts';
 import type { FilteredRequest } from '../request.ts';
+import type { ListVisibility } from './lists/list-visibility.ts';
 import { findRule, type McpRules, type NameRules } from './mcp-rules.ts';
 import type { Message } from './read-message.ts';
-import { otherReading } from './resource-uri.ts';
+import { findUriFlaw, otherReading } from './resource-uri.ts';
 
 /** Who sent a message, on a route whose access held. */
 export interface MessageCaller {
@@ -16,11 +17,6 @@ export interface MessageCaller {
   readonly request: FilteredRequest;
   /** The access of the route. */
   readonly access: AccessRules;
-}
-
-/** Which entries of lists a caller may see: those that it may use. */
-export interface ListVisibility {
-  mayUse(kind: McpKind, name: string): boolean;
 }
 
 /** Applies the rules of a route to a message: its method, then everything that it names. */
@@ -46,16 +42,14 @@ export function authorizeMessage(
   return undefined;
 }
 
-/** What lists may show the caller. `reportsOnly`: rules that only report hide nothing. */
-export function visibilityOf(
-  rules: McpRules,
-  caller: MessageCaller,
-  { reportsOnly }: { readonly reportsOnly: boolean },
-): ListVisibility {
+/** What lists show the caller: what it may use. */
+export function visibilityOf(rules: McpRules, caller: MessageCaller): ListVisibility {
   return {
     mayUse(kind, name) {
       const map = rules.kinds[kind];
-      if (map === undefined || reportsOnly) return true;
+      if (map === undefined) return true;
+      // A request that names such a URI is refused as it is read.
+      if (kind === 'resources' && findUriFlaw(name) !== undefined) return false;
       return applyToName(map, kind, name, caller) === undefined;
     },
   };

@@ -56,7 +56,7 @@ export function compileMcp(
   const rules: McpRules = {
     methods: compileMap('methods'),
     kinds,
-    hasKinds: MCP_KINDS.some((kind) => kinds[kind] !== undefined),
+    filtersLists: route.mcp.filterLists && MCP_KINDS.some((kind) => kinds[kind] !== undefined),
     maxBytes: route.bodyLimit ?? DEFAULT_BYTES,
     ownOrigin: originOf(config),
     methodsOfHttp: METHODS.filter((method) => route.methods?.includes(method) ?? true),

@@ -6,8 +6,8 @@ import type { AccessRules } from '../access/compile-access.ts';
 export interface McpRules {
   readonly methods: NameRules | undefined;
   readonly kinds: Readonly<Record<McpKind, NameRules | undefined>>;
-  /** Whether a kind has a map: then lists show what a caller may not use. */
-  readonly hasKinds: boolean;
+  /** Whether lists are filtered: a kind has a map, unless the file turns it off. */
+  readonly filtersLists: boolean;
   /** Largest message in bytes. */
   readonly maxBytes: number;
   /** The origins of pages that may call, beside those of `cors`. */

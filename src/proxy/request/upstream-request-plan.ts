@@ -2,9 +2,11 @@ import { identityHeaderNames } from '../../config/identity-headers.ts';
 import type { Config } from '../../config/schema/config.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
 import type { HeaderPairs } from '../../http/header-pairs.ts';
+import { listsOfRequest } from '../../pipeline/mcp/lists/lists-of-request.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { Route } from '../../pipeline/route.ts';
 import type { UpstreamRequestPlan } from '../forward-job.ts';
+import { askForPlainBody, filterLists } from '../response/list-filter.ts';
 import { ResponseHeaderFilter } from '../response/response-header-filter.ts';
 import { timeLimit } from '../upstream/time-limit.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -87,6 +89,7 @@ export function planUpstreamRequest(
   const { headers, target, identity, credentials, socketProtocol, mcp } = permit;
   if (mcp !== undefined && mcp.message === undefined && method === 'POST')
     throw new Error('a message would be forwarded that nothing decided on');
+  const lists = mcp === undefined ? undefined : listsOfRequest(permit, method);
   const rewritten = rewrites(upstreamPlan)
     ? describeRewrite(upstreamPlan, target, forwarded.prefix)
     : undefined;
@@ -94,7 +97,7 @@ export function planUpstreamRequest(
     method,
     target: upstreamPath(upstreamPlan.path, target.path) + target.query,
     headers: buildUpstreamHeaders({
-      passed: headers.passed,
+      passed: lists === undefined ? headers.passed : askForPlainBody(headers.passed),
       identity,
       credentials,
       forwarded,
@@ -107,6 +110,7 @@ export function planUpstreamRequest(
     bodyIdleMs: upstreamPlan.bodyIdleMs,
     responseHeaderFilter: upstreamPlan.responseHeaderFilter,
     responseHeaders,
+    responseTransform: lists === undefined ? undefined : filterLists(lists),
     rewritten,
     host: forwarded.host,
     socketProtocol,

@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
+import type { McpKind } from '../../../config/mcp/mcp-methods.ts';
+import { foldName } from '../fold-name.ts';
 import { JsonScanner, OPEN_BRACE, OPEN_BRACKET } from './json-scanner.ts';
-import { type ListedKind, type ListVisibility, UnfilterableList } from './list-visibility.ts';
+import { type ListVisibility, UnfilterableList } from './list-visibility.ts';
 
 /** The lists that results of MCP have, and what names their entries. */
-const LISTS: Readonly<Record<string, { readonly kind: ListedKind; readonly key: string }>> = {
+const LISTS: Readonly<Record<string, { readonly kind: McpKind; readonly key: string }>> = {
   tools: { kind: 'tools', key: 'name' },
   prompts: { kind: 'prompts', key: 'name' },
   resources: { kind: 'resources', key: 'uri' },
@@ -97,7 +99,7 @@ class MessageReader {
   }
 
   /** Reads one list; gives whether it is there at all. */
-  #list(kind: ListedKind, key: string): boolean {
+  #list(kind: McpKind, key: string): boolean {
     const scanner = this.#scanner;
     if (scanner.skipNull()) return false;
     if (scanner.peek() !== OPEN_BRACKET) throw new UnfilterableList('unreadable');
@@ -152,13 +154,7 @@ function apply(edits: readonly Edit[], text: string): string {
   return changed + text.slice(from);
 }
 
-/**
- * Makes one of all spellings that some reader takes for the same name: Go and .NET fold the case (`ſ` and `K` too), others cut at
- * U+0000, and Python's models also know names with underscores.
- */
+/** Python's models know the names with underscores, too. */
 function fold(name: string): string {
-  return name
-    .replaceAll(/[\0_-]/g, '')
-    .toUpperCase()
-    .toLowerCase();
+  return foldName(name).replaceAll(/[_-]/g, '');
 }

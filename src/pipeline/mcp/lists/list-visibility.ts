@@ -1,10 +1,9 @@
-/** The kinds of things that MCP servers list and that a route's rules name. Templates of resources are resources. */
-export type ListedKind = 'tools' | 'prompts' | 'resources';
+import type { McpKind } from '../../../config/mcp/mcp-methods.ts';
 
 /** What one caller may use of what a server lists. */
 export interface ListVisibility {
-  /** `name` is the name of a tool or prompt, or the URI (template) of a resource. */
-  mayUse(kind: ListedKind, name: string): boolean;
+  /** `name` is the name of a tool or prompt, or the URI of a resource or its template. */
+  mayUse(kind: McpKind, name: string): boolean;
 }
 
 /** Largest message whose lists are filtered, and largest event of a stream, in bytes. */
@@ -20,30 +19,4 @@ export class UnfilterableList extends Error {
     super(flaw);
     this.flaw = flaw;
   }
-}
-
-/**
- * Methods whose result is something else than a list by the specification, and may be large. What they return is relayed as it comes;
- * a name that is spelled any other way is not among them, since a lenient server may take it for a list method.
- */
-const OTHER_RESULTS: ReadonlySet<string> = new Set([
-  'completion/complete',
-  'initialize',
-  'logging/setLevel',
-  'ping',
-  'prompts/get',
-  'resources/read',
-  'resources/subscribe',
-  'resources/unsubscribe',
-  'server/discover',
-  'subscriptions/listen',
-  'tools/call',
-]);
-
-/**
- * Whether a response may hold a list: not one to a request of a method with another result. Undefined is a request without a method:
- * a GET, whose stream brings responses to earlier requests, or a message that is no request.
- */
-export function mayHoldLists(method: string | undefined): boolean {
-  return method === undefined || !OTHER_RESULTS.has(method);
 }

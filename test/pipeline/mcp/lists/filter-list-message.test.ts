@@ -5,7 +5,6 @@ import { filterListMessage } from '../../../../src/pipeline/mcp/lists/filter-lis
 import {
   type ListVisibility,
   MAX_LIST_BYTES,
-  mayHoldLists,
   UnfilterableList,
 } from '../../../../src/pipeline/mcp/lists/list-visibility.ts';
 
@@ -297,26 +296,4 @@ t.test('a long list takes linear time and stays whole', async (t) => {
   const text = result(`"tools":[${entries.join(',')}]`);
   t.ok(text.length < MAX_LIST_BYTES);
   t.equal(JSON.parse(filter(text)).result.tools.length, 10_000);
-});
-
-t.test('methods with results of their own are relayed; every other one may hold lists', async (t) => {
-  for (const method of [
-    'tools/call',
-    'prompts/get',
-    'resources/read',
-    'initialize',
-    'ping',
-    'subscriptions/listen',
-  ])
-    t.notOk(mayHoldLists(method), method);
-  const others = [
-    'tools/list',
-    'prompts/list',
-    'resources/list',
-    'resources/templates/list',
-    'Tools/Call',
-    'tools/call ',
-    'tasks/result',
-  ];
-  for (const method of [...others, 'constructor', undefined]) t.ok(mayHoldLists(method), String(method));
 });
