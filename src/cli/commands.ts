@@ -1,3 +1,4 @@
+import { findMessageFlaw } from '../config/mcp/message-text.ts';
 import { CONFIG_OPTIONS, type Command, FORMAT_OPTION, type OptionValues } from './command.ts';
 import { withConfigFile, withFileName } from './config-file.ts';
 
@@ -92,13 +93,18 @@ const explainCommand: Command = {
     ...CONFIG_OPTIONS,
     token: { type: 'string', value: 'TOKEN', description: 'the bearer token; - reads standard input' },
     'token-file': { type: 'string', value: 'FILE', description: 'a file with the token' },
-    method: { type: 'string', value: 'METHOD', description: 'default GET' },
+    method: { type: 'string', value: 'METHOD', description: 'default GET, or POST with --mcp' },
     host: { type: 'string', value: 'HOST', description: 'the Host of the request' },
     header: {
       type: 'string',
       multiple: true,
       value: "'N: V'",
       description: 'a header field of the request; may be repeated',
+    },
+    mcp: {
+      type: 'string',
+      value: 'MESSAGE',
+      description: "the message to an MCP server, such as 'tools/call NAME'",
     },
     jwks: { type: 'string', value: 'FILE', description: 'saved keys instead of the published ones' },
     at: {
@@ -110,13 +116,15 @@ const explainCommand: Command = {
     ...FORMAT_OPTION,
   },
   positionals: ['PATH'],
-  laterOptions: ['online', 'mcp', 'cert'],
+  laterOptions: ['online', 'cert'],
   misfit: ({ options }) => {
     if (options.token !== undefined && options['token-file'] !== undefined) {
       return 'use either --token or --token-file';
     }
     const header = headersOf(options).find((field) => !/^[^\s:]+:/.test(field));
     if (header !== undefined) return `--header takes 'Name: value', not "${header}"`;
+    const flaw = options.mcp === undefined ? undefined : findMessageFlaw(String(options.mcp));
+    if (flaw !== undefined) return `--mcp: ${flaw}`;
     return options.at === undefined || readTime(String(options.at)) !== undefined
       ? undefined
       : `--at takes a time such as 2026-01-31T12:00:00Z, not "${String(options.at)}"`;
@@ -130,7 +138,7 @@ const explainCommand: Command = {
         {
           file,
           request: {
-            method: text('method') ?? 'GET',
+            method: text('method') ?? (options.mcp === undefined ? 'GET' : 'POST'),
             target: positionals[0] as string,
             host: text('host'),
             headers: headersOf(options).map((field) => {
@@ -138,6 +146,7 @@ const explainCommand: Command = {
               return [field.slice(0, colon), field.slice(colon + 1).trim()] as const;
             }),
             token: text('token'),
+            mcp: text('mcp'),
           },
           tokenFile: text('token-file'),
           jwksFile: text('jwks'),

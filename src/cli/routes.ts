@@ -1,5 +1,7 @@
 import { loadConfig } from '../config/load.ts';
+import { MCP_MAPS } from '../config/mcp/mcp-methods.ts';
 import { formatProblem, isError } from '../config/problem.ts';
+import type { RouteConfig } from '../config/schema/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeAccess } from '../pipeline/access/authorize.ts';
 import type { Route } from '../pipeline/route.ts';
@@ -48,6 +50,15 @@ interface Row {
   readonly access: string;
   /** Identifier of the protected resource. */
   readonly resource: string | null;
+  /** As in the file. */
+  readonly mcp: RouteConfig['mcp'] | null;
+}
+
+/** Which maps of rules apply to the messages of the route. */
+function describeMcp({ config: { mcp } }: Route): string {
+  if (mcp === undefined) return '';
+  const maps = MCP_MAPS.filter((map) => mcp[map] !== undefined);
+  return maps.length === 0 ? '; MCP' : `; MCP rules on ${maps.join(', ')}`;
 }
 
 function describeRoute(route: Route): Row {
@@ -59,7 +70,8 @@ function describeRoute(route: Route): Row {
     path,
     exact,
     upstream,
-    access: `${describeAccess(route.access)}${route.reportsOnly ? ' (reports only)' : ''}`,
+    access: `${describeAccess(route.access)}${describeMcp(route)}${route.reportsOnly ? ' (reports only)' : ''}`,
+    mcp: route.config.mcp ?? null,
     resource: route.resource?.identifier ?? null,
   };
 }

@@ -104,7 +104,11 @@ async function runTest(
       ? undefined
       : await mintTestToken(issuer, test.token, { config, nowMs: systemClock() });
   const headers = Object.entries(test.headers ?? {});
-  const simulated = await simulate(gate, { method, target, headers, token }, { config, showClaims: true });
+  const simulated = await simulate(
+    gate,
+    { method, target, headers, token, mcp: test.mcp },
+    { config, showClaims: true },
+  );
   const wrong = simulated.code === test.expect ? compareIdentity(test, simulated) : undefined;
   const ok = simulated.code === test.expect && wrong === undefined;
   const failed = ok ? {} : { failed: simulated };

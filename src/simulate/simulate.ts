@@ -1,9 +1,12 @@
 import type { Config } from '../config/schema/config.ts';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
-import type { Step } from '../core/trace.ts';
+import type { Step, Trace } from '../core/trace.ts';
 import { challengeFor } from '../pipeline/access/challenge.ts';
 import { type Decision, decide, type Gate } from '../pipeline/decide.ts';
+import { admitBody, decideMessage, isForMessages } from '../pipeline/decide-message.ts';
+import { isDirectResponse } from '../pipeline/direct-response.ts';
 import type { RequestFacts } from '../pipeline/request.ts';
+import { writeMessage } from './simulated-message.ts';
 
 /** A request that is only decided, not sent. */
 export interface SimulatedRequest {
@@ -14,6 +17,8 @@ export interface SimulatedRequest {
   readonly host?: string | undefined;
   readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly token?: string | undefined;
+  /** The message that it brings, such as `tools/call search`. */
+  readonly mcp?: string | undefined;
 }
 
 /** The decision, step by step. */
@@ -34,13 +39,16 @@ const EXPECTATIONS: Readonly<Record<string, string>> = {
   host: 'one name or address, with or without a port',
   match: 'a route with this host and path',
   preflight: 'an origin and a method that the route lets browsers use',
-  origin: 'an origin of `cors.origins`',
+  origin: 'an origin of `cors.origins`, or that of `publicUrl` where MCP is spoken',
   upgrade: 'a route with `websocket: true`',
   limits: 'a limit that is not used up',
   token: 'one bearer token',
   form: 'a signed JWT in compact form',
   signature: 'the one that this key makes',
   identity: 'every required header has its claim and fits',
+  body: 'a message of the type application/json, without a content coding',
+  message: 'one message of JSON-RPC that every server reads alike',
+  agreement: 'a header that repeats what stands in the message',
 };
 
 /** Decides as for a client on this machine. */
@@ -52,7 +60,8 @@ export async function simulate(
   const request = toRequest(input, config);
   const steps: Step[] = [];
   const add = (step: Step) => void steps.push({ expected: EXPECTATIONS[step.step], ...step });
-  const decision = await decide(gate, request, { showClaims, add });
+  const trace: Trace = { showClaims, add };
+  const decision = decideBody(await decide(gate, request, trace), input, trace);
   const { outcome } = decision;
   if (!isRefusal(outcome)) return { request, decision, steps, code: 'allow', challenge: undefined };
   return {
@@ -62,6 +71,23 @@ export async function simulate(
     code: outcome.code,
     challenge: challengeOf(decision, outcome, showClaims),
   };
+}
+
+/** Decides on the message too, where there is one. Without one, a POST request is decided as far as it is known. */
+function decideBody(decision: Decision, { method, mcp }: SimulatedRequest, trace: Trace): Decision {
+  const { outcome } = decision;
+  if (isRefusal(outcome) || isDirectResponse(outcome)) return decision;
+  if (!isForMessages(outcome)) {
+    if (mcp !== undefined) trace.add({ step: 'message', ok: true, got: 'not read: the route has no `mcp`' });
+    return decision;
+  }
+  if (mcp === undefined) {
+    if (method === 'POST') trace.add({ step: 'message', ok: true, got: 'not known: none was given' });
+    return decision;
+  }
+  const admitted = admitBody(outcome, true, trace);
+  if (isRefusal(admitted)) return { ...decision, outcome: admitted };
+  return { ...decision, ...decideMessage(outcome, writeMessage(mcp), trace) };
 }
 
 /** The scopes of the token are claims, and so hidden unless they are asked for. */
@@ -85,6 +111,9 @@ function toRequest(input: SimulatedRequest, { listen }: Config): RequestFacts {
     method: input.method,
     rawTarget: url === null ? input.target : url[2] || '/',
     rawHeaders: [
+      ...(input.mcp === undefined || names.includes('content-type')
+        ? []
+        : ['content-type', 'application/json']),
       ...(names.includes('host') && input.host === undefined ? [] : ['host', host]),
       ...rest.flat(),
       ...(token === undefined ? [] : ['authorization', `Bearer ${token}`]),

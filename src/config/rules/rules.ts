@@ -75,7 +75,7 @@ import {
 } from './settings/ineffective-settings.ts';
 import { riskySettingsAreMeant } from './settings/risky-settings.ts';
 import { sizesMakeSense } from './settings/sizes.ts';
-import { testsCanPass, testsNameTheirIssuer } from './settings/tests.ts';
+import { testsCanPass, testsNameTheirIssuer, testsSendMessages } from './settings/tests.ts';
 import { upstreamsLeadToBackends } from './upstreams/upstream-targets.ts';
 import { upstreamsAreWellFormed } from './upstreams/upstreams.ts';
 
@@ -128,6 +128,7 @@ const RULES: readonly Rule[] = [
   limitsFindWhomTheyCount,
   limitsCountCallers,
   testsCanPass,
+  testsSendMessages,
   addressesAreAddresses,
   adminTokenCanBeSent,
   durationsMakeSense,

@@ -39,6 +39,18 @@ export const fileTest = z
       .string()
       .regex(/^[A-Z]+ (?:https?:\/\/[^\s/]+)?\/\S*$/, 'expected a method and a path or URL')
       .meta({ description: 'Method and path or URL.', examples: ['GET https://api.example.com/orders/7'] }),
+    mcp: z
+      .string()
+      .regex(
+        /^[^\s\p{Cc}]+(?: [^\s\p{Cc}][^\p{Cc}]*)?$/u,
+        'expected a method of MCP, with the name or URI that it is about behind one space',
+      )
+      .optional()
+      .meta({
+        description:
+          'The message that the request brings to an MCP server: a method, and behind one space the name or URI it is about.',
+        examples: ['tools/call search', 'resources/read file:///docs/a', 'tools/list'],
+      }),
     headers: z
       .record(headerName, text)
       .optional()

@@ -1,5 +1,6 @@
 import { normalizeHost, parseRouteHost } from '../../../core/host.ts';
 import type { RefusalCode } from '../../../core/refusals.ts';
+import { findMessageFlaw } from '../../mcp/message-text.ts';
 import { error, type Rule, unknownName, warning } from '../rule.ts';
 
 /** Which issuer a test means never depends on the order of the file. */
@@ -56,5 +57,20 @@ export const testsCanPass: Rule = ({ config }) => {
         hint: `write a URL with one of: ${[...hosts].join(', ')}`,
       }),
     ];
+  });
+};
+
+/** Only POST requests bring messages, and only those of some methods name something. */
+export const testsSendMessages: Rule = ({ config }) => {
+  const readsMessages = config.routes.some(({ mcp }) => mcp !== undefined);
+  return config.tests.flatMap(({ mcp, request }, index) => {
+    if (mcp === undefined) return [];
+    const path = ['tests', index, 'mcp'];
+    if (!readsMessages)
+      return [error(path, 'no route has `mcp`, so no message is read', { hint: 'leave it out' })];
+    if (!request.startsWith('POST '))
+      return [error(path, 'messages come with POST', { hint: 'write `POST` in `request`' })];
+    const flaw = findMessageFlaw(mcp);
+    return flaw === undefined ? [] : [error(path, flaw)];
   });
 };
