@@ -721,6 +721,12 @@ const ROWS: readonly Row[] = [
   ['tests/0', { name: 'a', request: 'GET https://other.example/', expect: 'allow' }, 'fine'],
   [
     'tests/0',
+    { name: 'a', request: 'POST /', mcp: 'tools/call a', expect: 'allow' },
+    'error',
+    /no route has `mcp`/,
+  ],
+  [
+    'tests/0',
     { name: 'a', request: 'GET /', expect: 'allow', token: { issuer: 'nobody' } },
     'error',
     /unknown issuer/,
