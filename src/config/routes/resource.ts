@@ -35,15 +35,23 @@ export interface ResourceProblem {
 /** Where clients look for metadata, before the path of the resource (RFC 9728 §3). */
 export const METADATA_ROOT = '/.well-known/oauth-protected-resource';
 
+const known = new WeakMap<Config, readonly DeclaredResource[]>();
+
 /** The resources of the file. Those without an identifier are left out: `resourcesAreIdentified` reports them. */
 export function declaredResources(config: Config): readonly DeclaredResource[] {
+  const listed = known.get(config) ?? listResources(config);
+  known.set(config, listed);
+  return listed;
+}
+
+function listResources(config: Config): readonly DeclaredResource[] {
   const members = new Map<string, number[]>();
   config.routes.forEach(({ name, resource }, index) => {
     if (resource === undefined) return;
     const owner = typeof resource === 'string' ? resource : name;
-    const known = members.get(owner);
-    if (known === undefined) members.set(owner, [index]);
-    else known.push(index);
+    const others = members.get(owner);
+    if (others === undefined) members.set(owner, [index]);
+    else others.push(index);
   });
   return config.routes.flatMap((route, index) => {
     const settings = settingsOf(route);

@@ -30,35 +30,46 @@ type Respond = OwnEndpoint['respond'];
  * the place that a challenge names.
  */
 export function metadataEndpoints(resources: readonly PublishedResource[]): readonly OwnEndpoint[] {
-  const hosts = new Set<string | undefined>([undefined, ...resources.map(({ declared }) => declared.host)]);
-  return [...hosts].flatMap((host) => endpointsOf(host, resources));
+  const byHost = new Map<string | undefined, Map<string, PublishedResource>>([[undefined, new Map()]]);
+  for (const resource of resources) {
+    const { host, place } = resource.declared;
+    const places = byHost.get(host) ?? new Map<string, PublishedResource>();
+    byHost.set(host, places.set(place.metadataPath, resource));
+  }
+  const shared = byHost.get(undefined) ?? new Map<string, PublishedResource>();
+  return [...byHost].flatMap(([host, own]) => endpointsOf(host, { own, shared }));
 }
 
-/** All that is served on a host; `undefined` are those that the file does not name. */
+/**
+ * What a host has beside those resources that all hosts share: these are served by the endpoints without a host, unless one of its own
+ * takes their place.
+ */
 function endpointsOf(
   host: string | undefined,
-  resources: readonly PublishedResource[],
+  {
+    own,
+    shared,
+  }: {
+    readonly own: ReadonlyMap<string, PublishedResource>;
+    readonly shared: ReadonlyMap<string, PublishedResource>;
+  },
 ): readonly OwnEndpoint[] {
-  const places = new Map<string, PublishedResource>();
-  for (const resource of resources) {
-    const { declared } = resource;
-    const { metadataPath } = declared.place;
-    // On its host, one with a host takes the place of one without.
-    if (declared.host === host || (declared.host === undefined && !places.has(metadataPath)))
-      places.set(metadataPath, resource);
-  }
-  const served = [...places.values()];
-  const [only] = served;
+  const [only] = own.values();
   if (only === undefined) return [];
   const endpoints = new Map<string, OwnEndpoint>();
-  const add = (path: string, resource: PublishedResource): void => {
-    if (!endpoints.has(path)) endpoints.set(path, metadataEndpoint(path, host, resource));
+  const add = (path: string, resource: PublishedResource | undefined): void => {
+    if (endpoints.has(path) || (!own.has(path) && shared.has(path))) return;
+    endpoints.set(
+      path,
+      resource === undefined ? rootOfSeveral(path, host) : metadataEndpoint(path, host, resource),
+    );
   };
-  for (const [path, resource] of places) add(path, resource);
-  for (const [path, resource] of places) add(otherSpelling(path), resource);
+  for (const [path, resource] of own) add(path, resource);
+  for (const [path, resource] of own) add(otherSpelling(path), resource);
+  const isAlone = own.size === 1 && (own === shared || [...shared.keys()].every((path) => own.has(path)));
+  const hasRoot = own.has(METADATA_ROOT) || shared.has(METADATA_ROOT);
   for (const path of [METADATA_ROOT, otherSpelling(METADATA_ROOT)]) {
-    if (served.length === 1) add(path, only);
-    else if (!endpoints.has(path)) endpoints.set(path, rootOfSeveral(path, host));
+    if (isAlone || !hasRoot) add(path, isAlone ? only : undefined);
   }
   return [...endpoints.values()];
 }

@@ -56,44 +56,39 @@ export const resourcesOfOthersExist: Rule = ({ config, routeNames }) => {
 
 /** Clients know a resource by its identifier, and find its metadata at one place. */
 export const resourcesDiffer: Rule = ({ config, lineOf }) => {
-  const places = new Map<string, DeclaredResource[]>();
   const identifiers = new Map<string, DeclaredResource>();
+  const places = new Map<string, DeclaredResource>();
   return declaredResources(config).flatMap((resource) => {
-    const { identifier, metadataPath } = resource.place;
-    const rivals = places.get(metadataPath) ?? [];
-    const twin = identifiers.get(identifier);
-    const rival = twin ?? rivals.find((other) => shareHost(other, resource));
-    places.set(metadataPath, [...rivals, resource]);
-    identifiers.set(identifier, twin ?? resource);
+    const twin = identifiers.get(resource.place.identifier);
+    const keys = placesOf(resource);
+    const rival = twin ?? keys.map((key) => places.get(key)).find((other) => other !== undefined);
+    identifiers.set(resource.place.identifier, twin ?? resource);
+    for (const key of keys) if (!places.has(key)) places.set(key, resource);
     if (rival === undefined) return [];
-    const other = config.routes[rival.index] as RouteConfig;
+    const { name } = config.routes[rival.index] as RouteConfig;
     const line = lineOf(['routes', rival.index]);
-    return [
-      twin === undefined
-        ? error(
-            ['routes', resource.index, 'resource'],
-            `its metadata has the same place as that of route \`${other.name}\` (line ${line})`,
-            { hint: 'give each route its `host`, or the URLs different paths' },
-          )
-        : error(
-            ['routes', resource.index, 'resource'],
-            `route \`${other.name}\` (line ${line}) has the same identifier`,
-            { hint: `write \`resource: ${other.name}\` if both are one resource` },
-          ),
-    ];
+    const path = ['routes', resource.index, 'resource'];
+    return twin === undefined
+      ? [
+          error(path, `its metadata has the same place as that of route \`${name}\` (line ${line})`, {
+            hint: 'give each route its `host`, or the URLs different paths',
+          }),
+        ]
+      : [
+          error(path, `route \`${name}\` (line ${line}) has the same identifier`, {
+            hint: `write \`resource: ${name}\` if both are one resource`,
+          }),
+        ];
   });
 };
 
-/** Without a host a resource is served on every host, except where another with a host takes its place. */
-function shareHost(a: DeclaredResource, b: DeclaredResource): boolean {
-  if (a.host === b.host) return true;
-  const [general, special] = a.host === undefined ? [a, b] : [b, a];
-  if (general.host !== undefined) return false;
-  return hostOf(general) === special.host;
-}
-
-function hostOf({ place }: DeclaredResource): string {
-  return new URL(place.identifier).hostname;
+/**
+ * Where the metadata is. Without a host it is on every host, and clients look for it on that of the identifier; on others a resource of
+ * their own may take its place.
+ */
+function placesOf({ host, place }: DeclaredResource): readonly string[] {
+  const hosts = host === undefined ? ['', new URL(place.identifier).hostname] : [host];
+  return hosts.map((name) => `${name} ${place.metadataPath}`);
 }
 
 /** What a route cannot be beside a protected resource. */

@@ -19,6 +19,11 @@ const ISSUERS = `corp: { issuer: https://id.example, audiences: [${[
   'https://b.example.com/mcp',
 ].join(', ')}] }`;
 
+/** Below `routes`, unless it begins with `!`. */
+function placeOf(path: string): string {
+  return path.startsWith('!') ? path.slice(1) : `routes${path}`;
+}
+
 function fileOf({ routes, listen = LISTEN, issuers = ISSUERS, more = '' }: Row): string {
   const lines = routes.map((route, at) => {
     const access = /access:/.test(route) ? '' : ', access: { issuers: [corp] }';
@@ -292,6 +297,20 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: 'tokens that the whole file forwards',
+    routes: [
+      'path: /mcp, access: { audiences: [x] }, resource: true',
+      'path: /orders, access: { audiences: [x] }, identity: { forwardToken: false }, resource: true',
+      'path: /used',
+    ],
+    more: 'identity: { forwardToken: true }\n',
+    found: [
+      ['warning', '[0].resource', /not among the audiences/],
+      ['warning', '[1].resource', /not among the audiences/],
+      ['warning', '!identity.forwardToken', /`r0` forwards tokens/],
+    ],
+  },
+  {
     name: 'plain http to another machine',
     listen: 'publicUrl: http://api.example.com',
     routes: ['path: /mcp, access: { audiences: ["http://api.example.com/mcp"] }, resource: true'],
@@ -372,13 +391,13 @@ t.test('check finds what clients of a protected resource would trip over', async
       ({ message }) => !/is public: it needs no token|upper or lower case/.test(message),
     );
     const got = problems.map(({ severity, path }) => `${severity} ${path}`);
-    const wanted = row.found.map(([severity, path]) => `${severity} routes${path}`);
+    const wanted = row.found.map(([severity, path]) => `${severity} ${placeOf(path)}`);
     if (!t.strictSame(got.sort(), wanted.sort(), row.name)) t.comment(JSON.stringify(problems, null, 1));
     for (const [severity, path, words, hint] of row.found) {
       const fits = problems.some(
         (problem) =>
           problem.severity === severity &&
-          problem.path === `routes${path}` &&
+          problem.path === placeOf(path) &&
           words.test(problem.message) &&
           (hint?.test(problem.hint ?? '') ?? true),
       );
