@@ -103,6 +103,11 @@ class BodyReader {
   };
 
   #onEnd = (): void => {
+    // Node ends the body of a stream that was reset, too.
+    if (!this.#req.complete) {
+      this.#onGone();
+      return;
+    }
     this.#letGo();
     const { memory } = this.#reading;
     const taken = this.#memory.length;

@@ -4,7 +4,7 @@ import type { DispatcherSettings, UpstreamRequest } from '../dispatcher.ts';
 
 /** What goes up as HTTP/2 header fields: lower-case names, Host as `:authority`, cookies in one field (RFC 9113 §8.3). */
 export function toH2Headers(
-  { path, method, headers }: UpstreamRequest,
+  { path, method, headers, bodyLength }: UpstreamRequest,
   { host, connect }: DispatcherSettings,
 ): OutgoingHttpHeaders {
   const built: HeaderObject = Object.assign(Object.create(null), {
@@ -22,5 +22,7 @@ export function toH2Headers(
     else if (name === 'cookie' && name in built) built[name] = `${built[name]}; ${value}`;
     else addField(built, name, value);
   }
+  // Also of a body that came without one, and was read before it goes up.
+  if (bodyLength !== undefined) built['content-length'] = String(bodyLength);
   return built;
 }

@@ -8,7 +8,7 @@ import { type FrozenTime, freezeTime, until } from '../../support/core/frozen-ti
 
 function start(options: Partial<BodyReading> = {}, time: FrozenTime = freezeTime()) {
   const memory = options.memory ?? createMessageMemory();
-  const req = new PassThrough();
+  const req = Object.assign(new PassThrough(), { complete: true });
   const outcomes: (MessageBody | string)[] = [];
   readBody(
     req as unknown as IncomingRequest,
