@@ -65,6 +65,8 @@ const ROWS: readonly (readonly [
   ['passAuthorization', {}, 'warning', /did not look at/, { access: 'public', passAuthorization: true }],
   ['an empty map', { tools: {} }, 'warning', /refuses all tools/],
   ['an empty map of methods', { methods: {} }, 'warning', /limits no method/],
+  ['lists unfiltered without a map', { filterLists: false }, 'warning', /nothing would be filtered/],
+  ['lists unfiltered', { tools: { a: 'allow' }, filterLists: false }, 'fine'],
   [
     'a pattern that never counts',
     { tools: { 'a*': 'allow', '*a*': 'deny' } },

@@ -135,6 +135,14 @@ export const mcpEntriesHaveEffect: Rule = ({ config }) =>
     ...(route.mcp.methods !== undefined && Object.keys(route.mcp.methods).length === 0
       ? [warning([...path, 'mcp', 'methods'], 'an empty map limits no method', { at: 'key' })]
       : []),
+    ...(!route.mcp.filterLists && MCP_KINDS.every((kind) => route.mcp[kind] === undefined)
+      ? [
+          warning([...path, 'mcp', 'filterLists'], 'nothing would be filtered: no kind has a map', {
+            at: 'key',
+            hint: 'leave it out',
+          }),
+        ]
+      : []),
     ...entriesOf(route, path).flatMap((entries) =>
       entries.flatMap((entry) => [
         ...shadowed(entry, entries),

@@ -100,9 +100,12 @@ export class EventStreamFilter {
 class EventLines {
   /** All data, with line feeds between the lines. */
   readonly data: string;
-  /** What stands before the data, its first line's end, and what stands after it. */
+  /**
+   * What stands before the last line of data, how that ends, and what stands after it. The line before the empty one stays so: after
+   * another, which ends with CR, the LF of the empty line would be the end of that.
+   */
   #before = '';
-  #dataEnd = '\n';
+  #dataEnd = '';
   #after = '';
 
   constructor(event: string, hasByteOrderMark: boolean) {
@@ -113,12 +116,12 @@ class EventLines {
       const end = endOfLine(event, at);
       const next = event.charCodeAt(end) === CR && event.charCodeAt(end + 1) === LF ? end + 2 : end + 1;
       const value = dataOf(event, at, end);
-      if (value === undefined) {
-        if (data.length === 0) this.#before += event.slice(at, next);
-        else this.#after += event.slice(at, next);
-      } else {
-        if (data.length === 0) this.#dataEnd = event.slice(end, next);
+      if (value === undefined) this.#after += event.slice(at, next);
+      else {
         data.push(value);
+        this.#before += this.#after;
+        this.#dataEnd = event.slice(end, next);
+        this.#after = '';
       }
       at = next;
     }
