@@ -8,9 +8,33 @@ const LAYERS = {
   pipeline: ['core', 'config', 'http', 'telemetry', 'tokens'],
   proxy: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   admin: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
+  oauth: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   simulate: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
-  gateway: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'proxy', 'admin', 'simulate'],
-  cli: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'proxy', 'admin', 'simulate', 'gateway'],
+  gateway: [
+    'core',
+    'config',
+    'http',
+    'telemetry',
+    'tokens',
+    'pipeline',
+    'proxy',
+    'admin',
+    'oauth',
+    'simulate',
+  ],
+  cli: [
+    'core',
+    'config',
+    'http',
+    'telemetry',
+    'tokens',
+    'pipeline',
+    'proxy',
+    'admin',
+    'oauth',
+    'simulate',
+    'gateway',
+  ],
 };
 
 // Which rooms of its layer a room may import. What lies in the layer's own folder, all its rooms share; a room that is not listed
@@ -35,6 +59,7 @@ const ROOMS = {
     cors: ['routing'],
     mcp: ['access', 'cors'],
     resource: ['cors'],
+    front: ['rate-limit', 'cors'],
   },
   proxy: {
     response: [],

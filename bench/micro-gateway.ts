@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../src/config/load.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { compileGeneration, type Generation } from '../src/gateway/generation.ts';
+import { createProviderPool } from '../src/oauth/provider-pool.ts';
 import { createMemoryLimitStore } from '../src/pipeline/rate-limit/limit-store.ts';
 import { createKeyStorePool } from '../src/tokens/keys/key-store-pool.ts';
 import { AUDIENCE, ISSUER, type SigningKey } from './load/tokens.ts';
@@ -46,6 +47,7 @@ export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promi
       throw new Error(loaded.problems.map(({ message }) => message).join('; '));
     const shared = {
       clock: systemClock,
+      providers: createProviderPool(),
       keyStores: createKeyStorePool(),
       limitStore: createMemoryLimitStore(),
       assertionKeys: 'preview' as const,

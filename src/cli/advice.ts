@@ -45,6 +45,11 @@ export const ADVICE = {
   method_not_allowed:
     'add the method to `methods` of the route; a path never falls through to a wider route because of it',
   method_never_forwarded: 'use another method: CONNECT and TRACE are never forwarded',
+  front_method:
+    'read the metadata and the authorization endpoint of a front with GET, and send POST to its token and registration endpoints',
+  front_request:
+    'see what the client of the front sends: the reason names the parameter, and docs/oauth-proxy.md has the rules for each',
+  front_body: 'send the front only what a token or registration request needs',
   keys_read_only: "read the gateway's own keys with GET or HEAD",
   metadata_read_only: 'read metadata with GET or HEAD',
   preflight_not_routed:
@@ -58,7 +63,7 @@ export const ADVICE = {
   message_slow: 'see that the client sends its message whole: it has 30 seconds for all of it',
   body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
   expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
-  rate_limited: 'wait for the time in `Retry-After`, or raise `rateLimit` of the route',
+  rate_limited: 'wait for the time in `Retry-After`, or raise `rateLimit` of the route or of `oauthProxy`',
   header_overflow:
     'send fewer or shorter header fields (cookies above all), or raise the limit: `listen.limits.headerBytes` for their size, `listen.limits.headers` for their number',
   header_count: 'send fewer header fields, or raise `listen.limits.headers`',
@@ -293,6 +298,16 @@ export const ADVICE = {
   upstream_idle: 'see why the backend pauses within the response, or raise `timeouts.idle`',
   upstream_full: 'add backends, or raise `connections` of the upstream',
   upstream_unhealthy: 'see why no backend passes its health check',
+
+  // The provider behind a front for OAuth clients
+  provider_unreachable:
+    'see with `sealgate check --online` why the provider of the front cannot be reached: name, port, firewall, certificate',
+  provider_invalid:
+    'see what the token endpoint of the provider sends: it must be JSON, up to 64 KiB, without a redirect',
+  provider_names_itself:
+    'let clients use this provider without `oauthProxy`, or turn RFC 9207 off there: clients refuse a response that names another issuer than the front',
+  provider_timeout: 'see why the provider takes so long, or raise `keys.timeout` of the issuer',
+  provider_full: 'see why the provider of the front responds so slowly that requests to it pile up',
 
   // The gateway and what it depends on
   keys_unavailable: 'see with `sealgate keys` why the keys cannot be fetched, or use saved ones with --jwks',

@@ -4,7 +4,7 @@ import type { Config } from '../config/schema/config.ts';
 import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { isRefusal, REFUSALS, type RefusalRow } from '../core/refusals.ts';
-import { isDirectResponse } from '../pipeline/direct-response.ts';
+import { isServedHere } from '../pipeline/direct-response.ts';
 import { compileOfflineGate } from '../simulate/offline-gate.ts';
 import { type SimulatedDecision, type SimulatedRequest, simulate } from '../simulate/simulate.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
@@ -152,7 +152,7 @@ function toJson(
   const { route, outcome } = decision;
   const refusal = isRefusal(outcome) ? outcome : undefined;
   const row: RefusalRow | undefined = refusal && REFUSALS[refusal.code];
-  const permit = isRefusal(outcome) || isDirectResponse(outcome) ? undefined : outcome;
+  const permit = isRefusal(outcome) || isServedHere(outcome) ? undefined : outcome;
   return {
     decision: refusal === undefined ? 'allow' : 'refuse',
     code,
@@ -194,7 +194,7 @@ function describeIdentity(
   { showClaims = false }: ExplainOptions,
 ): readonly string[] {
   const { outcome, route } = decision;
-  if (isRefusal(outcome) || isDirectResponse(outcome) || route === undefined) return [];
+  if (isRefusal(outcome) || isServedHere(outcome) || route === undefined) return [];
   const fields = Object.entries(identityOf(outcome.identity, showClaims));
   if (fields.length === 0) return [`  ${route.config.upstream} gets no identity headers`];
   return [

@@ -27,6 +27,7 @@ export const CAUSES = {
   host_twice: 'bad_request',
   host_missing: 'bad_request',
   host_invalid: 'bad_request',
+  front_request: 'bad_request',
   upgrade_refused: 'upgrade_refused',
   route_unknown: 'route_unknown',
   metadata_of_several: 'route_unknown',
@@ -34,6 +35,7 @@ export const CAUSES = {
   method_never_forwarded: 'method_not_allowed',
   keys_read_only: 'method_not_allowed',
   metadata_read_only: 'method_not_allowed',
+  front_method: 'method_not_allowed',
   preflight_not_routed: 'method_not_allowed',
   preflight_method: 'method_not_allowed',
   header_timeout: 'request_timeout',
@@ -41,6 +43,7 @@ export const CAUSES = {
   body_stalled: 'request_timeout',
   message_slow: 'request_timeout',
   body_too_large: 'body_too_large',
+  front_body: 'body_too_large',
   expectation_failed: 'expectation_failed',
   rate_limited: 'rate_limited',
   header_count: 'headers_too_large',
@@ -198,6 +201,13 @@ export const CAUSES = {
   upstream_idle: 'upstream_timeout',
   upstream_unhealthy: 'upstream_unhealthy',
   upstream_full: 'overloaded',
+
+  // The provider behind a front for OAuth clients
+  provider_unreachable: 'upstream_unreachable',
+  provider_invalid: 'upstream_invalid',
+  provider_names_itself: 'upstream_invalid',
+  provider_timeout: 'upstream_timeout',
+  provider_full: 'overloaded',
 
   // The gateway and what it depends on
   keys_unavailable: 'keys_unavailable',

@@ -1,8 +1,11 @@
 import { isError, type PathProblem } from '../config/problem.ts';
+import { declaredResources } from '../config/routes/resource.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type ReadFile, readFileBounded } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
+import { compileFronts, type Fronts } from '../oauth/compile-fronts.ts';
+import { createProviderPool, type ProviderPool } from '../oauth/provider-pool.ts';
 import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/decide.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
@@ -31,6 +34,8 @@ export interface Generation {
   readonly config: Config;
   readonly gate: Gate;
   readonly verifier: LiveTokenVerifier;
+  /** For OAuth clients, by issuer. */
+  readonly fronts: Fronts;
   /** Of the keys that sign assertions; undefined where there are none to rotate. */
   readonly keyRotation: KeyRotation | undefined;
   readonly upstreams: ReadonlyMap<string, Upstream>;
@@ -52,6 +57,7 @@ export interface Generation {
 export interface SharedState {
   readonly clock: Clock;
   readonly keyStores: KeyStorePool;
+  readonly providers: ProviderPool;
   readonly limitStore: LimitStore;
   /** `follow` in workers: the primary rotates the keys of assertions for all. */
   readonly assertionKeys: KeyFileAccess;
@@ -76,12 +82,13 @@ export interface Compiled {
  */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { generation, issuers, problems: found } = await compile(options);
-  const { config, gate, verifier } = generation;
+  const { config, gate, verifier, fronts } = generation;
   const problems = found.some(isError)
     ? found
     : [...found, ...(await failingTests({ config, gate, issuers }))];
   if (!problems.some(isError)) return { generation, problems };
   verifier.close();
+  fronts.close();
   return { generation: undefined, problems };
 }
 
@@ -99,12 +106,14 @@ export async function compilePreview(
   const shared: SharedState = {
     clock: systemClock,
     keyStores: createKeyStorePool(),
+    providers: createProviderPool(),
     limitStore: createMemoryLimitStore(),
     assertionKeys: 'preview',
   };
   const { generation, issuers, problems } = await compile({ source, shared });
-  const { config, gate, verifier, upstreams } = generation;
+  const { config, gate, verifier, fronts, upstreams } = generation;
   verifier.close();
+  fronts.close();
   await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
   return { config, gate, issuers, problems };
 }
@@ -153,6 +162,12 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     config,
     gate,
     verifier,
+    fronts: compileFronts({
+      config,
+      issuers: issuers.issuers,
+      resources: declaredResources(config).map(({ place }) => place.identifier),
+      pool: shared.providers,
+    }),
     keyRotation: assertion.rotation,
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),

@@ -18,6 +18,7 @@ import { compileCors } from './cors/cors.ts';
 import { compileTokenSources } from './credentials/token-sources.ts';
 import type { Gate } from './decide.ts';
 import type { OwnEndpoint } from './direct-response.ts';
+import { frontEndpoints } from './front/front-endpoints.ts';
 import { type AssertionSigner, keysEndpoint } from './identity/assertion/assertion.ts';
 import { compileIdentity } from './identity/identity-rules.ts';
 import { compileMcp } from './mcp/compile-mcp.ts';
@@ -77,6 +78,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     ownPaths: compileOwnPaths([
       ...(assertion === undefined ? [] : [keysEndpoint(assertion)]),
       ...compiler.resources.endpoints,
+      ...frontEndpoints(config, compiler.limitStore),
       ...ownEndpoints,
     ]),
     routes,

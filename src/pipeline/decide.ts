@@ -17,12 +17,8 @@ import { explainPreflight } from './cors/explain-preflight.ts';
 import { type PathPlace, routeOfPath } from './cors/route-of-path.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
 import { stripToken } from './credentials/strip-token.ts';
-import {
-  type DirectResponse,
-  isDirectResponse,
-  type OwnEndpoint,
-  type OwnRequest,
-} from './direct-response.ts';
+import { decideOwn } from './decide-own.ts';
+import { type DirectResponse, type FrontCall, isServedHere } from './direct-response.ts';
 import { type AssertionSigner, addAssertion } from './identity/assertion/assertion.ts';
 import { checkMethod, checkOrigin } from './mcp/admit-request.ts';
 import { type Matched, type Permit, permitAnonymous, permitVerified } from './permit.ts';
@@ -37,7 +33,7 @@ import { findOwnEndpoint, type OwnPaths } from './routing/own-paths.ts';
 export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
   readonly route: Route | undefined;
-  readonly outcome: Permit | Refusal | DirectResponse;
+  readonly outcome: Permit | Refusal | DirectResponse | FrontCall;
   /** The verified token, also where the route refuses it; for the log. Undefined where there is none. */
   readonly token?: VerifiedToken;
   /** Fields of every response to the request, the gateway's own included: CORS and RateLimit, names and values in turn. */
@@ -75,10 +71,10 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
 function decideUpgrade(decision: Decision, trace: Trace | undefined): Decision {
   const { outcome } = decision;
   if (isRefusal(outcome)) return decision;
-  const takes = !isDirectResponse(outcome) && outcome.route.config.websocket;
+  const takes = !isServedHere(outcome) && outcome.route.config.websocket;
   trace?.add({ step: 'upgrade', ok: takes, got: takes ? 'a WebSocket' : NO_UPGRADE.reason });
   if (takes) return decision;
-  const issuer = isDirectResponse(outcome) ? undefined : outcome.token?.issuer;
+  const issuer = isServedHere(outcome) ? undefined : outcome.token?.issuer;
   return { ...decision, outcome: issuer === undefined ? NO_UPGRADE : { ...NO_UPGRADE, issuer } };
 }
 
@@ -109,7 +105,11 @@ function decideRequest(
 
   if (gate.ownPaths !== undefined) {
     const own = findOwnEndpoint(gate.ownPaths, { path: target.path, host });
-    if (own !== undefined) return decideOwn(own, { method: request.method, headers }, trace);
+    if (own !== undefined) {
+      const { method, clientAddress } = request;
+      const asked = { method, query: target.query, headers };
+      return decideOwn(own, asked, { clientAddress, appliesLimits: gate.appliesLimits, trace });
+    }
   }
 
   // 3. Match; a preflight is for the route of another method
@@ -159,15 +159,6 @@ function decideForeign(
     : refusedBy(route, 'origin', refusal, trace);
 }
 
-function decideOwn(own: OwnEndpoint, request: OwnRequest, trace: Trace | undefined): Decision {
-  const outcome = own.respond(request);
-  const added = own.addedHeaders === undefined ? {} : { addedHeaders: own.addedHeaders };
-  if (isRefusal(outcome)) return { ...refused('match', outcome, trace), ...added };
-  trace?.add({ step: 'match', ok: true, got: own.what });
-  if (outcome.body !== undefined) trace?.add({ step: 'response', ok: true, got: outcome.body });
-  return { route: undefined, outcome, ...added };
-}
-
 /** The rest of the decision between the limits of the route, with the fields that its responses carry. */
 function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
   const { route, headers, clientAddress, isUpgrade } = matched;
@@ -191,7 +182,7 @@ function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): D
     if (consumed.refusal !== undefined) return refusedWithin('limits', consumed.refusal, consumed);
     return after(decideAccess(gate, matched, trace), (decision) => {
       const { outcome } = decision;
-      if (limits === undefined || isRefusal(outcome) || isDirectResponse(outcome))
+      if (limits === undefined || isRefusal(outcome) || isServedHere(outcome))
         return carrying(decision, consumed);
       return after(
         consume(limits.byToken, { clientAddress, token: outcome.token }, consumed),

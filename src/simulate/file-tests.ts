@@ -3,7 +3,7 @@ import type { Config, FileTestConfig } from '../config/schema/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { isRefusal } from '../core/refusals.ts';
 import type { Gate } from '../pipeline/decide.ts';
-import { isDirectResponse } from '../pipeline/direct-response.ts';
+import { isServedHere } from '../pipeline/direct-response.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier } from '../tokens/verifier.ts';
@@ -125,7 +125,7 @@ function compareIdentity(
   { decision }: SimulatedDecision,
 ): { readonly expected: string; readonly got: string } | undefined {
   const { outcome } = decision;
-  const pairs = isRefusal(outcome) || isDirectResponse(outcome) ? [] : outcome.identity;
+  const pairs = isRefusal(outcome) || isServedHere(outcome) ? [] : outcome.identity;
   for (const [name, expected] of Object.entries(identity)) {
     const values = pairs.filter((_, at) => at % 2 === 1 && pairs[at - 1] === name.toLowerCase());
     const got = values.length === 0 ? null : values.join(', ');

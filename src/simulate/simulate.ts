@@ -4,7 +4,7 @@ import type { Step, Trace } from '../core/trace.ts';
 import { challengeFor } from '../pipeline/access/challenge.ts';
 import { type Decision, decide, type Gate } from '../pipeline/decide.ts';
 import { admitBody, decideMessage, isForMessages } from '../pipeline/decide-message.ts';
-import { isDirectResponse } from '../pipeline/direct-response.ts';
+import { isServedHere } from '../pipeline/direct-response.ts';
 import type { RequestFacts } from '../pipeline/request.ts';
 import { writeMessage } from './simulated-message.ts';
 
@@ -76,7 +76,7 @@ export async function simulate(
 /** Decides on the message too, where there is one. Without one, a POST request is decided as far as it is known. */
 function decideBody(decision: Decision, { method, mcp }: SimulatedRequest, trace: Trace): Decision {
   const { outcome } = decision;
-  if (isRefusal(outcome) || isDirectResponse(outcome)) return decision;
+  if (isRefusal(outcome) || isServedHere(outcome)) return decision;
   if (!isForMessages(outcome)) {
     if (mcp !== undefined) trace.add({ step: 'message', ok: true, got: 'not read: the route has no `mcp`' });
     return decision;

@@ -33,6 +33,10 @@ issuers:
     maxTokenAge: 1h
   realm: { preset: keycloak, issuer: https://kc.example/realms/a, audiences: [api], jwks: { file: keys.json } }
   nameless: { issuer: https://nameless.example, audiences: [api], jwks: { file: nameless.json } }
+  fronted:
+    issuer: https://fronted.example
+    audiences: [api]
+    oauthProxy: { path: /oauth, clientId: c, redirectUris: [https://app.example/callback] }
   gone: { issuer: https://gone.example, audiences: [api], jwksUri: http://127.0.0.1:1/keys }
   tenants:
     preset: entra-multitenant
@@ -130,6 +134,7 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['method_never_forwarded', ['/get', '--method', 'CONNECT'], /never forwarded/],
   ['method_never_forwarded', ['/get', '--method', 'TRACE'], /do not accept/],
   ['method_never_forwarded', ['/nowhere', '--method', 'TRACE'], /never forwarded/],
+  ['front_method', ['/oauth/token'], /token endpoint of the front for OAuth clients of fronted/],
   ['keys_read_only', ['/.well-known/sealgate/jwks.json', '--method', 'POST'], /only be read/],
   ['metadata_of_several', ['/.well-known/oauth-protected-resource'], /several protected resources/],
   ['metadata_read_only', ['/.well-known/oauth-protected-resource/tools', '--method', 'POST'], /only be read/],
@@ -429,6 +434,17 @@ const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Ca
   'pipeline/rate-limit/rate-limit.test.ts': ['limit_store_down'],
   'proxy/upstream/upstream.test.ts': ['upstream_full', 'upstream_unhealthy'],
   'proxy/forward.test.ts': ['pipelined_too_many'],
+  'oauth/provider.test.ts': [
+    ['provider_unreachable', "'upstream_unreachable'"],
+    ['provider_invalid', "'upstream_invalid'"],
+    ['provider_names_itself', 'RFC 9207'],
+    ['provider_timeout', "'upstream_timeout'"],
+    ['provider_full', "'overloaded'"],
+  ],
+  'oauth/hostile.test.ts': [
+    ['front_request', 'no spelling of another redirect URI'],
+    ['front_body', 'bodies are bounded'],
+  ],
   'proxy/upstream-faults.test.ts': ['request_unfit', 'field_twice'],
 };
 

@@ -1,7 +1,7 @@
 import { escapeText } from '../../core/escape.ts';
 import { isRefusal, REFUSALS } from '../../core/refusals.ts';
 import type { Step } from '../../core/trace.ts';
-import { isDirectResponse } from '../../pipeline/direct-response.ts';
+import { isServedHere } from '../../pipeline/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { SimulatedDecision } from '../../simulate/simulate.ts';
 import { ADVICE } from '../advice.ts';
@@ -41,7 +41,7 @@ function describeOutcome({ decision, challenge }: SimulatedDecision, colors: Col
   const { outcome, route } = decision;
   const where = route === undefined ? '' : ` by route ${route.name}`;
   if (!isRefusal(outcome)) {
-    if (isDirectResponse(outcome)) return [colors.green(`Allowed${where}: the gateway responds itself`)];
+    if (isServedHere(outcome)) return [colors.green(`Allowed${where}: the gateway responds itself`)];
     return [colors.green(`Allowed${where}`), ...describeReport(outcome)];
   }
   const { status, title } = REFUSALS[outcome.code];

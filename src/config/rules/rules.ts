@@ -38,6 +38,7 @@ import {
   keyHeadersCanBeSent,
   requiredIssuersExist,
 } from './issuers/issuers.ts';
+import { frontsCanServe } from './issuers/oauth-proxy.ts';
 import { requiredClaimsCanCome } from './issuers/required-claims.ts';
 import { tokenTypesCanCome } from './issuers/token-types.ts';
 import {
@@ -138,6 +139,7 @@ const RULES: readonly Rule[] = [
   tokenTypesCanCome,
   requiredClaimsCanCome,
   keyHeadersCanBeSent,
+  frontsCanServe,
   upstreamsLeadToBackends,
   filtersCanMatch,
   listsAreLists,

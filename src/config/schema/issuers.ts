@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { SCOPE_TOKEN } from '../../core/scopes.ts';
+import { oauthProxy } from './oauth-proxy.ts';
 import { claimName, duration, headerName, name, size, text, textList } from './scalars.ts';
 
 /* `issuers`. */
@@ -171,5 +172,6 @@ export const issuer = z
       .default(false)
       .meta({ description: 'Allows http: to other machines for this issuer.' }),
     keys: keys.optional(),
+    oauthProxy: oauthProxy.optional(),
   })
   .meta({ description: 'One trusted issuer of tokens.' });

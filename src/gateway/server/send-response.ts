@@ -6,7 +6,6 @@ import {
   renderProblem,
   renderProblemMessage,
 } from '../../http/problem.ts';
-import type { DirectResponse } from '../../pipeline/direct-response.ts';
 import type { ClientConnection } from './client-connection.ts';
 
 /** Responds with a refusal. A response that has begun is broken off instead: then it returns false. */
@@ -22,12 +21,18 @@ export function sendRefusal(refusal: Refusal, context: ProblemContext, res: Outg
   return true;
 }
 
-/** Responds in place of a backend: to preflights (Fetch §3.2.2), and the gateway's own keys. */
-export function sendDirectResponse(
-  own: DirectResponse,
-  context: ProblemContext,
-  res: OutgoingResponse,
-): void {
+/** A response of the gateway's own that is no refusal. */
+export interface OwnResponse {
+  readonly status: number;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly body: string | undefined;
+}
+
+/** Responds in place of a backend: to preflights (Fetch §3.2.2), with documents of the gateway's own, and as a front for OAuth clients. */
+export function sendOwnResponse(own: OwnResponse, context: ProblemContext, res: OutgoingResponse): void {
+  // A front may have waited for its provider meanwhile.
+  if (res.destroyed) return;
   const headers = ['x-request-id', context.requestId, ...own.headers, ...context.addedHeaders];
   respond(res, { status: own.status, headers, body: own.body, encoding: 'utf8' });
 }

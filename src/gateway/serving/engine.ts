@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import { createRefCount } from '../../core/ref-count.ts';
 import { refuse } from '../../core/refusals.ts';
 import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import { createProviderPool } from '../../oauth/provider-pool.ts';
 import type { Upstream } from '../../proxy/upstream/upstream.ts';
 import { createTunnels } from '../../proxy/websocket/tunnels.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -81,6 +82,7 @@ export async function createEngine({
   const shared: SharedState = {
     clock,
     keyStores: createKeyStorePool({ clock, log, ...keys }),
+    providers: createProviderPool({ log }),
     limitStore: await openLimitStore(source.config.rateLimitStore, { clock, log }),
     assertionKeys: worker === undefined ? 'rotate' : 'follow',
   };
@@ -159,6 +161,7 @@ export async function createEngine({
     renewListenerTls(app.server, next.tls);
     before.inFlight.retire(RETIREMENT_LIMIT_MS, () => {
       before.verifier.close();
+      before.fronts.close();
       upstreams.release(before.upstreams.values());
     });
   }
@@ -171,8 +174,10 @@ export async function createEngine({
       const { host, port } = current.config.listen;
       // First of all: whether the gateway is ready depends on it.
       void current.verifier.start();
+      current.fronts.start();
       await app.listen({ host, port }).catch((error: Error) => {
         current.verifier.close();
+        current.fronts.close();
         current.keyRotation?.close();
         throw error;
       });
@@ -188,6 +193,7 @@ export async function createEngine({
       });
       if (compiled.generation === undefined) return compiled.problems;
       // The keys of a new issuer come before the first request that needs them; known ones are warm.
+      compiled.generation.fronts.start();
       await compiled.generation.verifier.start();
       activate(compiled.generation);
       return compiled.problems;
@@ -213,6 +219,7 @@ export async function createEngine({
       for (const transaction of transactions) transaction.end();
       overload.stop();
       current.verifier.close();
+      current.fronts.close();
       current.keyRotation?.close();
       await shared.limitStore.close();
       await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));

@@ -7,7 +7,7 @@ import { resolveForwarded } from '../../http/forwarded.ts';
 import { peerOf } from '../../http/peer.ts';
 import { type Decision, decide } from '../../pipeline/decide.ts';
 import { isForMessages, type PermitForMessages } from '../../pipeline/decide-message.ts';
-import { isDirectResponse } from '../../pipeline/direct-response.ts';
+import { isDirectResponse, isFrontCall, isServedHere } from '../../pipeline/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import { forward } from '../../proxy/forward.ts';
 import type { UpstreamRequestPlan } from '../../proxy/forward-job.ts';
@@ -24,6 +24,7 @@ import { sendRefusalOnSocket } from '../server/send-response.ts';
 import type { MessageMemory } from './message-memory.ts';
 import type { MessageBody } from './read-body.ts';
 import { traceRefusedSteps } from './refused-steps.ts';
+import { serveFront } from './serve-front.ts';
 import { serveMessage } from './serve-message.ts';
 import { Transaction } from './transaction.ts';
 import type { Transactions } from './transactions.ts';
@@ -63,7 +64,11 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
         else if (isDirectResponse(outcome)) transaction.respondDirectly(outcome);
         else if (transaction.hasResponded) return;
         else if (!expectsOnlyContinue(req)) transaction.refused(UNMET_EXPECTATION);
-        else if (isForMessages(outcome)) takeMessage({ req, res, transaction, permit: outcome });
+        else if (isFrontCall(outcome)) {
+          const fail = (error: unknown) =>
+            transaction.refused(failed(transaction, error, 'the front for OAuth clients failed'));
+          serveFront({ call: outcome, req, res, transaction, failed: fail });
+        } else if (isForMessages(outcome)) takeMessage({ req, res, transaction, permit: outcome });
         else passOn({ req, res, transaction, permit: outcome });
       });
     },
@@ -79,7 +84,7 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
         if (isRefusal(outcome)) refuseOn(transaction, outcome);
         else {
           try {
-            if (isDirectResponse(outcome)) throw new Error('a handshake passed without a permit');
+            if (isServedHere(outcome)) throw new Error('a handshake passed without a permit');
             tunnel({ req, socket, transaction, permit: outcome });
           } catch (error) {
             refuseOn(transaction, failed(transaction, error, 'the forwarding failed'));
@@ -118,7 +123,7 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
             refusedSteps?.write(decision, transaction.requestId);
             transaction.messageDecided(decision);
             const { outcome } = decision;
-            if (isDirectResponse(outcome)) throw new Error('a message passed without a permit');
+            if (isServedHere(outcome)) throw new Error('a message passed without a permit');
             if (isRefusal(outcome)) refused(outcome);
             else passOn({ ...forwarding, permit: outcome, body });
           },

@@ -7,7 +7,7 @@ import type { ProblemContext } from '../../http/problem.ts';
 import { challengeFor } from '../../pipeline/access/challenge.ts';
 import type { Decision } from '../../pipeline/decide.ts';
 import type { MessageDecision } from '../../pipeline/decide-message.ts';
-import { type DirectResponse, isDirectResponse } from '../../pipeline/direct-response.ts';
+import { isFrontCall, isServedHere } from '../../pipeline/direct-response.ts';
 import { readMessageId } from '../../pipeline/mcp/message-id.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { Route } from '../../pipeline/route.ts';
@@ -20,7 +20,7 @@ import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { Generation } from '../generation.ts';
 import type { ClientConnection } from '../server/client-connection.ts';
 import type { Served } from '../server/listener-events.ts';
-import { sendDirectResponse, sendRefusal } from '../server/send-response.ts';
+import { type OwnResponse, sendOwnResponse, sendRefusal } from '../server/send-response.ts';
 import { type InFlight, NO_SLOT } from './in-flight-set.ts';
 import { loggedSubject } from './logged-subject.ts';
 import type { MessageBody } from './read-body.ts';
@@ -118,7 +118,9 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     this.#route = route;
     this.#token = token;
     if (addedHeaders !== undefined) this.addedHeaders = [...this.addedHeaders, ...addedHeaders];
-    if (isRefusal(outcome) || isDirectResponse(outcome)) return;
+    if (isRefusal(outcome)) return;
+    if (isFrontCall(outcome)) this.#issuer = outcome.frontCall.issuer;
+    if (isServedHere(outcome)) return;
     this.#permit = outcome;
     this.#issuer = outcome.token?.issuer;
   }
@@ -131,7 +133,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   messageDecided({ outcome, message, addedHeaders }: MessageDecision): void {
     this.#mcpMethod = message?.method;
     if (addedHeaders !== undefined) this.addedHeaders = [...this.addedHeaders, ...addedHeaders];
-    if (!isRefusal(outcome) && !isDirectResponse(outcome)) this.#permit = outcome;
+    if (!isRefusal(outcome) && !isServedHere(outcome)) this.#permit = outcome;
   }
 
   /** Keeps a refusal for the record. */
@@ -155,12 +157,13 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     return challengeFor(this.#route?.challenge, refusal, this.#token);
   }
 
-  /** Responds in place of a backend. */
-  respondDirectly(response: DirectResponse): void {
+  /** Responds in place of a backend. `refusal` is what the record has, where the response is an error in a form of its own. */
+  respondDirectly(response: OwnResponse, refusal?: Refusal): void {
     if (this.#hasResponded) return;
+    if (refusal !== undefined) this.note(refusal);
     this.#hasResponded = true;
     this.watchClient();
-    sendDirectResponse(response, this, this.#res as OutgoingResponse);
+    sendOwnResponse(response, this, this.#res as OutgoingResponse);
   }
 
   /** The body of the request broke: only this refusal may still be sent, and the rest of the body is not read. */

@@ -74,7 +74,9 @@ function compileDocument(
   const { settings, place, index } = declared;
   const { title, documentation } = settings;
   const accepted = acceptedBy(declared, surroundings);
-  const servers = settings.authorizationServers ?? unique(accepted.flatMap(authorizationServersOf));
+  const servers =
+    settings.authorizationServers ??
+    unique(accepted.flatMap((issuer) => authorizationServersOf(issuer, surroundings.config)));
   if (servers.length === 0) {
     return error(
       ['routes', index, 'resource'],

@@ -21,5 +21,11 @@ export function findOwnEndpoint(
   table: OwnPaths,
   { path, host }: { readonly path: string; readonly host: string | undefined },
 ): OwnEndpoint | undefined {
-  return table.get(path)?.find((endpoint) => endpoint.host === undefined || endpoint.host === host);
+  return table
+    .get(path)
+    ?.find((endpoint) =>
+      endpoint.host === undefined
+        ? host === undefined || endpoint.notAt?.has(host) !== true
+        : endpoint.host === host,
+    );
 }

@@ -1,9 +1,11 @@
 import type { Scheduler } from '../../core/scheduler.ts';
 import type { KeySettings } from '../compiled-issuer.ts';
 import { FetchFailure } from './fetch/fetch-json.ts';
-import type { LoadedKeys } from './key-generation.ts';
 
-/** Fetches keys again and again: in the background before they age, again after `cooldown` when a fetch failed. */
+/**
+ * Fetches keys, or what else a provider publishes, again and again: in the background before they age, again after `cooldown` when a
+ * fetch failed.
+ */
 export interface KeyRefresher {
   /** Fetches now, or joins the fetch that is running. Never rejects. */
   refresh(): Promise<void>;
@@ -26,14 +28,20 @@ export interface RefreshStatus {
   readonly failures: number;
 }
 
-export interface KeyRefresherOptions {
+/** What is fetched. */
+export interface Refreshed {
+  /** Seconds it may be kept, by its headers. */
+  readonly maxAgeSeconds: number | undefined;
+}
+
+export interface KeyRefresherOptions<T extends Refreshed> {
   readonly settings: Pick<KeySettings, 'refreshMs' | 'cooldownMs' | 'maxStaleMs' | 'timeoutMs'>;
   readonly scheduler: Scheduler;
   /** 0 to 1, as `Math.random`. */
   readonly random: () => number;
   /** Fetches the next generation; rejects with what went wrong, in words for the operator. */
-  readonly load: (signal: AbortSignal) => Promise<LoadedKeys>;
-  readonly onLoaded: (keys: LoadedKeys) => void;
+  readonly load: (signal: AbortSignal) => Promise<T>;
+  readonly onLoaded: (loaded: T) => void;
   readonly onFailed: (error: unknown) => void;
   /** Called after each fetch. */
   readonly onFetched: () => void;
@@ -43,7 +51,7 @@ const SMALLEST_INTERVAL_MS = 1_000;
 /** A provider's `max-age` shortens `refresh` no further than this. */
 const SHORTEST_HONORED_AGE_MS = 60_000;
 
-export function createKeyRefresher(options: KeyRefresherOptions): KeyRefresher {
+export function createKeyRefresher<T extends Refreshed>(options: KeyRefresherOptions<T>): KeyRefresher {
   const { settings, scheduler } = options;
   let inFlight: Promise<void> | undefined;
   let abort: AbortController | undefined;
@@ -77,13 +85,13 @@ export function createKeyRefresher(options: KeyRefresherOptions): KeyRefresher {
     const startedMono = scheduler.monotonicMs();
     fetches += 1;
     try {
-      const keys = await loadInTime();
+      const loaded = await loadInTime();
       if (closed) return;
-      options.onLoaded(keys);
+      options.onLoaded(loaded);
       lastError = undefined;
       hint = undefined;
       coolFromMono = startedMono + settings.cooldownMs;
-      schedule(intervalMs(keys));
+      schedule(intervalMs(loaded));
     } catch (error) {
       if (closed) return;
       failures += 1;
@@ -97,7 +105,7 @@ export function createKeyRefresher(options: KeyRefresherOptions): KeyRefresher {
   }
 
   /** A hard limit: a request that joins a fetch never waits longer than `timeout`, however the network behaves. */
-  async function loadInTime(): Promise<LoadedKeys> {
+  async function loadInTime(): Promise<T> {
     const controller = new AbortController();
     abort = controller;
     let cancel = () => {};
@@ -115,7 +123,7 @@ export function createKeyRefresher(options: KeyRefresherOptions): KeyRefresher {
     }
   }
 
-  function intervalMs({ maxAgeSeconds }: LoadedKeys): number {
+  function intervalMs({ maxAgeSeconds }: Refreshed): number {
     const { refreshMs, maxStaleMs } = settings;
     const floor = Math.min(SHORTEST_HONORED_AGE_MS, refreshMs);
     const wanted = maxAgeSeconds === undefined ? refreshMs : maxAgeSeconds * 1000;

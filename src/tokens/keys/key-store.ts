@@ -47,7 +47,8 @@ export interface KeyStore {
   close(): void;
 }
 
-export interface KeyStoreOptions extends Omit<KeyRefresherOptions, 'onLoaded' | 'onFailed' | 'onFetched'> {
+export interface KeyStoreOptions
+  extends Omit<KeyRefresherOptions<LoadedKeys>, 'onLoaded' | 'onFailed' | 'onFetched'> {
   readonly clock: Clock;
   /** Keys from before, such as a snapshot or the store of the configuration that is being replaced. */
   readonly restore?: () => Promise<LoadedKeys | undefined>;

@@ -28,6 +28,13 @@ const GUID = '6babcaad-604b-40ac-a9d7-9fd97c0b779f';
 /** An issuer of a preset, with what is its own. */
 const of = (preset: string, own: Record<string, unknown>) => ({ preset, audiences: ['api'], ...own });
 
+/** A front with these keys over the usual ones. */
+const front = (own: Record<string, unknown>) => ({
+  clientId: 'c',
+  redirectUris: ['https://app.example/cb'],
+  ...own,
+});
+
 /** Places are written with \`/\`, since names have dots. */
 const ROWS: readonly Row[] = [
   ['listen/host', '*', 'error', /`\*` is not an address/],
@@ -247,6 +254,60 @@ const ROWS: readonly Row[] = [
   ['issuers/corp/roleClaims', [['resource_access', '*', 'roles']], 'warning', /no wildcards/],
   ['issuers/corp/roleClaims', [['roles', '0']], 'warning', /cannot pick a member/],
   ['issuers/corp/roleClaims', [['0']], 'fine'],
+  ['issuers/corp/oauthProxy', front({}), 'fine'],
+  ['issuers/corp/oauthProxy', front({ path: 'oauth' }), 'error', /a plain path/],
+  ['issuers/corp/oauthProxy', front({ path: '/' }), 'error', /a plain path/],
+  ['issuers/corp/oauthProxy', front({ path: '/oauth/' }), 'error', /a plain path/],
+  ['issuers/corp/oauthProxy', front({ path: '/a/../b' }), 'error', /a plain path/],
+  ['issuers/corp/oauthProxy', front({ path: '/:x' }), 'error', /a plain path/],
+  ['issuers/corp/oauthProxy', front({ path: '/.well-known/x' }), 'error', /meanings of their own/],
+  ['issuers/corp/oauthProxy', front({ clientId: 'a b' }), 'error', /without spaces/],
+  ['issuers/corp/oauthProxy', front({ scopes: { add: ['openid email'] } }), 'error', /one scope/],
+  ['issuers/corp/oauthProxy', front({ scopes: { drop: ['a"'] } }), 'error', /one scope/],
+  ['issuers/corp/oauthProxy', front({ scopes: { add: ['a'], drop: ['a'] } }), 'error', /added and dropped/],
+  ['issuers/corp/oauthProxy', front({ prompt: 'keep' }), 'warning', /without the user being asked/],
+  ['issuers/corp/oauthProxy', front({ rateLimit: 0 }), 'error', /rateLimit|>=1|at least/],
+  ['issuers/corp/oauthProxy', front({ redirectUris: ['https://app.example/*'] }), 'error', /no wildcard/],
+  ['issuers/corp/oauthProxy', front({ redirectUris: ['https://app.example/cb#x'] }), 'error', /no fragment/],
+  ['issuers/corp/oauthProxy', front({ redirectUris: ['https://u@app.example/cb'] }), 'error', /and no user/],
+  ['issuers/corp/oauthProxy', front({ redirectUris: ['https:///cb'] }), 'error', /has a host/],
+  [
+    'issuers/corp/oauthProxy',
+    front({ redirectUris: ['http://app.example/cb'] }),
+    'error',
+    /unless it is on loopback/,
+  ],
+  [
+    'issuers/corp/oauthProxy',
+    front({ redirectUris: ['http://127.0.0.2/cb'] }),
+    'error',
+    /unless it is on loopback/,
+  ],
+  [
+    'issuers/corp/oauthProxy',
+    front({ redirectUris: ['http://localhost.evil.example/'] }),
+    'error',
+    /loopback/,
+  ],
+  ['issuers/corp/oauthProxy', front({ redirectUris: ['app.example/cb'] }), 'error', /is absolute/],
+  [
+    'issuers/corp/oauthProxy',
+    front({ redirectUris: ['javascript:alert(1)'] }),
+    'error',
+    /leads to no client/,
+  ],
+  [
+    'issuers/corp/oauthProxy',
+    front({ redirectUris: ['https://app.example/a b'] }),
+    'error',
+    /plain characters/,
+  ],
+  [
+    'issuers/corp/oauthProxy',
+    front({ redirectUris: ['https://a.example/', 'https://a.example/'] }),
+    'warning',
+    /twice/,
+  ],
   ['issuers/corp/keys/refresh', '10ms', 'error', /shortest interval/],
   ['issuers/corp/keys', { refresh: '20h', maxStale: '30h' }, 'fine'],
   ['issuers/corp/keys', { refresh: '48h', maxStale: '96h' }, 'warning', /unusually long/],
@@ -764,6 +825,11 @@ function fileWith(key: string, value: unknown): string {
   }
   if (key.startsWith('routes/0/resource'))
     Object.assign((file.issuers as { corp: object }).corp, { audiences: ['https://api.example.com/orders'] });
+  if (key.startsWith('issuers/corp/oauthProxy')) {
+    Object.assign((file.issuers as { corp: object }).corp, { audiences: ['https://api.example.com/orders'] });
+    Object.assign((file.routes as object[])[0] as object, { resource: true });
+    file.listen = { publicUrl: 'https://api.example.com' };
+  }
   if (key.startsWith('identity/assertion')) file.listen = { publicUrl: 'https://api.example.com' };
   return stringify(file);
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { decide } from '../../../src/pipeline/decide.ts';
-import { isDirectResponse } from '../../../src/pipeline/direct-response.ts';
+import { isServedHere } from '../../../src/pipeline/direct-response.ts';
 import { freezeTime } from '../../support/core/frozen-time.ts';
 import { fieldsOf, fileWith, gateOf, requestOf } from '../../support/pipeline/gate.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';
@@ -140,7 +140,7 @@ t.test('the header of a token is read strictly: null is of the wrong type', asyn
 t.test('a claim that is null or empty sets no identity header', async (t) => {
   for (const nothing of [null, '', []]) {
     const outcome = await decided('/any', { sub: nothing, scope: nothing, scp: nothing });
-    if (isRefusal(outcome) || isDirectResponse(outcome)) throw new Error('refused');
+    if (isRefusal(outcome) || isServedHere(outcome)) throw new Error('refused');
     t.same(Object.keys(fieldsOf(outcome.identity)), ['x-user-issuer'], JSON.stringify(nothing));
   }
 });

@@ -4,7 +4,7 @@ import { isRefusal, type Refusal, refuse } from '../../../src/core/refusals.ts';
 import type { Step } from '../../../src/core/trace.ts';
 import { type CompiledGate, compileGate, type GateOptions } from '../../../src/pipeline/compile.ts';
 import { type Decision, decide, type Gate } from '../../../src/pipeline/decide.ts';
-import { isDirectResponse } from '../../../src/pipeline/direct-response.ts';
+import { isDirectResponse, isServedHere } from '../../../src/pipeline/direct-response.ts';
 import type { Permit } from '../../../src/pipeline/permit.ts';
 import type { RequestFacts } from '../../../src/pipeline/request.ts';
 import { compileIssuers } from '../../../src/tokens/issuers/compile-issuers.ts';
@@ -133,7 +133,7 @@ export function resultOf(gate: Gate, request: RequestFacts): string {
 export function permitOf(gate: Gate, request: RequestFacts): Permit {
   const { outcome } = decideNow(gate, request);
   if (isRefusal(outcome)) throw new Error(`refused: ${outcome.code}, ${outcome.reason}`);
-  if (isDirectResponse(outcome)) throw new Error('the gateway responded itself');
+  if (isServedHere(outcome)) throw new Error('the gateway responded itself');
   return outcome;
 }
 

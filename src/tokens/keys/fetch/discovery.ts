@@ -2,32 +2,54 @@ import { isAbsent } from '../../jwt/json/absent.ts';
 import { describePlace, type FetchedJson, FetchFailure } from './fetch-json.ts';
 import { isAllowedUrl } from './key-transport.ts';
 
-export interface DiscoveryOptions {
+export interface MetadataOptions {
   /** The exact issuer the metadata must name. */
   readonly issuer: string;
-  /** Where the provider is known to keep its keys, below the issuer, should it publish no metadata. */
-  readonly keysPath: string | undefined;
-  readonly insecure: boolean;
   /** @throws FetchFailure */
   readonly fetchDocument: (url: URL) => Promise<FetchedJson>;
 }
 
+export interface DiscoveryOptions extends MetadataOptions {
+  /** Where the provider is known to keep its keys, below the issuer, should it publish no metadata. */
+  readonly keysPath: string | undefined;
+  readonly insecure: boolean;
+}
+
 /**
- * Finds where an issuer keeps its keys: OpenID Connect Discovery 1.0 §4 first, then RFC 8414 §3.
+ * Finds where an issuer keeps its keys.
  * @throws FetchFailure naming each place that was asked
  */
 export async function discoverJwksUri(options: DiscoveryOptions): Promise<URL> {
+  try {
+    return await discoverMetadata(options, (document, from) => readJwksUri(document, from, options));
+  } catch (error) {
+    const isRefused = error instanceof FetchFailure && error.kind === 'refused';
+    if (!isRefused || options.keysPath === undefined) throw error;
+    return new URL(trimSlash(options.issuer) + options.keysPath);
+  }
+}
+
+/**
+ * Fetches the metadata of an issuer, by OpenID Connect Discovery 1.0 §4 first, then by RFC 8414 §3, and reads what is wanted of it from
+ * the first document that names the issuer and that `read` accepts.
+ * @throws FetchFailure naming each place that was asked
+ */
+export async function discoverMetadata<T>(
+  { issuer, fetchDocument }: MetadataOptions,
+  read: (document: FetchedJson, from: URL) => T,
+): Promise<T> {
   const failures: FetchFailure[] = [];
-  for (const url of metadataUrls(options.issuer)) {
+  for (const url of metadataUrls(issuer)) {
     try {
-      return readJwksUri(await options.fetchDocument(url), url, options);
+      const document = await fetchDocument(url);
+      assertIssuer(document, url, issuer);
+      return read(document, url);
     } catch (error) {
       if (!(error instanceof FetchFailure) || error.kind === 'unreachable') throw error;
       failures.push(error);
     }
   }
   const wrong = failures.some(({ kind }) => kind === 'wrong');
-  if (options.keysPath !== undefined && !wrong) return new URL(trimSlash(options.issuer) + options.keysPath);
   const messages = failures.map(({ message }) => message).join('; ');
   const hint = failures.find(({ hint }) => hint !== undefined)?.hint ?? KEYS_ELSEWHERE;
   throw new FetchFailure(`no metadata: ${messages}`, wrong ? 'wrong' : 'refused', hint);
@@ -50,10 +72,15 @@ function trimSlash(text: string): string {
   return text.endsWith('/') ? text.slice(0, -1) : text;
 }
 
+function assertIssuer({ json }: FetchedJson, from: URL, issuer: string): void {
+  if (json.issuer === issuer) return;
+  const [reason, hint] = describeOtherIssuer(json.issuer, issuer);
+  throw new FetchFailure(`${describePlace(from)}: ${reason}`, 'wrong', hint);
+}
+
 function readJwksUri({ json }: FetchedJson, from: URL, options: DiscoveryOptions): URL {
   const fail = (reason: string, hint: string) =>
     new FetchFailure(`${describePlace(from)}: ${reason}`, 'wrong', hint);
-  if (json.issuer !== options.issuer) throw fail(...describeOtherIssuer(json.issuer, options.issuer));
   const { jwks_uri: named } = json;
   if (typeof named !== 'string' || !URL.canParse(named)) throw fail('it names no jwks_uri', 'give `jwksUri`');
   const uri = new URL(named);
