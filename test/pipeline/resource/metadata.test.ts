@@ -354,6 +354,17 @@ t.test('the scopes are all that access names, in any form, on every route of the
   );
 });
 
+t.test(
+  'scopes of single messages are left to challenges, so that clients do not ask for all of them at once',
+  async (t) => {
+    const mcp = { tools: { search: 'allow' as const, 'orders_*': { scopes: ['orders:write'] } } };
+    const gate = await gateOf(
+      fileWith([{ path: '/mcp', access: { scopes: ['mcp:use'] }, resource: true, mcp }], { listen: LISTEN }),
+    );
+    t.match(metadataAt(gate, `${ROOT}/mcp`), { scopes_supported: ['mcp:use'] });
+  },
+);
+
 t.test('scopes have the prefix of each issuer that a rule accepts', async (t) => {
   const issuers: ConfigInput['issuers'] = {
     entra: { preset: 'entra', tenant: TENANT, audiences: ['api'], scopePrefix: 'api://ID/' },
