@@ -9,16 +9,20 @@ const FILES = {
   '/demo/page.js': { file: 'page.js', type: 'text/javascript; charset=utf-8' },
   '/demo/decision.js': { file: 'decision.js', type: 'text/javascript; charset=utf-8' },
   '/demo/login.js': { file: 'login.js', type: 'text/javascript; charset=utf-8' },
+  '/demo/element.js': { file: 'element.js', type: 'text/javascript; charset=utf-8' },
+  '/demo/mcp.js': { file: 'mcp.js', type: 'text/javascript; charset=utf-8' },
 } as const;
 
 interface PageOptions extends ListenOptions {
   /** The provider's address for the browser. */
   readonly issuer: string;
+  /** The address of the MCP server behind the gateway; without one the page does not mention it. */
+  readonly mcpUrl?: string;
 }
 
 /** Serves the demo's page under `/demo`, as another backend of the gateway. */
-export async function startPage({ issuer, ...address }: PageOptions): Promise<Listening> {
-  const settings = JSON.stringify({ issuer, clientId: CLIENTS.app.clientId });
+export async function startPage({ issuer, mcpUrl, ...address }: PageOptions): Promise<Listening> {
+  const settings = JSON.stringify({ issuer, clientId: CLIENTS.app.clientId, mcpUrl });
   const contents = new Map<string, { type: string; body: Buffer | string }>([
     ['/demo/settings.json', { type: 'application/json', body: settings }],
   ]);

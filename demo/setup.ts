@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { startBackend } from './backend.ts';
+import { startMcpServer } from './mcp/mcp-server.ts';
 import { startPage } from './page.ts';
 import { findFreePort } from './process/free-port.ts';
 import { startGatewayProcess } from './process/gateway-process.ts';
@@ -18,31 +19,37 @@ interface SetupOptions {
 export interface Setup {
   readonly provider: RunningProvider;
   readonly backend: Listening;
+  readonly mcpServer: Listening;
   readonly gatewayUrl: string;
   readonly adminUrl: string;
   close(): Promise<void>;
 }
 
-/** Starts provider, backend, page and the built gateway on loopback ports; resolves when all are ready. */
+/** Starts provider, backend, MCP server, page and the built gateway on loopback ports; resolves when all are ready. */
 export async function startSetup({ familiarPorts, logGateway, logBackend }: SetupOptions): Promise<Setup> {
   const portNear = (preferred: number) => findFreePort(familiarPorts ? preferred : 0);
-  const [provider, backend, gatewayPort, adminPort] = await Promise.all([
-    portNear(4000).then((port) => startProvider({ port })),
+  const [gatewayPort, adminPort] = await Promise.all([portNear(8080), portNear(9090)]);
+  const gatewayUrl = `http://127.0.0.1:${gatewayPort}`;
+  const resources = { [`${gatewayUrl}/mcp`]: 'orders:read orders:write' };
+  const [provider, backend, mcpServer] = await Promise.all([
+    portNear(4000).then((port) => startProvider({ port, resources })),
     portNear(3000).then((port) => startBackend({ port, log: logBackend })),
-    portNear(8080),
-    portNear(9090),
+    startMcpServer({ log: (line) => logBackend(`mcp ${line}`) }),
   ]);
-  const page = await startPage({ issuer: provider.issuer });
-  const closeServers = () => Promise.all([provider, backend, page].map((server) => server.close()));
+  const page = await startPage({ issuer: provider.issuer, mcpUrl: `${gatewayUrl}/mcp` });
+  const closeServers = () =>
+    Promise.all([provider, backend, mcpServer, page].map((server) => server.close()));
 
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const gateway = await startGatewayProcess({
     config: CONFIG,
     env: {
       DEMO_GATEWAY_PORT: String(gatewayPort),
+      DEMO_GATEWAY_URL: gatewayUrl,
       DEMO_ADMIN_PORT: String(adminPort),
       DEMO_ISSUER: provider.issuer,
       DEMO_BACKEND: backend.url,
+      DEMO_MCP_SERVER: mcpServer.url,
       DEMO_PAGE: page.url,
     },
     adminUrl,
@@ -55,7 +62,8 @@ export async function startSetup({ familiarPorts, logGateway, logBackend }: Setu
   return {
     provider,
     backend,
-    gatewayUrl: `http://127.0.0.1:${gatewayPort}`,
+    mcpServer,
+    gatewayUrl,
     adminUrl,
     close: async () => {
       await gateway.close();

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { FlowStep } from './mcp/flow.ts';
 import type { Scenario, ScenarioResponse } from './scenarios.ts';
 
 const colorful = process.stdout.isTTY === true && !process.env.NO_COLOR;
@@ -36,6 +37,20 @@ export function renderResponse(each: Scenario, response: ScenarioResponse): stri
     `    ${colors('dim', curlLine(each, { short: true }))}`,
     ...seen,
     ...response.faults.map((fault) => `    ${colors('red', fault)}`),
+  ].join('\n');
+}
+
+/** One step of the MCP client with its requests and any faults. */
+export function renderStep({ title, outcome, exchanges, faults }: FlowStep): string {
+  const mark = faults.length === 0 ? colors('green', '✓') : colors('red', '✗');
+  const lines = exchanges.flatMap(({ method, url, message, status, challenge }) => [
+    `    ${colors('dim', `${[method, url, message].filter(Boolean).join(' ')} →`)} ${status}`,
+    ...(challenge ? [`    ${colors('dim', `    WWW-Authenticate: ${challenge}`)}`] : []),
+  ]);
+  return [
+    `${mark} ${colors('bold', title)} → ${outcome}`,
+    ...lines,
+    ...faults.map((fault) => `    ${colors('red', fault)}`),
   ].join('\n');
 }
 

@@ -6,8 +6,8 @@
 const PENDING = 'sealgate-demo-login';
 const REDIRECT_URI = `${location.origin}/demo`;
 
-/** Goes to the provider's login page, requesting `scope`. */
-export async function startLogin({ issuer, clientId }, scope) {
+/** Goes to the provider's login page, requesting `scope`, for the API or for the resource with this identifier (RFC 8707). */
+export async function startLogin({ issuer, clientId }, scope, resource) {
   const { authorization_endpoint } = await readMetadata(issuer);
   const verifier = randomText();
   const state = randomText();
@@ -20,6 +20,7 @@ export async function startLogin({ issuer, clientId }, scope) {
     state,
     code_challenge: challenge,
     code_challenge_method: 'S256',
+    ...(resource && { resource }),
   };
   sessionStorage.setItem(PENDING, JSON.stringify({ verifier, state, request }));
   location.assign(`${authorization_endpoint}?${new URLSearchParams(request)}`);
@@ -27,7 +28,7 @@ export async function startLogin({ issuer, clientId }, scope) {
 
 /**
  * Back from the provider: exchanges the code for tokens. Undefined when no login is pending.
- * Returns the tokens and the requests that led to them.
+ * Returns the tokens, the requests that led to them, and the resource that they are for.
  */
 export async function finishLogin({ issuer, clientId }) {
   const callback = new URLSearchParams(location.search);
@@ -47,6 +48,7 @@ export async function finishLogin({ issuer, clientId }) {
     redirect_uri: REDIRECT_URI,
     client_id: clientId,
     code_verifier: pending.verifier,
+    ...(pending.request.resource && { resource: pending.request.resource }),
   };
   const tokens = await requestTokens(token_endpoint, form);
   const exchanges = [
@@ -66,7 +68,7 @@ export async function finishLogin({ issuer, clientId }) {
       fields: form,
     },
   ];
-  return { tokens, exchanges };
+  return { tokens, exchanges, resource: pending.request.resource };
 }
 
 /** Exchanges the refresh token for new tokens (RFC 6749 §6). */

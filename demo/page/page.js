@@ -1,5 +1,7 @@
 import { explainDecision } from './decision.js';
+import { element } from './element.js';
 import { finishLogin, refresh, startLogin } from './login.js';
+import { showMcp } from './mcp.js';
 
 /** What the buttons send. `token` names one of the tokens; without it the button is disabled. */
 const CALLS = [
@@ -84,7 +86,8 @@ find('#refresh').addEventListener('click', () =>
 showCalls();
 await attempt(async () => {
   const login = await finishLogin(settings);
-  if (!login) return;
+  if (settings.mcpUrl) await showMcp(settings, { login, attempt });
+  if (!login || login.resource) return;
   tokens = login.tokens;
   showExchanges(login.exchanges);
   showTokens();
@@ -235,11 +238,4 @@ function decode(part) {
     char.charCodeAt(0),
   );
   return JSON.parse(new TextDecoder().decode(bytes));
-}
-
-/** A new element; text is added as text, never as markup. */
-function element(tag, properties, children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
 }

@@ -120,6 +120,43 @@ t.test('a user tries the demo page in a browser', { skip: browserMissing }, asyn
     t.match(await page.getByRole('alert').textContent(), /another login/);
   });
 
+  await t.test(
+    'the page finds the provider of an MCP server, and steps up for a tool that needs it',
+    async (t) => {
+      const page = await open(t);
+      const mcp = page.locator('#mcp');
+      const newest = mcp.locator('li').first();
+      const use = async (label: string) => {
+        const before = await mcp.locator('.responses > li').count();
+        await mcp.getByRole('button', { name: label, exact: true }).click();
+        await mcp.locator('.responses > li').nth(before).waitFor();
+        return newest.textContent();
+      };
+      const logInFor = async (scope: string) => {
+        await newest.getByRole('button', { name: `Log in for ${scope}`, exact: true }).click();
+        const name = page.getByLabel('Your name');
+        await page.getByRole('button', { name: 'Allow' }).waitFor();
+        if (await name.isVisible()) await name.fill('zoë');
+        await page.getByRole('button', { name: 'Allow' }).click();
+        await newest.waitFor();
+      };
+
+      t.match(
+        await use('List the tools'),
+        /401 token_missing[\s\S]*resource_metadata=[\s\S]*authorization_servers/,
+      );
+      await logInFor('orders:read');
+      t.match(await newest.textContent(), /Tools for you:\n {2}orders_search\n {2}whoami$/);
+      t.match(await use('Search orders'), /200[\s\S]*two orders with "tea"/);
+      t.match(await use('Delete all orders'), /403 mcp_denied[\s\S]*there is no challenge/);
+      t.match(await use('Cancel an order'), /403 insufficient_scope[\s\S]*error="insufficient_scope"/);
+      await logInFor('orders:read orders:write');
+      t.match(await newest.textContent(), /orders_search\n {2}orders_cancel\n {2}whoami$/);
+      t.match(await use('Cancel an order'), /200[\s\S]*order 7 is canceled/);
+      t.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
+    },
+  );
+
   await t.test('nothing overflows a phone screen, in light and dark mode', async (t) => {
     const page = await open(t, { viewport: { width: 390, height: 844 }, colorScheme: 'light' });
     await logIn(page, 'alice');

@@ -55,6 +55,29 @@ t.test('the demo with --once sends its requests, and all responses are as expect
   t.equal(code, 0);
 });
 
+t.test('with --mcp a client of the official SDK finds the provider, logs in and calls tools', async (t) => {
+  const { stdout, stderr, code } = await runDemo(['--once', '--mcp']);
+
+  const steps = stdout.split('\n').filter((line) => /^[✓✗]/.test(line));
+  t.equal(steps.length, 8 + 4);
+  t.notOk(
+    steps.some((line) => line.startsWith('✗')),
+    stdout,
+  );
+  t.match(
+    stdout,
+    /POST \S+\/mcp server\/discover → 401\n.*resource_metadata="\S+\/\.well-known\/oauth-protected-resource\/mcp"/,
+  );
+  t.match(stdout, /it lists the tools that alice may use → orders_search, whoami\n/);
+  t.match(
+    stdout,
+    /tools\/call orders_cancel → 403\n.*error="insufficient_scope".*scope="orders:read orders:write"/,
+  );
+  t.match(stdout, /it lists the tools again → orders_search, orders_cancel, whoami\n/);
+  t.equal(stderr, '');
+  t.equal(code, 0);
+});
+
 t.test(
   'its commands give the announced responses in a shell, until Ctrl-C ends it',
   { skip: curlMissing },
