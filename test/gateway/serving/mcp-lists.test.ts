@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import * as v2 from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import t, { type Test } from 'tap';
+import { startMcpServer } from '../../../demo/mcp/mcp-server.ts';
 import { startCountingUpstream } from '../../support/backends/counting-upstream.ts';
 import { type Harness, startHarness } from '../../support/gateway/gateway-harness.ts';
 
@@ -217,6 +219,41 @@ for (const enableJsonResponse of [true, false])
     t.same(await seen(''), ['search', 'manual', 'pages']);
     t.same(await seen('orders:write'), ['search', 'orders_list', 'manual', 'pages']);
   });
+
+for (const mode of ['auto', 'legacy'] as const)
+  t.test(
+    `the MCP SDK 2 lists what it may use, ${mode === 'auto' ? 'since 2026-07-28' : 'in a session'}`,
+    async (t) => {
+      const server = await startMcpServer();
+      t.teardown(() => server.close());
+      const mcp = {
+        tools: { 'orders_*': 'allow', orders_cancel: { scopes: ['orders:write'] } },
+        prompts: {},
+        resources: { 'orders://order/*': 'allow' },
+      };
+      const { port, issuer } = await startHarness(t, {
+        routes: [route('mcp', { mcp })],
+        file: { upstreams: { backend: { url: server.url } } },
+      });
+      const seen = async (scope: string) => {
+        const client = new v2.Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } });
+        const authorization = `Bearer ${await issuer.token({ scope })}`;
+        const url = new URL(`http://127.0.0.1:${port}/mcp`);
+        await client.connect(
+          new v2.StreamableHTTPClientTransport(url, { requestInit: { headers: { authorization } } }),
+        );
+        t.teardown(() => client.close());
+        const { tools, cacheScope } = await client.listTools();
+        const { prompts } = await client.listPrompts();
+        const { resources } = await client.listResources();
+        const { resourceTemplates } = await client.listResourceTemplates();
+        t.equal(cacheScope, mode === 'auto' ? 'private' : undefined);
+        return [...tools, ...prompts, ...resources, ...resourceTemplates].map(({ name }) => name);
+      };
+      t.same(await seen(''), ['orders_search', 'order']);
+      t.same(await seen('orders:write'), ['orders_search', 'orders_cancel', 'order']);
+    },
+  );
 
 async function startSdkServer(t: Test, enableJsonResponse: boolean): Promise<string> {
   const server = createServer((req, res) => {
