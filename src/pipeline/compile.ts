@@ -162,7 +162,7 @@ function compileRoute(
     cors:
       route.cors === undefined
         ? undefined
-        : compileCors(route.cors, route.methods, { forMcp: route.mcp !== undefined }),
+        : compileCors(route.cors, mcp?.rules.methodsOfHttp ?? route.methods, { forMcp: mcp !== undefined }),
     limits:
       route.rateLimit === undefined
         ? undefined

@@ -608,6 +608,7 @@ t.test('browsers may send and read what MCP needs', async (t) => {
   ])
     t.ok(allowed.includes(name), name);
   t.notOk(allowed.includes('x-evil'));
+  t.equal(preflight.headers.get('access-control-allow-methods'), 'POST, GET, DELETE');
   t.equal(allowed.length, new Set(allowed).size);
   const refused = await fetch(`http://127.0.0.1:${port}/`, { headers: { origin: 'https://app.example' } });
   const exposed = refused.headers.get('access-control-expose-headers')?.toLowerCase() ?? '';
@@ -661,6 +662,19 @@ t.test('all messages together take 64 MiB at most, and release them', async (t) 
   while (after.status !== 200) after = await post(more, {}, '/plain');
   t.equal(after.status, 200, 'clients that left hold none');
   first?.destroy();
+});
+
+t.test('the log has the method of a message if MCP defines it, and nothing else of it', async (t) => {
+  const { post, lines } = await startGateway(t);
+  await post(call('search'));
+  await post(message('acme/secret-method', { secret: 'secret-value' }));
+  await post('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"secret-name":1,"secret-name":2}}');
+  await until(() => lines.length === 3);
+  t.same(
+    lines.map(({ mcpMethod }) => mcpMethod),
+    ['tools/call', undefined, undefined],
+  );
+  t.notMatch(JSON.stringify(lines), /search|secret/);
 });
 
 t.test('a refusal after the message was read is an error of JSON-RPC, also one of the backend', async (t) => {
