@@ -2,9 +2,21 @@ import t from 'tap';
 import { OAuthState, type OAuthStateOptions } from '../../demo/mcp/oauth-state.ts';
 import { CLIENTS } from '../../demo/provider/provider.ts';
 import { DOCUMENT_CLIENT, startMcpGateway } from '../support/mcp/mcp-gateway.ts';
+import { startProviderWithoutIss } from '../support/mcp/provider-without-iss.ts';
 import { SDK_CLIENTS } from '../support/mcp/sdk-clients.ts';
 
 const direct = await startMcpGateway(t);
+const fronted = await startMcpGateway(t, {
+  start: startProviderWithoutIss,
+  issuer: {
+    oauthProxy: {
+      path: '/oauth',
+      clientId: CLIENTS.mcp.clientId,
+      redirectUris: ['http://127.0.0.1/callback'],
+    },
+  },
+});
+
 const REGISTRATIONS: readonly {
   readonly how: string;
   readonly setup: typeof direct;
@@ -23,6 +35,12 @@ const REGISTRATIONS: readonly {
     options: { clientMetadataUrl: DOCUMENT_CLIENT },
     clientId: DOCUMENT_CLIENT,
   },
+  {
+    how: 'a client that registers at the front',
+    setup: fronted,
+    options: {},
+    clientId: CLIENTS.mcp.clientId,
+  },
 ];
 
 for (const sdk of SDK_CLIENTS) {
@@ -37,7 +55,8 @@ for (const sdk of SDK_CLIENTS) {
 
       const session = await sdk.connect(url, state);
 
-      const expectedIssuer = provider.issuer;
+      const publicUrl = url.replace('/mcp', '');
+      const expectedIssuer = setup === fronted ? `${publicUrl}/oauth` : provider.issuer;
       t.equal(state.client?.client_id, clientId);
       t.equal(String(state.client?.issuer).replace(/\/$/, ''), expectedIssuer);
       const [authorization] = state.authorizations;
@@ -86,7 +105,7 @@ for (const sdk of SDK_CLIENTS) {
     await session.end();
   });
 
-  for (const { how, setup, options } of REGISTRATIONS.slice(0, 1)) {
+  for (const { how, setup, options } of [REGISTRATIONS[0], REGISTRATIONS[2]].flatMap((each) => each ?? [])) {
     t.test(`${sdk.name}: ${how} steps up where a tool needs a wider scope`, async (t) => {
       const state = new OAuthState({ ...options, keepsRefreshToken });
       const session = await sdk.connect(setup.url, state);
@@ -105,15 +124,26 @@ for (const sdk of SDK_CLIENTS) {
     });
   }
 
-  t.test(`${sdk.name}: a denied tool asks for no consent`, async (t) => {
-    const state = new OAuthState({ client: { client_id: CLIENTS.mcp.clientId }, keepsRefreshToken });
-    const session = await sdk.connect(direct.url, state);
-    const from = direct.served.length;
+  t.test(
+    `${sdk.name}: lists have what the caller may use, and a denied tool asks for no consent`,
+    async (t) => {
+      const state = new OAuthState({ client: { client_id: CLIENTS.mcp.clientId }, keepsRefreshToken });
+      const session = await sdk.connect(direct.url, state);
+      const from = direct.served.length;
 
-    await t.rejects(session.call('admin_purge'), /mcp_denied|403/);
-    t.equal(state.authorizations.length, 1, 'no consent would help');
-    t.notOk(direct.served.slice(from).some((line) => line.includes('admin_purge')));
+      t.same(await session.tools(), ['orders_search', 'whoami']);
+      t.same(await session.prompts(), ['summary']);
+      t.same(await session.resources(), ['orders://open']);
+      t.same(await session.templates(), []);
 
-    await session.end();
-  });
+      await t.rejects(session.call('admin_purge'), /mcp_denied|403/);
+      t.equal(state.authorizations.length, 1, 'no consent would help');
+      t.notOk(direct.served.slice(from).some((line) => line.includes('admin_purge')));
+
+      await session.call('orders_cancel', { id: 7 });
+      t.same(await session.tools(), ['orders_search', 'orders_cancel', 'whoami']);
+      t.same(await session.templates(), ['orders://order/{id}']);
+      await session.end();
+    },
+  );
 }
