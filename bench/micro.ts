@@ -6,7 +6,7 @@ import { parseTarget } from '../src/http/target.ts';
 import { authorize } from '../src/pipeline/access/authorize.ts';
 import { decide } from '../src/pipeline/decide.ts';
 import { composeIdentity } from '../src/pipeline/identity/identity.ts';
-import { filterHeaders } from '../src/pipeline/request-header-filter.ts';
+import { filterHeaders } from '../src/pipeline/messages/request-header-filter.ts';
 import type { Route } from '../src/pipeline/route.ts';
 import { matchRoute } from '../src/pipeline/routing/match-route.ts';
 import { planUpstreamRequest, type RouteUpstreamPlan } from '../src/proxy/request/upstream-request-plan.ts';

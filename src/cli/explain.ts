@@ -4,7 +4,7 @@ import type { Config } from '../config/schema/config.ts';
 import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { isRefusal, REFUSALS, type RefusalRow } from '../core/refusals.ts';
-import { isServedHere } from '../pipeline/direct-response.ts';
+import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import { compileOfflineGate } from '../simulate/offline-gate.ts';
 import { type SimulatedDecision, type SimulatedRequest, simulate } from '../simulate/simulate.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';

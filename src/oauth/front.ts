@@ -1,7 +1,7 @@
 import { after } from '../core/after.ts';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import type { Scheduler } from '../core/scheduler.ts';
-import type { FrontCall } from '../pipeline/direct-response.ts';
+import type { FrontCall } from '../pipeline/messages/direct-response.ts';
 import { askTokenEndpoint } from './ask-token-endpoint.ts';
 import { authorize } from './authorize.ts';
 import { type CallGate, createCallGate } from './call-gate.ts';

@@ -17,18 +17,22 @@ import { type AccessRules, type AccessSurroundings, compileAccess } from './acce
 import { compileCors } from './cors/cors.ts';
 import { compileTokenSources } from './credentials/token-sources.ts';
 import type { Gate } from './decide.ts';
-import type { OwnEndpoint } from './direct-response.ts';
-import { frontEndpoints } from './front/front-endpoints.ts';
 import { type AssertionSigner, keysEndpoint } from './identity/assertion/assertion.ts';
 import { compileIdentity } from './identity/identity-rules.ts';
 import { compileMcp } from './mcp/compile-mcp.ts';
+import type { OwnEndpoint } from './messages/direct-response.ts';
+import {
+  compileRequestHeaderFilter,
+  isLookedAt,
+  type RequestHeaderFilter,
+} from './messages/request-header-filter.ts';
+import { frontEndpoints } from './own/front-endpoints.ts';
+import { compileOwnPaths } from './own/own-paths.ts';
 import { createMemoryLimitStore, type LimitStore } from './rate-limit/limit-store.ts';
 import { compileRateLimits } from './rate-limit/rate-limit.ts';
-import { compileRequestHeaderFilter, isLookedAt, type RequestHeaderFilter } from './request-header-filter.ts';
 import { type CompiledResources, compileResources } from './resource/compile-resources.ts';
 import type { Route, RoutePolicy } from './route.ts';
 import { compileRouteTable } from './routing/match-route.ts';
-import { compileOwnPaths } from './routing/own-paths.ts';
 import { type PathPattern, parsePathPattern } from './routing/path-pattern.ts';
 
 export interface CompiledGate {

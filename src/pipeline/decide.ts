@@ -16,19 +16,23 @@ import {
 import { explainPreflight } from './cors/explain-preflight.ts';
 import { type PathPlace, routeOfPath } from './cors/route-of-path.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
+import { refuseMissing } from './credentials/refuse-missing-token.ts';
 import { stripToken } from './credentials/strip-token.ts';
-import { decideOwn } from './decide-own.ts';
-import { type DirectResponse, type FrontCall, isServedHere } from './direct-response.ts';
 import { type AssertionSigner, addAssertion } from './identity/assertion/assertion.ts';
 import { checkMethod, checkOrigin } from './mcp/admit-request.ts';
+import { type DirectResponse, type FrontCall, isServedHere } from './messages/direct-response.ts';
+import type { RequestFacts } from './messages/request.ts';
+import {
+  type FilteredHeaders,
+  filterHeaders,
+  type RequestHeaderFilter,
+} from './messages/request-header-filter.ts';
+import { decideOwn } from './own/decide-own.ts';
+import { findOwnEndpoint, type OwnPaths } from './own/own-paths.ts';
 import { type Matched, type Permit, permitAnonymous, permitVerified } from './permit.ts';
 import { consume, NOTHING_CONSUMED, type RateLimitResult } from './rate-limit/rate-limit.ts';
-import { refuseMissing } from './refuse-missing-token.ts';
-import type { RequestFacts } from './request.ts';
-import { type FilteredHeaders, filterHeaders, type RequestHeaderFilter } from './request-header-filter.ts';
 import type { Route } from './route.ts';
 import { matchRoute, type RouteTable } from './routing/match-route.ts';
-import { findOwnEndpoint, type OwnPaths } from './routing/own-paths.ts';
 
 export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */

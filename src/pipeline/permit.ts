@@ -5,8 +5,8 @@ import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { verifiedCredential } from './credentials/extract-token.ts';
 import { offersProtocol } from './credentials/token-places.ts';
 import type { McpRules } from './mcp/mcp-rules.ts';
-import type { FilteredRequest } from './request.ts';
-import type { FilteredHeaders } from './request-header-filter.ts';
+import type { FilteredRequest } from './messages/request.ts';
+import type { FilteredHeaders } from './messages/request-header-filter.ts';
 import type { Route } from './route.ts';
 import type { PathParameters } from './routing/path-pattern.ts';
 

@@ -4,8 +4,8 @@ import type { Step, Trace } from '../core/trace.ts';
 import { challengeFor } from '../pipeline/access/challenge.ts';
 import { type Decision, decide, type Gate } from '../pipeline/decide.ts';
 import { admitBody, decideMessage, isForMessages } from '../pipeline/decide-message.ts';
-import { isServedHere } from '../pipeline/direct-response.ts';
-import type { RequestFacts } from '../pipeline/request.ts';
+import { isServedHere } from '../pipeline/messages/direct-response.ts';
+import type { RequestFacts } from '../pipeline/messages/request.ts';
 import { writeMessage } from './simulated-message.ts';
 
 /** A request that is only decided, not sent. */

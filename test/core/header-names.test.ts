@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { configSchema } from '../../src/config/schema/config.ts';
 import { OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../../src/core/header-names.ts';
-import { compileRequestHeaderFilter, filterHeaders } from '../../src/pipeline/request-header-filter.ts';
+import {
+  compileRequestHeaderFilter,
+  filterHeaders,
+} from '../../src/pipeline/messages/request-header-filter.ts';
 import { fileWith } from '../support/pipeline/gate.ts';
 
 const page = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');

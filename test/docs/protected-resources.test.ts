@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
-import { isDirectResponse } from '../../src/pipeline/direct-response.ts';
+import { isDirectResponse } from '../../src/pipeline/messages/direct-response.ts';
 import { loadText } from '../support/config/config-text.ts';
 import { refusalOf } from '../support/pipeline/challenges.ts';
 import { decideNow, gateOf, requestOf } from '../support/pipeline/gate.ts';

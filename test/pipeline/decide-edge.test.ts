@@ -1,8 +1,8 @@
 import t from 'tap';
 import { isRefusal, refuse } from '../../src/core/refusals.ts';
 import { decide, type Gate } from '../../src/pipeline/decide.ts';
+import type { RequestFacts } from '../../src/pipeline/messages/request.ts';
 import type { LimitStore } from '../../src/pipeline/rate-limit/limit-store.ts';
-import type { RequestFacts } from '../../src/pipeline/request.ts';
 import {
   compileFile,
   decideNow,

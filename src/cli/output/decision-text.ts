@@ -1,7 +1,7 @@
 import { escapeText } from '../../core/escape.ts';
 import { isRefusal, REFUSALS } from '../../core/refusals.ts';
 import type { Step } from '../../core/trace.ts';
-import { isServedHere } from '../../pipeline/direct-response.ts';
+import { isServedHere } from '../../pipeline/messages/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { SimulatedDecision } from '../../simulate/simulate.ts';
 import { ADVICE } from '../advice.ts';

@@ -1,7 +1,7 @@
 import { isRefusal } from '../../core/refusals.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
 import { readBody } from '../../oauth/read-body.ts';
-import type { FrontCall } from '../../pipeline/direct-response.ts';
+import type { FrontCall } from '../../pipeline/messages/direct-response.ts';
 import type { ServedResponse } from '../server/listener-events.ts';
 import type { Transaction } from './transaction.ts';
 

@@ -7,7 +7,7 @@ import { resolveForwarded } from '../../http/forwarded.ts';
 import { peerOf } from '../../http/peer.ts';
 import { type Decision, decide } from '../../pipeline/decide.ts';
 import { isForMessages, type PermitForMessages } from '../../pipeline/decide-message.ts';
-import { isDirectResponse, isFrontCall, isServedHere } from '../../pipeline/direct-response.ts';
+import { isDirectResponse, isFrontCall, isServedHere } from '../../pipeline/messages/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import { forward } from '../../proxy/forward.ts';
 import type { UpstreamRequestPlan } from '../../proxy/forward-job.ts';

@@ -1,11 +1,11 @@
 import { quoteForLog } from '../../core/escape.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Trace } from '../../core/trace.ts';
+import { claimHas } from '../../tokens/jwt/claim-values.ts';
 import { readClaim } from '../../tokens/jwt/read-claims.ts';
 import { validateBinding } from '../../tokens/jwt/validate-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
-import { claimHas } from '../claim-values.ts';
-import type { FilteredRequest } from '../request.ts';
+import type { FilteredRequest } from '../messages/request.ts';
 import { STEP_BUDGET } from './cel/condition-meter.ts';
 import type { AccessBlock, AccessRules, ClaimRule, Wanted } from './compile-access.ts';
 import { describeAll, describeAudiences, describeClaim, describeWanted } from './describe-rules.ts';

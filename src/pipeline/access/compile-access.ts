@@ -7,7 +7,7 @@ import {
 } from '../../config/routes/route-access.ts';
 import type { Config, PolicyConfig, RouteConfig } from '../../config/schema/config.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
-import { nameClaim, type Scalar, toClaimPath } from '../claim-values.ts';
+import { nameClaim, type Scalar, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import type { Condition, ConditionCompiler } from './cel/condition.ts';
 
 /** The access rules of a route, compiled. */

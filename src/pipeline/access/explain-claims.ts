@@ -1,10 +1,10 @@
 import type { Cause } from '../../core/causes.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
+import { isDistinctScalar, nameClaim } from '../../tokens/jwt/claim-values.ts';
 import { isAbsent } from '../../tokens/jwt/json/absent.ts';
 import { isInexactNumber } from '../../tokens/jwt/json/inexact-number.ts';
 import { readClaim } from '../../tokens/jwt/read-claims.ts';
 import type { Claims } from '../../tokens/verified-token.ts';
-import { isDistinctScalar, nameClaim } from '../claim-values.ts';
 import type { ClaimRule } from './compile-access.ts';
 
 /** The form of a claim, as far as it decides what would help. `json`: a text that holds a list; `one`: a text without separators; `near`: what is

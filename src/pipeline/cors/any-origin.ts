@@ -1,4 +1,4 @@
-import type { DirectResponse, OwnRequest } from '../direct-response.ts';
+import type { DirectResponse, OwnRequest } from '../messages/direct-response.ts';
 import { requestedMethod } from './cors.ts';
 
 /** Fields of responses that scripts of every site may read: names and values in turn. */

@@ -1,6 +1,6 @@
 import type { CorsConfig } from '../../config/schema/config.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
-import type { DirectResponse } from '../direct-response.ts';
+import type { DirectResponse } from '../messages/direct-response.ts';
 
 /** The cross-origin rules of one route, compiled: what depends on the file alone is rendered once. */
 export interface CorsRules {

@@ -1,6 +1,6 @@
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Target } from '../../http/target.ts';
-import type { FilteredHeaders } from '../request-header-filter.ts';
+import type { FilteredHeaders } from '../messages/request-header-filter.ts';
 import { describeSource, findHiddenToken, readTokenPlaces, type TokenSources } from './token-sources.ts';
 
 /**

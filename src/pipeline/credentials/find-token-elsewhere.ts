@@ -1,5 +1,5 @@
 import { quoteForLog } from '../../core/escape.ts';
-import type { FilteredHeaders } from '../request-header-filter.ts';
+import type { FilteredHeaders } from '../messages/request-header-filter.ts';
 
 /** Three parts of base64url, of which the first is a JSON object. */
 const TOKEN = /^(?:bearer )?"?eyJ[\w-]*\.[\w-]+\.[\w-]+"?$/i;

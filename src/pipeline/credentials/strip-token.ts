@@ -1,5 +1,5 @@
 import type { Target } from '../../http/target.ts';
-import type { FilteredHeaders } from '../request-header-filter.ts';
+import type { FilteredHeaders } from '../messages/request-header-filter.ts';
 import { type TokenSources, withoutTokens } from './token-sources.ts';
 
 /** What is forwarded of a request: without the token where the route takes it from a cookie, query or protocol. */

@@ -1,6 +1,6 @@
 import type { TokenSourceConfig } from '../../config/schema/config.ts';
 import type { Target } from '../../http/target.ts';
-import type { FilteredHeaders } from '../request-header-filter.ts';
+import type { FilteredHeaders } from '../messages/request-header-filter.ts';
 import {
   COOKIE_SPELLINGS,
   hidesCookie,

@@ -2,9 +2,9 @@ import { RE2JS } from '@bufbuild/re2';
 import { DEFAULT_IDENTITY_HEADERS, type SPECIAL_SOURCES } from '../../config/identity-headers.ts';
 import type { PathProblem } from '../../config/problem.ts';
 import type { Config, IdentityConfig, IdentitySource } from '../../config/schema/config.ts';
+import { nameClaim, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import { readClaim, readClient } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
-import { nameClaim, toClaimPath } from '../claim-values.ts';
 import { type IdentityTemplate, parseIdentityTemplate } from './identity-template.ts';
 
 /** How a value becomes the text of a header. Without one: scopes by space, all else by comma. */

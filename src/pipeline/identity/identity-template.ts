@@ -1,6 +1,6 @@
+import { isDistinctScalar } from '../../tokens/jwt/claim-values.ts';
 import { readClaim } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
-import { isDistinctScalar } from '../claim-values.ts';
 import { encodeHeaderText } from './header-encoding.ts';
 
 /** `{tid}/{sub}` parsed: fixed text and claim names in turn, text first and last. */

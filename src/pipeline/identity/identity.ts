@@ -1,7 +1,7 @@
 import { type Refusal, refuse } from '../../core/refusals.ts';
+import { isDistinctScalar } from '../../tokens/jwt/claim-values.ts';
 import { isInexactNumber } from '../../tokens/jwt/json/inexact-number.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
-import { isDistinctScalar } from '../claim-values.ts';
 import { encodeHeaderText, isUnicode } from './header-encoding.ts';
 import type { IdentityFormat, IdentityHeader, IdentityRules } from './identity-rules.ts';
 import { fillTemplate } from './identity-template.ts';

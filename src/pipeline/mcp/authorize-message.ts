@@ -4,7 +4,7 @@ import type { Trace } from '../../core/trace.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { authorize, findHeld } from '../access/authorize.ts';
 import type { AccessBlock, AccessRules } from '../access/compile-access.ts';
-import type { FilteredRequest } from '../request.ts';
+import type { FilteredRequest } from '../messages/request.ts';
 import type { ListVisibility } from './lists/list-visibility.ts';
 import { findRule, type McpRules, type NameRules } from './mcp-rules.ts';
 import type { Message } from './read-message.ts';

@@ -1,8 +1,8 @@
 import type { RateLimitConfig } from '../../config/schema/config.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
+import { isDistinctScalar, nameClaim, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import { readClaim, readClient } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
-import { isDistinctScalar, nameClaim, toClaimPath } from '../claim-values.ts';
 import type { Count, RateQuota } from './gcra.ts';
 import type { LimitStore } from './limit-store.ts';
 import { rateLimitNetwork } from './rate-limit-network.ts';

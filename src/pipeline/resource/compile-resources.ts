@@ -7,7 +7,7 @@ import { isRefusal } from '../../core/refusals.ts';
 import { prefixedScopes } from '../../core/scopes.ts';
 import { parseTarget } from '../../http/target.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
-import type { OwnEndpoint } from '../direct-response.ts';
+import type { OwnEndpoint } from '../messages/direct-response.ts';
 import { authorizationServersOf } from './authorization-servers.ts';
 import { metadataEndpoints, type PublishedResource, type ResourceMetadata } from './metadata-endpoints.ts';
 

@@ -1,7 +1,7 @@
 import { type DeclaredResource, METADATA_ROOT } from '../../config/routes/resource.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import { ANY_ORIGIN, respondToAnyOrigin } from '../cors/any-origin.ts';
-import type { DirectResponse, OwnEndpoint, OwnRequest } from '../direct-response.ts';
+import type { DirectResponse, OwnEndpoint, OwnRequest } from '../messages/direct-response.ts';
 
 /** The metadata of a resource (RFC 9728 §2). */
 export interface ResourceMetadata {

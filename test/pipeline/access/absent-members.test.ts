@@ -1,7 +1,7 @@
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { decide } from '../../../src/pipeline/decide.ts';
-import { isServedHere } from '../../../src/pipeline/direct-response.ts';
+import { isServedHere } from '../../../src/pipeline/messages/direct-response.ts';
 import { freezeTime } from '../../support/core/frozen-time.ts';
 import { fieldsOf, fileWith, gateOf, requestOf } from '../../support/pipeline/gate.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';

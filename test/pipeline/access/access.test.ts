@@ -1,6 +1,6 @@
 import t from 'tap';
 import { authorize } from '../../../src/pipeline/access/authorize.ts';
-import type { FilteredRequest } from '../../../src/pipeline/request.ts';
+import type { FilteredRequest } from '../../../src/pipeline/messages/request.ts';
 import type { Route } from '../../../src/pipeline/route.ts';
 import type { Claims, VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { type ConfigInput, fileWith, gateOf, tokenOf } from '../../support/pipeline/gate.ts';

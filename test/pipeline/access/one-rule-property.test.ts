@@ -3,7 +3,7 @@ import t from 'tap';
 import { configSchema } from '../../../src/config/schema/config.ts';
 import { refuse } from '../../../src/core/refusals.ts';
 import type { Gate } from '../../../src/pipeline/decide.ts';
-import { isDirectResponse } from '../../../src/pipeline/direct-response.ts';
+import { isDirectResponse } from '../../../src/pipeline/messages/direct-response.ts';
 import { simulate } from '../../../src/simulate/simulate.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { refusalOf, scopesOf } from '../../support/pipeline/challenges.ts';

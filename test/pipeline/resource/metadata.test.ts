@@ -1,7 +1,7 @@
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import type { Gate } from '../../../src/pipeline/decide.ts';
-import { type DirectResponse, isDirectResponse } from '../../../src/pipeline/direct-response.ts';
+import { type DirectResponse, isDirectResponse } from '../../../src/pipeline/messages/direct-response.ts';
 import {
   type ConfigInput,
   compileFile,

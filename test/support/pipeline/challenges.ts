@@ -1,7 +1,7 @@
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { challengeFor } from '../../../src/pipeline/access/challenge.ts';
 import type { Gate } from '../../../src/pipeline/decide.ts';
-import type { RequestFacts } from '../../../src/pipeline/request.ts';
+import type { RequestFacts } from '../../../src/pipeline/messages/request.ts';
 import { decideNow } from './gate.ts';
 
 /** The code of a refusal with its challenge, as responses have them. */

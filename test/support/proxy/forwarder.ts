@@ -11,7 +11,10 @@ import { Http2Request } from '../../../src/gateway/server/http2/http2-request.ts
 import { Http2Response } from '../../../src/gateway/server/http2/http2-response.ts';
 import type { IncomingRequest, OutgoingResponse } from '../../../src/http/client-messages.ts';
 import { discardBody } from '../../../src/http/discard-body.ts';
-import { compileRequestHeaderFilter, filterHeaders } from '../../../src/pipeline/request-header-filter.ts';
+import {
+  compileRequestHeaderFilter,
+  filterHeaders,
+} from '../../../src/pipeline/messages/request-header-filter.ts';
 import { forward } from '../../../src/proxy/forward.ts';
 import type { ForwardResult, UpstreamRequestPlan } from '../../../src/proxy/forward-job.ts';
 import { buildUpstreamHeaders } from '../../../src/proxy/request/upstream-headers.ts';

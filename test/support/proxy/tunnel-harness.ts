@@ -3,7 +3,10 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Test } from 'tap';
 import { REFUSALS } from '../../../src/core/refusals.ts';
-import { compileRequestHeaderFilter, filterHeaders } from '../../../src/pipeline/request-header-filter.ts';
+import {
+  compileRequestHeaderFilter,
+  filterHeaders,
+} from '../../../src/pipeline/messages/request-header-filter.ts';
 import { ResponseHeaderFilter } from '../../../src/proxy/response/response-header-filter.ts';
 import { createUpstream } from '../../../src/proxy/upstream/upstream.ts';
 import { openTunnel } from '../../../src/proxy/websocket/open-tunnel.ts';

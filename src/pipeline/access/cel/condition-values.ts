@@ -1,9 +1,9 @@
+import { isDistinctScalar } from '../../../tokens/jwt/claim-values.ts';
 import { isInexactNumber } from '../../../tokens/jwt/json/inexact-number.ts';
 import { readClient } from '../../../tokens/jwt/read-claims.ts';
 import { createTokenMemo } from '../../../tokens/token-memo.ts';
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
-import { isDistinctScalar } from '../../claim-values.ts';
-import type { FilteredRequest } from '../../request.ts';
+import type { FilteredRequest } from '../../messages/request.ts';
 import { holdsInexact, INEXACT } from './inexact-value.ts';
 
 /** Values as the CEL engine takes them: integers as bigint, objects as maps. */

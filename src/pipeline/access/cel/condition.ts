@@ -1,5 +1,5 @@
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
-import type { FilteredRequest } from '../../request.ts';
+import type { FilteredRequest } from '../../messages/request.ts';
 import { type ConditionFault, checkCondition, type VariableField } from './check-condition.ts';
 import { meterMacros } from './condition-macros.ts';
 import { type Meter, meterFunctions, STEP_BUDGET } from './condition-meter.ts';

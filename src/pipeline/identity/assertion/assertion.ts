@@ -11,7 +11,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { type Refusal, refuse } from '../../../core/refusals.ts';
 import { readClient } from '../../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
-import type { OwnEndpoint } from '../../direct-response.ts';
+import type { OwnEndpoint } from '../../messages/direct-response.ts';
 import type { Route } from '../../route.ts';
 import {
   type AssertionKeys,

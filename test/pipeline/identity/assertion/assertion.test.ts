@@ -6,7 +6,6 @@ import jsonwebtoken from 'jsonwebtoken';
 import t from 'tap';
 import { configSchema } from '../../../../src/config/schema/config.ts';
 import { compileGate } from '../../../../src/pipeline/compile.ts';
-import { isDirectResponse } from '../../../../src/pipeline/direct-response.ts';
 import {
   type AssertionSigner,
   compileAssertion,
@@ -15,6 +14,7 @@ import type {
   KeyFileAccess,
   KeyRotation,
 } from '../../../../src/pipeline/identity/assertion/assertion-keys.ts';
+import { isDirectResponse } from '../../../../src/pipeline/messages/direct-response.ts';
 import type { Logger } from '../../../../src/telemetry/logger.ts';
 import { compileIssuers } from '../../../../src/tokens/issuers/compile-issuers.ts';
 import { inexactNumber } from '../../../../src/tokens/jwt/json/inexact-number.ts';

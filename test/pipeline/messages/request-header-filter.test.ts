@@ -1,7 +1,10 @@
 import t from 'tap';
-import { configSchema } from '../../src/config/schema/config.ts';
-import { compileRequestHeaderFilter, filterHeaders } from '../../src/pipeline/request-header-filter.ts';
-import { fileWith } from '../support/pipeline/gate.ts';
+import { configSchema } from '../../../src/config/schema/config.ts';
+import {
+  compileRequestHeaderFilter,
+  filterHeaders,
+} from '../../../src/pipeline/messages/request-header-filter.ts';
+import { fileWith } from '../../support/pipeline/gate.ts';
 
 const headerFilter = compileRequestHeaderFilter(
   configSchema.parse(

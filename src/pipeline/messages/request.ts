@@ -1,6 +1,6 @@
-import type { Target } from '../http/target.ts';
+import type { Target } from '../../http/target.ts';
+import type { PathParameters } from '../routing/path-pattern.ts';
 import type { FilteredHeaders } from './request-header-filter.ts';
-import type { PathParameters } from './routing/path-pattern.ts';
 
 /** What the pipeline may know of a request. Nothing here is trusted. */
 export interface RequestFacts {

@@ -1,4 +1,4 @@
-import type { ClaimName } from '../config/schema/config.ts';
+import type { ClaimName } from '../../config/schema/config.ts';
 
 export type Scalar = string | number | boolean;
 

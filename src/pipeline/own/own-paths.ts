@@ -1,4 +1,4 @@
-import type { OwnEndpoint } from '../direct-response.ts';
+import type { OwnEndpoint } from '../messages/direct-response.ts';
 
 /** The paths that the gateway serves itself, by path. At one path, an endpoint with a host comes before one without. */
 export type OwnPaths = ReadonlyMap<string, readonly OwnEndpoint[]>;

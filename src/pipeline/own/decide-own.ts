@@ -1,14 +1,14 @@
-import { after } from '../core/after.ts';
-import { isRefusal, type Refusal } from '../core/refusals.ts';
-import type { Trace } from '../core/trace.ts';
+import { after } from '../../core/after.ts';
+import { isRefusal, type Refusal } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
 import {
   type DirectResponse,
   type FrontCall,
   isDirectResponse,
   type OwnEndpoint,
   type OwnRequest,
-} from './direct-response.ts';
-import { consume } from './rate-limit/rate-limit.ts';
+} from '../messages/direct-response.ts';
+import { consume } from '../rate-limit/rate-limit.ts';
 
 export interface OwnDecisionOptions {
   readonly clientAddress: string;

@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { OwnEndpoint } from '../../../src/pipeline/direct-response.ts';
-import { compileOwnPaths, findOwnEndpoint, type OwnPaths } from '../../../src/pipeline/routing/own-paths.ts';
+import type { OwnEndpoint } from '../../../src/pipeline/messages/direct-response.ts';
+import { compileOwnPaths, findOwnEndpoint, type OwnPaths } from '../../../src/pipeline/own/own-paths.ts';
 
 const endpoint = (path: string, host?: string): OwnEndpoint => ({
   path,

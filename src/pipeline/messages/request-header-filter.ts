@@ -1,8 +1,8 @@
-import { foldHeaderName, identityHeaderNames, isMovedToken } from '../config/identity-headers.ts';
-import type { Config } from '../config/schema/config.ts';
-import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../core/header-names.ts';
-import { HeaderNameMemo } from '../http/header-name-memo.ts';
-import { dropNominated } from '../http/header-pairs.ts';
+import { foldHeaderName, identityHeaderNames, isMovedToken } from '../../config/identity-headers.ts';
+import type { Config } from '../../config/schema/config.ts';
+import { END_TO_END, HOP_BY_HOP, OVERRIDES, PROXY_FIELDS, PROXY_PREFIXES } from '../../core/header-names.ts';
+import { HeaderNameMemo } from '../../http/header-name-memo.ts';
+import { dropNominated } from '../../http/header-pairs.ts';
 
 /** What becomes of a header field. */
 const ACTION = {

@@ -1,6 +1,6 @@
-import type { FrontEndpointKind } from '../config/oauth-front.ts';
-import type { Refusal } from '../core/refusals.ts';
-import type { RateLimit } from './rate-limit/rate-limit.ts';
+import type { FrontEndpointKind } from '../../config/oauth-front.ts';
+import type { Refusal } from '../../core/refusals.ts';
+import type { RateLimit } from '../rate-limit/rate-limit.ts';
 import type { FilteredHeaders } from './request-header-filter.ts';
 
 /** A response that the gateway gives itself: it needs no token, and no backend sees the request. */

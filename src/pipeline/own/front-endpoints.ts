@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema/config.ts';
 import { parseRouteHost } from '../../core/host.ts';
 import { refuse } from '../../core/refusals.ts';
 import { ANY_ORIGIN, respondToAnyOrigin } from '../cors/any-origin.ts';
-import type { OwnEndpoint } from '../direct-response.ts';
+import type { OwnEndpoint } from '../messages/direct-response.ts';
 import type { LimitStore } from '../rate-limit/limit-store.ts';
 import { compileRateLimits } from '../rate-limit/rate-limit.ts';
 

@@ -1,7 +1,7 @@
-import { type Refusal, refuse } from '../core/refusals.ts';
-import { requestedMethod } from './cors/cors.ts';
-import { findTokenElsewhere, isBareToken } from './credentials/find-token-elsewhere.ts';
-import type { Matched } from './permit.ts';
+import { type Refusal, refuse } from '../../core/refusals.ts';
+import { requestedMethod } from '../cors/cors.ts';
+import type { Matched } from '../permit.ts';
+import { findTokenElsewhere, isBareToken } from './find-token-elsewhere.ts';
 
 /** No token: the cause names the kind of request, on which the advice depends. */
 export function refuseMissing({ headers, isUpgrade, method }: Matched): Refusal {
