@@ -147,3 +147,25 @@ for (const sdk of SDK_CLIENTS) {
     },
   );
 }
+
+t.test(
+  'a client that forgets earlier scopes uses two tools in turn where challenges are cumulative',
+  async (t) => {
+    const sdk1 = SDK_CLIENTS.find(({ name }) => name.startsWith('SDK 1'));
+    if (sdk1 === undefined) throw new Error('SDK 1 is missing');
+    const whoami = { scopes: ['orders:audit'] };
+    const logins = async (challenge: 'needed' | 'cumulative') => {
+      const { url } = await startMcpGateway(t, { whoami, resource: { challenge } });
+      const client = { client_id: CLIENTS.mcp.clientId };
+      const state = new OAuthState({ client, keepsRefreshToken: false });
+      const session = await sdk1.connect(url, state);
+      for (const name of ['orders_cancel', 'whoami', 'orders_cancel', 'whoami'])
+        await session.call(name, { id: 7 });
+      await session.end();
+      return state.authorizations.length;
+    };
+
+    t.equal(await logins('needed'), 1 + 4, 'a login for each call');
+    t.equal(await logins('cumulative'), 1 + 2, 'one for each scope');
+  },
+);

@@ -62,8 +62,10 @@ t.teardown(() => Promise.all([server, issuer, client].map((each) => each.close()
 
 for (const [version, atLeast] of Object.entries(VERSIONS)) {
   t.test(`no check of the conformance suite gets worse through the gateway, ${version}`, async (t) => {
-    const direct = await runConformanceSuite(`${server.url}/mcp`, version);
-    const guarded = await runConformanceSuite(`${client.url}/mcp`, version);
+    const [direct, guarded] = await Promise.all(
+      [server, client].map(({ url }) => runConformanceSuite(`${url}/mcp`, version)),
+    );
+    if (direct === undefined || guarded === undefined) throw new Error('a run is missing');
 
     const passed = [...direct].filter(
       ([check, { status }]) => status === 'SUCCESS' && !REFUSED_BEFORE.includes(check),

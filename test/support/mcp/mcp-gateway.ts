@@ -32,6 +32,8 @@ interface Options {
   readonly start?: (options: { resources: Record<string, string> }) => Promise<RunningProvider>;
   /** Further keys of the issuer. */
   readonly issuer?: object;
+  /** The rule of the tool `whoami`; default: allow. */
+  readonly whoami?: object;
   /** Further keys of the resource. */
   readonly resource?: object;
 }
@@ -43,7 +45,7 @@ export async function startMcpGateway(t: Pick<Test, 'teardown'>, options: Option
   const url = `${publicUrl}/mcp`;
   const start = options.start ?? startProvider;
   const provider = await start({
-    resources: { [url]: 'orders:read orders:write' },
+    resources: { [url]: 'orders:read orders:write orders:audit' },
     ...{ clientDocuments: { [DOCUMENT_CLIENT]: DOCUMENT } },
   });
   const served: string[] = [];
@@ -63,7 +65,7 @@ export async function startMcpGateway(t: Pick<Test, 'teardown'>, options: Option
         access: { scopes: ['orders:read'] },
         mcp: {
           tools: {
-            whoami: 'allow',
+            whoami: options.whoami ?? 'allow',
             'orders_*': 'allow',
             orders_cancel: { scopes: ['orders:write'] },
           },
