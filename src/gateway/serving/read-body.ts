@@ -49,17 +49,19 @@ const NO_ROOM = refuse('messages_too_many', 'the messages in memory take all tha
 
 /**
  * Reads the body of a request into memory of its own, which is counted before it is taken: pieces as they arrive hold on to far more
- * than they contain. Calls `then` once, unless the client leaves: then the memory is released, and nothing follows.
+ * than they contain. Calls `then` once, unless the client leaves: then the memory is released, and nothing follows. Returns what ends
+ * the reading in the same way, for a request that is over before its body is: Node closes none whose response is out.
  */
 export function readBody(
   req: IncomingRequest,
   reading: BodyReading,
   then: (outcome: MessageBody | Refusal) => void,
-): void {
+): () => void {
   const { maxBytes, length } = reading;
   if (length === 0) then(new MessageBody(Buffer.alloc(0), ignore));
   else if (length !== undefined && length > maxBytes) then(TOO_LARGE);
-  else new BodyReader(req, reading, then).start();
+  else return new BodyReader(req, reading, then).start();
+  return ignore;
 }
 
 class BodyReader {
@@ -68,6 +70,7 @@ class BodyReader {
   readonly #then: (outcome: MessageBody | Refusal) => void;
   #memory = Buffer.alloc(0);
   #used = 0;
+  #isOver = false;
   #cancelTotal: (() => void) | undefined;
   #cancelIdle: (() => void) | undefined;
 
@@ -77,7 +80,8 @@ class BodyReader {
     this.#then = then;
   }
 
-  start(): void {
+  /** Returns what ends it. */
+  start(): () => void {
     const { scheduler } = this.#reading;
     const req = this.#req;
     this.#cancelTotal = scheduler.after(TOTAL_MS, () => this.#refuse(TOO_SLOW));
@@ -87,6 +91,7 @@ class BodyReader {
     req.on('error', this.#onGone);
     req.on('close', this.#onGone);
     req.resume();
+    return this.#onGone;
   }
 
   #onData = (piece: Buffer): void => {
@@ -115,6 +120,7 @@ class BodyReader {
   };
 
   #onGone = (): void => {
+    if (this.#isOver) return;
     this.#letGo();
     this.#releaseAll();
   };
@@ -151,6 +157,7 @@ class BodyReader {
 
   /** Keeps a listener for errors: there is no other. */
   #letGo(): void {
+    this.#isOver = true;
     this.#cancelTotal?.();
     this.#cancelIdle?.();
     const req = this.#req;

@@ -63,7 +63,7 @@ function read(
   const { maxBytes } = permit.mcp.rules;
   if (req.headers.expect !== undefined && length !== 0 && (length ?? 0) <= maxBytes) res.writeContinue();
   const idleMs = transaction.generation.config.listen.limits.bodyIdle;
-  readBody(req, { maxBytes, idleMs, length, memory, scheduler }, (body) => {
+  const abandon = readBody(req, { maxBytes, idleMs, length, memory, scheduler }, (body) => {
     if (isRefusal(body)) {
       outcome.refused(body);
       return;
@@ -79,4 +79,5 @@ function read(
       outcome.failed(error);
     }
   });
+  res.once('close', abandon);
 }

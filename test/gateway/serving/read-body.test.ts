@@ -10,12 +10,12 @@ function start(options: Partial<BodyReading> = {}, time: FrozenTime = freezeTime
   const memory = options.memory ?? createMessageMemory();
   const req = Object.assign(new PassThrough(), { complete: true });
   const outcomes: (MessageBody | string)[] = [];
-  readBody(
+  const abandon = readBody(
     req as unknown as IncomingRequest,
     { maxBytes: 1024 ** 2, idleMs: 60_000, length: undefined, memory, scheduler: time.scheduler, ...options },
     (outcome) => outcomes.push(isRefusal(outcome) ? outcome.cause : outcome),
   );
-  return { req, outcomes, time, memory: memory as ReturnType<typeof createMessageMemory> };
+  return { req, outcomes, time, abandon, memory: memory as ReturnType<typeof createMessageMemory> };
 }
 
 t.test('a body has 30 seconds in all, however steadily it comes', async (t) => {
@@ -59,6 +59,25 @@ t.test('memory is acquired as bytes come, not as they are announced', async (t) 
   req.destroy();
   await until(() => memory.used === 0);
   t.same(outcomes, [], 'and nothing follows');
+});
+
+t.test('a request that is over holds none, however often it is told so', async (t) => {
+  const { req, outcomes, abandon, memory } = start();
+  req.write(Buffer.alloc(100));
+  await until(() => memory.used > 0);
+  abandon();
+  abandon();
+  t.equal(memory.used, 0);
+  const whole = start({ memory });
+  whole.req.end('{}');
+  await until(() => whole.outcomes.length > 0);
+  const { used } = memory;
+  whole.abandon();
+  t.equal(memory.used, used, 'a body that was read whole belongs to its reader');
+  (whole.outcomes[0] as MessageBody).release();
+  t.equal(memory.used, 0);
+  req.destroy();
+  t.same(outcomes, []);
 });
 
 t.test('single bytes take no more than their sum', async (t) => {
