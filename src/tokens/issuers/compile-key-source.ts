@@ -1,6 +1,6 @@
 import type { PathProblem } from '../../config/problem.ts';
 import { error } from '../../config/rules/rule.ts';
-import type { IssuerConfig } from '../../config/schema/config.ts';
+import { DEFAULT_KEYS, type IssuerConfig } from '../../config/schema/config.ts';
 import { holdsCertificates, NO_CERTIFICATES } from '../../core/pem.ts';
 import type { KeySource } from '../compiled-issuer.ts';
 import { checkKeys } from '../keys/key-set.ts';
@@ -23,16 +23,16 @@ interface SourceContext {
 
 /** Finds out where an issuer's keys come from, and reads those that are at hand. Undefined after a reported problem. */
 export function compileKeySource(
-  { jwks, jwksUri, keys }: IssuerConfig,
+  written: IssuerConfig,
   derived: Derived,
   { preset, algorithms, tools }: SourceContext,
 ): KeySource | undefined {
+  const { jwks, jwksUri } = written;
   if (jwks !== undefined) {
-    if (jwksUri !== undefined || keys !== undefined) {
-      const hint = 'nothing is fetched for an issuer with `jwks`';
-      tools.report(
-        error([jwksUri === undefined ? 'keys' : 'jwksUri'], 'has no meaning beside `jwks`', { hint }),
-      );
+    const stray = findStray(written);
+    if (stray !== undefined) {
+      const hint = 'no keys are fetched for an issuer with `jwks`';
+      tools.report(error(stray, 'has no meaning beside `jwks`', { hint }));
     }
     const members = 'keys' in jwks ? jwks.keys : readKeySet(jwks.file, tools);
     return (
@@ -48,6 +48,15 @@ export function compileKeySource(
   }
   tools.report(error(['issuer'], 'the keys cannot be found through it', { hint: 'give `jwksUri`' }));
   return undefined;
+}
+
+/** What would do nothing beside `jwks`. A front fetches metadata all the same, by the rules in `keys`. */
+function findStray({ jwksUri, keys, oauthProxy }: IssuerConfig): readonly string[] | undefined {
+  if (jwksUri !== undefined) return ['jwksUri'];
+  if (keys === undefined) return undefined;
+  if (oauthProxy === undefined) return ['keys'];
+  if (keys.snapshot !== undefined) return ['keys', 'snapshot'];
+  return keys.maxBytes === DEFAULT_KEYS.maxBytes ? undefined : ['keys', 'maxBytes'];
 }
 
 function compilePlace(url: URL, { report }: CompileTools): KeySource | undefined {

@@ -400,3 +400,20 @@ t.test('keys in place and files are checked when the file is loaded', async (t) 
   t.match(messages({ jwksUri: 'https://u:p@a.example/k' }).messages, [/user or password is not asked/]);
   t.match(messages({ keys: { ca: 'ca.pem' } }, { '/etc/ca.pem': 'x' }).messages, [/no PEM certificate/]);
 });
+
+t.test('beside keys in the file, only a front has settings for what it fetches', async (t) => {
+  const base = { issuer: 'https://id.example', audiences: ['api'], jwks: inPlace(key) };
+  const oauthProxy = { clientId: 'c', redirectUris: ['http://localhost/callback'] };
+  const strayIn = (more: Record<string, unknown>) => {
+    const config = fileWithIssuers({ p: { ...base, ...more } });
+    const { problems } = compileIssuers(config, { resolvePath: (path) => path });
+    return problems
+      .filter(({ message }) => message === 'has no meaning beside `jwks`')
+      .map(({ path }) => path.join('.'));
+  };
+  t.same(strayIn({ keys: { timeout: '2s' } }), ['issuers.p.keys']);
+  t.same(strayIn({ oauthProxy, keys: { timeout: '2s', cooldown: '5s', ca: 'ca.pem' } }), []);
+  t.same(strayIn({ oauthProxy, keys: { snapshot: 'p.jwks.json' } }), ['issuers.p.keys.snapshot']);
+  t.same(strayIn({ oauthProxy, keys: { maxBytes: '2MiB' } }), ['issuers.p.keys.maxBytes']);
+  t.same(strayIn({ oauthProxy, jwksUri: 'https://id.example/keys' }), ['issuers.p.jwksUri']);
+});
