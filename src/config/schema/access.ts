@@ -80,15 +80,18 @@ export const policy = z.strictObject(accessRules).refine(hasRules, NO_RULES).met
   description: 'Named rules, for `access: { policy: … }`.',
 });
 
-export const accessBlock = z
-  .strictObject({
-    policy: name.optional().meta({
-      description: 'Name of rules under `policies`; they must hold in addition to the rules beside it.',
-      examples: ['staff'],
-    }),
-    ...accessRules,
-  })
-  .refine(hasRules, NO_RULES);
+const block = z.strictObject({
+  policy: name.optional().meta({
+    description: 'Name of rules under `policies`; they must hold in addition to the rules beside it.',
+    examples: ['staff'],
+  }),
+  ...accessRules,
+});
+
+export const accessBlock = block.refine(hasRules, NO_RULES);
+
+/** Of an entry under `mcp`. */
+export const entryBlock = block.refine(hasRules, 'expected at least one rule; use `allow` to require none');
 
 export const mode = z.enum(['enforce', 'report']).meta({
   description:

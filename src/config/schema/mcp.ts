@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { accessBlock } from './access.ts';
+import { entryBlock } from './access.ts';
 
 /* `mcp` of a route. */
 
@@ -8,7 +8,7 @@ const pattern = z
   .string()
   .regex(/^[^\p{Cc}]+$/u, 'expected a name, or a pattern in which `*` is any run of characters');
 
-const rule = z.union([z.enum(['allow', 'deny']), accessBlock]);
+const rule = z.union([z.enum(['allow', 'deny']), entryBlock]);
 
 const rules = z.record(pattern, rule);
 

@@ -97,7 +97,7 @@ const ROWS: readonly (readonly [
   ['an unknown issuer', { tools: { a: { issuers: ['nobody'] } } }, 'error', /unknown issuer `nobody`/],
   ['an unknown policy', { tools: { a: { policy: 'nothing' } } }, 'error', /unknown policy `nothing`/],
   ['another word', { tools: { a: 'permit' } }, 'error', /./],
-  ['an empty block', { tools: { a: {} } }, 'error', /at least one rule/],
+  ['an empty block', { tools: { a: {} } }, 'error', /at least one rule; use `allow`/],
   ['null', { tools: { a: null } }, 'error', /./],
   ['an unknown kind', { tool: { a: 'allow' } }, 'error', /tools/],
   ['an empty name', { tools: { '': 'allow' } }, 'error', /./],
