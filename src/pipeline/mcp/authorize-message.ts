@@ -8,7 +8,7 @@ import type { FilteredRequest } from '../messages/request.ts';
 import type { ListVisibility } from './lists/list-visibility.ts';
 import { findRule, type McpRules, type NameRules } from './mcp-rules.ts';
 import type { Message } from './read-message.ts';
-import { findUriFlaw, otherReading } from './resource-uri.ts';
+import { findUriFlaw, otherReadings } from './resource-uri.ts';
 
 /** Who sent a message, on a route whose access held. */
 export interface MessageCaller {
@@ -60,7 +60,7 @@ function isRuled({ kinds }: McpRules, unnamed: NonNullable<Message['unnamed']>):
   return kinds.prompts !== undefined || kinds.resources !== undefined;
 }
 
-/** A URI counts as written and as servers normalize it: the rule of either reading must let it. */
+/** A URI counts as written and as servers normalize it: the rule of each reading must let it. */
 function applyToName(
   map: NameRules,
   kind: McpKind,
@@ -69,9 +69,14 @@ function applyToName(
   trace?: Trace,
 ): Refusal | undefined {
   const refusal = apply(map, name, { caller, trace, unmatched: 'deny' });
-  const other = refusal === undefined && kind === 'resources' ? otherReading(name) : undefined;
-  if (other === undefined || findRule(map, other) === findRule(map, name)) return refusal;
-  return apply(map, other, { caller, trace, unmatched: 'allow' });
+  if (refusal !== undefined || kind !== 'resources') return refusal;
+  const own = findRule(map, name);
+  for (const reading of otherReadings(name)) {
+    if (findRule(map, reading) === own) continue;
+    const other = apply(map, reading, { caller, trace, unmatched: 'allow' });
+    if (other !== undefined) return other;
+  }
+  return undefined;
 }
 
 interface Application {

@@ -15,16 +15,38 @@ export function findUriFlaw(uri: string): string | undefined {
 }
 
 /**
- * The URI as a server may normalize it (RFC 3986 §6.2.2): escapes decoded, scheme and authority in lower case. Undefined where that
- * changes nothing, or its escapes are broken.
+ * The URI as servers may normalize it (RFC 3986 §6.2, WHATWG URL): escapes decoded and scheme and authority in lower case; and with that
+ * also without what reaches the same resource anyway, such as a fragment, a default port, or slashes in a row. Readings that are the URI
+ * itself are left out.
  */
-export function otherReading(uri: string): string | undefined {
+export function otherReadings(uri: string): readonly string[] {
+  const decoded = decode(uri);
+  return [...new Set([decoded, reduce(uri)])].filter((reading) => reading !== uri);
+}
+
+const FRONT = /^[a-z][a-z0-9+.-]*:(?:\/\/[^/?#]*)?/i;
+
+function decode(uri: string): string {
   let decoded = uri;
   try {
     decoded = decodeURIComponent(uri);
   } catch {
     // A server that accepts it keeps it as it is.
   }
-  const read = decoded.replace(/^[a-z][a-z0-9+.-]*:(?:\/\/[^/?#]*)?/i, (front) => front.toLowerCase());
-  return read === uri ? undefined : read;
+  return decoded.replace(FRONT, (front) => front.toLowerCase());
 }
+
+function reduce(uri: string): string {
+  const isFile = /^file:/i.test(uri);
+  // Files have no query; an empty one is none.
+  const decoded = decode(uri.replace(isFile ? /[?#].*$/s : /\??(?:#.*)?$/s, ''));
+  if (isFile) {
+    const path = decoded.replace(/^file:(?:\/\/(?:localhost)?(?=\/|$)|(?!\/\/))\/*/, 'file:///');
+    return path.slice(0, 8) + path.slice(8).replaceAll(/\/{2,}/g, '/');
+  }
+  const front = FRONT.exec(decoded)?.[0] ?? '';
+  const plain = front.replace(/^(https?|wss?|ftp):\/\/(?:.*@)?/, '$1://').replace(DEFAULT_PORT, '$1$2');
+  return plain + decoded.slice(front.length).replace(/^[^?]*/, (path) => path.replaceAll(/\/{2,}/g, '/'));
+}
+
+const DEFAULT_PORT = /^((?:http|ws):\/\/.*):80$|^((?:https|wss):\/\/.*):443$/;

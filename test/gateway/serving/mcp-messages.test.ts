@@ -132,6 +132,12 @@ const RULED: readonly (readonly [what: string, body: string, status: number, cod
     'role_missing',
   ],
   ['the same, encoded', message('resources/read', { uri: 'file:///docs/%70rivate/x' }), 403, 'role_missing'],
+  [
+    'the same, with slashes in a row',
+    message('resources/read', { uri: 'file:///docs//private/x' }),
+    403,
+    'role_missing',
+  ],
   ['the same, in capitals', message('resources/read', { uri: 'FILE:///docs/private/x' }), 403, 'mcp_denied'],
   ['a resource elsewhere', message('resources/subscribe', { uri: 'file:///etc/passwd' }), 403, 'mcp_denied'],
   [
