@@ -459,7 +459,10 @@ for (const [cause, words, reason] of EXPLAINED) {
     t.equal(response.code, CAUSES[cause]);
     t.ok(last.note.endsWith(ADVICE[cause]), last.note);
     const text = (await sealgate([...ask, ...words])).stdout;
-    const [reported = '', advised = ''] = text.trimEnd().split('\n').slice(-2);
+    const lines = text.trimEnd().split('\n');
+    const [reported = '', advised = ''] = lines
+      .filter((line) => !/^ +WWW-Authenticate: /.test(line))
+      .slice(-2);
     t.match(reported, reason);
     t.equal(advised, `  To change this: ${ADVICE[cause]}`);
     t.notMatch(stdout + text, SECRET, 'no claim is shown');

@@ -61,7 +61,7 @@ t.test('memory is acquired as bytes come, not as they are announced', async (t) 
   t.same(outcomes, [], 'and nothing follows');
 });
 
-t.test('a request that is over holds none, however often it is told so', async (t) => {
+t.test('a request that is over holds none, however often that is reported', async (t) => {
   const { req, outcomes, abandon, memory } = start();
   req.write(Buffer.alloc(100));
   await until(() => memory.used > 0);
