@@ -112,9 +112,7 @@ function hintFor({ issue, alternatives }: FlatIssue, value: unknown): string | u
   const accepts = (kind: string): boolean =>
     options.some((option) => option.code === 'invalid_type' && option.expected === kind);
   if (typeof value === 'string') {
-    const choices = options.flatMap((option) =>
-      option.code === 'invalid_value' ? option.values.map(String) : [],
-    );
+    const choices = choicesOf(options);
     // The provider has to change, not the spelling.
     if (choices.includes('RS256') && /^(?:HS\d*|none)$/i.test(value)) {
       return `never accepted: ${/^none$/i.test(value) ? 'anybody can write unsigned tokens' : 'all who check such a token can make one'}; let the provider sign with RS256 or ES256`;
@@ -127,10 +125,16 @@ function hintFor({ issue, alternatives }: FlatIssue, value: unknown): string | u
     }
     if ((accepts('number') || accepts('int')) && /^\d+$/.test(value)) return 'remove the quotes';
   }
+  if (value === false && choicesOf(options).includes('true')) return 'leave the key out';
   if ((typeof value === 'number' || typeof value === 'boolean') && accepts('string')) {
     return issue.message.includes('with its unit') ? 'add the unit' : `quote it: "${value}"`;
   }
   return value === null ? 'remove the key, or give it a value' : undefined;
+}
+
+/** The values that an option lists. */
+function choicesOf(options: readonly Issue[]): readonly string[] {
+  return options.flatMap((option) => (option.code === 'invalid_value' ? option.values.map(String) : []));
 }
 
 const BOOLEAN_WORDS: ReadonlyMap<string, boolean> = new Map([

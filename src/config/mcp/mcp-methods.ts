@@ -48,3 +48,6 @@ export const MCP_METHODS = [
 ] as const;
 
 export type McpMethod = (typeof MCP_METHODS)[number];
+
+/** What the messages that wait in the memory of a process may take together. */
+export const MCP_MEMORY_BYTES = 64 * 1024 ** 2;

@@ -1,5 +1,4 @@
-/** What the messages that wait in the memory of this process may take together. */
-const MAX_BYTES = 64 * 1024 ** 2;
+import { MCP_MEMORY_BYTES } from '../../config/mcp/mcp-methods.ts';
 
 /** Counts the memory of messages that were read whole or in part and have not been sent on yet. */
 export interface MessageMemory {
@@ -8,7 +7,7 @@ export interface MessageMemory {
   release(bytes: number): void;
 }
 
-export function createMessageMemory(maxBytes = MAX_BYTES): MessageMemory & { readonly used: number } {
+export function createMessageMemory(maxBytes = MCP_MEMORY_BYTES): MessageMemory & { readonly used: number } {
   let used = 0;
   return {
     get used() {

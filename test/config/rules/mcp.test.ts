@@ -62,6 +62,8 @@ const ROWS: readonly (readonly [
   ],
   ['a WebSocket', {}, 'error', /WebSocket are not read/, { websocket: true }],
   ['a route without POST', {}, 'warning', /come with POST/, { methods: ['GET'] }],
+  ['messages that find no room', {}, 'warning', /64 MiB of memory/, { bodyLimit: '65MiB' }],
+  ['the largest that may', {}, 'fine', undefined, { bodyLimit: '64MiB' }],
   ['passAuthorization', {}, 'warning', /did not look at/, { access: 'public', passAuthorization: true }],
   ['an empty map', { tools: {} }, 'warning', /refuses all tools/],
   ['an empty map of methods', { methods: {} }, 'warning', /limits no method/],
@@ -107,7 +109,7 @@ const ROWS: readonly (readonly [
 for (const [what, mcp, severity, words, route] of ROWS) {
   t.test(`check: ${what}`, async (t) => {
     const found = load(mcp, route).problems.filter(({ path }) =>
-      /^routes\[0\]\.(?:mcp|websocket|methods)/.test(path),
+      /^routes\[0\]\.(?:mcp|websocket|methods|bodyLimit)/.test(path),
     );
     if (severity === 'fine') return t.same(found, []);
     t.ok(

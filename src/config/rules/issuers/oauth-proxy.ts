@@ -1,8 +1,9 @@
 import { isLoopbackHost } from '../../../core/ip.ts';
+import { prefixedScopes } from '../../../core/scopes.ts';
 import { frontPath, frontPaths } from '../../oauth-front.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
-import { acceptedIssuers, accessAlternatives } from '../../routes/route-access.ts';
-import type { Config, IssuerConfig } from '../../schema/config.ts';
+import { acceptedIssuers, accessAlternatives, policyOf } from '../../routes/route-access.ts';
+import type { Config, IssuerConfig, PolicyConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 import { findRedirectFlaw } from './redirect-uri.ts';
 
@@ -33,6 +34,7 @@ export const frontsCanServe: Rule = ({ config, lineOf }) =>
           ]),
       ...redirects(front, [...place, 'redirectUris']),
       ...scopes(front, [...place, 'scopes']),
+      ...droppedNeeds(config, name, [...place, 'scopes', 'drop']),
       ...(front.prompt === 'keep'
         ? [
             warning([...place, 'prompt'], 'a client may get a code without the user being asked', {
@@ -126,6 +128,30 @@ function scopes({ scopes: { add, drop } }: FrontConfig, place: ConfigPath): read
   return add.flatMap((scope, index) =>
     drop.includes(scope) ? [error([...place, 'add', index], `\`${scope}\` is added and dropped`)] : [],
   );
+}
+
+/** A scope that never reaches the provider never comes back in a token. */
+function droppedNeeds(config: Config, issuer: string, place: ConfigPath): readonly PathProblem[] {
+  const { oauthProxy, scopePrefix } = config.issuers[issuer] as IssuerConfig;
+  return (oauthProxy as FrontConfig).scopes.drop.flatMap((scope, index) => {
+    const route = config.routes.find(({ access }) =>
+      accessAlternatives(access, []).some(
+        ({ block }) =>
+          acceptedIssuers(block, config).includes(issuer) &&
+          prefixedScopes(scopePrefix, allOf(block, policyOf(block, config))).includes(scope),
+      ),
+    );
+    if (route === undefined) return [];
+    const message = `\`${scope}\` is dropped from every login, and route \`${route.name}\` requires it`;
+    return [
+      warning([...place, index], message, { hint: 'no token that comes through this front opens the route' }),
+    ];
+  });
+}
+
+/** Scopes that a block and its policy require in any case. */
+function allOf(...rules: readonly (PolicyConfig | undefined)[]): readonly string[] {
+  return rules.flatMap((rule) => (Array.isArray(rule?.scopes) ? rule.scopes : (rule?.scopes?.all ?? [])));
 }
 
 /** Clients learn of a front from the metadata of a resource, and name the resource in what they ask of it. */

@@ -1,6 +1,6 @@
 import { didYouMean } from '../../diagnostics/nearest.ts';
 import { coversGlob, type Glob, globsOverlap, isLiteral, parseGlob } from '../../mcp/glob.ts';
-import { MCP_KINDS, MCP_MAPS, MCP_METHODS, type McpMap } from '../../mcp/mcp-methods.ts';
+import { MCP_KINDS, MCP_MAPS, MCP_MEMORY_BYTES, MCP_METHODS, type McpMap } from '../../mcp/mcp-methods.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { acceptedIssuers, accessAlternatives, mcpAlternatives } from '../../routes/route-access.ts';
 import type { Config, McpConfig, RouteConfig } from '../../schema/config.ts';
@@ -77,6 +77,15 @@ export const mcpRulesCanBeApplied: Rule = ({ config }) =>
             {
               hint: 'MCP over HTTP needs no WebSocket: leave it out',
             },
+          ),
+        ]
+      : []),
+    ...((route.bodyLimit ?? 0) > MCP_MEMORY_BYTES
+      ? [
+          warning(
+            [...path, 'bodyLimit'],
+            'messages of MCP have 64 MiB of memory together: a larger one finds no room',
+            { hint: 'write 64MiB at most; messages are hardly ever larger than the default of 1MiB' },
           ),
         ]
       : []),

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { emptyTree, insert, overlapping, type PatternTree } from '../../routes/pattern-tree.ts';
 import { acceptedIssuers, accessAlternatives, policyOf } from '../../routes/route-access.ts';
 import { type RoutePattern, routePatterns } from '../../routes/route-order.ts';
@@ -66,9 +67,13 @@ function takesCaseVariantOf(weak: RoutePattern, strict: RoutePattern): boolean {
 
 /** Something gets through `weak` that `strict` would refuse. */
 function isWeaker(weak: RoutePattern, strict: RoutePattern, config: Config): boolean {
-  const weakAccess = config.routes[weak.index]?.access;
-  const strictAccess = config.routes[strict.index]?.access;
-  if (weakAccess === undefined || strictAccess === undefined || strictAccess === 'public') return false;
+  const weakRoute = config.routes[weak.index];
+  const strictRoute = config.routes[strict.index];
+  if (weakRoute === undefined || strictRoute === undefined) return false;
+  if (strictRoute.mcp !== undefined && !isDeepStrictEqual(weakRoute.mcp, strictRoute.mcp)) return true;
+  const { access: weakAccess } = weakRoute;
+  const { access: strictAccess } = strictRoute;
+  if (strictAccess === 'public') return false;
   if (weakAccess === 'public') return true;
   if (strictAccess === 'optional') return false;
   if (weakAccess === 'optional') return true;

@@ -139,3 +139,18 @@ t.test('a front without a resource refuses whatever clients ask for', async (t) 
     [/^warning issuers\.corp\.oauthProxy: no route whose `access` accepts it has `resource`/],
   );
 });
+
+t.test('a dropped scope that a route requires is in no token', async (t) => {
+  const dropping = (drop: string, prefix?: string): readonly string[] =>
+    problemsOf(({ issuers }) => {
+      Object.assign(issuers.corp as object, {
+        oauthProxy: { ...(issuers.corp?.oauthProxy as object), scopes: { drop: [drop] } },
+        ...(prefix === undefined ? {} : { scopePrefix: prefix }),
+      });
+    });
+  const message =
+    'warning issuers.corp.oauthProxy.scopes.drop[0]: `X` is dropped from every login, and route `tools` requires it';
+  t.strictSame(dropping('mcp:use'), [message.replace('X', 'mcp:use')]);
+  t.strictSame(dropping('api://a/mcp:use', 'api://a/'), [message.replace('X', 'api://a/mcp:use')]);
+  t.strictSame(dropping('other'), []);
+});

@@ -8,16 +8,18 @@ interface Sketch {
   readonly methods?: readonly string[];
   readonly upstream?: string;
   readonly access?: string;
+  readonly mcp?: string;
 }
 
 /** A file with routes `r0`, `r1` … in lines 4, 5 …. */
 function fileOf(routes: readonly Sketch[], more = ''): string {
   const lines = routes.map(
-    ({ path, host, exact, methods, upstream = 'http://u', access = 'authenticated' }, index) =>
+    ({ path, host, exact, methods, upstream = 'http://u', access = 'authenticated', mcp }, index) =>
       [
         `  - { name: r${index}, path: "${path}", upstream: "${upstream}", access: ${access}`,
         ...(host === undefined ? [] : [`host: "${host}"`]),
         ...(exact ? ['exact: true'] : []),
+        ...(mcp === undefined ? [] : [`mcp: ${mcp}`]),
         ...(methods === undefined ? [] : [`methods: [${methods.join(', ')}]`]),
       ].join(', '),
   );
@@ -173,6 +175,11 @@ const WARNINGS: readonly (readonly [name: string, routes: readonly Sketch[], war
     [
       'one alternative that is weaker',
       [{ path: '/', access: '[{ roles: [admin] }, { scopes: [x] }]' }, admin],
+      [`5 ${VARIANTS} \`r0\` (line 4), which requires less`],
+    ],
+    [
+      'messages with rules in a path without',
+      [{ path: '/' }, { path: '/mcp', mcp: '{ tools: { a: allow } }' }],
       [`5 ${VARIANTS} \`r0\` (line 4), which requires less`],
     ],
     [
