@@ -1,5 +1,5 @@
 /** The methods behind which a name or URI stands in `tests` and on the command line. */
-export const NAMING_METHODS = [
+const NAMING_METHODS = [
   'tools/call',
   'prompts/get',
   'resources/read',

@@ -40,7 +40,7 @@ export const VERSION_NAME = 'io.modelcontextprotocol/protocolVersion';
 export const META_NAMES = defined(VERSION_NAME);
 
 /** From this revision on each request names its version, method and name in its header. */
-export const HEADERS_SINCE = '2026-07-28';
+const HEADERS_SINCE = '2026-07-28';
 
 /** Whether the header must mirror the body. What is not a date counts as later than every revision. */
 export function mirrorsBody(version: string | undefined): boolean {
