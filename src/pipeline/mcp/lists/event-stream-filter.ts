@@ -92,7 +92,12 @@ export class EventStreamFilter {
     const lines = new EventLines(event, isStart && event.startsWith(BYTE_ORDER_MARK));
     const data = Buffer.from(lines.data, 'latin1');
     const filtered = filterListMessage(data, this.#visibility);
-    return filtered === data ? event : lines.withData(filtered.toString('latin1'));
+    if (filtered === data) return event;
+    const changed = lines.withData(filtered.toString('latin1'));
+    // A field whose name begins with it would lose it if it came to be the first of the stream.
+    if (isStart && changed.startsWith(BYTE_ORDER_MARK) && !event.startsWith(BYTE_ORDER_MARK))
+      throw new UnfilterableList('unreadable');
+    return changed;
   }
 }
 

@@ -101,6 +101,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   'data after a blank': ` data: ${LIST}\n\n`,
   'data with U+0000': `\0data: ${LIST}\n\n`,
   'a byte order mark within the stream': `: x\n\n\ufeffdata: ${LIST}\n\n`,
+  'a byte order mark that would come to the start': `data: ${LIST}\n\ufeffid: 5\ndata:\n\n`,
   'a byte order mark twice': `\ufeff\ufeffdata: ${LIST}\n\n`,
   'two messages in one event': `data: ${CALL}\ndata: ${LIST}\n\n`,
   'broken UTF-8': `data: {"a":"\x80"}\n\n`,
