@@ -1,3 +1,9 @@
+// All layers below `gateway`.
+const BELOW_GATEWAY = [
+  ...['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
+  ...['proxy', 'admin', 'oauth', 'simulate'],
+];
+
 // Imports go down only, never up and never to a sibling (docs/architecture.md). Each layer lists what it may import.
 const LAYERS = {
   core: [],
@@ -10,31 +16,8 @@ const LAYERS = {
   admin: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   oauth: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   simulate: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
-  gateway: [
-    'core',
-    'config',
-    'http',
-    'telemetry',
-    'tokens',
-    'pipeline',
-    'proxy',
-    'admin',
-    'oauth',
-    'simulate',
-  ],
-  cli: [
-    'core',
-    'config',
-    'http',
-    'telemetry',
-    'tokens',
-    'pipeline',
-    'proxy',
-    'admin',
-    'oauth',
-    'simulate',
-    'gateway',
-  ],
+  gateway: BELOW_GATEWAY,
+  cli: [...BELOW_GATEWAY, 'gateway'],
 };
 
 // Which rooms of its layer a room may import. What lies in the layer's own folder, all its rooms share; a room that is not listed

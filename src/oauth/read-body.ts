@@ -21,7 +21,8 @@ export function readBody(
       if (bytes > MAX_BYTES) end(TOO_LARGE);
       else chunks.push(chunk);
     };
-    const onEnd = (): void => end(Buffer.concat(chunks));
+    // Node ends the body of an HTTP/2 stream that was reset, too.
+    const onEnd = (): void => end(req.complete ? Buffer.concat(chunks) : undefined);
     const onBroken = (): void => end(undefined);
     function end(result: Buffer | Refusal | undefined): void {
       clearTimeout(timer);
