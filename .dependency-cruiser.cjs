@@ -1,7 +1,7 @@
 // All layers below `gateway`.
 const BELOW_GATEWAY = [
   ...['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
-  ...['proxy', 'admin', 'oauth', 'simulate'],
+  ...['proxy', 'admin', 'oauth', 'decisions', 'simulate'],
 ];
 
 // Imports go down only, never up and never to a sibling (docs/architecture.md). Each layer lists what it may import.
@@ -15,6 +15,7 @@ const LAYERS = {
   proxy: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   admin: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   oauth: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
+  decisions: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   simulate: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   gateway: BELOW_GATEWAY,
   cli: [...BELOW_GATEWAY, 'gateway'],
@@ -58,6 +59,7 @@ const ROOMS = {
     reports: [],
     lifecycle: [],
     serving: ['server', 'reports'],
+    decisions: ['server', 'serving'],
     cluster: ['serving', 'lifecycle'],
   },
   cli: { output: [], check: ['output'] },

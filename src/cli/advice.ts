@@ -49,6 +49,20 @@ export const ADVICE = {
     'read the metadata and the authorization endpoint of a front with GET, and send POST to its token and registration endpoints',
   front_request:
     'see what the client of the front sends: the reason names the parameter, and docs/oauth-proxy.md has the rules for each',
+  question_field:
+    'let the asking proxy send each field of its way of asking exactly once, as its file in config/examples/decisions does',
+  question_spoofed:
+    'let the asking proxy drop the field before it asks, or ask over gRPC or /ext-authz, which make it drop such fields',
+  question_token:
+    'send the token in Authorization or another header, or let the route forward it: `identity.forwardToken: true`',
+  question_unknown: 'ask at /forward-auth, /auth-request or, with the path behind it, /ext-authz',
+  route_for_decisions:
+    'send the request to the proxy that asks about this route, or name an upstream in the place of `none`',
+  own_path_asked: 'let the proxy in front send this path to the gateway itself, without asking',
+  mcp_asked:
+    'send the requests of this route through the gateway: an asking proxy shows no bodies; or take `mcp` off the route',
+  proxy_not_trusted:
+    'add the address of the asking proxy to `decisions.trustedProxies`; nobody else should reach that listener',
   front_body: 'send the front only what a token or registration request needs',
   keys_read_only: "read the gateway's own keys with GET or HEAD",
   metadata_read_only: 'read metadata with GET or HEAD',

@@ -61,15 +61,22 @@ function openLog(
   return createLogger(level, isTTY ? forTerminal(destination, { color: !env.NO_COLOR }) : destination);
 }
 
-/** Names the key of the file where the error belongs to one of the two listeners. */
-function describeListenError(error: unknown, { listen, admin }: Config): string {
+/** Names the key of the file where the error belongs to one of the listeners. */
+function describeListenError(error: unknown, { listen, admin, decisions }: Config): string {
   const { code, port, message } = error as NodeJS.ErrnoException & { readonly port?: number };
   const why = code === undefined ? undefined : LISTEN_ERRORS[code];
   if (why === undefined || port === undefined) return message;
-  const [key, { host }] = port === admin.port ? ['admin', admin] : ['listen', listen];
+  const [section, { host }, key = 'port'] =
+    port === admin.port
+      ? ['admin', admin]
+      : port === decisions?.grpc
+        ? ['decisions', decisions, 'grpc']
+        : port === decisions?.port
+          ? ['decisions', decisions]
+          : ['listen', listen];
   return why.startsWith('the address')
-    ? `${key}.host ${host}: ${why}`
-    : `${key}.port ${port} on ${host}: ${why}`;
+    ? `${section}.host ${host}: ${why}`
+    : `${section}.${key} ${port} on ${host}: ${why}`;
 }
 
 const LISTEN_ERRORS: Readonly<Record<string, string>> = {

@@ -146,6 +146,11 @@ export const REFUSALS = {
     title: 'The origin is not accepted',
   },
   mcp_denied: { status: 403, source: 'client', title: 'The rules do not allow what the message asks for' },
+  proxy_not_trusted: {
+    status: 403,
+    source: 'client',
+    title: 'Decisions are made for trusted proxies only',
+  },
 
   route_unknown: { status: 404, source: 'client', title: 'No route matches' },
   method_not_allowed: { status: 405, source: 'client', title: 'The method is not allowed here' },

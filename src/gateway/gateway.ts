@@ -10,6 +10,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { createAdminSources } from './admin-sources.ts';
 import { countWorkers, createLocalProcess, type ServingProcesses } from './cluster/serving-processes.ts';
 import { createWorkerProcesses } from './cluster/worker-processes.ts';
+import type { Addresses } from './engine.ts';
 import type { GenerationSource } from './generation.ts';
 import { createReloader, type ReadFile, type ValidFile } from './lifecycle/reload.ts';
 import { watchFiles } from './lifecycle/watch-files.ts';
@@ -23,8 +24,8 @@ export interface GatewayOptions extends ValidFile {
 }
 
 export interface Gateway {
-  /** Opens both listeners and starts to fetch keys; a dead issuer does not hold it up. Rejects when a port is taken. */
-  listen(): Promise<{ readonly url: string; readonly adminUrl: string }>;
+  /** Opens all listeners and starts to fetch keys; a dead issuer does not hold it up. Rejects when a port is taken. */
+  listen(): Promise<Addresses & { readonly adminUrl: string }>;
   /** Makes the file as it is now active, or reports why not. */
   reload(trigger: ReloadReport['trigger']): Promise<ReloadReport>;
   /**
@@ -73,7 +74,10 @@ function controlProcesses({ processes, loaded, log, clock, read }: ControlOption
   let substituted = loaded.files;
   const startedAtMs = clock();
   const readiness = createReadiness({ ...processes.current().config.readiness, clock });
+  // Who is ready has all its listeners open.
+  let isListening = false;
   const isReady = (): boolean =>
+    isListening &&
     readiness.isReady(processes.issuers().map(({ name, keys }) => ({ name, hasKeys: keys > 0 })));
   let draining: Promise<'clean' | 'cut'> | undefined;
 
@@ -131,9 +135,10 @@ function controlProcesses({ processes, loaded, log, clock, read }: ControlOption
       const { host, port } = processes.current().config.admin;
       await admin.listen({ host, port });
       try {
-        const url = await processes.listen();
+        const opened = await processes.listen();
+        isListening = true;
         if (read !== undefined) void reloader.begin(loaded.digests);
-        const addresses = { url, adminUrl: urlOf(admin.server) };
+        const addresses = { ...opened, adminUrl: urlOf(admin.server) };
         log.info(addresses, 'listening');
         return addresses;
       } catch (error) {

@@ -3,6 +3,7 @@ import { declaredResources } from '../config/routes/resource.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type ReadFile, readFileBounded } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { compileDecisions, type Decisions } from '../decisions/compile-decisions.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
 import { compileFronts, type Fronts } from '../oauth/compile-fronts.ts';
 import { createProviderPool, type ProviderPool } from '../oauth/provider-pool.ts';
@@ -33,6 +34,8 @@ export interface GenerationSource {
 export interface Generation {
   readonly config: Config;
   readonly gate: Gate;
+  /** For proxies that ask; undefined where the file has none. */
+  readonly decisions: Decisions | undefined;
   readonly verifier: LiveTokenVerifier;
   /** For OAuth clients, by issuer. */
   readonly fronts: Fronts;
@@ -40,9 +43,10 @@ export interface Generation {
   readonly keyRotation: KeyRotation | undefined;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   /** Beside `gate.routes`, by index. */
-  readonly upstreamPlans: readonly RouteUpstreamPlan[];
+  readonly upstreamPlans: readonly (RouteUpstreamPlan | undefined)[];
   readonly trustedProxies: TrustedProxies | undefined;
   readonly tls: ListenerTls | undefined;
+  readonly decisionsTls: ListenerTls | undefined;
   /** What every response carries: names and values in turn. */
   readonly responseHeaders: readonly string[];
   /** The requests that began under it and still run. */
@@ -81,8 +85,8 @@ export interface Compiled {
  * here, once.
  */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
-  const { generation, issuers, problems: found } = await compile(options);
-  const { config, gate, verifier, fronts } = generation;
+  const { generation, simulatedGate: gate, issuers, problems: found } = await compile(options);
+  const { config, verifier, fronts } = generation;
   const problems = found.some(isError)
     ? found
     : [...found, ...(await failingTests({ config, gate, issuers }))];
@@ -110,8 +114,8 @@ export async function compilePreview(
     limitStore: createMemoryLimitStore(),
     assertionKeys: 'preview',
   };
-  const { generation, issuers, problems } = await compile({ source, shared });
-  const { config, gate, verifier, fronts, upstreams } = generation;
+  const { generation, simulatedGate: gate, issuers, problems } = await compile({ source, shared });
+  const { config, verifier, fronts, upstreams } = generation;
   verifier.close();
   fronts.close();
   await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
@@ -121,6 +125,7 @@ export async function compilePreview(
 /** A generation with an error among its problems must not serve. */
 async function compile({ source, shared, previousUpstreams }: CompileOptions): Promise<{
   readonly generation: Generation;
+  readonly simulatedGate: Gate;
   readonly issuers: CompiledRules['issuers'];
   readonly problems: readonly PathProblem[];
 }> {
@@ -145,7 +150,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     clock: shared.clock,
     access: shared.assertionKeys,
   });
-  const { gate, problems } = await compileGate({
+  const { gate, askedGate, simulatedGate, problems } = await compileGate({
     config,
     issuers: issuers.issuers,
     verifier,
@@ -157,10 +162,18 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     readFile,
     ...(previousUpstreams === undefined ? {} : { previous: previousUpstreams }),
   });
-  const listener = readListenerTls(config.listen.tls, { resolvePath, readFile, nowMs: shared.clock() });
+  const nowMs = shared.clock();
+  const listener = readListenerTls(config.listen.tls, { resolvePath, readFile, nowMs, section: 'listen' });
+  const asked = readListenerTls(config.decisions?.tls, {
+    resolvePath,
+    readFile,
+    nowMs,
+    section: 'decisions',
+  });
   const generation: Generation = {
     config,
     gate,
+    decisions: compileDecisions(config, askedGate),
     verifier,
     fronts: compileFronts({
       config,
@@ -173,16 +186,18 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),
     trustedProxies: compileTrustedProxies(config.listen.trustedProxies),
     tls: listener.tls,
+    decisionsTls: asked.tls,
     responseHeaders: Object.entries(config.listen.responseHeaders).flatMap(([name, value]) => [
       name.toLowerCase(),
       value,
     ]),
     inFlight: createInFlightCount(),
-    files: [...issuers.files, ...upstreams.files, ...listener.files],
+    files: [...issuers.files, ...upstreams.files, ...listener.files, ...asked.files],
     contents,
   };
   return {
     generation,
+    simulatedGate,
     issuers: issuers.issuers,
     problems: [
       ...issuers.problems,
@@ -190,6 +205,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       ...problems,
       ...upstreams.problems,
       ...listener.problems,
+      ...asked.problems,
     ],
   };
 }

@@ -97,6 +97,20 @@ function clientOf(chain: string, peer: string, trusted: TrustedProxies): string 
   return client;
 }
 
+/**
+ * The client that a trusted proxy names in X-Forwarded-For: the rightmost entry that is not trusted, or the first where all are.
+ * Undefined where an entry up to there is no address.
+ */
+export function clientInList(list: string, trusted: TrustedProxies): string | undefined {
+  const entries = list.split(',');
+  let client: string | undefined;
+  for (let i = entries.length - 1; i >= 0; i--) {
+    client = addressOf((entries[i] as string).trim());
+    if (client === undefined || !trusted.has(client)) return client;
+  }
+  return client;
+}
+
 /** Some proxies write the port too: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
 function addressOf(entry: string): string | undefined {
   const bare = /^\[(.+)\](?::\d{1,5})?$/.exec(entry)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(entry)?.[1] ?? entry;

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { REFUSALS, type Refusal, type RefusalCode } from '../core/refusals.ts';
+import type { Via } from '../core/via.ts';
 import { GRPC_FIELDS } from './grpc.ts';
 import { renderJsonRpcError } from './json-rpc-error.ts';
 
@@ -23,6 +24,8 @@ export interface ProblemContext {
   readonly jsonRpcId: string | undefined;
   /** What every response to the request carries, names and values in turn. */
   readonly addedHeaders: readonly string[];
+  /** Set where another proxy only asks about the request. */
+  readonly via?: Via | undefined;
   /** The value of `WWW-Authenticate`, where the refusal has one. */
   challengeFor(refusal: Refusal): string | undefined;
 }
@@ -40,7 +43,8 @@ const BEGINNINGS = Object.fromEntries(
 
 /**
  * Renders a refusal as problem details (RFC 9457), for gRPC clients as a response that is all head (Trailers-Only), and in response to a
- * JSON-RPC message as its error. This is the only place where a refusal becomes a response: it has nothing of the token, the keys or the network, so `reason` stays out.
+ * JSON-RPC message as its error. nginx passes on no status but 401 and 403 of `auth_request`: the others are 403 there, beside the
+ * status meant. This is the only place where a refusal becomes a response: it has nothing of the token, the keys or the network, so `reason` stays out.
  */
 export function renderProblem(refusal: Refusal, context: ProblemContext): RenderedProblem {
   const { requestId, grpcType, jsonRpcId, addedHeaders } = context;
@@ -62,7 +66,12 @@ export function renderProblem(refusal: Refusal, context: ProblemContext): Render
   if (allow !== undefined) headers.push('allow', allow.join(', '));
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
   for (const item of addedHeaders) headers.push(item);
-  return { status: grpcType === undefined ? REFUSALS[code].status : 200, headers, body };
+  const { status } = REFUSALS[code];
+  if (context.via === 'auth-request' && status < 500 && status !== 401) {
+    headers.push('x-sealgate-status', String(status));
+    return { status: 403, headers, body };
+  }
+  return { status: grpcType === undefined ? status : 200, headers, body };
 }
 
 function renderBody(refusal: Refusal, requestId: string, jsonRpcId: string | undefined): string {

@@ -1,3 +1,4 @@
+import { isForDecisionsOnly } from '../config/no-upstream.ts';
 import type { PathProblem } from '../config/problem.ts';
 import { allAlternatives } from '../config/routes/route-access.ts';
 import type { Config, RouteConfig } from '../config/schema/config.ts';
@@ -27,7 +28,7 @@ import {
   type RequestHeaderFilter,
 } from './messages/request-header-filter.ts';
 import { frontEndpoints } from './own/front-endpoints.ts';
-import { compileOwnPaths } from './own/own-paths.ts';
+import { compileOwnPaths, hideOwn } from './own/own-paths.ts';
 import { createMemoryLimitStore, type LimitStore } from './rate-limit/limit-store.ts';
 import { compileRateLimits } from './rate-limit/rate-limit.ts';
 import { type CompiledResources, compileResources } from './resource/compile-resources.ts';
@@ -36,7 +37,12 @@ import { compileRouteTable } from './routing/match-route.ts';
 import { type PathPattern, parsePathPattern } from './routing/path-pattern.ts';
 
 export interface CompiledGate {
+  /** Decides on what the gateway forwards. */
   readonly gate: Gate;
+  /** Decides on what other proxies forward: it has the routes without an upstream, and serves nothing itself. */
+  readonly askedGate: Gate;
+  /** Decides on requests that nobody sent: it has all routes, and counts nothing. */
+  readonly simulatedGate: Gate;
   readonly problems: readonly PathProblem[];
 }
 
@@ -75,16 +81,18 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   const routes = compiled.map(({ route }) => route);
   const ignoresCase = config.matching.case === 'insensitive';
   const table = compileRouteTable(routes, { ignoresCase });
+  const isHidden = ({ config }: Route): boolean => isForDecisionsOnly(config);
   const headerFilter = compileRequestHeaderFilter(config, routes.flatMap(credentialHeaders));
   const { assertion, ownEndpoints = [] } = options;
+  const own = [
+    ...(assertion === undefined ? [] : [keysEndpoint(assertion)]),
+    ...compiler.resources.endpoints,
+    ...frontEndpoints(config, compiler.limitStore),
+    ...ownEndpoints,
+  ];
   const gate: Gate = {
-    table,
-    ownPaths: compileOwnPaths([
-      ...(assertion === undefined ? [] : [keysEndpoint(assertion)]),
-      ...compiler.resources.endpoints,
-      ...frontEndpoints(config, compiler.limitStore),
-      ...ownEndpoints,
-    ]),
+    table: routes.some(isHidden) ? compileRouteTable(routes, { ignoresCase, hides: isHidden }) : table,
+    ownPaths: compileOwnPaths(own),
     routes,
     headerFilter,
     verifier,
@@ -99,7 +107,12 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
       unseenTokenHeaders(headerFilter, route, ['routes', at, 'tokenFrom']),
     ),
   ];
-  return { gate, problems: withoutRepeats(problems) };
+  return {
+    gate,
+    askedGate: { ...gate, table, ownPaths: compileOwnPaths(own.map(hideOwn)) },
+    simulatedGate: { ...gate, table, appliesLimits: false },
+    problems: withoutRepeats(problems),
+  };
 }
 
 interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions'> {

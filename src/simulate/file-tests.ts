@@ -68,7 +68,7 @@ export async function runFileTests(
     cacheBytes: 0,
     pool: createKeyStorePool({ clock: systemClock, env: {} }),
   });
-  const setup: TestSetup = { config, issuers, gate: { ...rules.gate, verifier, appliesLimits: false } };
+  const setup: TestSetup = { config, issuers, gate: { ...rules.gate, verifier } };
   try {
     const outcomes: FileTestOutcome[] = [];
     for (const [index, test] of config.tests.entries()) {

@@ -14,8 +14,18 @@ export function renderAccessLine(
   record: RequestRecord,
   worker?: number | undefined,
 ): string {
-  const { route, reason, issuer, upstream, upstreamAddress, upstreamMs, subject, wouldRefuse, mcpMethod } =
-    record;
+  const {
+    route,
+    reason,
+    issuer,
+    upstream,
+    upstreamAddress,
+    upstreamMs,
+    subject,
+    wouldRefuse,
+    mcpMethod,
+    via,
+  } = record;
   // Of few pieces: V8 joins them one by one, and once more when the line is written.
   return (
     `{"time":"${isoTime()}","level":"${level}","requestId":"` +
@@ -40,6 +50,7 @@ export function renderAccessLine(
     (subject === undefined ? '' : `,"subject":"${inQuotes(subject)}"`) +
     (wouldRefuse === undefined ? '' : `,"wouldRefuse":"${inQuotes(wouldRefuse)}"`) +
     (mcpMethod === undefined ? '' : `,"mcpMethod":"${mcpMethod}"`) +
+    (via === undefined ? '' : `,"via":"${via}"`) +
     (worker === undefined ? ',"msg":"request"}\n' : `,"worker":${worker},"msg":"request"}\n`)
   );
 }

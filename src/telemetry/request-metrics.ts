@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import type { Via } from '../core/via.ts';
 import {
   createHistogram,
   type DurationHistogram,
@@ -14,7 +15,15 @@ import type { RequestRecord } from './request-record.ts';
 /** What is counted of a finished request. */
 export type CountedRequest = Pick<
   RequestRecord,
-  'route' | 'method' | 'status' | 'code' | 'wouldRefuse' | 'durationMs' | 'upstreamMs' | 'verificationMs'
+  | 'route'
+  | 'method'
+  | 'status'
+  | 'code'
+  | 'via'
+  | 'wouldRefuse'
+  | 'durationMs'
+  | 'upstreamMs'
+  | 'verificationMs'
 >;
 
 /** The traffic of one route since the start, for the status page. */
@@ -56,12 +65,14 @@ interface Count {
     readonly method: string;
     readonly status: string;
     readonly code: string;
+    /** Only of questions of other proxies: to Prometheus, no label is an empty one. */
+    readonly via?: Via;
   };
   value: number;
 }
 
 interface RouteTally {
-  /** By method, status and code in one text. */
+  /** By method, status, code and way of asking in one text. */
   readonly counts: Map<string, Count>;
   /** Code → requests that only passed because their route reports. */
   readonly wouldRefuse: Map<string, number>;
@@ -90,14 +101,16 @@ export function createRequestMetrics(): RequestMetrics {
 
   return {
     observe(record) {
-      const { route = NO_ROUTE, code, wouldRefuse, upstreamMs, verificationMs } = record;
+      const { route = NO_ROUTE, code, via, wouldRefuse, upstreamMs, verificationMs } = record;
       const tally = tallyOf(route);
       const method = METHOD_LABELS.has(record.method) ? record.method : 'other';
       const status = statusLabel(record.status);
-      const key = `${method} ${status} ${code}`;
+      const key = via === undefined ? `${method} ${status} ${code}` : `${method} ${status} ${code} ${via}`;
       const count = tally.counts.get(key);
-      if (count === undefined) tally.counts.set(key, { labels: { route, method, status, code }, value: 1 });
-      else count.value += 1;
+      if (count === undefined) {
+        const labels = { route, method, status, code, ...(via && { via }) };
+        tally.counts.set(key, { labels, value: 1 });
+      } else count.value += 1;
       if (wouldRefuse !== undefined) {
         tally.wouldRefuse.set(wouldRefuse, (tally.wouldRefuse.get(wouldRefuse) ?? 0) + 1);
       }
@@ -123,7 +136,7 @@ function describeTallies(routes: ReadonlyMap<string, RouteTally>): Metric[] {
   return [
     counter(
       'sealgate_requests_total',
-      'Requests by route, method, status and decision (allow, or the code of the refusal).',
+      'Requests by route, method, status and decision (allow, or the code of the refusal); `via` has how another proxy asked about one.',
       [...routes.values()].flatMap(({ counts }) => [...counts.values()].map((count) => ({ ...count }))),
     ),
     counter(

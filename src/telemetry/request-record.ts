@@ -1,3 +1,5 @@
+import type { Via } from '../core/via.ts';
+
 /** What is known of a request at its end. Everything that reports on requests gets the same record. */
 export interface RequestRecord {
   readonly requestId: string;
@@ -24,6 +26,8 @@ export interface RequestRecord {
   readonly subject: string | undefined;
   /** The method of the JSON-RPC message, if MCP defines it. Nothing else of a message is logged. */
   readonly mcpMethod?: string | undefined;
+  /** How another proxy asked about it; undefined for what the gateway forwards or serves itself. */
+  readonly via?: Via | undefined;
   /** The code with which access rules that only report would have refused; `reason` has the details. */
   readonly wouldRefuse?: string | undefined;
 }

@@ -22,6 +22,7 @@ import {
 } from './access/scopes.ts';
 import { tokenPlacesHoldTokens } from './access/token-places.ts';
 import { wildcardsAreWhereTheyWork } from './access/wildcards.ts';
+import { routesOfDecisionsAreAskedAbout } from './decisions/decisions.ts';
 import {
   assertionsCanBeVerified,
   identityHeadersAreFree,
@@ -141,6 +142,7 @@ const RULES: readonly Rule[] = [
   keyHeadersCanBeSent,
   frontsCanServe,
   upstreamsLeadToBackends,
+  routesOfDecisionsAreAskedAbout,
   filtersCanMatch,
   listsAreLists,
   wildcardsAreWhereTheyWork,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type accessBlock, mode, policy } from './access.ts';
 import { type assertion, fileIdentity, type identity, type identitySource } from './identity.ts';
 import { issuer, issuerNames } from './issuers.ts';
-import { admin, listen, type listenerTls, log, readiness, shutdown } from './listener.ts';
+import { admin, decisions, listen, type listenerTls, log, readiness, shutdown } from './listener.ts';
 import type { mcp } from './mcp.ts';
 import type { resource } from './resource.ts';
 import { type cors, type rateLimit, rateLimitStore, route, type tokenSource } from './routes.ts';
@@ -21,6 +21,7 @@ export { DEFAULT_EJECTION, upstreamSchema } from './upstreams.ts';
 export const configSchema = z
   .strictObject({
     listen: listen.prefault({}),
+    decisions: decisions.optional(),
     admin: admin.prefault({}),
     readiness: readiness.prefault({}),
     workers: z
@@ -100,5 +101,6 @@ export type RateLimitStoreConfig = z.output<typeof rateLimitStore>;
 export type TokenSourceConfig = z.output<typeof tokenSource>;
 export type PolicyConfig = z.output<typeof policy>;
 export type FileTestConfig = z.output<typeof fileTest>;
+export type DecisionsConfig = NonNullable<Config['decisions']>;
 export type ListenerTlsConfig = z.output<typeof listenerTls>;
 export type AssertionConfig = z.output<typeof assertion>;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { CONNECTION_FIELDS } from '../../core/header-names.ts';
 import { duration, headerName, name, size, text } from './scalars.ts';
 
-/* `listen`, `admin`, `readiness`, `shutdown` and `log`. */
+/* `listen`, `decisions`, `admin`, `readiness`, `shutdown` and `log`. */
 
 const limits = z
   .strictObject({
@@ -113,6 +113,45 @@ export const listen = z
     limits: limits.prefault({}),
   })
   .meta({ description: 'Where clients reach the gateway.' });
+
+export const decisions = z
+  .strictObject({
+    host: text
+      .default('127.0.0.1')
+      .meta({ description: 'Address that proxies ask at.', examples: ['0.0.0.0', '::'] }),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(8081)
+      .meta({ description: 'Port for questions over HTTP; 0 takes a free one.' }),
+    grpc: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .optional()
+      .meta({
+        description:
+          'Port for questions over gRPC, as Envoy asks them (`ext_authz`); none when left out, 0 takes a free one.',
+        examples: [9001],
+      }),
+    trustedProxies: z
+      .array(text)
+      .min(1, 'expected at least one address')
+      .default(['127.0.0.0/8', '::1'])
+      .meta({
+        description:
+          'Addresses or CIDRs of the proxies that may ask. What they report of a request is believed, and their entries in X-Forwarded-For are passed over.',
+        examples: [['10.0.0.0/8']],
+      }),
+    tls: listenerTls
+      .optional()
+      .meta({ description: 'TLS towards the proxies that ask, over HTTP and gRPC.' }),
+  })
+  .meta({
+    description:
+      'Decisions for other proxies, which forward the requests themselves: nginx `auth_request`, Caddy and Traefik forward-auth, HAProxy, Envoy and Istio `ext_authz`. Off when left out.',
+  });
 
 export const admin = z
   .strictObject({

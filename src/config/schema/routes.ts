@@ -171,7 +171,11 @@ export const route = z
       .min(1)
       .optional()
       .meta({ description: 'Accepted methods; all when left out.', examples: [['GET', 'HEAD']] }),
-    upstream: text.meta({ description: 'Name of an upstream, or a URL.' }),
+    upstream: text.meta({
+      description:
+        'Name of an upstream, or a URL. `none` is for routes that other proxies only ask about (`decisions`): as a proxy, the gateway responds to them with 404.',
+      examples: ['orders', 'http://127.0.0.1:3000', 'none'],
+    }),
     rewrite: text.optional().meta({
       description:
         'Replaces `path` at the front of the forwarded path. The backend gets the removed part as X-Forwarded-Prefix.',

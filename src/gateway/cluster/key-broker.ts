@@ -1,6 +1,6 @@
 import { DEFAULT_KEYS } from '../../config/schema/config.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { Engine } from '../serving/engine.ts';
+import type { Engine } from '../engine.ts';
 import type { KeyReply } from './worker-messages.ts';
 
 /** Gives workers the keys that the primary has fetched. */

@@ -4,13 +4,13 @@ import type { PathProblem } from '../../config/problem.ts';
 import type { Config } from '../../config/schema/config.ts';
 import { collectProcessMetrics } from '../../telemetry/exposition.ts';
 import type { Metric } from '../../telemetry/metric.ts';
+import { type Addresses, createEngine, type EngineOptions } from '../engine.ts';
 import type { Generation, GenerationSource } from '../generation.ts';
-import { createEngine, type EngineOptions } from '../serving/engine.ts';
 
 /** What serves requests, as the control of a gateway sees it: this process, or workers. */
 export interface ServingProcesses {
-  /** Opens the listener; gives its URL. */
-  listen(): Promise<string>;
+  /** Opens the listeners; gives their addresses. */
+  listen(): Promise<Addresses>;
   apply(source: GenerationSource): Promise<readonly PathProblem[]>;
   /** The active configuration. */
   current(): Generation;

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/schema/config.ts';
 import type { KeyRecord } from '../../tokens/keys/key-generation.ts';
+import type { Addresses } from '../engine.ts';
 
 /** What a worker serves. It reads no file itself, so that it can never serve another configuration than the primary. */
 export interface WorkerFile {
@@ -28,7 +29,7 @@ export type WorkerRequest =
 export type PrimaryRequest =
   /** The reply is the `WorkerFile` to serve. */
   | { readonly ask: 'file' }
-  | { readonly ask: 'listening'; readonly url: string }
+  | { readonly ask: 'listening'; readonly addresses: Addresses }
   | { readonly ask: 'failed'; readonly error: string }
   /** A worker without keys gets stale ones as well, while they serve. */
   | { readonly ask: 'keysOf'; readonly issuer: string; readonly hasNone: boolean };

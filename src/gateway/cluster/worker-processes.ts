@@ -4,8 +4,8 @@ import { isError } from '../../config/problem.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metric } from '../../telemetry/metric.ts';
+import { type Addresses, createEngine } from '../engine.ts';
 import type { Generation, GenerationSource } from '../generation.ts';
-import { createEngine } from '../serving/engine.ts';
 import { createKeyBroker } from './key-broker.ts';
 import { connectRpc, type Rpc } from './rpc.ts';
 import type { CreatedProcesses, ServingProcesses } from './serving-processes.ts';
@@ -79,13 +79,13 @@ export async function createWorkerProcesses({
     return replies.filter((reply) => reply !== undefined);
   }
 
-  /** Starts a worker; resolves with its URL once it listens. */
-  function start(): Promise<string> {
+  /** Starts a worker; resolves with its addresses once it listens. */
+  function start(): Promise<Addresses> {
     const worker = cluster.fork();
     const startedAtMs = clock();
-    let resolve: (url: string) => void = () => {};
+    let resolve: (addresses: Addresses) => void = () => {};
     let reject: (error: Error) => void = () => {};
-    const listening = new Promise<string>((...settle) => {
+    const listening = new Promise<Addresses>((...settle) => {
       [resolve, reject] = settle;
     });
     const link = connectRpc(
@@ -110,7 +110,7 @@ export async function createWorkerProcesses({
             members.add(member);
             // A reload while it started did not reach it.
             if (sent !== active) void apply(member);
-            return resolve(request.url);
+            return resolve(request.addresses);
         }
       },
     );
@@ -191,8 +191,8 @@ export async function createWorkerProcesses({
     async listen() {
       cluster.setupPrimary({ serialization: 'advanced' });
       void engine.current().verifier.start();
-      const [url] = await Promise.all(Array.from({ length: size }, start));
-      return url as string;
+      const [addresses] = await Promise.all(Array.from({ length: size }, start));
+      return addresses as Addresses;
     },
     async apply(next) {
       const found = await engine.apply(next);

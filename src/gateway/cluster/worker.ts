@@ -8,8 +8,8 @@ import { collectProcessMetrics } from '../../telemetry/exposition.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { type LoadedKeys, restoreKeys } from '../../tokens/keys/key-generation.ts';
+import { createEngine, type Engine } from '../engine.ts';
 import type { GenerationSource } from '../generation.ts';
-import { createEngine, type Engine } from '../serving/engine.ts';
 import { connectRpc } from './rpc.ts';
 import type { KeyReply, PrimaryRequest, WorkerFile, WorkerRequest } from './worker-messages.ts';
 
@@ -109,8 +109,8 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
     });
     engine = made.engine;
     if (engine === undefined) throw new Error(made.problems.map(({ message }) => message).join('; '));
-    const url = await engine.listen();
-    await notify({ ask: 'listening', url });
+    const addresses = await engine.listen();
+    await notify({ ask: 'listening', addresses });
   } catch (error) {
     // Nobody is left to be notified when the primary has ended.
     await notify({ ask: 'failed', error: (error as Error).message }).catch(() => undefined);

@@ -10,6 +10,11 @@ const RESTART_ONLY_KEYS = [
   ['listen', 'limits', 'requests'],
   ['listen', 'tls', 'http2'],
   ['listen', 'tls', 'clientCert'],
+  ['decisions', 'host'],
+  ['decisions', 'port'],
+  ['decisions', 'grpc'],
+  ['decisions', 'tls', 'http2'],
+  ['decisions', 'tls', 'clientCert'],
   ['admin', 'host'],
   ['admin', 'port'],
   ['rateLimitStore'],
@@ -17,7 +22,12 @@ const RESTART_ONLY_KEYS = [
 ] as const;
 
 /** Only adding or removing these needs a restart: the files themselves are read again. */
-const RESTART_ONLY_PRESENCE = [['listen', 'tls', 'clientCa']] as const;
+const RESTART_ONLY_PRESENCE = [
+  ['listen', 'tls', 'clientCa'],
+  ['decisions', 'tls', 'clientCa'],
+  ['decisions', 'tls'],
+  ['decisions'],
+] as const;
 
 /** What of a new file takes effect only after a restart. */
 export function findRestartOnlyChanges(activeConfig: Config, next: Config): readonly PathProblem[] {
@@ -29,12 +39,17 @@ export function findRestartOnlyChanges(activeConfig: Config, next: Config): read
       (path) => (valueAt(activeConfig, path) === undefined) !== (valueAt(next, path) === undefined),
     ),
   ];
-  return changed.map((path) => ({
-    severity: 'error',
-    path,
-    message: `a change of ${path.join('.')} needs a restart`,
-    hint: 'restore the old value to reload the rest, or restart',
-  }));
+  // What was added or removed as a whole is one change.
+  const isPart = (path: readonly string[]): boolean =>
+    changed.some((whole) => whole.length < path.length && whole.every((key, at) => key === path[at]));
+  return changed
+    .filter((path) => !isPart(path))
+    .map((path) => ({
+      severity: 'error',
+      path,
+      message: `a change of ${path.join('.')} needs a restart`,
+      hint: 'restore the old value to reload the rest, or restart',
+    }));
 }
 
 function valueAt(config: Config, path: readonly string[]): unknown {

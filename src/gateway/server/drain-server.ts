@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
 import type { ClientConnections } from './client-connections.ts';
 
 /** How often connections are closed that have become idle. */
@@ -16,11 +15,11 @@ interface Running {
 }
 
 /**
- * Stops accepting and waits for running requests; breaks them off after `graceMs` (`cut`). A connection that was busy is closed as
+ * Stops accepting (`close`, which resolves once all connections have closed) and waits for running requests; breaks them off after `graceMs` (`cut`). A connection that was busy is closed as
  * soon as it is idle, since its client could keep it open. A client that only leaves its connection open is no reason for `cut`.
  */
 export async function drainServer(
-  app: FastifyInstance,
+  close: () => Promise<unknown>,
   graceMs: number,
   { connections, running, refuseRunning }: Running,
 ): Promise<'clean' | 'cut'> {
@@ -39,7 +38,7 @@ export async function drainServer(
   }, graceMs);
   connections.drain();
   const idle = setInterval(() => connections.closeIdle(), IDLE_CHECK_MS);
-  await app.close();
+  await close();
   clearInterval(idle);
   clearTimeout(cut);
   // The last requests end a turn of the event loop after their sockets have closed.

@@ -7,8 +7,11 @@ import type { IncomingRequest, OutgoingResponse } from '../../http/client-messag
 export interface ListenerEvents {
   /** A request, also one with an upgrade that is ignored or one that waits for `100 Continue`. */
   readonly request: (req: IncomingRequest, res: ServedResponse) => void;
-  /** A WebSocket handshake; no parser owns the socket any more, and the connection keeps what comes behind it. */
-  readonly upgrade: (req: IncomingMessage & IncomingRequest, socket: Socket) => void;
+  /**
+   * A WebSocket handshake; no parser owns the socket any more, and the connection keeps what comes behind it. Undefined where handshakes
+   * are served as requests.
+   */
+  readonly upgrade: ((req: IncomingMessage & IncomingRequest, socket: Socket) => void) | undefined;
   /** Input that is no request: to be refused on the bare socket. */
   readonly unparsed: (refusal: Refusal, socket: Socket) => void;
 }

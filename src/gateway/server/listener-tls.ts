@@ -22,34 +22,35 @@ export interface ReadListenerTls {
   readonly files: readonly string[];
 }
 
-const PATH = ['listen', 'tls'] as const;
-
 export interface ReadListenerTlsOptions {
   readonly resolvePath: (path: string) => string;
   /** Default `readFileBounded`. */
   readonly readFile?: ReadFile | undefined;
   readonly nowMs: number;
+  /** Whose `tls` it is. */
+  readonly section: 'listen' | 'decisions';
 }
 
 /** Reads certificate, key and client authorities, and checks that they fit together before anything listens. */
 export function readListenerTls(
   config: ListenerTlsConfig | undefined,
-  { nowMs, ...reading }: ReadListenerTlsOptions,
+  { nowMs, section, ...reading }: ReadListenerTlsOptions,
 ): ReadListenerTls {
   if (config === undefined) return { tls: undefined, problems: [], files: [] };
+  const path = [section, 'tls'];
   const problems: PathProblem[] = [];
   const files: string[] = [];
   const read = (key: 'cert' | 'key' | 'clientCa'): Buffer | undefined =>
-    readNamedFile(config[key], [...PATH, key], { ...reading, files, problems });
+    readNamedFile(config[key], [...path, key], { ...reading, files, problems });
   const [cert, key, ca] = [read('cert'), read('key'), read('clientCa')];
   if (problems.length > 0) return { tls: undefined, problems, files };
 
-  if (!isKeyPair({ cert, key })) problems.push(error([...PATH, 'key'], NO_PAIR));
+  if (!isKeyPair({ cert, key })) problems.push(error([...path, 'key'], NO_PAIR));
   if (ca !== undefined && !holdsCertificates(ca))
-    problems.push(error([...PATH, 'clientCa'], NO_CERTIFICATES));
+    problems.push(error([...path, 'clientCa'], NO_CERTIFICATES));
   const leaf = cert && readCertificate(cert);
   if (leaf !== undefined && Date.parse(leaf.validTo) <= nowMs) {
-    problems.push(warning([...PATH, 'cert'], `the certificate expired on ${leaf.validTo}`));
+    problems.push(warning([...path, 'cert'], `the certificate expired on ${leaf.validTo}`));
   }
   if (problems.some(isError)) return { tls: undefined, problems, files };
   const context: SecureContextOptions = { cert, key, minVersion: config.minVersion, ...(ca && { ca }) };

@@ -16,7 +16,8 @@ export function sendRefusal(refusal: Refusal, context: ProblemContext, res: Outg
   }
   if (res.destroyed) return false;
   const { status, headers, body } = renderProblem(refusal, context);
-  if (closesConnection(refusal)) res.leaveRequestUnread();
+  // What is wrong with a request that another proxy asks about is not wrong with the question.
+  if (context.via === undefined && closesConnection(refusal)) res.leaveRequestUnread();
   respond(res, { status, headers, body, encoding: 'latin1' });
   return true;
 }

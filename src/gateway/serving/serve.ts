@@ -5,7 +5,7 @@ import type { Scheduler } from '../../core/scheduler.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
 import { resolveForwarded } from '../../http/forwarded.ts';
 import { peerOf } from '../../http/peer.ts';
-import { type Decision, decide } from '../../pipeline/decide.ts';
+import type { Decision } from '../../pipeline/decide.ts';
 import { isForMessages, type PermitForMessages } from '../../pipeline/decide-message.ts';
 import { isDirectResponse, isFrontCall, isServedHere } from '../../pipeline/messages/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
@@ -24,6 +24,8 @@ import { sendRefusalOnSocket } from '../server/send-response.ts';
 import type { MessageMemory } from './message-memory.ts';
 import type { MessageBody } from './read-body.ts';
 import { traceRefusedSteps } from './refused-steps.ts';
+import { saneRequestId } from './request-id.ts';
+import { refuseFailed, runDecision } from './run-decision.ts';
 import { serveFront } from './serve-front.ts';
 import { serveMessage } from './serve-message.ts';
 import { Transaction } from './transaction.ts';
@@ -163,46 +165,26 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
     return req.framingFault(generation.config.listen.limits) ?? context.overload.refusal();
   }
 
-  /** Runs the decision, in the same tick unless keys must be waited for. No failure is ever "allow". */
+  /** The facts of a request decide, and nothing else. */
   function check(
     { req, transaction, isUpgrade }: { req: IncomingRequest; transaction: Transaction; isUpgrade: boolean },
     then: (outcome: Decision['outcome']) => void,
   ): void {
-    const fail = (error: unknown): void => then(failed(transaction, error, 'the decision failed'));
-    const refusedSteps = traceRefusedSteps(context.log);
-    const settle = (made: Decision): void => {
-      refusedSteps?.write(made, transaction.requestId);
-      transaction.decided(made);
-      then(made.outcome);
+    const facts = {
+      method: transaction.method,
+      rawTarget: transaction.rawTarget,
+      rawHeaders: req.rawHeaders,
+      httpVersion: req.httpVersion,
+      clientAddress: transaction.forwarded.client,
+      isUpgrade,
     };
-    let decision: Decision | Promise<Decision>;
-    try {
-      decision = decide(
-        transaction.generation.gate,
-        {
-          method: transaction.method,
-          rawTarget: transaction.rawTarget,
-          rawHeaders: req.rawHeaders,
-          httpVersion: req.httpVersion,
-          clientAddress: transaction.forwarded.client,
-          isUpgrade,
-        },
-        refusedSteps,
-      );
-    } catch (error) {
-      fail(error);
-      return;
-    }
-    if (decision instanceof Promise) {
-      transaction.watchClient();
-      decision.then(settle, fail);
-    } else settle(decision);
+    runDecision({ gate: transaction.generation.gate, facts, transaction, log: context.log }, ({ outcome }) =>
+      then(outcome),
+    );
   }
 
-  /** An unexpected error ends its own request only. The log has the reason; the client gets a 500. */
-  function failed({ requestId }: Transaction, error: unknown, what: string): Refusal {
-    context.log.error({ err: error, requestId }, what);
-    return refuse('internal', what);
+  function failed(transaction: Transaction, error: unknown, what: string): Refusal {
+    return refuseFailed(context.log, transaction, { error, what });
   }
 
   function planFor(
@@ -278,11 +260,6 @@ interface Beginning {
   readonly socket: Socket;
   readonly rawTarget: string;
   readonly res?: ServedResponse;
-}
-
-/** The id that a proxy gave, if it is short and plain enough for logs and headers. */
-function saneRequestId(id: string | string[] | undefined): string | undefined {
-  return typeof id === 'string' && /^[\w.:+/=-]{1,128}$/.test(id) ? id : undefined;
 }
 
 const UNMET_EXPECTATION = refuse('expectation_failed', 'Expect has a value other than 100-continue');

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isRefusal, REFUSALS, type Refusal, refuse } from '../../core/refusals.ts';
+import type { Via } from '../../core/via.ts';
 import type { OutgoingResponse } from '../../http/client-messages.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
 import { grpcResponseType } from '../../http/grpc.ts';
@@ -39,6 +40,8 @@ interface TransactionStart {
   readonly spans: RequestSpans | undefined;
   /** Ends the request; see `Transactions`. */
   readonly end: (transaction: Transaction, status: number) => void;
+  /** Set where another proxy only asks about the request. */
+  readonly via?: Via;
 }
 
 const STALLED = refuse(
@@ -60,6 +63,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   readonly requestId: string;
   readonly connection: ClientConnection;
   readonly spans: RequestSpans | undefined;
+  readonly via: Via | undefined;
   addedHeaders: readonly string[];
   /** Set once, by a decision that allows the request. */
   #permit: Permit | undefined = undefined;
@@ -90,6 +94,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     this.requestId = start.requestId ?? randomUUID();
     this.connection = start.connection;
     this.spans = start.spans;
+    this.via = start.via;
     this.#res = start.res;
     this.#end = start.end;
   }
@@ -100,7 +105,8 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   }
 
   get grpcType(): string | undefined {
-    return grpcResponseType(this.#res?.req.headers['content-type']);
+    // The client of an asking proxy sees what that proxy makes of our response.
+    return this.via === undefined ? grpcResponseType(this.#res?.req.headers['content-type']) : undefined;
   }
 
   get jsonRpcId(): string | undefined {
@@ -247,6 +253,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
       upstreamAddress: this.#upstreamAddress,
       upstreamMs: this.#upstreamMs,
       mcpMethod: this.#mcpMethod,
+      via: this.via,
       subject: loggedSubject(this.#token, this.generation.config.log.subject),
     };
   }

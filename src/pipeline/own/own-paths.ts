@@ -1,3 +1,4 @@
+import { refuse } from '../../core/refusals.ts';
 import type { OwnEndpoint } from '../messages/direct-response.ts';
 
 /** The paths that the gateway serves itself, by path. At one path, an endpoint with a host comes before one without. */
@@ -14,6 +15,13 @@ export function compileOwnPaths(endpoints: readonly OwnEndpoint[]): OwnPaths | u
     table.set(endpoint.path, others);
   }
   return table;
+}
+
+const OWN_ASKED = refuse('own_path_asked', 'the gateway serves this path itself: no backend may get it');
+
+/** The same path where the gateway only decides: it belongs to no route. */
+export function hideOwn({ path, host, notAt, what }: OwnEndpoint): OwnEndpoint {
+  return { path, host, ...(notAt && { notAt }), what, respond: () => OWN_ASKED };
 }
 
 /** Finds what serves the path on this host; undefined leaves the request to the routes. */

@@ -9,6 +9,11 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
 /** What `Allow` lists for a route that accepts all others. */
 const USUAL_METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
+const OF_DECISIONS = refuse(
+  'route_for_decisions',
+  'the route has `upstream: none`: other proxies ask about it, and nothing is forwarded',
+);
+
 const NO_PARAMETERS: PathParameters = Object.freeze(Object.create(null));
 
 /** The routes of a file as trees of path segments, one per host and one for the rest. */
@@ -44,7 +49,14 @@ export interface RouteMatch {
 /** Builds the trees. No two routes take the same requests: `routesDoNotConflict` refuses such a file. */
 export function compileRouteTable(
   routes: readonly Route[],
-  { ignoresCase }: { readonly ignoresCase: boolean },
+  {
+    ignoresCase,
+    hides = () => false,
+  }: {
+    readonly ignoresCase: boolean;
+    /** Routes that keep their paths from all others, and are not found themselves. */
+    readonly hides?: (route: Route) => boolean;
+  },
 ): RouteTable {
   const hosts = new Map<string, PathNode>();
   const anyHost = makeNode();
@@ -61,7 +73,7 @@ export function compileRouteTable(
     }
     const place = route.config.exact ? 'exact' : 'prefix';
     node[place] ??= { routes: [], byMethod: undefined, all: undefined };
-    addToEntry(node[place], route);
+    if (!hides(route)) addToEntry(node[place], route);
   }
   return { hosts, anyHost, ignoresCase };
 }
@@ -90,6 +102,7 @@ export function matchRoute(
       return refuse('method_never_forwarded', `${method} is never forwarded`, { allow: [] });
     return refuse('route_unknown', 'no route has this host and path');
   }
+  if (entry.routes.length === 0) return OF_DECISIONS;
   const route = routeOf(entry, method);
   if (route === undefined) {
     const cause = NEVER_FORWARDED.has(method) ? 'method_never_forwarded' : 'method_not_allowed';

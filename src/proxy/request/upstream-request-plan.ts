@@ -1,4 +1,5 @@
 import { identityHeaderNames } from '../../config/identity-headers.ts';
+import { isForDecisionsOnly } from '../../config/no-upstream.ts';
 import type { Config } from '../../config/schema/config.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
 import type { HeaderPairs } from '../../http/header-pairs.ts';
@@ -31,17 +32,18 @@ export interface RouteUpstreamPlan {
   readonly responseHeaderFilter: ResponseHeaderFilter;
 }
 
-/** Compiles the forwarding of every route, in the order of `Route.index`. Every upstream that a route names must be there. */
+/** Compiles the forwarding of every route, in the order of `Route.index`; undefined where nothing is forwarded. Every upstream that a route names must be there. */
 export function compileUpstreamPlans(
   config: Config,
   routes: readonly Route[],
   upstreams: ReadonlyMap<string, Upstream>,
-): readonly RouteUpstreamPlan[] {
+): readonly (RouteUpstreamPlan | undefined)[] {
   // Some backends echo their request; what they were sent about a caller must not reach a client.
   const reserved = identityHeaderNames(config);
   const identity = new ResponseHeaderFilter(reserved);
   const identityAndCors = new ResponseHeaderFilter([...reserved, ...CORS_RESPONSE_FIELDS]);
   return routes.map((route) => {
+    if (isForDecisionsOnly(route.config)) return undefined;
     const upstream = upstreams.get(route.config.upstream);
     if (upstream === undefined) throw new Error(`route ${route.name} names no upstream that was compiled`);
     const own = route.config.timeouts;

@@ -355,8 +355,7 @@ t.test('a key whose time has not come is named as such, until the schema has it'
 });
 
 t.test('a key of a later version is refused by name, in each mapping that will have it', async (t) => {
-  const text = `decisions: { port: 8081 }
-revocation: { keep: 24h }
+  const text = `revocation: { keep: 24h }
 include: [routes/*.yaml]
 listen: { clientCertHeader: { name: client-cert } }
 issuers:
@@ -374,7 +373,6 @@ tests:
     (line) => /^\S+ `(.+)` is not supported by this version$/.exec(line)?.[1] ?? line,
   );
   t.same(named, [
-    'decisions',
     'revocation',
     'include',
     'listen.clientCertHeader',

@@ -57,6 +57,19 @@ const ROWS: readonly Row[] = [
   ['listen/trustedProxies/0', '10.0.0.0/8', 'fine'],
   ['listen/trustedProxies/0', '10.1.2.3/32', 'fine'],
   ['listen/trustedProxies/0', 'fd00::1/64', 'fine'],
+  ['decisions/host', '*', 'error', /`\*` is not an address/],
+  ['decisions/host', 'http://0.0.0.0', 'error', /no scheme/],
+  ['decisions/host', '127.0.0.1', 'fine'],
+  ['decisions/trustedProxies/0', '10.1.2.3/8', 'warning', /a whole network/],
+  ['decisions/trustedProxies/0', '0.0.0.0', 'error', /no proxy has this address/],
+  ['decisions/trustedProxies/0', '::/0', 'warning', /everyone who reaches/],
+  ['decisions/trustedProxies/0', 'nginx', 'error', /neither an address nor a CIDR/],
+  ['decisions/trustedProxies/0', '10.0.0.0/8', 'fine'],
+  ['decisions/tls', { cert: '-----BEGIN X-----', key: 'k.pem' }, 'error', /the content of a file/],
+  ['decisions/tls/cert', '-----BEGIN X-----', 'error', /the content of a file/],
+  ['decisions/tls/key', '-----BEGIN X-----', 'error', /the content of a file/],
+  ['decisions/tls/clientCa', 'https://a.example/ca.pem', 'error', /takes the path of a file/],
+  ['decisions/tls', { cert: 'c.pem', key: 'k.pem', clientCert: 'required' }, 'error', /without `clientCa`/],
   ['listen/tls', { cert: '-----BEGIN X-----', key: 'k.pem' }, 'error', /the content of a file/],
   ['listen/tls/cert', '-----BEGIN X-----', 'error', /the content of a file/],
   ['listen/tls/key', '-----BEGIN X-----', 'error', /the content of a file/],
@@ -815,8 +828,9 @@ function fileWith(key: string, value: unknown): string {
     inside = inside[step] as Record<string, unknown>;
   }
   inside[steps.at(-1) as string] = value;
-  const tls = (file.listen as { tls?: Record<string, unknown> } | undefined)?.tls;
-  if (tls !== undefined) {
+  for (const section of [file.listen, file.decisions]) {
+    const tls = (section as { tls?: Record<string, unknown> } | undefined)?.tls;
+    if (tls === undefined) continue;
     tls.cert ??= 'c.pem';
     tls.key ??= 'k.pem';
   }

@@ -20,6 +20,8 @@ export interface TestIssuer {
 export interface Harness {
   readonly port: number;
   readonly adminUrl: string;
+  /** The port that other proxies ask at, in files with `decisions`. */
+  readonly decisionsPort: number | undefined;
   readonly issuer: TestIssuer;
   readonly upstream: CountingUpstream;
   /** The access lines so far. */
@@ -86,12 +88,13 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
       else if (line.level !== 'info') warnings.push(line);
     },
   });
-  const { url, adminUrl } = await gateway.listen();
+  const { url, adminUrl, decisionsUrl } = await gateway.listen();
   t.teardown(() => gateway.drain());
   await waitUntilReady(adminUrl);
   return {
     port: Number(new URL(url).port),
     adminUrl,
+    decisionsPort: decisionsUrl === undefined ? undefined : Number(new URL(decisionsUrl).port),
     issuer,
     upstream,
     lines,

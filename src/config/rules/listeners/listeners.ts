@@ -1,37 +1,88 @@
 import { isIP } from 'node:net';
 import { normalizeHost } from '../../../core/host.ts';
 import { parseAddressRange } from '../../../core/ip.ts';
-import type { PathProblem } from '../../problem.ts';
+import type { ConfigPath, PathProblem } from '../../problem.ts';
+import type { Config, ListenerTlsConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);
 
-export const listenersAreApart: Rule = ({ config: { listen, admin } }) => {
-  if (listen.port === 0 || listen.port !== admin.port) return [];
-  const overlap =
-    listen.host === admin.host || EVERY_ADDRESS.has(listen.host) || EVERY_ADDRESS.has(admin.host);
-  if (!overlap) return [];
-  // One is at its default; the other is what the file sets.
-  const [own, other] = admin.port === 9090 ? (['listen', 'admin'] as const) : (['admin', 'listen'] as const);
+/** Where the gateway listens: the section and key of the file, with the port it has there unless the file sets another. */
+function addressesOf({ listen, admin, decisions }: Config): readonly OwnAddress[] {
   return [
-    error([own, 'port'], `port ${admin.port} is taken by \`${other}\``, { hint: 'give each its own port' }),
+    { path: ['listen', 'port'], host: listen.host, port: listen.port, usual: 8080 },
+    { path: ['admin', 'port'], host: admin.host, port: admin.port, usual: 9090 },
+    ...(decisions === undefined
+      ? []
+      : [
+          { path: ['decisions', 'port'], host: decisions.host, port: decisions.port, usual: 8081 },
+          { path: ['decisions', 'grpc'], host: decisions.host, port: decisions.grpc ?? 0, usual: undefined },
+        ]),
   ];
+}
+
+interface OwnAddress {
+  readonly path: readonly string[];
+  readonly host: string;
+  /** 0 where any will do. */
+  readonly port: number;
+  readonly usual: number | undefined;
+}
+
+export const listenersAreApart: Rule = ({ config }) => {
+  const addresses = addressesOf(config);
+  return addresses.flatMap((second, at) =>
+    addresses.slice(0, at).flatMap((first) => {
+      if (first.port === 0 || first.port !== second.port || !overlap(first.host, second.host)) return [];
+      // One is at its default; the other is what the file sets.
+      const [own, other] = second.port === second.usual ? [first, second] : [second, first];
+      return [
+        error(own.path, `port ${own.port} is taken by \`${nameOf(other)}\``, {
+          hint: 'give each its own port',
+        }),
+      ];
+    }),
+  );
 };
 
+function overlap(a: string, b: string): boolean {
+  return a === b || EVERY_ADDRESS.has(a) || EVERY_ADDRESS.has(b);
+}
+
+function nameOf({ path: [section = '', key] }: OwnAddress): string {
+  return key === 'grpc' ? `${section}.${key}` : section;
+}
+
 /** Where the gateway listens, where clients find it, and which proxies it trusts. */
-export const addressesAreAddresses: Rule = ({ config: { listen, admin } }) => [
+export const addressesAreAddresses: Rule = ({ config: { listen, admin, decisions } }) => [
   ...listenHost(listen.host, 'listen'),
   ...listenHost(admin.host, 'admin'),
   ...publicUrl(listen.publicUrl),
-  ...listen.trustedProxies.flatMap((text, index) => proxyRange(text, index)),
-  ...(listen.tls?.clientCert !== undefined && listen.tls.clientCa === undefined
+  ...listen.trustedProxies.flatMap((text, index) => proxyRange(text, ['listen', 'trustedProxies', index])),
+  ...clientCertificates(listen.tls, 'listen'),
+  ...(decisions === undefined
+    ? []
+    : [
+        ...listenHost(decisions.host, 'decisions'),
+        ...decisions.trustedProxies.flatMap((text, index) =>
+          proxyRange(text, ['decisions', 'trustedProxies', index]),
+        ),
+        ...clientCertificates(decisions.tls, 'decisions'),
+      ]),
+];
+
+function clientCertificates(
+  tls: ListenerTlsConfig | undefined,
+  section: 'listen' | 'decisions',
+): readonly PathProblem[] {
+  return tls?.clientCert !== undefined && tls.clientCa === undefined
     ? [
-        error(['listen', 'tls', 'clientCert'], 'no certificate is requested without `clientCa`', {
+        error([section, 'tls', 'clientCert'], 'no certificate is requested without `clientCa`', {
           hint: 'name the file of the authorities in `clientCa`',
         }),
       ]
-    : []),
-];
+    : [];
+}
 
 /** Two of them would be one field twice, and HTTP/2 refuses to send some fields twice. */
 export const responseHeadersDiffer: Rule = ({ config }) => {
@@ -68,7 +119,7 @@ export const adminTokenCanBeSent: Rule = ({ config: { admin } }) => {
     : [];
 };
 
-function listenHost(host: string, section: 'listen' | 'admin'): readonly PathProblem[] {
+function listenHost(host: string, section: 'listen' | 'admin' | 'decisions'): readonly PathProblem[] {
   if (isIP(host) !== 0) return [];
   const path = [section, 'host'];
   if (host === '*') {
@@ -105,8 +156,7 @@ function publicUrl(text: string | undefined): readonly PathProblem[] {
     : [];
 }
 
-function proxyRange(text: string, index: number): readonly PathProblem[] {
-  const path = ['listen', 'trustedProxies', index];
+function proxyRange(text: string, path: ConfigPath): readonly PathProblem[] {
   const range = parseAddressRange(text);
   if (range === undefined) {
     return [

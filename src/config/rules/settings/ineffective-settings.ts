@@ -1,4 +1,5 @@
 import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../../identity-headers.ts';
+import { isForDecisionsOnly } from '../../no-upstream.ts';
 import type { ConfigPath } from '../../problem.ts';
 import { acceptedIssuers, allAlternatives, claimRequirements } from '../../routes/route-access.ts';
 import { type Rule, warning } from '../rule.ts';
@@ -112,7 +113,9 @@ export const settingsHaveTheirOccasion: Rule = ({ config }) => [
 /** Entries that nothing refers to. Not where a name is unknown: that is the problem then. */
 export const everythingIsUsed: Rule = ({ config }) => {
   const issuers = new Set(allAlternatives(config).flatMap(({ block }) => acceptedIssuers(block, config)));
-  const upstreams = new Set(config.routes.map(({ upstream }) => upstream));
+  const upstreams = new Set(
+    config.routes.filter((route) => !isForDecisionsOnly(route)).map(({ upstream }) => upstream),
+  );
   const policies = new Set(allAlternatives(config).flatMap(({ block }) => block.policy ?? []));
   const unused = (kind: 'issuers' | 'upstreams' | 'policies', used: ReadonlySet<string>, words: string) => {
     const names = Object.keys(config[kind]);

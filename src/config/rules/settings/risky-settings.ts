@@ -42,6 +42,17 @@ export const riskySettingsAreMeant: Rule = ({ config }) => [
         ]
       : [],
   ),
+  ...(config.decisions?.trustedProxies ?? []).flatMap((range, index) =>
+    /\/0$/.test(range)
+      ? [
+          warning(
+            ['decisions', 'trustedProxies', index],
+            'everyone who reaches this listener may ask, with any address as that of the client',
+            { hint: 'name the proxies that ask' },
+          ),
+        ]
+      : [],
+  ),
   ...(config.mode === 'report'
     ? [warning(['mode'], 'the whole file only reports what its access rules would refuse', REPORT_HINT)]
     : []),

@@ -24,6 +24,7 @@ const BEYOND_TESTS: ReadonlySet<string> = new Set<RefusalCode>([
   'expectation_failed',
   'headers_too_large',
   'rate_limited',
+  'proxy_not_trusted',
   'upstream_unreachable',
   'upstream_invalid',
   'upstream_timeout',

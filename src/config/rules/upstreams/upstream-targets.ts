@@ -57,9 +57,11 @@ function target(
   if ((protocol === 'http:' && port === '443') || (protocol === 'https:' && port === '80')) {
     return [warning(path, `port ${port} usually speaks ${protocol === 'http:' ? 'https:' : 'http:'}`)];
   }
-  const own = (['listen', 'admin'] as const).find((section) =>
-    isOwn(config[section], { protocol, hostname, port }),
-  );
+  const sections = ['listen', 'admin', 'decisions'] as const;
+  const own = sections.find((section) => {
+    const address = config[section];
+    return address !== undefined && isOwn(address, { protocol, hostname, port });
+  });
   return own === undefined
     ? []
     : [

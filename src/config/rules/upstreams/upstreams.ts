@@ -1,4 +1,5 @@
 import { didYouMean } from '../../diagnostics/nearest.ts';
+import { isForDecisionsOnly } from '../../no-upstream.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import type { UpstreamConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
@@ -15,6 +16,7 @@ export const upstreamsAreWellFormed: Rule = ({ config, upstreamNames }) => [
   ]),
   ...config.routes.flatMap(({ upstream, websocket }, index) => {
     const path = ['routes', index, 'upstream'];
+    if (isForDecisionsOnly({ upstream })) return [];
     if (/^https?:/i.test(upstream)) return urlProblems(path, upstream);
     if (upstreamNames.includes(upstream)) {
       const isH2 = config.upstreams[upstream]?.protocol === 'h2';

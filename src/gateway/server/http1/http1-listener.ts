@@ -26,12 +26,16 @@ export function listenHttp1(server: Server, maxRequests: number | undefined, eve
   };
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, onRequest);
 
-  server.on('upgrade', (req: Http1Request, socket: Socket, head: Buffer) => {
-    const connection = connectionOf(socket);
-    connection.handedOver(head);
-    if (connection.latest?.shouldKeepAlive === false) connection.discardInput();
-    else afterResponse(connection, () => events.upgrade(req, socket));
-  });
+  const { upgrade } = events;
+  // Node takes a handshake for a request where nothing listens for it.
+  if (upgrade !== undefined) {
+    server.on('upgrade', (req: Http1Request, socket: Socket, head: Buffer) => {
+      const connection = connectionOf(socket);
+      connection.handedOver(head);
+      if (connection.latest?.shouldKeepAlive === false) connection.discardInput();
+      else afterResponse(connection, () => upgrade(req, socket));
+    });
+  }
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const connection = connectionOf(socket);

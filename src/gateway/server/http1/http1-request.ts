@@ -14,6 +14,7 @@ export class Http1Request extends IncomingMessage implements IncomingRequest {
   // Not of the `#` kind: the constructor of IncomingMessage already sets `upgrade`.
   private isOver = false;
   private offersUpgrade: boolean | null = null;
+  private hasOffered = false;
 
   /** Takes what the parser read; `null` at the end of the request. */
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
@@ -41,6 +42,8 @@ export class Http1Request extends IncomingMessage implements IncomingRequest {
   }
 
   set upgrade(offered: boolean | null) {
+    // Node withdraws the offer where no listener takes it; its parser has stopped all the same.
+    if (offered === true) this.hasOffered = true;
     this.offersUpgrade = offered;
   }
 
@@ -49,7 +52,7 @@ export class Http1Request extends IncomingMessage implements IncomingRequest {
    * ignored, and drops the rest of what it has read. Valid while `request` is emitted.
    */
   get mayLoseRest(): boolean {
-    if (this.offersUpgrade !== true || this.upgrade) return false;
+    if (!this.hasOffered || this.upgrade) return false;
     if (this.headers['transfer-encoding'] !== undefined) return true;
     const { parser } = this.socket as Socket & { parser?: { getCurrentBuffer?(): Buffer | undefined } };
     const read = parser?.getCurrentBuffer?.();

@@ -1,43 +1,39 @@
 import type { FastifyInstance } from 'fastify';
-import type { GatewayReport, IssuerReport } from '../../admin/report.ts';
-import type { PathProblem } from '../../config/problem.ts';
-import type { Clock } from '../../core/clock.ts';
-import { createRefCount } from '../../core/ref-count.ts';
-import { refuse } from '../../core/refusals.ts';
-import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
-import { createProviderPool } from '../../oauth/provider-pool.ts';
-import type { Upstream } from '../../proxy/upstream/upstream.ts';
-import { createTunnels } from '../../proxy/websocket/tunnels.ts';
-import type { Logger } from '../../telemetry/logger.ts';
-import type { Metric } from '../../telemetry/metric.ts';
-import { findTracing } from '../../telemetry/tracing.ts';
-import { createKeyStorePool, type KeyStorePoolOptions } from '../../tokens/keys/key-store-pool.ts';
-import {
-  compileGeneration,
-  type Generation,
-  type GenerationSource,
-  type SharedState,
-} from '../generation.ts';
-import { describeGateway } from '../reports/gateway-metrics.ts';
-import { reportGateway, reportIssuers } from '../reports/gateway-report.ts';
-import { createObservation } from '../reports/observation.ts';
-import { createApp } from '../server/app.ts';
-import type { ClientConnection } from '../server/client-connection.ts';
-import { createClientConnections } from '../server/client-connections.ts';
-import { drainServer } from '../server/drain-server.ts';
-import { createListener, urlOf } from '../server/listener.ts';
-import { applyLimits } from '../server/listener-limits.ts';
-import { renewListenerTls } from '../server/listener-tls.ts';
-import { guardOverload } from '../server/overload.ts';
-import { createMessageMemory } from './message-memory.ts';
-import { openLimitStore } from './open-limit-store.ts';
-import { createServing, type ServeContext } from './serve.ts';
-import { createTransactions } from './transactions.ts';
+import type { GatewayReport, IssuerReport } from '../admin/report.ts';
+import type { PathProblem } from '../config/problem.ts';
+import type { Clock } from '../core/clock.ts';
+import { createRefCount } from '../core/ref-count.ts';
+import { refuse } from '../core/refusals.ts';
+import { type Scheduler, systemScheduler } from '../core/scheduler.ts';
+import { createProviderPool } from '../oauth/provider-pool.ts';
+import type { Upstream } from '../proxy/upstream/upstream.ts';
+import { createTunnels } from '../proxy/websocket/tunnels.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metric } from '../telemetry/metric.ts';
+import { findTracing } from '../telemetry/tracing.ts';
+import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/keys/key-store-pool.ts';
+import { createDecisionListeners, type DecisionAddresses } from './decisions/decision-listeners.ts';
+import { compileGeneration, type Generation, type GenerationSource, type SharedState } from './generation.ts';
+import { describeGateway } from './reports/gateway-metrics.ts';
+import { reportGateway, reportIssuers } from './reports/gateway-report.ts';
+import { createObservation } from './reports/observation.ts';
+import { createApp } from './server/app.ts';
+import type { ClientConnection } from './server/client-connection.ts';
+import { createClientConnections } from './server/client-connections.ts';
+import { drainServer } from './server/drain-server.ts';
+import { createListener, urlOf } from './server/listener.ts';
+import { applyLimits } from './server/listener-limits.ts';
+import { renewListenerTls } from './server/listener-tls.ts';
+import { guardOverload } from './server/overload.ts';
+import { createMessageMemory } from './serving/message-memory.ts';
+import { openLimitStore } from './serving/open-limit-store.ts';
+import { createServing, type ServeContext } from './serving/serve.ts';
+import { createTransactions } from './serving/transactions.ts';
 
 /** The part of a gateway that serves requests: one per process that listens. */
 export interface Engine {
-  /** Opens the listener and starts to fetch keys; rejects when the port is taken. */
-  listen(): Promise<string>;
+  /** Opens the listeners and starts to fetch keys; rejects when a port is taken. */
+  listen(): Promise<Addresses>;
   /** Compiles a configuration and serves by it from the next request on; changes nothing when it gives an error. */
   apply(source: GenerationSource): Promise<readonly PathProblem[]>;
   current(): Generation;
@@ -49,6 +45,11 @@ export interface Engine {
   beginDrain(): void;
   /** Stops accepting, lets what runs finish, and breaks off what is left after `graceMs`. */
   end(graceMs: number): Promise<'clean' | 'cut'>;
+}
+
+/** Where the gateway listens. */
+export interface Addresses extends Partial<DecisionAddresses> {
+  readonly url: string;
 }
 
 export interface EngineOptions {
@@ -135,6 +136,10 @@ export async function createEngine({
     }),
   );
 
+  const settings = current.config.decisions;
+  const listeners =
+    settings === undefined ? undefined : createDecisionListeners(serveContext, { connections, settings });
+
   function endRunning(connection: ClientConnection): void {
     if (connection.running === 0) return;
     for (const transaction of transactions) if (transaction.connection === connection) transaction.end();
@@ -159,6 +164,7 @@ export async function createEngine({
     observation.requests.retainRoutes(new Set(next.config.routes.map(({ name }) => name)));
     applyLimits(app.server, next.config.listen.limits);
     renewListenerTls(app.server, next.tls);
+    listeners?.follow(next);
     before.inFlight.retire(RETIREMENT_LIMIT_MS, () => {
       before.verifier.close();
       before.fronts.close();
@@ -175,15 +181,19 @@ export async function createEngine({
       // First of all: whether the gateway is ready depends on it.
       void current.verifier.start();
       current.fronts.start();
-      await app.listen({ host, port }).catch((error: Error) => {
+      try {
+        const asked = await listeners?.listen();
+        await app.listen({ host, port });
+        running = app;
+        watch(current);
+        return { url: urlOf(app.server, current.tls === undefined ? 'http' : 'https'), ...asked };
+      } catch (error) {
+        await listeners?.close();
         current.verifier.close();
         current.fronts.close();
         current.keyRotation?.close();
         throw error;
-      });
-      running = app;
-      watch(current);
-      return urlOf(app.server, current.tls === undefined ? 'http' : 'https');
+      }
     },
     async apply(next) {
       const compiled = await compileGeneration({
@@ -212,10 +222,11 @@ export async function createEngine({
       const refuseRunning = (): void => {
         for (const transaction of transactions) transaction.refused(SHUTTING_DOWN);
       };
+      const closeListeners = (): Promise<unknown> => Promise.all([running?.close(), listeners?.close()]);
       const outcome =
         running === undefined
           ? 'clean'
-          : await drainServer(running, graceMs, { connections, running: transactions, refuseRunning });
+          : await drainServer(closeListeners, graceMs, { connections, running: transactions, refuseRunning });
       for (const transaction of transactions) transaction.end();
       overload.stop();
       current.verifier.close();

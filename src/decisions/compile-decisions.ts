@@ -1,0 +1,34 @@
+import type { Config } from '../config/schema/config.ts';
+import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
+import type { Gate } from '../pipeline/decide.ts';
+import { compileDroppedHeaders, type DroppedHeaders } from './dropped-headers.ts';
+import { compileSpoofableNames, type SpoofableNames } from './question-headers.ts';
+import { compileQuestionReaders } from './read-question.ts';
+
+/** The decisions of one file for other proxies, compiled. */
+export interface Decisions {
+  readonly gate: Gate;
+  /** The proxies that may ask. */
+  readonly trusted: TrustedProxies;
+  readonly readers: ReturnType<typeof compileQuestionReaders>;
+  readonly names: SpoofableNames;
+  readonly dropped: DroppedHeaders;
+}
+
+/** `gate` is the one for requests that other proxies forward. Undefined where the file has no `decisions`. */
+export function compileDecisions(config: Config, gate: Gate): Decisions | undefined {
+  if (config.decisions === undefined) return undefined;
+  const trusted = compileTrustedProxies(config.decisions.trustedProxies);
+  if (trusted === undefined) throw new Error('a file with decisions names the proxies that may ask');
+  const credentials = gate.routes.flatMap(({ tokenSources }) =>
+    tokenSources.places.filter(({ kind }) => kind === 'header').map(({ name }) => name),
+  );
+  const names = compileSpoofableNames(config, credentials);
+  return {
+    gate,
+    trusted,
+    names,
+    readers: compileQuestionReaders(names, trusted),
+    dropped: compileDroppedHeaders(names),
+  };
+}

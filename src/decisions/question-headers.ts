@@ -1,0 +1,54 @@
+import { foldHeaderName, identityHeaderNames, isMovedToken } from '../config/identity-headers.ts';
+import type { Config } from '../config/schema/config.ts';
+import { OVERRIDES } from '../core/header-names.ts';
+import { HeaderNameMemo } from '../http/header-name-memo.ts';
+
+/** What a header field of a question is. Roles from `own` on are the fields by which the asking proxy describes the request, by position. */
+export const ROLE = { plain: 0, host: 1, webSocketKey: 2, upgrade: 3, spoofed: 4, own: 5 } as const;
+
+/** Fields with a meaning of their own. A backend may take another spelling of their names for them. */
+const MEANINGFUL: ReadonlySet<string> = new Set([
+  ...['host', 'authorization', 'connection', 'origin', 'cookie'],
+  ...['content-length', 'content-type', 'content-encoding', 'sec-websocket-protocol'],
+]);
+
+/** The names that no client may send, in a form that serves all ways of asking. Compiled once for a file. */
+export interface SpoofableNames {
+  /** In lower case, as the file and `core/header-names.ts` spell them. The asking proxy sets or drops identity headers by these names. */
+  readonly identity: ReadonlySet<string>;
+  /** Headers that carry tokens, in lower case as the file spells them. */
+  readonly credentials: ReadonlySet<string>;
+}
+
+export function compileSpoofableNames(
+  config: Pick<Config, 'identity' | 'routes'>,
+  credentialHeaders: Iterable<string>,
+): SpoofableNames {
+  return {
+    identity: identityHeaderNames(config),
+    credentials: new Set([...credentialHeaders].map((name) => name.toLowerCase())),
+  };
+}
+
+/** Finds out what the fields of questions are, by their names as sent. `own`: those that describe the request, in lower case. */
+export function compileRoles(names: SpoofableNames, own: readonly string[]): HeaderNameMemo<number> {
+  const { identity, credentials } = names;
+  const folded = new Set([...identity, ...credentials].map(foldHeaderName));
+  return new HeaderNameMemo((name) => {
+    const lower = name.toLowerCase();
+    const position = own.indexOf(lower);
+    if (position !== -1) return ROLE.own + position;
+    if (lower === 'host') return ROLE.host;
+    if (lower === 'sec-websocket-key') return ROLE.webSocketKey;
+    if (lower === 'upgrade') return ROLE.upgrade;
+    if (identity.has(lower) || credentials.has(lower)) return ROLE.plain;
+    const fold = foldHeaderName(lower);
+    const isAlias = fold !== lower;
+    const isSpoofed =
+      folded.has(fold) ||
+      OVERRIDES.has(fold) ||
+      fold.startsWith('x-sealgate') ||
+      (isAlias && (MEANINGFUL.has(fold) || isMovedToken(fold)));
+    return isSpoofed ? ROLE.spoofed : ROLE.plain;
+  });
+}
