@@ -1,4 +1,5 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { isForDecisionsOnly } from '../config/no-upstream.ts';
 import { formatProblem, isError } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/source/read-file.ts';
@@ -196,9 +197,12 @@ function describeIdentity(
   const { outcome, route } = decision;
   if (isRefusal(outcome) || isServedHere(outcome) || route === undefined) return [];
   const fields = Object.entries(identityOf(outcome.identity, showClaims));
-  if (fields.length === 0) return [`  ${route.config.upstream} gets no identity headers`];
+  const [by, verb] = isForDecisionsOnly(route.config)
+    ? ['the proxy that asks', 'adds']
+    : [route.config.upstream, 'gets'];
+  if (fields.length === 0) return [`  ${by} ${verb} no identity headers`];
   return [
-    `  ${route.config.upstream} gets:`,
+    `  ${by} ${verb}:`,
     ...fields.flatMap(([name, values]) => [values].flat().map((value) => `    ${name}: ${value}`)),
   ];
 }

@@ -1,3 +1,4 @@
+import { isForDecisionsOnly } from '../../config/no-upstream.ts';
 import { isError, type PathProblem } from '../../config/problem.ts';
 import { error, note } from '../../config/rules/rule.ts';
 import { type UpstreamConfig, upstreamSchema } from '../../config/schema/config.ts';
@@ -51,7 +52,7 @@ const checkUpstreams: ConfigCheck = async ({ config, resolvePath }) => {
     path: ['upstreams', name, upstream.url === undefined ? 'urls' : 'url'],
   }));
   const inPlace = config.routes.flatMap(({ upstream: url }, index) =>
-    Object.hasOwn(config.upstreams, url)
+    isForDecisionsOnly({ upstream: url }) || Object.hasOwn(config.upstreams, url)
       ? []
       : [{ upstream: upstreamSchema.parse({ url }), path: ['routes', index, 'upstream'] }],
   );
