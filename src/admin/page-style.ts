@@ -62,6 +62,7 @@ td b + .dim { display: block; font-size: 13px; }
 td .path { font-family: var(--mono); font-size: 12px; }
 [data-live="routes"] th:first-child { width: 36%; }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.via { white-space: nowrap; }
 td time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .access { font-size: 14px; }
 .access.open { color: var(--warn); font-weight: 600; }

@@ -1,5 +1,7 @@
+import { isForDecisionsOnly } from '../config/no-upstream.ts';
 import { REFUSALS, type RefusalCode } from '../core/refusals.ts';
 import { showPath } from '../pipeline/routing/path-pattern.ts';
+import type { QuestionTraffic } from '../telemetry/request-metrics.ts';
 import { SLICE_MS, type TrafficSlice } from '../telemetry/traffic-history.ts';
 import { type Html, html } from './html.ts';
 import { formatCount, formatMs, formatSeconds, formatTime } from './page-format.ts';
@@ -35,7 +37,11 @@ export function renderPage(status: GatewayStatus, decisions: readonly RecentDeci
 <main>
 <div data-live="overview">${bannerOf(status)}${overviewOf(status)}</div>
 <section data-live="routes">${routesOf(status)}</section>
-<section data-live="issuers">${issuersOf(status.issuers)}</section>
+${
+  status.questions &&
+  html`<section data-live="questions">${questionsOf(status.questions)}</section>
+`
+}<section data-live="issuers">${issuersOf(status.issuers)}</section>
 <section data-live="upstreams">${upstreamsOf(status.upstreams)}</section>
 <section class="decisions">
 <h2>Last decisions</h2>
@@ -147,7 +153,7 @@ ${trafficCells(unmatched)}</tr>`
 
 function routeRow(route: RouteStatus): Html {
   const methods = route.methods === null ? '' : `${route.methods.join(' ')} `;
-  return html`<tr><td><b>${route.name}</b><span class="dim path">${methods}${route.host ?? ''}${showPath(route)} → ${route.upstream}</span></td>
+  return html`<tr><td><b>${route.name}</b><span class="dim path">${methods}${route.host ?? ''}${showPath(route)} ${isForDecisionsOnly(route) ? '(decisions only)' : `→ ${route.upstream}`}</span></td>
 <td data-label="Access"><span class="access ${route.access === 'public' ? 'open' : ''}">${route.access}</span>${route.mode === 'report' && html` <span class="chip warn">report only</span>`}</td>
 ${trafficCells(route)}</tr>`;
 }
@@ -162,6 +168,20 @@ function trafficCells({
   return html`<td data-label="Requests" class="num">${formatCount(requests)}</td>
 <td data-label="Refusals">${codes.length === 0 ? html`<span class="dim">none</span>` : codes.map(([code, count]) => html`<span class="chip ${toneOf(code)}" title="${titleOf(code)}">${code} <b>${formatCount(count)}</b></span> `)}</td>
 <td data-label="p50" class="num">${formatMs(p50Ms)}</td><td data-label="p95" class="num">${formatMs(p95Ms)}</td>`;
+}
+
+function questionsOf(questions: readonly QuestionTraffic[]): Html {
+  return html`<h2>Questions of other proxies</h2>
+<table class="stack"><thead><tr><th>Asked by</th><th class="num">Allowed</th><th class="num">Refused</th><th class="num">Failed</th></tr></thead>
+<tbody>${questions.map(
+    ({
+      via,
+      allowed,
+      refused,
+      failed,
+    }) => html`<tr><td><b>${via}</b></td><td data-label="Allowed" class="num">${formatCount(allowed)}</td>
+<td data-label="Refused" class="num">${formatCount(refused)}</td><td data-label="Failed" class="num">${formatCount(failed)}</td></tr>`,
+  )}</tbody></table>`;
 }
 
 const ISSUER_STATES = {
@@ -213,9 +233,10 @@ function decisionsOf(decisions: readonly RecentDecision[]): Html {
       code,
       reason,
       issuer,
+      via,
       requestId,
     }) => html`<tr class="${code === 'allow' ? 'allowed-row' : ''}"><td data-label="Time"><time datetime="${time}">${formatTime(time)}</time></td>
-<td data-label="Route">${method} <b>${route ?? 'no route'}</b></td><td data-label="Decision"><span class="chip ${toneOf(code)}">${code}</span> <span class="dim">${status}</span></td>
+<td data-label="Route">${method} <b>${route ?? 'no route'}</b>${via && html`<span class="dim via">via ${via}</span>`}</td><td data-label="Decision"><span class="chip ${toneOf(code)}">${code}</span> <span class="dim">${status}</span></td>
 <td data-label="Why">${code === 'allow' ? html`<span class="dim">${issuer === null ? 'without token' : `token of ${issuer}`}</span>` : html`${titleOf(code)}${reason !== null && html`: <span class="dim">${reason}</span>`}`}</td>
 <td data-label="Request id" class="id">${requestId}</td></tr>`,
   )}</tbody></table>`;

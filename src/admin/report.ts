@@ -1,7 +1,7 @@
 import type { RecentDecision } from '../telemetry/recent-decisions.ts';
 import { DECISIONS_KEPT } from '../telemetry/recent-decisions.ts';
-import type { RouteTraffic } from '../telemetry/request-metrics.ts';
-import type { TrafficSlice } from '../telemetry/traffic-history.ts';
+import type { QuestionTraffic, RouteTraffic } from '../telemetry/request-metrics.ts';
+import type { OutcomeKind, TrafficSlice } from '../telemetry/traffic-history.ts';
 
 /** The state of one issuer's keys. */
 export interface IssuerReport {
@@ -43,6 +43,7 @@ export interface CacheReport {
 /** One process's traffic: plain data, so that workers can send it. */
 export interface GatewayReport {
   readonly traffic: readonly RouteTraffic[];
+  readonly questions: readonly QuestionTraffic[];
   readonly history: readonly TrafficSlice[];
   readonly decisions: readonly RecentDecision[];
   readonly issuers: readonly IssuerReport[];
@@ -65,15 +66,15 @@ export function mergeReports(reports: readonly GatewayReport[]): GatewayReport {
         durations: a.durations.map((count, bucket) => count + (b.durations[bucket] ?? 0)),
       }),
     ),
+    questions: mergeBy(
+      reports.flatMap(({ questions }) => questions),
+      ({ via }) => via,
+      (a, b) => ({ via: a.via, ...addOutcomes(a, b) }),
+    ),
     history: mergeBy(
       reports.flatMap(({ history }) => history),
       ({ startMs }) => String(startMs),
-      (a, b) => ({
-        startMs: a.startMs,
-        allowed: a.allowed + b.allowed,
-        refused: a.refused + b.refused,
-        failed: a.failed + b.failed,
-      }),
+      (a, b) => ({ startMs: a.startMs, ...addOutcomes(a, b) }),
     ).sort((a, b) => a.startMs - b.startMs),
     decisions: reports
       .flatMap(({ decisions }) => decisions)
@@ -131,6 +132,12 @@ function mergeBy<T>(items: readonly T[], keyOf: (item: T) => string, merge: (a: 
   }
   return [...merged.values()];
 }
+
+function addOutcomes(a: Outcomes, b: Outcomes): Outcomes {
+  return { allowed: a.allowed + b.allowed, refused: a.refused + b.refused, failed: a.failed + b.failed };
+}
+
+type Outcomes = Readonly<Record<OutcomeKind, number>>;
 
 function addCounts(
   a: Readonly<Record<string, number>>,

@@ -1,7 +1,8 @@
 import { VERSION } from '../core/version.ts';
+import type { Via } from '../core/via.ts';
 import { estimateQuantileMs, REQUEST_BOUNDS_MS } from '../telemetry/duration-histogram.ts';
 import type { RecentDecision } from '../telemetry/recent-decisions.ts';
-import { NO_ROUTE } from '../telemetry/request-metrics.ts';
+import { NO_ROUTE, type QuestionTraffic } from '../telemetry/request-metrics.ts';
 import type { TrafficSlice } from '../telemetry/traffic-history.ts';
 import type { CacheReport, GatewayReport, IssuerReport, UpstreamReport } from './report.ts';
 
@@ -40,6 +41,8 @@ export interface ProcessFacts {
   /** Numbers of workers that do not respond. */
   readonly unresponsiveWorkers: readonly number[];
   readonly routes: readonly RouteFacts[];
+  /** In which ways other proxies can ask; undefined where they cannot. */
+  readonly ways?: readonly Via[] | undefined;
   /** Newest first. */
   readonly reloads: readonly ReloadReport[];
 }
@@ -75,6 +78,8 @@ export interface GatewayStatus {
   readonly routes: readonly RouteStatus[];
   /** Requests without a matching route. */
   readonly unmatched: Omit<RouteStatus, keyof RouteFacts>;
+  /** Questions of other proxies, by the way of asking; absent in files without `decisions`. They are among the requests of `routes`, too. */
+  readonly questions?: readonly QuestionTraffic[];
   readonly issuers: readonly IssuerReport[];
   readonly upstreams: readonly UpstreamReport[];
   readonly cache: CacheReport;
@@ -115,11 +120,16 @@ export function describeStatus({ facts, report, nowMs }: StatusInput): GatewaySt
     reloads: facts.reloads,
     routes: facts.routes.map((route) => ({ ...route, ...trafficOf(route.name) })),
     unmatched: trafficOf(NO_ROUTE),
+    ...(facts.ways && { questions: facts.ways.map((via) => questionsOf(via, report)) }),
     issuers: report.issuers,
     upstreams: report.upstreams,
     cache: report.cache,
     history: report.history,
   };
+}
+
+function questionsOf(via: Via, { questions }: GatewayReport): QuestionTraffic {
+  return questions.find((traffic) => traffic.via === via) ?? { via, allowed: 0, refused: 0, failed: 0 };
 }
 
 export type { RecentDecision };

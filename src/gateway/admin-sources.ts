@@ -6,7 +6,7 @@ import { renderMetrics } from '../telemetry/exposition.ts';
 import type { ServingProcesses } from './cluster/serving-processes.ts';
 import type { Reloader } from './lifecycle/reload.ts';
 import { describeControl } from './reports/gateway-metrics.ts';
-import { describeRoutes } from './reports/gateway-report.ts';
+import { describeRoutes, waysOfAsking } from './reports/gateway-report.ts';
 
 export interface AdminSourcesOptions {
   readonly processes: ServingProcesses;
@@ -32,6 +32,7 @@ export function createAdminSources(options: AdminSourcesOptions): AdminSources {
         draining: isDraining(),
         workers: processes.size(),
         routes: describeRoutes(processes.current()),
+        ways: waysOfAsking(processes.current()),
         reloads: reloader.reports(),
       };
       const report = mergeReports(await processes.reports());

@@ -1,9 +1,10 @@
+import type { Via } from '../core/via.ts';
 import type { RequestRecord } from './request-record.ts';
 
 /** What is remembered of a finished request. */
 export type DecidedRequest = Pick<
   RequestRecord,
-  'requestId' | 'method' | 'route' | 'status' | 'code' | 'reason' | 'issuer'
+  'requestId' | 'method' | 'route' | 'status' | 'code' | 'reason' | 'issuer' | 'via'
 >;
 
 /** One decision, as `/status/decisions` shows it: names and codes, no path and no claim value. */
@@ -17,12 +18,14 @@ export interface RecentDecision {
   readonly code: string;
   readonly reason: string | null;
   readonly issuer: string | null;
+  /** How another proxy asked; null for what the gateway forwards or serves itself. Only where other proxies may ask. */
+  readonly via?: Via | null;
 }
 
 export interface RecentDecisions {
   add(record: DecidedRequest, nowMs: number): void;
-  /** Newest first. */
-  list(): RecentDecision[];
+  /** Newest first. `showsVia` where other proxies may ask. */
+  list(showsVia: boolean): RecentDecision[];
 }
 
 /** How many decisions are kept. */
@@ -50,7 +53,8 @@ export function createRecentDecisions(capacity = DECISIONS_KEPT): RecentDecision
       kept[next] = { record, timeMs };
       next = (next + 1) % capacity;
     },
-    list: () => [...kept.slice(next), ...kept.slice(0, next)].reverse().map(describe),
+    list: (showsVia) =>
+      [...kept.slice(next), ...kept.slice(0, next)].reverse().map((decision) => describe(decision, showsVia)),
   };
 }
 
@@ -74,7 +78,7 @@ function admits(quotas: Map<string, DecisionQuota>, code: string, nowMs: number)
   return quota.admitted <= KEPT_PER_SECOND;
 }
 
-function describe({ record, timeMs }: KeptDecision): RecentDecision {
+function describe({ record, timeMs }: KeptDecision, showsVia: boolean): RecentDecision {
   return {
     time: new Date(timeMs).toISOString(),
     requestId: record.requestId,
@@ -84,5 +88,6 @@ function describe({ record, timeMs }: KeptDecision): RecentDecision {
     code: record.code,
     reason: record.reason ?? null,
     issuer: record.issuer ?? null,
+    ...(showsVia && { via: record.via ?? null }),
   };
 }

@@ -11,6 +11,7 @@ import {
 } from './duration-histogram.ts';
 import { counter, type Metric } from './metric.ts';
 import type { RequestRecord } from './request-record.ts';
+import { type OutcomeKind, outcomeKind } from './traffic-history.ts';
 
 /** What is counted of a finished request. */
 export type CountedRequest = Pick<
@@ -25,6 +26,11 @@ export type CountedRequest = Pick<
   | 'upstreamMs'
   | 'verificationMs'
 >;
+
+/** The questions of other proxies in one way of asking since the start, by what they got. */
+export interface QuestionTraffic extends Readonly<Record<OutcomeKind, number>> {
+  readonly via: Via;
+}
 
 /** The traffic of one route since the start, for the status page. */
 export interface RouteTraffic {
@@ -44,6 +50,8 @@ export interface RequestMetrics {
   retainRoutes(names: ReadonlySet<string>): void;
   metrics(): Metric[];
   traffic(): RouteTraffic[];
+  /** Only of ways in which somebody asked. */
+  questions(): QuestionTraffic[];
 }
 
 /** The label of requests that no route matched. */
@@ -84,6 +92,7 @@ interface RouteTally {
 /** Counts finished requests. Every label is bounded: routes by the file, codes by the refusal table, methods and statuses by lists. */
 export function createRequestMetrics(): RequestMetrics {
   const routes = new Map<string, RouteTally>();
+  const questions = new Map<Via, Record<OutcomeKind, number>>();
 
   function tallyOf(route: string): RouteTally {
     const known = routes.get(route);
@@ -99,6 +108,15 @@ export function createRequestMetrics(): RequestMetrics {
     return tally;
   }
 
+  function countQuestion(via: Via, record: CountedRequest): void {
+    let outcomes = questions.get(via);
+    if (outcomes === undefined) {
+      outcomes = { allowed: 0, refused: 0, failed: 0 };
+      questions.set(via, outcomes);
+    }
+    outcomes[outcomeKind(record)] += 1;
+  }
+
   return {
     observe(record) {
       const { route = NO_ROUTE, code, via, wouldRefuse, upstreamMs, verificationMs } = record;
@@ -111,6 +129,7 @@ export function createRequestMetrics(): RequestMetrics {
         const labels = { route, method, status, code, ...(via && { via }) };
         tally.counts.set(key, { labels, value: 1 });
       } else count.value += 1;
+      if (via !== undefined) countQuestion(via, record);
       if (wouldRefuse !== undefined) {
         tally.wouldRefuse.set(wouldRefuse, (tally.wouldRefuse.get(wouldRefuse) ?? 0) + 1);
       }
@@ -123,6 +142,7 @@ export function createRequestMetrics(): RequestMetrics {
     },
     metrics: () => describeTallies(routes),
     traffic: () => [...routes].map(([route, tally]) => summarize(route, tally)),
+    questions: () => [...questions].map(([via, outcomes]) => ({ via, ...outcomes })),
   };
 }
 

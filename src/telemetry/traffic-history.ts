@@ -1,11 +1,22 @@
+/** What a request got. `failed`: a response of status 500 and above, from a backend or from the gateway. */
+export type OutcomeKind = 'allowed' | 'refused' | 'failed';
+
 /** The traffic in one slice of time. */
-export interface TrafficSlice {
+export interface TrafficSlice extends Readonly<Record<OutcomeKind, number>> {
   /** Start of the slice, in milliseconds since the epoch. */
   readonly startMs: number;
-  readonly allowed: number;
-  readonly refused: number;
-  /** Responses of status 500 and above, from a backend or from the gateway. */
-  readonly failed: number;
+}
+
+/** Sorts a finished request by what it got. */
+export function outcomeKind({
+  code,
+  status,
+}: {
+  readonly code: string;
+  readonly status: number;
+}): OutcomeKind {
+  if (status >= 500) return 'failed';
+  return code === 'allow' ? 'allowed' : 'refused';
 }
 
 export interface TrafficHistory {
@@ -22,16 +33,14 @@ const SLICES = 90;
 export function createTrafficHistory(): TrafficHistory {
   const ring: ReturnType<typeof emptySlice>[] = [];
   return {
-    add({ code, status }, nowMs) {
+    add(request, nowMs) {
       const number = Math.floor(nowMs / SLICE_MS);
       let slice = ring[number % SLICES];
       if (slice?.startMs !== number * SLICE_MS) {
         slice = emptySlice(number);
         ring[number % SLICES] = slice;
       }
-      if (status >= 500) slice.failed += 1;
-      else if (code === 'allow') slice.allowed += 1;
-      else slice.refused += 1;
+      slice[outcomeKind(request)] += 1;
     },
     slices(nowMs) {
       const first = Math.floor(nowMs / SLICE_MS) - SLICES + 1;

@@ -1,6 +1,13 @@
 import t from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
-import { adminSources, BUSY_REPORT, FACTS, issuerReport } from '../support/admin/admin-sources.ts';
+import {
+  ASKED_FACTS,
+  ASKED_REPORT,
+  adminSources,
+  BUSY_REPORT,
+  FACTS,
+  issuerReport,
+} from '../support/admin/admin-sources.ts';
 import { HOSTILE_TEXT, unseenIn } from '../support/core/unseen.ts';
 
 const HOST = { host: '127.0.0.1:9090' };
@@ -89,6 +96,29 @@ t.test('the status shows routes with their traffic, issuers, upstreams and reloa
   t.match(status.routes[0], { name: 'read-orders', requests: 48_213, refusals: { token_expired: 312 } });
   t.ok(status.routes[0].p50Ms > 1 && status.routes[0].p95Ms > status.routes[0].p50Ms);
   t.match(status.routes[2], { name: 'partner-api', requests: 0, p50Ms: null });
+});
+
+t.test('questions of other proxies are shown by the way of asking, where the file has any', async (t) => {
+  const asked = createAdmin(adminSources({ report: ASKED_REPORT, facts: ASKED_FACTS }));
+  const proxy = createAdmin(adminSources());
+  t.teardown(() => Promise.all([asked.close(), proxy.close()]));
+  const get = async (app: typeof asked, url: string) => app.inject({ url, headers: HOST });
+  t.same((await get(asked, '/status')).json().questions, [
+    { via: 'forward-auth', allowed: 12, refused: 1, failed: 0 },
+    { via: 'auth-request', allowed: 39_412, refused: 310, failed: 6 },
+    { via: 'ext-authz', allowed: 0, refused: 0, failed: 0 },
+  ]);
+  t.same(
+    (await get(asked, '/status/decisions')).json().decisions.map(({ via }: { via: string }) => via),
+    ['auth-request', null, 'auth-request', null, 'auth-request'],
+  );
+  const page = (await get(asked, '/')).body;
+  t.match(page, /Questions of other proxies[\s\S]*auth-request[\s\S]*39\.4k[\s\S]*310/);
+  t.match(page, 'via auth-request');
+  t.match(page, '/partner/… (decisions only)');
+  const without = (await get(proxy, '/')).body;
+  t.notMatch(without, /Questions of other|via |decisions only/);
+  t.notOk('questions' in (await get(proxy, '/status')).json());
 });
 
 t.test('a refused file is shown', async (t) => {

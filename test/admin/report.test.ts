@@ -1,6 +1,6 @@
 import t from 'tap';
 import { mergeReports } from '../../src/admin/report.ts';
-import { BUSY_REPORT, decision, issuerReport } from '../support/admin/admin-sources.ts';
+import { ASKED_REPORT, BUSY_REPORT, decision, issuerReport } from '../support/admin/admin-sources.ts';
 
 t.test('reports of workers add up', async (t) => {
   const merged = mergeReports([BUSY_REPORT, BUSY_REPORT]);
@@ -11,6 +11,17 @@ t.test('reports of workers add up', async (t) => {
   t.equal(merged.cache.hits, 94_000);
   t.equal(merged.decisions.length, 10);
   t.match(merged.upstreams, [{ name: 'orders', targets: [{ running: 8 }] }, { name: 'partner' }]);
+});
+
+t.test('questions of other proxies add up by the way of asking', async (t) => {
+  const other = {
+    ...BUSY_REPORT,
+    questions: [{ via: 'auth-request', allowed: 8, refused: 2, failed: 1 } as const],
+  };
+  t.same(mergeReports([ASKED_REPORT, other, BUSY_REPORT]).questions, [
+    { via: 'auth-request', allowed: 39_420, refused: 312, failed: 7 },
+    { via: 'forward-auth', allowed: 12, refused: 1, failed: 0 },
+  ]);
 });
 
 t.test('of the keys the worst state counts, of backends the unhealthy one', async (t) => {

@@ -2,7 +2,14 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
-import { adminSources, BUSY_REPORT, decision, FACTS } from '../support/admin/admin-sources.ts';
+import {
+  ASKED_FACTS,
+  ASKED_REPORT,
+  adminSources,
+  BUSY_REPORT,
+  decision,
+  FACTS,
+} from '../support/admin/admin-sources.ts';
 import { browserMissing, launchBrowser } from '../support/clients/browser.ts';
 
 /** Set to keep pictures of the page. */
@@ -74,6 +81,40 @@ for (const view of VIEWS) {
         'requests nothing elsewhere',
       );
       t.same(pageErrors, [], 'nothing is blocked or breaks');
+    },
+  );
+}
+
+for (const view of [
+  ...VIEWS,
+  { name: 'phone-dark', width: 390, height: 844, colorScheme: 'dark' } as const,
+]) {
+  t.test(
+    `questions of other proxies at ${view.width} px, ${view.colorScheme}`,
+    { skip: browserMissing },
+    async (t) => {
+      const admin = createAdmin(adminSources({ report: ASKED_REPORT, facts: ASKED_FACTS }));
+      const url = await admin.listen({ host: '127.0.0.1', port: 0 });
+      const browser = await launchBrowser();
+      t.teardown(async () => {
+        await browser.close();
+        await admin.close();
+      });
+      const { width, height, colorScheme } = view;
+      const page = await browser.newPage({ viewport: { width, height }, colorScheme });
+      await page.goto(url);
+      if (SCREENSHOTS !== undefined) {
+        mkdirSync(SCREENSHOTS, { recursive: true });
+        await page.screenshot({ path: join(SCREENSHOTS, `asked-${view.name}.png`), fullPage: true });
+      }
+      const rows = page.locator('[data-live=questions] tbody tr');
+      t.equal(await rows.count(), 3);
+      t.match(await rows.nth(1).textContent(), /auth-request\s*39\.4k\s*310\s*6/);
+      t.equal(await page.getByText('via auth-request').first().isVisible(), true);
+      const overflow = await page.evaluate(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      );
+      t.equal(overflow, 0, 'no horizontal scrolling');
     },
   );
 }

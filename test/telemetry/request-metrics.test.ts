@@ -99,3 +99,19 @@ t.test('quantiles are estimated from the buckets', async (t) => {
   t.equal(estimateQuantileMs([0, 4, 0], [1, 2], 0.5), 1.5);
   t.equal(estimateQuantileMs([2, 0, 2], [1, 2], 0.95), 2, 'beyond the last bound it is the last bound');
 });
+
+t.test('questions of other proxies are counted by the way of asking and what they got', async (t) => {
+  const counts = createRequestMetrics();
+  counts.observe(READ);
+  t.same(counts.questions(), [], 'what the gateway forwards is no question');
+  counts.observe({ ...READ, via: 'auth-request' });
+  counts.observe({ ...READ, via: 'auth-request', status: 401, code: 'token_missing' });
+  counts.observe({ ...READ, via: 'auth-request', status: 503, code: 'keys_unavailable' });
+  counts.observe({ ...READ, via: 'forward-auth', route: undefined, status: 403, code: 'proxy_not_trusted' });
+  t.same(counts.questions(), [
+    { via: 'auth-request', allowed: 1, refused: 1, failed: 1 },
+    { via: 'forward-auth', allowed: 0, refused: 1, failed: 0 },
+  ]);
+  counts.retainRoutes(new Set());
+  t.equal(counts.questions().length, 2, 'a route that leaves the file takes no question with it');
+});

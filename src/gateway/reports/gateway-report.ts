@@ -1,5 +1,6 @@
 import type { CacheReport, GatewayReport, IssuerReport, UpstreamReport } from '../../admin/report.ts';
 import type { RouteFacts } from '../../admin/status.ts';
+import { VIAS, type Via } from '../../core/via.ts';
 import { describeAccess } from '../../pipeline/access/authorize.ts';
 import type { Generation } from '../generation.ts';
 import type { Observation } from './observation.ts';
@@ -17,8 +18,9 @@ export interface ReportSources {
 export function reportGateway({ generation, observation, connections, nowMs }: ReportSources): GatewayReport {
   return {
     traffic: observation.requests.traffic(),
+    questions: observation.requests.questions(),
     history: observation.history.slices(nowMs),
-    decisions: observation.decisions.list(),
+    decisions: observation.decisions.list(generation.decisions !== undefined),
     issuers: reportIssuers(generation),
     upstreams: reportUpstreams(generation),
     cache: reportCache(generation),
@@ -75,6 +77,13 @@ export function describeRoutes({ gate }: Generation): RouteFacts[] {
     access: describeAccess(access),
     mode: reportsOnly ? 'report' : 'enforce',
   }));
+}
+
+/** In which ways other proxies can ask; undefined where they cannot. */
+export function waysOfAsking({ config: { decisions } }: Generation): readonly Via[] | undefined {
+  return decisions === undefined
+    ? undefined
+    : VIAS.filter((via) => via !== 'ext-authz-grpc' || decisions.grpc !== undefined);
 }
 
 /** An upstream may be a URL in place, and a URL may hold a password. */

@@ -60,6 +60,7 @@ export const BUSY_REPORT: GatewayReport = {
       durations: [77],
     },
   ],
+  questions: [],
   history: Array.from({ length: 90 }, (_, index) => ({
     startMs: NOW - (89 - index) * SLICE_MS,
     allowed: Math.round(420 + 160 * Math.sin(index / 9) + 45 * Math.sin(index * 1.7)),
@@ -159,6 +160,24 @@ export const FACTS: ProcessFacts = {
     { time: '2026-03-04T09:12:01.000Z', trigger: 'file', result: 'applied', problems: [] },
     { time: '2026-03-01T10:20:30.000Z', trigger: 'start', result: 'applied', problems: [] },
   ],
+};
+
+/** The same where other proxies ask: two workers' worth of questions in two of the three ways. */
+export const ASKED_REPORT: GatewayReport = {
+  ...BUSY_REPORT,
+  questions: [
+    { via: 'auth-request', allowed: 39_412, refused: 310, failed: 6 },
+    { via: 'forward-auth', allowed: 12, refused: 1, failed: 0 },
+  ],
+  decisions: BUSY_REPORT.decisions.map((one, at) => ({ ...one, via: at % 2 === 0 ? 'auth-request' : null })),
+};
+
+export const ASKED_FACTS: ProcessFacts = {
+  ...FACTS,
+  ways: ['forward-auth', 'auth-request', 'ext-authz'],
+  routes: FACTS.routes.map((route) =>
+    route.name === 'partner-api' ? { ...route, upstream: 'none' } : route,
+  ),
 };
 
 /** Sources of an admin listener that shows `report` and `facts`. */
