@@ -37,7 +37,7 @@ const TOKEN_STAYS = refuse(
 const SERVED_HERE = refuse('internal', 'a decision for another proxy was to be served here');
 
 /** Turns a decision into the reply to its question. What a way of asking has no words for is refused, since the proxy would forward it. */
-export function replyTo({ outcome }: Pick<Decision, 'outcome'>, asked: AskedRequest): AllowedReply | Refusal {
+export function replyTo(outcome: Decision['outcome'], asked: AskedRequest): AllowedReply | Refusal {
   if (isRefusal(outcome)) return outcome;
   // The asking proxy, or its backend, responds to the preflight.
   if (isDirectResponse(outcome)) return outcome.directResponse === 'preflight' ? BARE : SERVED_HERE;

@@ -67,9 +67,9 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
 
   function decideAbout({ asked, decisions, transaction }: Deciding): void {
     const { gate } = decisions;
-    runDecision({ gate, facts: asked.facts, transaction, log: context.log }, (decision) => {
+    runDecision({ gate, facts: asked.facts, transaction, log: context.log }, (outcome) => {
       try {
-        const reply = replyTo(decision, asked);
+        const reply = replyTo(outcome, asked);
         if (isRefusal(reply)) transaction.refused(reply);
         else {
           const dropped = asked.via === 'ext-authz' ? droppedFieldsOf(decisions.dropped, reply, asked) : NONE;

@@ -15,15 +15,15 @@ interface DecisionRun {
 /** Runs the decision on a request, in the same tick unless keys must be waited for. No failure is ever "allow". */
 export function runDecision(
   { gate, facts, transaction, log }: DecisionRun,
-  then: (decision: Pick<Decision, 'outcome'>) => void,
+  then: (outcome: Decision['outcome']) => void,
 ): void {
   const fail = (error: unknown): void =>
-    then({ outcome: refuseFailed(log, transaction, { error, what: 'the decision failed' }) });
+    then(refuseFailed(log, transaction, { error, what: 'the decision failed' }));
   const refusedSteps = traceRefusedSteps(log);
   const settle = (made: Decision): void => {
     refusedSteps?.write(made, transaction.requestId);
     transaction.decided(made);
-    then(made);
+    then(made.outcome);
   };
   let decision: Decision | Promise<Decision>;
   try {

@@ -178,9 +178,7 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
       clientAddress: transaction.forwarded.client,
       isUpgrade,
     };
-    runDecision({ gate: transaction.generation.gate, facts, transaction, log: context.log }, ({ outcome }) =>
-      then(outcome),
-    );
+    runDecision({ gate: transaction.generation.gate, facts, transaction, log: context.log }, then);
   }
 
   function failed(transaction: Transaction, error: unknown, what: string): Refusal {
