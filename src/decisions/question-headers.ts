@@ -4,7 +4,15 @@ import { OVERRIDES } from '../core/header-names.ts';
 import { HeaderNameMemo } from '../http/header-name-memo.ts';
 
 /** What a header field of a question is. Roles from `own` on are the fields by which the asking proxy describes the request, by position. */
-export const ROLE = { plain: 0, host: 1, webSocketKey: 2, upgrade: 3, spoofed: 4, own: 5 } as const;
+export const ROLE = {
+  plain: 0,
+  host: 1,
+  webSocketKey: 2,
+  upgrade: 3,
+  spoofed: 4,
+  expect: 5,
+  own: 6,
+} as const;
 
 /** Fields with a meaning of their own. A backend may take another spelling of their names for them. */
 const MEANINGFUL: ReadonlySet<string> = new Set([
@@ -41,6 +49,7 @@ export function compileRoles(names: SpoofableNames, own: readonly string[]): Hea
     if (lower === 'host') return ROLE.host;
     if (lower === 'sec-websocket-key') return ROLE.webSocketKey;
     if (lower === 'upgrade') return ROLE.upgrade;
+    if (lower === 'expect') return ROLE.expect;
     if (identity.has(lower) || credentials.has(lower)) return ROLE.plain;
     const fold = foldHeaderName(lower);
     const isAlias = fold !== lower;

@@ -118,6 +118,7 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
   const values: (string | undefined)[] = [];
   let spoofed = NONE;
   let isUpgrade = false;
+  let hasUnmetExpectation = false;
   let hostAt = -1;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
@@ -129,6 +130,8 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
     } else if (role === ROLE.webSocketKey) isUpgrade = true;
     // A WebSocket over HTTP/2 has no key, and Envoy shows it so (RFC 8441 §5).
     else if (role === ROLE.upgrade) isUpgrade ||= /^websocket$/i.test(rawHeaders[at + 1] as string);
+    else if (role === ROLE.expect)
+      hasUnmetExpectation ||= !/^100-continue$/i.test(rawHeaders[at + 1] as string);
     else if (role === ROLE.spoofed) {
       if (!way.dropsFields)
         return refuse(
@@ -167,6 +170,7 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
       isUpgrade,
     },
     proto: scheme,
+    hasUnmetExpectation,
     spoofed,
   };
 }

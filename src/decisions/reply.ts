@@ -34,6 +34,8 @@ const TOKEN_STAYS = refuse(
   'question_token',
   'a cookie or Sec-WebSocket-Protocol holds the token, which the route does not forward and the asking proxy would',
 );
+const UNMET_EXPECTATION = refuse('expectation_failed', 'Expect has a value other than 100-continue');
+const HANDSHAKE_METHOD = refuse('handshake_malformed', 'a WebSocket handshake is a GET');
 const SERVED_HERE = refuse('internal', 'a decision for another proxy was to be served here');
 
 /** Turns a decision into the reply to its question. What a way of asking has no words for is refused, since the proxy would forward it. */
@@ -43,6 +45,10 @@ export function replyTo(outcome: Decision['outcome'], asked: AskedRequest): Allo
   if (isDirectResponse(outcome)) return outcome.directResponse === 'preflight' ? BARE : SERVED_HERE;
   if (isFrontCall(outcome)) return SERVED_HERE;
   if (outcome.mcp !== undefined) return MCP_ASKED;
+  const { method, isUpgrade } = asked.facts;
+  // The proxy refuses these two when it forwards.
+  if (isUpgrade === true && method !== 'GET') return HANDSHAKE_METHOD;
+  if (isUpgrade !== true && asked.hasUnmetExpectation === true) return UNMET_EXPECTATION;
   const { identity, credentials } = outcome;
   const set = credentials.length === 0 ? identity : [...identity, ...credentials];
   if (!leavesTokenOut(outcome)) return { set, cut: NOTHING };

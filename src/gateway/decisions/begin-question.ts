@@ -51,6 +51,7 @@ export function beginQuestion(
     spans: req && context.tracing?.begin(method, req.headers),
     end: context.transactions.end,
     ...(via && { via }),
+    isQuestion: true,
   });
   context.transactions.begin(transaction);
   return transaction;

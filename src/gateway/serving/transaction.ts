@@ -42,6 +42,8 @@ interface TransactionStart {
   readonly end: (transaction: Transaction, status: number) => void;
   /** Set where another proxy only asks about the request. */
   readonly via?: Via;
+  /** Whether it came where other proxies ask, in a way that exists or not. */
+  readonly isQuestion?: true;
 }
 
 const STALLED = refuse(
@@ -64,6 +66,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   readonly connection: ClientConnection;
   readonly spans: RequestSpans | undefined;
   readonly via: Via | undefined;
+  readonly #isQuestion: boolean;
   addedHeaders: readonly string[];
   /** Set once, by a decision that allows the request. */
   #permit: Permit | undefined = undefined;
@@ -95,6 +98,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     this.connection = start.connection;
     this.spans = start.spans;
     this.via = start.via;
+    this.#isQuestion = start.isQuestion === true;
     this.#res = start.res;
     this.#end = start.end;
   }
@@ -105,8 +109,8 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   }
 
   get grpcType(): string | undefined {
-    // The client of an asking proxy sees what that proxy makes of our response.
-    return this.via === undefined ? grpcResponseType(this.#res?.req.headers['content-type']) : undefined;
+    // An asking proxy takes every 200 for "allow", and the form of gRPC has that status.
+    return this.#isQuestion ? undefined : grpcResponseType(this.#res?.req.headers['content-type']);
   }
 
   get jsonRpcId(): string | undefined {
