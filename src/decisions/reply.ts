@@ -10,6 +10,8 @@ export interface AllowedReply {
   readonly set: readonly string[];
   /** Fields from which the token is to be cut, since it is not forwarded. */
   readonly cut: readonly CutField[];
+  /** Fields for the response to the client: of a preflight, what the proxy mode responds to it. Names and values in turn. */
+  readonly toClient: readonly string[];
 }
 
 export interface CutField {
@@ -20,7 +22,6 @@ export interface CutField {
 }
 
 const NOTHING: readonly never[] = Object.freeze([]);
-const BARE: AllowedReply = { set: NOTHING, cut: NOTHING };
 
 const MCP_ASKED = refuse(
   'mcp_asked',
@@ -41,8 +42,11 @@ const SERVED_HERE = refuse('internal', 'a decision for another proxy was to be s
 /** Turns a decision into the reply to its question. What a way of asking has no words for is refused, since the proxy would forward it. */
 export function replyTo(outcome: Decision['outcome'], asked: AskedRequest): AllowedReply | Refusal {
   if (isRefusal(outcome)) return outcome;
-  // The asking proxy, or its backend, responds to the preflight.
-  if (isDirectResponse(outcome)) return outcome.directResponse === 'preflight' ? BARE : SERVED_HERE;
+  // The asking proxy, or its backend, responds to the preflight, with these fields.
+  if (isDirectResponse(outcome))
+    return outcome.directResponse === 'preflight'
+      ? { set: NOTHING, cut: NOTHING, toClient: outcome.headers }
+      : SERVED_HERE;
   if (isFrontCall(outcome)) return SERVED_HERE;
   if (outcome.mcp !== undefined) return MCP_ASKED;
   const { method, isUpgrade } = asked.facts;
@@ -51,11 +55,11 @@ export function replyTo(outcome: Decision['outcome'], asked: AskedRequest): Allo
   if (isUpgrade !== true && asked.hasUnmetExpectation === true) return UNMET_EXPECTATION;
   const { identity, credentials } = outcome;
   const set = credentials.length === 0 ? identity : [...identity, ...credentials];
-  if (!leavesTokenOut(outcome)) return { set, cut: NOTHING };
+  if (!leavesTokenOut(outcome)) return { set, cut: NOTHING, toClient: NOTHING };
   if (outcome.target.query !== queryOf(asked.facts.rawTarget)) return TOKEN_IN_QUERY;
   const cut = cutFields(outcome, asked);
   if (cut.length > 0 && (asked.via === 'forward-auth' || asked.via === 'auth-request')) return TOKEN_STAYS;
-  return { set, cut };
+  return { set, cut, toClient: NOTHING };
 }
 
 /** Whether the permit may lack a part of the request that had the token. */

@@ -73,7 +73,8 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
         if (isRefusal(reply)) transaction.refused(reply);
         else {
           const dropped = asked.via === 'ext-authz' ? droppedFieldsOf(decisions.dropped, reply, asked) : NONE;
-          const headers = ['content-length', '0', 'cache-control', 'no-store', ...reply.set, ...dropped];
+          const own = ['content-length', '0', 'cache-control', 'no-store'];
+          const headers = [...own, ...reply.set, ...dropped, ...reply.toClient];
           transaction.respondDirectly({ status: 200, headers, body: undefined });
         }
       } catch (error) {

@@ -159,6 +159,9 @@ for (const [via, question] of Object.entries(WAYS)) {
     );
     t.equal(preflight.status, 200);
     t.equal(preflight.headers['x-user-id'], undefined);
+    // The asking proxy adds them to the backend's response, which is the one to the preflight.
+    t.same(preflight.headers['access-control-allow-origin'], ['https://app.example']);
+    t.match(preflight.headers['access-control-allow-methods']?.[0], /GET/);
     const shared = await ask(harness, question({ target: '/shop' }, [bearer, 'Origin: https://app.example']));
     t.same(shared.headers['access-control-allow-origin'], ['https://app.example']);
     for (const fields of [['Sec-WebSocket-Key: x'], ['Upgrade: websocket', 'Connection: Upgrade']]) {
