@@ -54,6 +54,7 @@ const ROOMS = {
     request: ['response', 'upstream'],
     websocket: ['request', 'response', 'upstream'],
   },
+  decisions: { grpc: [] },
   gateway: {
     server: [],
     reports: [],

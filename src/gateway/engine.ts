@@ -138,7 +138,14 @@ export async function createEngine({
 
   const settings = current.config.decisions;
   const listeners =
-    settings === undefined ? undefined : createDecisionListeners(serveContext, { connections, settings });
+    settings === undefined
+      ? undefined
+      : createDecisionListeners(serveContext, {
+          connections,
+          clock,
+          issuers: () => reportIssuers(current).map(({ name, keys }) => ({ name, hasKeys: keys > 0 })),
+          settings,
+        });
 
   function endRunning(connection: ClientConnection): void {
     if (connection.running === 0) return;

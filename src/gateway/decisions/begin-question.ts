@@ -5,6 +5,7 @@ import type { AskedRequest } from '../../decisions/asked-request.ts';
 import type { IncomingRequest, OutgoingResponse } from '../../http/client-messages.ts';
 import { peerOf } from '../../http/peer.ts';
 import { connectionOf } from '../server/client-connection.ts';
+import type { sendRefusal } from '../server/send-response.ts';
 import { saneRequestId } from '../serving/request-id.ts';
 import type { ServeContext } from '../serving/serve.ts';
 import { Transaction } from '../serving/transaction.ts';
@@ -18,6 +19,10 @@ interface QuestionStart {
   readonly via: Via | undefined;
   /** What the question is about, or why it cannot be read. */
   readonly asked: AskedRequest | Refusal;
+  /** The id that the asking proxy gave the request. Default: that of `req`. */
+  readonly requestId?: string | undefined;
+  /** In the form of the way of asking. */
+  readonly sendRefusal?: typeof sendRefusal;
 }
 
 /**
@@ -26,7 +31,15 @@ interface QuestionStart {
  */
 export function beginQuestion(
   context: ServeContext,
-  { req, res, socket = req?.socket as Socket, via, asked }: QuestionStart,
+  {
+    req,
+    res,
+    socket = req?.socket as Socket,
+    via,
+    asked,
+    requestId = req?.headers['x-request-id'] as string | undefined,
+    sendRefusal,
+  }: QuestionStart,
 ): Transaction {
   const peer = peerOf(socket);
   const known = isRefusal(asked) ? undefined : asked;
@@ -45,13 +58,14 @@ export function beginQuestion(
     },
     generation: context.current(),
     // A proxy that may ask may name the request, too.
-    requestId: known === undefined ? undefined : saneRequestId(req?.headers['x-request-id']),
+    requestId: known === undefined ? undefined : saneRequestId(requestId),
     connection: connectionOf(socket),
     res,
     spans: req && context.tracing?.begin(method, req.headers),
     end: context.transactions.end,
     ...(via && { via }),
     isQuestion: true,
+    ...(sendRefusal && { sendRefusal }),
   });
   context.transactions.begin(transaction);
   return transaction;

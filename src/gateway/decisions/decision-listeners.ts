@@ -1,11 +1,11 @@
-import type { Server } from 'node:http';
-import type { Config } from '../../config/schema/config.ts';
+import type { Server } from 'node:net';
+import type { DecisionsConfig } from '../../config/schema/config.ts';
 import type { Generation } from '../generation.ts';
-import type { ClientConnections } from '../server/client-connections.ts';
 import { createListener, urlOf } from '../server/listener.ts';
 import { applyLimits } from '../server/listener-limits.ts';
 import { renewListenerTls } from '../server/listener-tls.ts';
 import type { ServeContext } from '../serving/serve.ts';
+import type { GrpcListener, GrpcListenerParts } from './grpc-listener.ts';
 import { limitsOfQuestions } from './limits-of-questions.ts';
 import { createQuestionServing } from './serve-questions.ts';
 
@@ -21,37 +21,51 @@ export interface DecisionListeners {
 
 export interface DecisionAddresses {
   readonly decisionsUrl: string;
+  /** Where Envoy asks over gRPC. */
+  readonly grpcUrl?: string;
 }
 
 /** Makes the listeners of a file with `decisions`. */
 export function createDecisionListeners(
   context: ServeContext,
-  {
-    connections,
-    settings,
-  }: { readonly connections: ClientConnections; readonly settings: NonNullable<Config['decisions']> },
+  { settings, ...parts }: GrpcListenerParts & { readonly settings: DecisionsConfig },
 ): DecisionListeners {
   const { config, decisionsTls: tls } = context.current();
   const server = createListener(limitsOfQuestions(config.listen.limits), {
-    connections,
+    connections: parts.connections,
     events: createQuestionServing(context),
     tls,
   });
+  const scheme = tls === undefined ? 'http' : 'https';
+  let grpc: GrpcListener | undefined;
   return {
     async listen() {
-      await listenAt(server, settings);
-      return { decisionsUrl: urlOf(server, tls === undefined ? 'http' : 'https') };
+      const { host, port, grpc: grpcPort } = settings;
+      await listenAt(server, { host, port });
+      const decisionsUrl = urlOf(server, scheme);
+      if (grpcPort === undefined) return { decisionsUrl };
+      // Most files have no such port; they do not load the code.
+      const { createGrpcListener } = await import('./grpc-listener.ts');
+      grpc = createGrpcListener(context, parts);
+      await listenAt(grpc.server, { host, port: grpcPort });
+      return { decisionsUrl, grpcUrl: urlOf(grpc.server, scheme) };
     },
     follow(next) {
       applyLimits(server, limitsOfQuestions(next.config.listen.limits));
       renewListenerTls(server, next.decisionsTls);
+      grpc?.follow(next);
     },
-    close: () =>
-      new Promise((resolve) => {
-        if (server.listening) server.close(() => resolve());
-        else resolve();
-      }),
+    async close() {
+      await Promise.all([closed(server), grpc?.close()]);
+    },
   };
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    if (server.listening) server.close(() => resolve());
+    else resolve();
+  });
 }
 
 function listenAt(

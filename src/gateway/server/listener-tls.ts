@@ -1,7 +1,8 @@
-import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import type { SecureContextOptions, Server, TLSSocket, TlsOptions } from 'node:tls';
 import { isError, type PathProblem } from '../../config/problem.ts';
 import { error, warning } from '../../config/rules/rule.ts';
-import type { ListenerTlsConfig } from '../../config/schema/config.ts';
+import type { Config, ListenerTlsConfig } from '../../config/schema/config.ts';
 import { readNamedFile } from '../../config/source/named-file.ts';
 import type { ReadFile } from '../../config/source/read-file.ts';
 import { holdsCertificates, isKeyPair, NO_CERTIFICATES, NO_PAIR, readCertificate } from '../../core/pem.ts';
@@ -58,6 +59,26 @@ export function readListenerTls(
   return { tls: { context, clientCert, http2: config.http2 }, problems, files };
 }
 
+interface TlsServerOptions {
+  readonly limits: Pick<Config['listen']['limits'], 'headerTimeout'>;
+  /** Which clients may choose from, by ALPN. */
+  readonly protocols: string[];
+}
+
+/** The options of a server that speaks TLS. */
+export function tlsServerOptions(
+  { context, clientCert }: ListenerTls,
+  { limits, protocols }: TlsServerOptions,
+): TlsOptions {
+  return {
+    ...context,
+    requestCert: clientCert !== 'none',
+    rejectUnauthorized: clientCert === 'required',
+    handshakeTimeout: limits.headerTimeout,
+    ALPNProtocols: protocols,
+  };
+}
+
 /** Applies new files to future connections; open ones keep the files they began with. */
 export function renewListenerTls(server: unknown, tls: ListenerTls | undefined): void {
   if (tls !== undefined) (server as Server).setSecureContext(tls.context);
@@ -66,4 +87,9 @@ export function renewListenerTls(server: unknown, tls: ListenerTls | undefined):
 /** True when the client sent an invalid certificate. Node accepts it where a certificate is optional. */
 export function showsBadCertificate(socket: TLSSocket): boolean {
   return !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0;
+}
+
+/** The TCP socket below a TLS socket. */
+export function underneath(socket: TLSSocket & { readonly _parent?: Socket }): Socket {
+  return socket._parent ?? socket;
 }

@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Socket } from 'node:net';
-import type { TLSSocket, TlsOptions } from 'node:tls';
+import type { Server as NetServer, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Config } from '../../config/schema/config.ts';
 import { connectionOf } from './client-connection.ts';
 import type { ClientConnections } from './client-connections.ts';
@@ -11,7 +11,7 @@ import { Http1Response } from './http1/http1-response.ts';
 import { createHttp2Listener } from './http2/http2-listener.ts';
 import type { ListenerEvents } from './listener-events.ts';
 import { applyLimits, KEEP_ALIVE_MS } from './listener-limits.ts';
-import { type ListenerTls, showsBadCertificate } from './listener-tls.ts';
+import { type ListenerTls, showsBadCertificate, tlsServerOptions, underneath } from './listener-tls.ts';
 
 type Limits = Config['listen']['limits'];
 
@@ -43,7 +43,10 @@ export function createListener(limits: Limits, { connections, events, tls }: Lis
   } satisfies ServerOptions<typeof Http1Request, typeof Http1Response>;
   const server = (tls === undefined
     ? createServer(options)
-    : createTlsServer({ ...options, ...tlsOptions(tls, limits) })) as unknown as Server;
+    : createTlsServer({
+        ...options,
+        ...tlsServerOptions(tls, { limits, protocols: tls.http2 ? ['h2', 'http/1.1'] : ['http/1.1'] }),
+      })) as unknown as Server;
   applyLimits(server, limits);
   server.prependListener('connection', (socket: Socket) => connections.take(socket));
   server.closeIdleConnections = () => connections.closeIdle();
@@ -51,16 +54,6 @@ export function createListener(limits: Limits, { connections, events, tls }: Lis
   if (tls === undefined) server.on('connection', (socket: Socket) => connectionOf(socket).parsed());
   else serveOverTls(server, tls, limits, events);
   return server;
-}
-
-function tlsOptions({ context, clientCert, http2 }: ListenerTls, { headerTimeout }: Limits): TlsOptions {
-  return {
-    ...context,
-    requestCert: clientCert !== 'none',
-    rejectUnauthorized: clientCert === 'required',
-    handshakeTimeout: headerTimeout,
-    ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
-  };
 }
 
 /** Chooses the protocol of each connection. Node's HTTP/1.1 would serve every connection once TLS is set up. */
@@ -85,13 +78,8 @@ function serveOverTls(server: Server, tls: ListenerTls, limits: Limits, events: 
   server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
 }
 
-/** The TCP socket below a TLS socket. */
-function underneath(socket: TLSSocket & { readonly _parent?: Socket }): Socket {
-  return socket._parent ?? socket;
-}
-
 /** The URL of a listening server. */
-export function urlOf(server: Server, scheme: 'http' | 'https' = 'http'): string {
+export function urlOf(server: NetServer, scheme: 'http' | 'https' = 'http'): string {
   const address = server.address();
   if (address === null || typeof address === 'string') return `unix:${address}`;
   const { family, port } = address;

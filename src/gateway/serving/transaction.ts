@@ -44,6 +44,8 @@ interface TransactionStart {
   readonly via?: Via;
   /** Whether it came where other proxies ask, in a way that exists or not. */
   readonly isQuestion?: true;
+  /** In the form of the way of asking. */
+  readonly sendRefusal?: typeof sendRefusal;
 }
 
 const STALLED = refuse(
@@ -73,6 +75,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   readonly #startedAtMs = performance.now();
   readonly #res: OutgoingResponse | undefined;
   readonly #end: TransactionStart['end'];
+  readonly #sendRefusal: typeof sendRefusal;
   #isWatching = false;
   #hasResponded = false;
   #verificationMs: number | undefined = undefined;
@@ -101,6 +104,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     this.#isQuestion = start.isQuestion === true;
     this.#res = start.res;
     this.#end = start.end;
+    this.#sendRefusal = start.sendRefusal ?? sendRefusal;
   }
 
   /** The gateway itself has responded: no second response may follow, whatever is decided later. */
@@ -159,7 +163,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     if (this.#res === undefined) return;
     this.#hasResponded = true;
     this.watchClient();
-    if (sendRefusal(refusal, this, this.#res)) this.#refusedStatus = REFUSALS[refusal.code].status;
+    if (this.#sendRefusal(refusal, this, this.#res)) this.#refusedStatus = REFUSALS[refusal.code].status;
     this.#message?.release();
   }
 
@@ -174,6 +178,14 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     this.#hasResponded = true;
     this.watchClient();
     sendOwnResponse(response, this, this.#res as OutgoingResponse);
+  }
+
+  /** Responds in a form that is not HTTP's: `send` does it. */
+  respondBy(send: () => void): void {
+    if (this.#hasResponded) return;
+    this.#hasResponded = true;
+    this.watchClient();
+    send();
   }
 
   /** The body of the request broke: only this refusal may still be sent, and the rest of the body is not read. */

@@ -22,6 +22,8 @@ export interface Harness {
   readonly adminUrl: string;
   /** The port that other proxies ask at, in files with `decisions`. */
   readonly decisionsPort: number | undefined;
+  /** Where they ask over gRPC. */
+  readonly grpcUrl: string | undefined;
   readonly issuer: TestIssuer;
   readonly upstream: CountingUpstream;
   /** The access lines so far. */
@@ -88,13 +90,14 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
       else if (line.level !== 'info') warnings.push(line);
     },
   });
-  const { url, adminUrl, decisionsUrl } = await gateway.listen();
+  const { url, adminUrl, decisionsUrl, grpcUrl } = await gateway.listen();
   t.teardown(() => gateway.drain());
   await waitUntilReady(adminUrl);
   return {
     port: Number(new URL(url).port),
     adminUrl,
     decisionsPort: decisionsUrl === undefined ? undefined : Number(new URL(decisionsUrl).port),
+    grpcUrl,
     issuer,
     upstream,
     lines,

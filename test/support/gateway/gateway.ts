@@ -15,6 +15,8 @@ export interface LogLine extends Readonly<Record<string, unknown>> {
 export interface TestGateway {
   readonly url: string;
   readonly adminUrl: string;
+  /** Where Envoy asks over gRPC, if it can. */
+  readonly grpcUrl: string | undefined;
   /** What it logged so far, parsed. */
   readonly lines: readonly LogLine[];
   /** The first line that fits, now or later. */
@@ -48,9 +50,9 @@ export async function startGateway(text: string, options: TestGatewayOptions = {
     },
     ...(options.clock && { clock: options.clock }),
   });
-  const { url, adminUrl } = await gateway.listen();
+  const { url, adminUrl, grpcUrl } = await gateway.listen();
   if (options.untilReady !== false) await waitUntilReady(adminUrl);
-  return { url, adminUrl, lines, waitForLine, close: () => gateway.drain() };
+  return { url, adminUrl, grpcUrl, lines, waitForLine, close: () => gateway.drain() };
 }
 
 interface CreateOptions extends Omit<GatewayOptions, 'log' | 'config'> {

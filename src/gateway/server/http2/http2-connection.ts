@@ -1,5 +1,5 @@
-import type { Http2Session } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
+import { constants, type Http2Session } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Config } from '../../../config/schema/config.ts';
 import { KEEP_ALIVE_MS } from '../listener-limits.ts';
 
@@ -10,6 +10,9 @@ const SILENCE_MS = 15_000;
 const PING_MS = 15_000;
 /** Time a client has to close a connection that ended. Node would wait forever. */
 const LINGER_MS = 2_000;
+
+/** The highest number of a stream: none is refused. */
+const LAST_STREAM = 2 ** 31 - 1;
 
 /** A response that has not ended, as its connection sees it. */
 interface OpenResponse {
@@ -30,8 +33,9 @@ export function ownerOf(session: Http2Session | undefined): Http2Connection | un
  * it, and while a write waits nothing is read, so the end of the client goes unnoticed. Only destroying the socket helps.)
  */
 export class Http2Connection {
-  readonly #socket: TLSSocket;
+  readonly #socket: Socket;
   readonly #session: Http2Session;
+  readonly #keepsIdle: boolean;
   readonly #open = new Set<OpenResponse>();
   #hadRequest = false;
   #bytesRead = 0;
@@ -44,9 +48,14 @@ export class Http2Connection {
   #pingedAtMs: number | undefined;
   #overSinceMs: number | undefined;
 
-  constructor(socket: TLSSocket, session: Http2Session, nowMs: number) {
+  constructor(
+    socket: Socket,
+    session: Http2Session,
+    { nowMs, keepsIdle }: { readonly nowMs: number; readonly keepsIdle: boolean },
+  ) {
     this.#socket = socket;
     this.#session = session;
+    this.#keepsIdle = keepsIdle;
     this.#silentSinceMs = nowMs;
     this.#idleSinceMs = nowMs;
     this.#untouchedSinceMs = nowMs;
@@ -65,6 +74,18 @@ export class Http2Connection {
     if (this.#session.closed) return;
     this.#session.close();
     if (!this.#session.destroyed) this.#ping(nowMs);
+  }
+
+  /**
+   * Announces the end, so that the client sends further requests elsewhere; closes when it has heard of it (RFC 9113 §6.8). What it sent
+   * before is served.
+   */
+  retire(): void {
+    if (this.#session.closed || this.#session.destroyed) return;
+    this.#session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM);
+    this.#session.ping(() => {
+      if (!this.#session.destroyed) this.#session.close();
+    });
   }
 
   /** Ends everything now. Node alone would keep the socket until the session's GOAWAY is written. */
@@ -99,7 +120,7 @@ export class Http2Connection {
       this.#bytesWritten = bytesWritten;
       this.#untouchedSinceMs = nowMs;
     }
-    const isWaitedFor = this.#open.size > 0 || this.#session.closed;
+    const isWaitedFor = this.#open.size > 0 || this.#session.closed || this.#staysOpen;
     if (this.#pingedAtMs === undefined) {
       if (isWaitedFor && nowMs - this.#silentSinceMs >= Math.min(SILENCE_MS, bodyIdleMs)) this.#ping(nowMs);
     } else if (nowMs - Math.max(this.#pingedAtMs, this.#untouchedSinceMs) >= Math.min(PING_MS, bodyIdleMs)) {
@@ -107,10 +128,17 @@ export class Http2Connection {
     }
   }
 
+  /** Whether the connection is kept without a request, as long as the client is there. */
+  get #staysOpen(): boolean {
+    return this.#keepsIdle && this.#hadRequest;
+  }
+
   #lookAtIdle(nowMs: number, headerTimeoutMs: number): void {
     const idleMs = nowMs - this.#idleSinceMs;
     if (this.#session.closed) {
       if (idleMs >= LINGER_MS) this.destroy();
+    } else if (this.#staysOpen) {
+      return;
     } else if (idleMs >= (this.#hadRequest ? KEEP_ALIVE_MS : headerTimeoutMs)) {
       this.close(nowMs);
     }

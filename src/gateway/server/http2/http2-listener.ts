@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
 import { createServer } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Config } from '../../../config/schema/config.ts';
 import type { ListenerEvents } from '../listener-events.ts';
 import { limitsOf } from '../listener-limits.ts';
-import { keepConnections } from './http2-connections.ts';
+import { type Http2Connections, keepConnections } from './http2-connections.ts';
 import { Http2Request } from './http2-request.ts';
 import { Http2Response } from './http2-response.ts';
 
@@ -18,22 +18,50 @@ const SPARE_FIELDS = 64;
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const SESSION_WINDOW_BYTES = 1024 * 1024;
 
-/** Serves connections on which HTTP/2 was agreed. The TLS server accepts them and hands them over. */
-export interface Http2Listener {
-  serve(socket: TLSSocket): void;
+/** Serves connections on which HTTP/2 was agreed. The server that accepts them hands them over. */
+export interface Http2Sessions extends Omit<Http2Connections, 'add'> {
+  serve(socket: Socket): void;
+}
+
+export interface Http2SessionsOptions {
+  readonly request: ListenerEvents['request'];
+  /** At the start, for what cannot change while it runs. */
+  readonly limits: Limits;
+  /** At every check. */
+  readonly currentLimits: () => Limits;
+  readonly concurrentStreams?: number;
+  /** See `keepConnections`. */
+  readonly keepsIdle?: boolean;
+}
+
+/** Makes the HTTP/2 side of a TLS server, which ends with it. */
+export function createHttp2Listener(
+  server: Server,
+  limits: Limits,
+  { request }: ListenerEvents,
+): Http2Sessions {
+  const sessions = createHttp2Sessions({ request, limits, currentLimits: () => limitsOf(server) ?? limits });
+  endWith(server, { whenIdle: sessions.close, atOnce: sessions.destroy });
+  return sessions;
 }
 
 /**
- * Makes the HTTP/2 side of a TLS server. It has no push and no extended CONNECT, so clients open WebSockets over HTTP/1.1
- * (RFC 8441 §3). Floods of resets, pings and settings are cut off by nghttp2's own limits.
+ * Serves HTTP/2. It has no push and no extended CONNECT, so clients open WebSockets over HTTP/1.1 (RFC 8441 §3). Floods of resets, pings
+ * and settings are cut off by nghttp2's own limits.
  */
-export function createHttp2Listener(server: Server, limits: Limits, events: ListenerEvents): Http2Listener {
+export function createHttp2Sessions({
+  request,
+  limits,
+  currentLimits,
+  concurrentStreams = CONCURRENT_STREAMS,
+  keepsIdle = false,
+}: Http2SessionsOptions): Http2Sessions {
   const http2 = createServer({
     Http2ServerRequest: Http2Request,
     Http2ServerResponse: Http2Response,
     maxHeaderListPairs: limits.headers + SPARE_FIELDS,
     settings: {
-      maxConcurrentStreams: CONCURRENT_STREAMS,
+      maxConcurrentStreams: concurrentStreams,
       // Twice the limit, so that a request slightly over it gets a 431 instead of a reset.
       maxHeaderListSize: limits.headerBytes * 2,
       initialWindowSize: STREAM_WINDOW_BYTES,
@@ -41,12 +69,10 @@ export function createHttp2Listener(server: Server, limits: Limits, events: List
     },
   });
   // CONNECT is refused like any other method that no route has.
-  for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect'])
-    http2.on(event, events.request);
+  for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect']) http2.on(event, request);
 
   http2.on('sessionError', () => undefined);
-  const connections = keepConnections(() => limitsOf(server) ?? limits);
-  endWith(server, { whenIdle: connections.close, atOnce: connections.destroy });
+  const connections = keepConnections(currentLimits, keepsIdle);
   return {
     serve(socket) {
       http2.once('session', (session) => {
@@ -55,6 +81,9 @@ export function createHttp2Listener(server: Server, limits: Limits, events: List
       });
       http2.emit('connection', socket);
     },
+    close: connections.close,
+    retire: connections.retire,
+    destroy: connections.destroy,
   };
 }
 
