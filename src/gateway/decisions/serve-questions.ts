@@ -31,7 +31,7 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
       if (context.isDraining()) res.endConnection();
 
       const fault = req.framingFault(limitsOfQuestions(generation.config.listen.limits));
-      if (fault !== undefined) {
+      if (fault !== undefined && !isAboutHandshake(fault, req)) {
         // The question itself is malformed: the next one on the connection may be out of step.
         res.leaveRequestUnread();
         transaction.refused(fault);
@@ -82,6 +82,15 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
       }
     });
   }
+}
+
+/** Envoy announces an empty body with each question, also with one about a handshake, of which it shows the Upgrade. */
+function isAboutHandshake({ cause }: Refusal, { headers }: IncomingRequest): boolean {
+  return (
+    cause === 'handshake_malformed' &&
+    headers['content-length'] === '0' &&
+    headers['transfer-encoding'] === undefined
+  );
 }
 
 interface Deciding {

@@ -164,7 +164,12 @@ for (const [via, question] of Object.entries(WAYS)) {
     t.match(preflight.headers['access-control-allow-methods']?.[0], /GET/);
     const shared = await ask(harness, question({ target: '/shop' }, [bearer, 'Origin: https://app.example']));
     t.same(shared.headers['access-control-allow-origin'], ['https://app.example']);
-    for (const fields of [['Sec-WebSocket-Key: x'], ['Upgrade: websocket', 'Connection: Upgrade']]) {
+    for (const fields of [
+      ['Sec-WebSocket-Key: x'],
+      ['Upgrade: websocket', 'Connection: Upgrade'],
+      // As Envoy asks: without the client's Connection, and with a length that is always there.
+      ['Upgrade: websocket', 'Content-Length: 0'],
+    ]) {
       t.equal((await ask(harness, question({ target: '/socket' }, [bearer, ...fields]))).status, 200);
     }
     t.equal(harness.upstream.bytes(), 0, 'no backend is asked');

@@ -1,0 +1,216 @@
+import { type CheckClient, fieldsOf } from '../../../support/decisions/check-client.ts';
+import type { Ask, ClientRequest } from './traefik-model.ts';
+
+interface StringMatcher {
+  readonly exact?: string;
+  readonly prefix?: string;
+  readonly suffix?: string;
+  readonly safe_regex?: { readonly regex: string };
+  readonly ignore_case?: boolean;
+}
+
+interface StringMatchers {
+  readonly patterns: readonly StringMatcher[];
+}
+
+/** The parts of Envoy's ext_authz filter with an HTTP service that the file has. */
+export interface ExtAuthz {
+  readonly failure_mode_allow?: boolean;
+  readonly allowed_headers?: StringMatchers;
+  readonly disallowed_headers?: StringMatchers;
+  readonly encode_raw_headers?: boolean;
+  readonly http_service: {
+    readonly path_prefix?: string;
+    readonly authorization_response?: {
+      readonly allowed_upstream_headers?: StringMatchers;
+      readonly allowed_upstream_headers_to_append?: StringMatchers;
+      readonly allowed_client_headers?: StringMatchers;
+      readonly allowed_client_headers_on_success?: StringMatchers;
+    };
+  };
+}
+
+export interface EnvoySettings {
+  readonly extAuthz: ExtAuthz;
+  readonly dropsUnderscores: boolean;
+}
+
+type Fields = readonly (readonly [name: string, value: string])[];
+
+interface Passed {
+  readonly status: number;
+  readonly toClient: Fields;
+  readonly forwarded: Fields | undefined;
+}
+
+/** Envoy's own address, which its HTTP client appends to X-Forwarded-For (AsyncStreamImpl::sendHeaders). */
+const OWN_ADDRESS = '127.0.0.1';
+/** toClientMatchers in ext_authz_http_impl.cc */
+const ALWAYS_TO_CLIENT = ['status', 'content-length', 'www-authenticate', 'location'];
+
+/**
+ * What Envoy does with a request by its source: the connection manager (use_remote_address), the ext_authz filter with its HTTP
+ * client, which removes after it has set. Gives the fields that the client gets, and those that the backend gets where it is allowed.
+ */
+export async function passThroughEnvoy(
+  { extAuthz, dropsUnderscores }: EnvoySettings,
+  { method, target, host, lines }: ClientRequest,
+  ask: (method: string, ...question: Parameters<Ask>) => ReturnType<Ask>,
+): Promise<Passed> {
+  const fields = receivedFields(lines, dropsUnderscores);
+  const { path_prefix = '', authorization_response: lists = {} } = extAuthz.http_service;
+  const sent = fields.filter(
+    ([name]) =>
+      (name === 'authorization' || isAmong(extAuthz.allowed_headers, name)) &&
+      !isAmong(extAuthz.disallowed_headers, name),
+  );
+  const forwardedFor = sent.filter(([name]) => name === 'x-forwarded-for').map(([, value]) => value);
+  const question = [
+    `Host: ${host}`,
+    ...sent.filter(([name]) => name !== 'x-forwarded-for').map(([name, value]) => `${name}: ${value}`),
+    `x-forwarded-for: ${[...forwardedFor, OWN_ADDRESS].join(',')}`,
+    'content-length: 0',
+  ];
+  const { status, headers } = await ask(method, `${path_prefix}${target}`, question);
+  const received: Fields = Object.entries(headers).flatMap(([name, values]) =>
+    values.map((value) => [name, value] as const),
+  );
+
+  if (status >= 500)
+    return { status: extAuthz.failure_mode_allow === true ? 200 : 503, toClient: [], forwarded: undefined };
+  if (status !== 200) {
+    const { allowed_client_headers: list } = lists;
+    const toClient = received.filter(
+      ([name]) => list === undefined || ALWAYS_TO_CLIENT.includes(name) || isAmong(list, name),
+    );
+    return { status, toClient, forwarded: undefined };
+  }
+  if (lists.allowed_upstream_headers_to_append !== undefined) throw new Error('not modeled');
+  const set = received.filter(([name]) => isAmong(lists.allowed_upstream_headers, name));
+  const removed = (headers['x-envoy-auth-headers-to-remove'] ?? []).flatMap((value) =>
+    value.split(',').map((name) => name.trim()),
+  );
+  const kept = fields.filter(([name]) => !set.some(([own]) => own === name));
+  return {
+    status,
+    toClient: received.filter(([name]) => isAmong(lists.allowed_client_headers_on_success, name)),
+    forwarded: [...kept, ...set].filter(([name]) => !removed.includes(name)),
+  };
+}
+
+/** The same with a gRPC service (ext_authz_grpc_impl.cc). */
+export async function checkThroughEnvoy(
+  { isRaw, dropsUnderscores }: { readonly isRaw: boolean; readonly dropsUnderscores: boolean },
+  { method, target, host, lines }: ClientRequest,
+  client: CheckClient,
+): Promise<Passed> {
+  const fields = receivedFields(lines, dropsUnderscores);
+  const joined: Record<string, string> = {};
+  for (const [name, value] of fields) joined[name] = name in joined ? `${joined[name]},${value}` : value;
+  const about = { method, path: target, host, scheme: 'http', source: '192.0.2.1' };
+  const { code, response } = await client.check({
+    ...about,
+    ...(isRaw ? { rawHeaders: fields } : { headers: joined }),
+  });
+  const { status, denied_response: denied, ok_response: ok } = response;
+  if (code !== 0) return { status: 503, toClient: [], forwarded: undefined };
+  if (status?.code !== undefined && status.code !== 0)
+    return {
+      status: denied?.status?.code ?? 403,
+      toClient: Object.entries(fieldsOf(denied?.headers)),
+      forwarded: undefined,
+    };
+  const set = ok?.headers ?? [];
+  if (set.some(({ append }) => append?.value === true)) throw new Error('not modeled');
+  const kept = fields.filter(([name]) => !set.some(({ header }) => header.key === name));
+  const own = set.map(({ header }) => [header.key, header.value] as const);
+  return {
+    status: 200,
+    toClient: Object.entries(fieldsOf(ok?.response_headers_to_add)),
+    forwarded: [...kept, ...own].filter(([name]) => !ok?.headers_to_remove?.includes(name)),
+  };
+}
+
+/** What is left of the fields of a client when the filter sees them. */
+function receivedFields(lines: readonly string[], dropsUnderscores: boolean): Fields {
+  const fields = lines.map((line) => {
+    const [, name = '', value = ''] = /^([^:]+):[ \t]*(.*)$/s.exec(line) ?? [];
+    return [name.toLowerCase(), value] as const;
+  });
+  const isUpgrade = fields.some(([name, value]) => name === 'upgrade' && /^websocket$/i.test(value));
+  // ServerConnectionImpl::onHeadersCompleteBase and ConnectionManagerUtility::mutateRequestHeaders
+  const named = isUpgrade
+    ? []
+    : fields
+        .filter(([name]) => name === 'connection')
+        .flatMap(([, value]) => value.toLowerCase().split(/ *, */));
+  const dropped = [
+    'host',
+    'keep-alive',
+    'proxy-connection',
+    'transfer-encoding',
+    'content-length',
+    'x-forwarded-proto',
+    'x-request-id',
+  ].concat(named, isUpgrade ? [] : ['connection', 'upgrade']);
+  const kept = fields.filter(
+    ([name]) => !dropped.includes(name) && !(dropsUnderscores && name.includes('_')),
+  );
+  const forwardedFor = kept.filter(([name]) => name === 'x-forwarded-for').map(([, value]) => value);
+  return [
+    ...kept.filter(([name]) => name !== 'x-forwarded-for'),
+    ['x-forwarded-for', [...forwardedFor, '192.0.2.1'].join(',')],
+    ['x-forwarded-proto', 'http'],
+    ['x-request-id', '2f1c0e5a-0000-4000-8000-000000000000'],
+  ];
+}
+
+function isAmong(list: StringMatchers | undefined, name: string): boolean {
+  return list?.patterns.some((pattern) => matches(pattern, name)) ?? false;
+}
+
+function matches({ exact, prefix, suffix, safe_regex, ignore_case }: StringMatcher, name: string): boolean {
+  const own = (text: string) => (ignore_case ? text.toLowerCase() : text);
+  if (exact !== undefined) return name === own(exact);
+  if (prefix !== undefined) return name.startsWith(own(prefix));
+  if (suffix !== undefined) return name.endsWith(own(suffix));
+  if (safe_regex === undefined) throw new Error('not modeled');
+  return new RegExp(`^(?:${safe_regex.regex})$`).test(name);
+}
+
+interface IstioHttpProvider {
+  readonly pathPrefix?: string;
+  readonly failOpen?: boolean;
+  readonly includeRequestHeadersInCheck?: readonly string[];
+  readonly headersToUpstreamOnAllow?: readonly string[];
+  readonly headersToDownstreamOnDeny?: readonly string[];
+  readonly headersToDownstreamOnAllow?: readonly string[];
+}
+
+/** The filter that Istio makes of a provider of its mesh configuration (pilot/pkg/security/authz/builder/extauthz.go). */
+export function filterOfIstio(provider: IstioHttpProvider): ExtAuthz {
+  return {
+    failure_mode_allow: provider.failOpen ?? false,
+    ...listOf('allowed_headers', provider.includeRequestHeadersInCheck),
+    http_service: {
+      ...(provider.pathPrefix !== undefined && { path_prefix: provider.pathPrefix }),
+      authorization_response: {
+        ...listOf('allowed_upstream_headers', provider.headersToUpstreamOnAllow),
+        ...listOf('allowed_client_headers', provider.headersToDownstreamOnDeny),
+        ...listOf('allowed_client_headers_on_success', provider.headersToDownstreamOnAllow),
+      },
+    },
+  };
+}
+
+/** Names may begin or end with `*`, for a suffix or a prefix. */
+function listOf(key: string, names: readonly string[] | undefined): Readonly<Record<string, StringMatchers>> {
+  if (names === undefined) return {};
+  const patterns = names.map((name): StringMatcher => {
+    if (name.endsWith('*')) return { prefix: name.slice(0, -1), ignore_case: true };
+    return name.startsWith('*')
+      ? { suffix: name.slice(1), ignore_case: true }
+      : { exact: name, ignore_case: true };
+  });
+  return { [key]: { patterns } };
+}
