@@ -22,6 +22,8 @@ import {
 } from './access/scopes.ts';
 import { tokenPlacesHoldTokens } from './access/token-places.ts';
 import { wildcardsAreWhereTheyWork } from './access/wildcards.ts';
+import { askedRoutesHaveTheirFront } from './decisions/asked-routes.ts';
+import { askingProxiesAreServed } from './decisions/asking-proxies.ts';
 import { routesOfDecisionsAreAskedAbout } from './decisions/decisions.ts';
 import {
   assertionsCanBeVerified,
@@ -143,6 +145,8 @@ const RULES: readonly Rule[] = [
   frontsCanServe,
   upstreamsLeadToBackends,
   routesOfDecisionsAreAskedAbout,
+  askingProxiesAreServed,
+  askedRoutesHaveTheirFront,
   filtersCanMatch,
   listsAreLists,
   wildcardsAreWhereTheyWork,

@@ -834,6 +834,8 @@ function fileWith(key: string, value: unknown): string {
     tls.cert ??= 'c.pem';
     tls.key ??= 'k.pem';
   }
+  if (key.startsWith('decisions/trustedProxies'))
+    Object.assign(file.decisions as object, { host: '0.0.0.0' });
   if (key === 'rateLimitStore' && typeof value === 'object') {
     Object.assign((file.routes as object[])[0] as object, { rateLimit: { max: 1, window: '1m', by: 'ip' } });
   }

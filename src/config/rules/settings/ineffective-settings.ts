@@ -1,5 +1,5 @@
 import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../../identity-headers.ts';
-import { isForDecisionsOnly } from '../../no-upstream.ts';
+import { NO_UPSTREAM } from '../../no-upstream.ts';
 import type { ConfigPath } from '../../problem.ts';
 import { acceptedIssuers, allAlternatives, claimRequirements } from '../../routes/route-access.ts';
 import { type Rule, warning } from '../rule.ts';
@@ -113,13 +113,13 @@ export const settingsHaveTheirOccasion: Rule = ({ config }) => [
 /** Entries that nothing refers to. Not where a name is unknown: that is the problem then. */
 export const everythingIsUsed: Rule = ({ config }) => {
   const issuers = new Set(allAlternatives(config).flatMap(({ block }) => acceptedIssuers(block, config)));
-  const upstreams = new Set(
-    config.routes.filter((route) => !isForDecisionsOnly(route)).map(({ upstream }) => upstream),
-  );
+  // An upstream of that name is the problem then.
+  const upstreams = new Set([NO_UPSTREAM, ...config.routes.map(({ upstream }) => upstream)]);
   const policies = new Set(allAlternatives(config).flatMap(({ block }) => block.policy ?? []));
   const unused = (kind: 'issuers' | 'upstreams' | 'policies', used: ReadonlySet<string>, words: string) => {
     const names = Object.keys(config[kind]);
-    if ([...used].some((name) => !names.includes(name) && !name.includes('://'))) return [];
+    if ([...used].some((name) => !names.includes(name) && !name.includes('://') && name !== NO_UPSTREAM))
+      return [];
     return names
       .filter((name) => !used.has(name))
       .map((name) => warning([kind, name], `${words} \`${name}\``, { at: 'key' }));
