@@ -12,7 +12,7 @@ export const askingProxiesAreServed: Rule = ({ config }) =>
     ? []
     : [...trustsWhoCanConnect(config.decisions), ...repliesHoldIdentityOnly(config)];
 
-/** Whoever connects and is not trusted gets 403, as do all where these two do not meet. */
+/** A peer that is not trusted gets 403, as do all where these two do not meet. */
 function trustsWhoCanConnect({ host, trustedProxies }: Decisions): readonly PathProblem[] {
   const ranges = trustedProxies.map(parseAddressRange).filter((range) => range !== undefined);
   if (ranges.length < trustedProxies.length) return [];
