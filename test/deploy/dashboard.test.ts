@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
+import { askOnce, QUESTIONS } from '../support/gateway/questions.ts';
 import { hasPrometheus, startPrometheus } from '../support/peers/prometheus.ts';
 import { findTypeErrors } from './type-errors.ts';
 
@@ -72,10 +73,14 @@ t.test(
   'every query of the dashboard gives data, and every metric of the alerts is there',
   { skip: hasPrometheus ? false : 'prometheus is not installed', timeout: 60_000 },
   async (t) => {
-    const file = liveText(
-      '  - { name: gone, path: /gone, upstream: "http://127.0.0.1:1", access: authenticated }',
-    );
+    const file = liveText({
+      top: 'decisions: { port: 0 }',
+      routes: '  - { name: gone, path: /gone, upstream: "http://127.0.0.1:1", access: authenticated }',
+    });
     const live = await startLiveGateway(t, file);
+    const { decisionsUrl } = live.lines.find(({ msg }) => msg === 'listening') as unknown as {
+      readonly decisionsUrl: string;
+    };
     const server = await startPrometheus(new URL(live.adminUrl).host);
     t.teardown(server.stop);
     const queries = new Map<string, string>();
@@ -114,6 +119,7 @@ t.test(
       ] as const) {
         await (await live.get(path, own)).arrayBuffer();
       }
+      await askOnce(decisionsUrl, QUESTIONS['auth-request']('/a', [`Authorization: Bearer ${token}`]));
       if (round % 10 === 5) {
         live.write(`${file}# ${round}\n`);
         await live.gateway.reload('signal');
