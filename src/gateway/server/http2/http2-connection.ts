@@ -1,4 +1,4 @@
-import { constants, type Http2Session } from 'node:http2';
+import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Config } from '../../../config/schema/config.ts';
 import { KEEP_ALIVE_MS } from '../listener-limits.ts';
@@ -11,8 +11,10 @@ const PING_MS = 15_000;
 /** Time a client has to close a connection that ended. Node would wait forever. */
 const LINGER_MS = 2_000;
 
-/** The highest number of a stream: none is refused. */
-const LAST_STREAM = 2 ** 31 - 1;
+/** A client that sends more often than that may have a request on its way at any time. */
+const QUIET_MS = 100;
+/** How long a busy connection is waited for. */
+const RETIRE_MS = 1_000;
 
 /** A response that has not ended, as its connection sees it. */
 interface OpenResponse {
@@ -38,6 +40,9 @@ export class Http2Connection {
   readonly #keepsIdle: boolean;
   readonly #open = new Set<OpenResponse>();
   #hadRequest = false;
+  #isRetiring = false;
+  #quiet: NodeJS.Timeout | undefined;
+  #late: NodeJS.Timeout | undefined;
   #bytesRead = 0;
   #bytesWritten = 0;
   /** Since when the client has sent nothing. */
@@ -66,7 +71,11 @@ export class Http2Connection {
   add(res: OpenResponse): void {
     this.#hadRequest = true;
     this.#open.add(res);
-    res.stream.once('close', () => this.#open.delete(res));
+    clearTimeout(this.#quiet);
+    res.stream.once('close', () => {
+      this.#open.delete(res);
+      if (this.#isRetiring) this.#closeWhenQuiet();
+    });
   }
 
   /** Accepts no more requests, lets open ones finish, and checks that the client is still there. */
@@ -77,15 +86,23 @@ export class Http2Connection {
   }
 
   /**
-   * Announces the end, so that the client sends further requests elsewhere; closes when it has heard of it (RFC 9113 §6.8). What it sent
-   * before is served.
+   * Closes once the connection has been quiet for a moment, or after a while in any case. A close between requests would refuse what the
+   * client has sent before it hears of it (RFC 9113 §6.8), and Node cannot announce a close (its `goaway` refuses at once).
    */
   retire(): void {
-    if (this.#session.closed || this.#session.destroyed) return;
-    this.#session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM);
-    this.#session.ping(() => {
-      if (!this.#session.destroyed) this.#session.close();
-    });
+    this.#isRetiring = true;
+    this.#late = setTimeout(() => this.#closeSession(), RETIRE_MS);
+    this.#closeWhenQuiet();
+  }
+
+  #closeWhenQuiet(): void {
+    if (this.#open.size === 0) this.#quiet = setTimeout(() => this.#closeSession(), QUIET_MS);
+  }
+
+  #closeSession(): void {
+    clearTimeout(this.#late);
+    clearTimeout(this.#quiet);
+    if (!this.#session.closed) this.#session.close();
   }
 
   /** Ends everything now. Node alone would keep the socket until the session's GOAWAY is written. */

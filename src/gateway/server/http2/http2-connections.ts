@@ -10,7 +10,7 @@ export interface Http2Connections {
   add(socket: Socket, session: Http2Session): void;
   /** Accepts no more requests and lets open ones finish. */
   close(): void;
-  /** The same after a notice to each client, so that none has a request refused. */
+  /** The same at a moment when no client has a request on its way, if there is one. */
   retire(): void;
   destroy(): void;
 }
