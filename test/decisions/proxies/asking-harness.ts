@@ -80,7 +80,7 @@ routes:
   - { name: cookie, path: /cookie, upstream: none, access: authenticated, tokenFrom: [{ cookie: session }] }
   - { name: query, path: /query, upstream: none, access: authenticated, tokenFrom: [{ query: access_token }] }
   - { name: limited, path: /limited, upstream: none, access: authenticated, rateLimit: { max: 1, window: 1h, by: subject } }
-  - { name: scripts, path: /scripts, upstream: none, access: authenticated, cors: { origins: [https://app.example.com], methods: [GET, PUT], maxAge: 1h } }
+  - { name: scripts, path: /scripts, upstream: none, access: authenticated, cors: { origins: [https://app.example.com], methods: [GET, PUT], headers: [x-wanted], exposeHeaders: [x-shown], credentials: true, maxAge: 1h } }
   - { name: chat, path: /chat, upstream: none, access: authenticated, websocket: true }
 ${routes}`;
 
@@ -166,6 +166,8 @@ async function startRecordingBackend(t: Test): Promise<RecordingBackend> {
     });
     req.on('end', () => {
       record(req, body);
+      // A backend with CORS of its own.
+      if (req.url?.startsWith('/scripts')) res.setHeader('access-control-allow-origin', '*');
       res.end('of the backend');
     });
   });

@@ -103,23 +103,53 @@ export async function checkUpgrades(t: Test, harness: AskingHarness): Promise<vo
   }
 }
 
-/** Scripts of other origins: the fields of the gateway reach the client, on refusals too. */
+const ORIGIN = 'https://app.example.com';
+
+/** Scripts of other origins: the fields of the gateway reach the client once, in place of the backend's, on refusals too. */
 export async function checkCors(t: Test, harness: AskingHarness): Promise<void> {
-  const { send, sendRefused, sendAllowed, arrived } = harness;
-  const origin = 'Origin: https://app.example.com';
+  const { send, sendRefused, arrived } = harness;
+  const origin = `Origin: ${ORIGIN}`;
+  const varies = (response: { headers: Readonly<Record<string, readonly string[]>> }) =>
+    response.headers.vary?.join().toLowerCase().includes('origin');
   const allowed = await send('GET /scripts HTTP/1.1', [bearer(), origin]);
   t.equal(allowed.status, 200);
-  t.strictSame(allowed.headers['access-control-allow-origin'], ['https://app.example.com']);
+  for (const response of [allowed, await sendRefused('GET /scripts HTTP/1.1', [origin])]) {
+    t.strictSame(response.headers['access-control-allow-origin'], [ORIGIN]);
+    t.strictSame(response.headers['access-control-allow-credentials'], ['true']);
+    t.match(response.headers['access-control-expose-headers']?.join(), /x-shown/i);
+    t.equal(response.headers['access-control-expose-headers']?.length, 1);
+    t.ok(varies(response));
+  }
 
   const before = arrived.length;
   const preflight = await send('OPTIONS /scripts HTTP/1.1', [origin, 'Access-Control-Request-Method: PUT']);
   t.equal(preflight.status, 200, "the backend's response to OPTIONS");
-  t.strictSame(preflight.headers['access-control-allow-origin'], ['https://app.example.com']);
+  t.strictSame(preflight.headers['access-control-allow-origin'], [ORIGIN]);
   t.match(preflight.headers['access-control-allow-methods'], [/PUT/]);
+  t.match(preflight.headers['access-control-allow-headers'], [/x-wanted/i]);
+  t.strictSame(preflight.headers['access-control-max-age'], ['3600']);
   t.equal(arrived.length, before + 1);
-  t.strictSame(valuesOf(arrived.at(-1) ?? (await sendAllowed('GET /public HTTP/1.1')), 'x-user-id'), []);
-  await sendRefused('OPTIONS /scripts HTTP/1.1', [
-    'Origin: https://evil.example.com',
-    'Access-Control-Request-Method: PUT',
-  ]).then(({ headers }) => t.equal(headers['access-control-allow-origin'], undefined));
+  for (const got of arrived.slice(before)) t.strictSame(valuesOf(got, 'x-user-id'), []);
+
+  const foreign = ['Origin: https://evil.example.com', 'Access-Control-Request-Method: PUT'];
+  const refused = await sendRefused('OPTIONS /scripts HTTP/1.1', foreign);
+  t.equal(refused.headers['access-control-allow-origin'], undefined);
+}
+
+/** What is left of a limit reaches the client with the response of the backend, and with the refusal. */
+export async function checkLimits(t: Test, { send, sendRefused }: AskingHarness): Promise<void> {
+  const own = bearer({ sub: 'limited' });
+  const responses = [
+    await send('GET /limited HTTP/1.1', [own]),
+    await sendRefused('GET /limited HTTP/1.1', [own]),
+  ];
+  t.strictSame(
+    responses.map(({ status }) => status),
+    [200, 429],
+  );
+  for (const { headers } of responses) {
+    t.equal(headers.ratelimit?.length, 1);
+    t.equal(headers['ratelimit-policy']?.length, 1);
+  }
+  t.match(responses[1]?.headers['retry-after']?.[0], /^\d+$/, 'how long to wait');
 }

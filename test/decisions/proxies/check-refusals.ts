@@ -73,7 +73,7 @@ const REFUSED: readonly Refused[] = [
 /** What a refused client gets: the status, the challenge and the other fields of the gateway's response; nothing of it gets to the backend. */
 export async function checkRefusals(
   t: Test,
-  { send, sendRefused }: AskingHarness,
+  { sendRefused }: AskingHarness,
   { relaysBody }: AskingProxy,
 ): Promise<void> {
   for (const { what, line, headers, status, code, challenge, allow } of REFUSED) {
@@ -97,12 +97,6 @@ export async function checkRefusals(
   const twoTokens = await sendRefused('GET /orders HTTP/1.1', [bearer(), bearer({ sub: 'eve' })]);
   t.equal(twoTokens.status, 400);
   if (relaysBody) t.equal(twoTokens.code, 'multiple_tokens');
-
-  const limited = bearer({ sub: 'busy' });
-  t.equal((await send('GET /limited HTTP/1.1', [limited])).status, 200);
-  const response = await sendRefused('GET /limited HTTP/1.1', [limited]);
-  t.equal(response.status, 429);
-  t.match(response.headers['retry-after']?.[0], /^\d+$/, 'a limited client learns how long to wait');
 }
 
 /** A refused request in the access log of the gateway is the client's, not the question. */

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { startAsking } from './asking-harness.ts';
 import { checkIdentity, checkIdentityValues, checkTokens } from './check-identity.ts';
-import { checkBodies, checkCors, checkUpgrades } from './check-messages.ts';
+import { checkBodies, checkCors, checkLimits, checkUpgrades } from './check-messages.ts';
 import { checkAccessLines, checkRefusals } from './check-refusals.ts';
 import { checkTargets } from './check-targets.ts';
 import { throughEach } from './programs.ts';
@@ -16,5 +16,6 @@ throughEach(t, 'what is allowed and what is not', async (t, proxy) => {
   await t.test('targets', (t) => checkTargets(t, harness));
   await t.test('bodies', (t) => checkBodies(t, harness));
   await t.test('upgrades', (t) => checkUpgrades(t, harness));
+  await t.test('limits', (t) => checkLimits(t, harness));
   await t.test('scripts of other origins', (t) => checkCors(t, harness));
 });
