@@ -1,6 +1,6 @@
-import { foldHeaderName, identityHeaderNames, isMovedToken } from '../config/identity-headers.ts';
+import { foldHeaderName, identityHeaderNames } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema/config.ts';
-import { OVERRIDES } from '../core/header-names.ts';
+import { HOP_BY_HOP, OVERRIDES } from '../core/header-names.ts';
 import { HeaderNameMemo } from '../http/header-name-memo.ts';
 
 /** What a header field of a question is. Roles from `own` on are the fields by which the asking proxy describes the request, by position. */
@@ -16,9 +16,13 @@ export const ROLE = {
 
 /** Fields with a meaning of their own. A backend may take another spelling of their names for them. */
 const MEANINGFUL: ReadonlySet<string> = new Set([
-  ...['host', 'authorization', 'connection', 'origin', 'cookie'],
+  ...HOP_BY_HOP,
+  ...['host', 'authorization', 'origin', 'cookie'],
   ...['content-length', 'content-type', 'content-encoding', 'sec-websocket-protocol'],
 ]);
+
+/** Fields that asking proxies write over, by their own names: another spelling of one stays beside it. */
+const WRITTEN_BY_PROXIES = /^(?:x-forwarded-|forwarded$|x-real-ip$)/;
 
 /** The names that no client may send, in a form that serves all ways of asking. Compiled once for a file. */
 export interface SpoofableNames {
@@ -57,7 +61,12 @@ export function compileRoles(names: SpoofableNames, own: readonly string[]): Hea
       folded.has(fold) ||
       OVERRIDES.has(fold) ||
       fold.startsWith('x-sealgate') ||
-      (isAlias && (MEANINGFUL.has(fold) || isMovedToken(fold)));
+      (isAlias && (MEANINGFUL.has(fold) || WRITTEN_BY_PROXIES.test(fold)));
     return isSpoofed ? ROLE.spoofed : ROLE.plain;
   });
+}
+
+/** Whether the values of Expect are more than one 100-continue, which is the only expectation there is (RFC 9110 §10.1.1). */
+export function isUnmet(expectations: readonly string[]): boolean {
+  return expectations.length > 0 && !/^100-continue$/i.test(expectations.join(', '));
 }

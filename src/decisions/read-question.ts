@@ -6,7 +6,7 @@ import { clientInList } from '../http/forwarded.ts';
 import type { HeaderNameMemo } from '../http/header-name-memo.ts';
 import type { TrustedProxies } from '../http/trusted-proxies.ts';
 import type { AskedRequest } from './asked-request.ts';
-import { compileRoles, ROLE, type SpoofableNames } from './question-headers.ts';
+import { compileRoles, isUnmet, ROLE, type SpoofableNames } from './question-headers.ts';
 
 /** A question over HTTP: what the asking proxy sent. */
 export interface HttpQuestion {
@@ -118,7 +118,7 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
   const values: (string | undefined)[] = [];
   let spoofed = NONE;
   let isUpgrade = false;
-  let hasUnmetExpectation = false;
+  let expectations = NONE;
   let hostAt = -1;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
@@ -130,8 +130,7 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
     } else if (role === ROLE.webSocketKey) isUpgrade = true;
     // A WebSocket over HTTP/2 has no key, and Envoy shows it so (RFC 8441 §5).
     else if (role === ROLE.upgrade) isUpgrade ||= /^websocket$/i.test(rawHeaders[at + 1] as string);
-    else if (role === ROLE.expect)
-      hasUnmetExpectation ||= !/^100-continue$/i.test(rawHeaders[at + 1] as string);
+    else if (role === ROLE.expect) expectations = [...expectations, rawHeaders[at + 1] as string];
     else if (role === ROLE.spoofed) {
       if (!way.dropsFields)
         return refuse(
@@ -170,7 +169,7 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
       isUpgrade,
     },
     proto: scheme,
-    hasUnmetExpectation,
+    hasUnmetExpectation: isUnmet(expectations),
     spoofed,
   };
 }

@@ -4,7 +4,7 @@ import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
 import type { HeaderNameMemo } from '../../http/header-name-memo.ts';
 import { plainAddress } from '../../http/peer.ts';
 import type { AskedRequest } from '../asked-request.ts';
-import { ROLE } from '../question-headers.ts';
+import { isUnmet, ROLE } from '../question-headers.ts';
 import type { CheckRequest } from './read-check-request.ts';
 
 /** The methods that the proxy's own parser knows. */
@@ -62,7 +62,7 @@ function readFields(request: CheckRequest, roles: HeaderNameMemo<number>): Field
   const rawHeaders: string[] = host === '' ? [] : ['host', host];
   let spoofed = NONE;
   let isUpgrade = false;
-  let hasUnmetExpectation = false;
+  let expectations = NONE;
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at] as string;
     const value = headers[at + 1] as string;
@@ -81,13 +81,13 @@ function readFields(request: CheckRequest, roles: HeaderNameMemo<number>): Field
     if (role === ROLE.webSocketKey) isUpgrade = true;
     // A WebSocket over HTTP/2 has no key, and Envoy shows it so (RFC 8441 §5).
     else if (role === ROLE.upgrade) isUpgrade ||= /^websocket$/i.test(value);
-    else if (role === ROLE.expect) hasUnmetExpectation ||= !/^100-continue$/i.test(value);
+    else if (role === ROLE.expect) expectations = [...expectations, value];
     else if (role === ROLE.spoofed) spoofed = [...spoofed, name.toLowerCase()];
     if (mergesFields && value.includes(',') && name.toLowerCase() === 'authorization')
       pushEach(rawHeaders, name, value);
     else rawHeaders.push(name, value);
   }
-  return { rawHeaders, spoofed, isUpgrade, hasUnmetExpectation };
+  return { rawHeaders, spoofed, isUpgrade, hasUnmetExpectation: isUnmet(expectations) };
 }
 
 /** Envoy joins fields of one name in its map. No bearer token holds a comma. */

@@ -332,6 +332,8 @@ t.test('what a client may not expect', async (t) => {
     ).response;
   t.equal((await ask(['Expect: 100-continue']))?.status, 200);
   t.equal((await ask(['Expect: a-miracle']))?.code, 'expectation_failed', 'as in the proxy');
+  const twice = await ask(['Expect: 100-continue', 'Expect: 100-continue']);
+  t.equal(twice?.code, 'expectation_failed', 'two of them are a list, as in the proxy');
 });
 
 t.test('an empty query is no query that was changed', async (t) => {

@@ -301,6 +301,9 @@ const SPOOFED = [
   'X-Rewrite-URL: /admin',
   'X-Forwarded-Path: /admin',
   'X-Original-URI: /admin',
+  'Transfer_Encoding: chunked',
+  'X_Forwarded_For: 127.0.0.1',
+  'X_Real.IP: 127.0.0.1',
 ];
 
 for (const via of ['forward-auth', 'auth-request'] as const) {
