@@ -6,7 +6,13 @@ import { exchangeRaw } from '../../support/clients/raw.ts';
 import { type CheckClient, connectCheckClient } from '../../support/decisions/check-client.ts';
 import { startGatewayProcess } from '../../support/gateway/gateway-process.ts';
 import { bearer, fileWith, valuesOf } from './asking-harness.ts';
-import { checkThroughEnvoy, type ExtAuthz, filterOfIstio, passThroughEnvoy } from './models/envoy-model.ts';
+import {
+  checkThroughEnvoy,
+  type ExtAuthz,
+  filterOfIstio,
+  type Manager,
+  passThroughEnvoy,
+} from './models/envoy-model.ts';
 import { type ClientRequest, passThroughTraefik, type TraefikFile } from './models/traefik-model.ts';
 
 /** Traefik, Envoy and Istio are not in Debian. Their files go through models of what these proxies do, by their sources. */
@@ -56,15 +62,11 @@ function traefik(name: string, file: TraefikFile): Modeled {
   };
 }
 
-function envoy(name: string, extAuthz: ExtAuthz, dropsUnderscores: boolean): Modeled {
+function envoy(name: string, extAuthz: ExtAuthz, manager: Manager): Modeled {
   return {
     name,
     async pass(request) {
-      const { status, toClient, forwarded } = await passThroughEnvoy(
-        { extAuthz, dropsUnderscores },
-        request,
-        ask,
-      );
+      const { status, toClient, forwarded } = await passThroughEnvoy({ extAuthz, ...manager }, request, ask);
       const headers: Record<string, string[]> = {};
       for (const [field, value] of toClient) headers[field] = [...(headers[field] ?? []), value];
       return { status, toClient: headers, forwarded: forwarded?.flat() };
@@ -103,8 +105,15 @@ function fileOfObjects(): TraefikFile {
 
 const managerOf = (name: string) =>
   parse(read(`envoy/${name}`)).static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-const dropsUnderscores = ({ common_http_protocol_options }: ReturnType<typeof managerOf>): boolean =>
-  common_http_protocol_options.headers_with_underscores_action === 'DROP_HEADER';
+const settingsOf = ({
+  common_http_protocol_options,
+  route_config,
+}: ReturnType<typeof managerOf>): Manager => ({
+  dropsUnderscores: common_http_protocol_options.headers_with_underscores_action === 'DROP_HEADER',
+  routes: route_config.virtual_hosts[0].routes,
+});
+/** Istio sets none of it. */
+const OF_ISTIO: Manager = { dropsUnderscores: false, routes: [] };
 const overHttp = managerOf('envoy-http.yaml');
 const overGrpc = managerOf('envoy.yaml');
 const provider = (name: string) =>
@@ -115,13 +124,13 @@ const provider = (name: string) =>
 const MODELED: readonly Modeled[] = [
   traefik('Traefik by its file', parse(read('traefik/dynamic.yaml'))),
   traefik('Traefik by objects of Kubernetes', fileOfObjects()),
-  envoy('Envoy over HTTP', overHttp.http_filters[0].typed_config, dropsUnderscores(overHttp)),
-  envoy('Istio over HTTP', filterOfIstio(provider('sealgate-http').envoyExtAuthzHttp), false),
+  envoy('Envoy over HTTP', overHttp.http_filters[0].typed_config, settingsOf(overHttp)),
+  envoy('Istio over HTTP', filterOfIstio(provider('sealgate-http').envoyExtAuthzHttp), OF_ISTIO),
   envoyOverGrpc('Envoy over gRPC', {
     isRaw: overGrpc.http_filters[0].typed_config.encode_raw_headers === true,
-    dropsUnderscores: dropsUnderscores(overGrpc),
+    ...settingsOf(overGrpc),
   }),
-  envoyOverGrpc('Istio over gRPC', { isRaw: false, dropsUnderscores: false }),
+  envoyOverGrpc('Istio over gRPC', { isRaw: false, ...OF_ISTIO }),
 ];
 
 const get = (target: string, lines: readonly string[] = []): ClientRequest => ({
@@ -177,6 +186,19 @@ for (const { name, pass } of MODELED) {
     const opened = arrived((await pass(get('/chat', [bearer(), ...handshake]))).forwarded);
     t.strictSame(valuesOf(opened, 'upgrade'), ['websocket']);
     t.strictSame(valuesOf(opened, 'x-user-id'), ['ada']);
+    for (const more of [
+      ['Connection: Upgrade, X-User-Id', ...handshake.slice(1)],
+      [...handshake, 'Upgrade: h2c'],
+    ]) {
+      const { status, forwarded } = await pass(get('/chat', [bearer(), ...more]));
+      t.ok(status === 200 || status >= 400, `${more}`);
+      if (forwarded === undefined) continue;
+      t.strictSame(valuesOf(arrived(forwarded), 'x-user-id'), ['ada'], `${more}`);
+      t.strictSame(valuesOf(arrived(forwarded), 'upgrade'), ['websocket'], `${more}`);
+      // Istio has no place to refuse or to write it.
+      if (!name.startsWith('Istio'))
+        t.match(valuesOf(arrived(forwarded), 'connection').join(), /^upgrade$/i, `${more}`);
+    }
     t.match(await pass(get('/orders', [bearer(), ...handshake])), { status: 400, forwarded: undefined });
     t.match(await pass(get('/chat', handshake)), { status: 401, forwarded: undefined });
   });
@@ -211,6 +233,23 @@ async function checkSpoofed(t: Test, pass: Modeled['pass']): Promise<void> {
     }
   }
   t.equal((await pass(get('/orders', [bearer(), 'X-User-Id: evil', 'X-User-Id: evil']))).status, 200);
+
+  t.comment('what clients and frameworks do send is dropped, and costs nothing');
+  for (const name of [
+    'X-HTTP-Method-Override',
+    'X-HTTP-Method',
+    'X-Method-Override',
+    'X-Original-URL',
+    'X-Original-URI',
+    'X-Original-Method',
+    'X-Rewrite-URL',
+    'X-Forwarded-Uri',
+    'X-Forwarded-Method',
+  ]) {
+    const { status, forwarded } = await pass(get('/orders', [bearer(), `${name}: evil`]));
+    t.equal(status, 200, name);
+    t.strictSame(valuesOf(arrived(forwarded), name.toLowerCase()), [], name);
+  }
 }
 
 t.test('Envoy and Istio: two tokens are two, and a client appends nothing to its address', async (t) => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse, parseAllDocuments } from 'yaml';
 import { sealgate } from '../../support/cli/cli.ts';
@@ -53,6 +53,24 @@ t.test('both files of Envoy differ only in how they ask', async (t) => {
     'every header is sent',
   );
 });
+
+t.test('the services of the compose file mount files that are there, in one network', async (t) => {
+  const { services } = parse(read('compose.yaml')) as { services: Readonly<Record<string, Service>> };
+  for (const [name, { volumes = [], network_mode, ports }] of Object.entries(services)) {
+    for (const volume of volumes) t.ok(existsSync(`${FOLDER}/${volume.split(':')[0]}`), volume);
+    t.equal(network_mode, name === 'sealgate' ? undefined : 'service:sealgate');
+    t.equal(ports === undefined, name !== 'sealgate');
+  }
+  const folders = readdirSync(FOLDER, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of folders) t.ok(name === 'istio' || services[name]?.profiles?.includes(name), name);
+});
+
+interface Service {
+  readonly profiles?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly network_mode?: string;
+  readonly ports?: readonly string[];
+}
 
 interface Resource {
   readonly apiVersion: string;

@@ -30,9 +30,27 @@ export interface ExtAuthz {
   };
 }
 
-export interface EnvoySettings {
-  readonly extAuthz: ExtAuthz;
+/** The routes that the files have: by header fields, to a response of Envoy's own or to a cluster. */
+interface Route {
+  readonly match: {
+    readonly headers?: readonly {
+      readonly name: string;
+      readonly present_match?: boolean;
+      readonly string_match?: StringMatcher;
+      readonly invert_match?: boolean;
+    }[];
+  };
+  readonly direct_response?: { readonly status: number };
+}
+
+/** The parts of the connection manager that the files have. */
+export interface Manager {
   readonly dropsUnderscores: boolean;
+  readonly routes: readonly Route[];
+}
+
+export interface EnvoySettings extends Manager {
+  readonly extAuthz: ExtAuthz;
 }
 
 type Fields = readonly (readonly [name: string, value: string])[];
@@ -42,6 +60,8 @@ interface Passed {
   readonly toClient: Fields;
   readonly forwarded: Fields | undefined;
 }
+
+const NOT_OFFERED: Passed = { status: 403, toClient: [], forwarded: undefined };
 
 /** Envoy's own address, which its HTTP client appends to X-Forwarded-For (AsyncStreamImpl::sendHeaders). */
 const OWN_ADDRESS = '127.0.0.1';
@@ -53,11 +73,12 @@ const ALWAYS_TO_CLIENT = ['status', 'content-length', 'www-authenticate', 'locat
  * client, which removes after it has set. Gives the fields that the client gets, and those that the backend gets where it is allowed.
  */
 export async function passThroughEnvoy(
-  { extAuthz, dropsUnderscores }: EnvoySettings,
+  { extAuthz, ...manager }: EnvoySettings,
   { method, target, host, lines }: ClientRequest,
   ask: (method: string, ...question: Parameters<Ask>) => ReturnType<Ask>,
 ): Promise<Passed> {
-  const fields = receivedFields(lines, dropsUnderscores);
+  const fields = receivedFields(lines, manager);
+  if (fields === undefined) return NOT_OFFERED;
   const { path_prefix = '', authorization_response: lists = {} } = extAuthz.http_service;
   const sent = fields.filter(
     ([name]) =>
@@ -91,20 +112,24 @@ export async function passThroughEnvoy(
     value.split(',').map((name) => name.trim()),
   );
   const kept = fields.filter(([name]) => !set.some(([own]) => own === name));
+  const forwarded = [...kept, ...set].filter(([name]) => !removed.includes(name));
+  const own = ownResponse(manager, forwarded);
+  if (own !== undefined) return own;
   return {
     status,
     toClient: received.filter(([name]) => isAmong(lists.allowed_client_headers_on_success, name)),
-    forwarded: [...kept, ...set].filter(([name]) => !removed.includes(name)),
+    forwarded,
   };
 }
 
 /** The same with a gRPC service (ext_authz_grpc_impl.cc). */
 export async function checkThroughEnvoy(
-  { isRaw, dropsUnderscores }: { readonly isRaw: boolean; readonly dropsUnderscores: boolean },
+  { isRaw, ...manager }: Manager & { readonly isRaw: boolean },
   { method, target, host, lines }: ClientRequest,
   client: CheckClient,
 ): Promise<Passed> {
-  const fields = receivedFields(lines, dropsUnderscores);
+  const fields = receivedFields(lines, manager);
+  if (fields === undefined) return NOT_OFFERED;
   const joined: Record<string, string> = {};
   for (const [name, value] of fields) joined[name] = name in joined ? `${joined[name]},${value}` : value;
   const about = { method, path: target, host, scheme: 'http', source: '192.0.2.1' };
@@ -124,20 +149,44 @@ export async function checkThroughEnvoy(
   if (set.some(({ append }) => append?.value === true)) throw new Error('not modeled');
   const kept = fields.filter(([name]) => !set.some(({ header }) => header.key === name));
   const own = set.map(({ header }) => [header.key, header.value] as const);
+  const forwarded = [...kept, ...own].filter(([name]) => !ok?.headers_to_remove?.includes(name));
+  const direct = ownResponse(manager, forwarded);
+  if (direct !== undefined) return direct;
   return {
     status: 200,
     toClient: Object.entries(fieldsOf(ok?.response_headers_to_add)),
-    forwarded: [...kept, ...own].filter(([name]) => !ok?.headers_to_remove?.includes(name)),
+    forwarded,
   };
 }
 
+/** The first route that fits, if it responds by itself. */
+function ownResponse({ routes }: Manager, fields: Fields): Passed | undefined {
+  const route = routes.find(({ match: { headers = [] } }) =>
+    headers.every(({ name, present_match, string_match, invert_match = false }) => {
+      const values = fields.filter(([own]) => own === name).map(([, value]) => value);
+      const fits =
+        present_match === true
+          ? values.length > 0
+          : string_match !== undefined && matches(string_match, values.join());
+      // A field that is missing does not fit, inverted or not (HeaderUtility::matchHeaders).
+      return values.length > 0 && fits !== invert_match;
+    }),
+  );
+  const status = route?.direct_response?.status;
+  return status === undefined ? undefined : { status, toClient: [], forwarded: undefined };
+}
+
 /** What is left of the fields of a client when the filter sees them. */
-function receivedFields(lines: readonly string[], dropsUnderscores: boolean): Fields {
+function receivedFields(lines: readonly string[], { dropsUnderscores }: Manager): Fields | undefined {
   const fields = lines.map((line) => {
     const [, name = '', value = ''] = /^([^:]+):[ \t]*(.*)$/s.exec(line) ?? [];
     return [name.toLowerCase(), value] as const;
   });
-  const isUpgrade = fields.some(([name, value]) => name === 'upgrade' && /^websocket$/i.test(value));
+  const upgrade = fields.filter(([name]) => name === 'upgrade').map(([, value]) => value);
+  const isUpgrade =
+    upgrade.length > 0 && fields.some(([name, value]) => name === 'connection' && /\bupgrade\b/i.test(value));
+  // Several are one, joined by a comma, which no upgrade_configs has (HttpConnectionManagerImpl).
+  if (isUpgrade && !/^websocket$/i.test(upgrade.join())) return undefined;
   // ServerConnectionImpl::onHeadersCompleteBase and ConnectionManagerUtility::mutateRequestHeaders
   const named = isUpgrade
     ? []
@@ -175,7 +224,8 @@ function matches({ exact, prefix, suffix, safe_regex, ignore_case }: StringMatch
   if (prefix !== undefined) return name.startsWith(own(prefix));
   if (suffix !== undefined) return name.endsWith(own(suffix));
   if (safe_regex === undefined) throw new Error('not modeled');
-  return new RegExp(`^(?:${safe_regex.regex})$`).test(name);
+  const { regex } = safe_regex;
+  return new RegExp(`^(?:${regex.replace('(?i)', '')})$`, regex.startsWith('(?i)') ? 'i' : '').test(name);
 }
 
 interface IstioHttpProvider {
