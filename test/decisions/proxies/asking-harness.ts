@@ -17,6 +17,8 @@ const ISSUER = 'https://issuer.example.com';
 export interface Arrived {
   readonly method: string;
   readonly target: string;
+  /** Of HTTP. */
+  readonly version?: string;
   /** Names and values in turn, as on the wire. */
   readonly fields: readonly string[];
   readonly body: string;
@@ -157,7 +159,13 @@ interface RecordingBackend {
 async function startRecordingBackend(t: Test): Promise<RecordingBackend> {
   const arrived: Arrived[] = [];
   const record = (req: IncomingMessage, body: string) =>
-    arrived.push({ method: req.method ?? '', target: req.url ?? '', fields: req.rawHeaders, body });
+    arrived.push({
+      method: req.method ?? '',
+      target: req.url ?? '',
+      version: req.httpVersion,
+      fields: req.rawHeaders,
+      body,
+    });
   const sockets = new Set<Socket>();
   const server = createServer((req, res) => {
     let body = '';

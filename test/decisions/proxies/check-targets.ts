@@ -126,6 +126,9 @@ export async function checkTargets(t: Test, harness: AskingHarness): Promise<voi
     ['GET /host HTTP/1.1', 'Host: api.example.com/host?'],
     ['GET /host HTTP/1.1', 'Host: api.example.com@other.example.com'],
     ['GET /host HTTP/1.1', 'Host: '],
+    ['GET /host HTTP/1.1', 'Host: other.example.com,api.example.com'],
+    ['GET /host HTTP/1.1', 'Host: other.example.com, api.example.com'],
+    ['GET /host HTTP/1.1', 'Host: api.example.com,other.example.com'],
   ] as const) {
     const before = arrived.length;
     await send(line, [bearer(), ...headers]);
@@ -136,6 +139,9 @@ export async function checkTargets(t: Test, harness: AskingHarness): Promise<voi
   for (const line of [
     'GET http://api.example.com/host HTTP/1.1',
     'GET http://API.example.com:80/host?a=b HTTP/1.1',
+    // Some take any version for 1.1.
+    'GET http://api.example.com/host HTTP/1.2',
+    'GET http://api.example.com/host HTTP/2.0',
   ]) {
     for (const host of ['api.example.com', 'other.example.com']) {
       const before = arrived.length;

@@ -36,7 +36,8 @@ local function ask(txn)
   -- What the gateway believes of the request. haproxy.cfg has removed what the client sent by these names.
   headers["x-forwarded-method"] = { txn.f:method() }
   headers["x-forwarded-proto"] = { txn.f:ssl_fc() == 1 and "https" or "http" }
-  headers["x-forwarded-host"] = { txn.f:req_hdr("host") or "" }
+  -- The whole value, as it is forwarded: `req_hdr` gives what stands behind its last comma.
+  headers["x-forwarded-host"] = { txn.f:req_fhdr("host") or "" }
   -- The path and query as they are forwarded. Not `url`, which over HTTP/2 has the host, too.
   headers["x-forwarded-uri"] = { txn.f:pathq() }
   headers["x-forwarded-for"] = { txn.f:src() }
