@@ -1,4 +1,6 @@
 import type { IncomingRequest, OutgoingResponse } from '../../http/client-messages.ts';
+import { PREFIX_BYTES } from './framing.ts';
+import type { ReadingCalls } from './reading-calls.ts';
 
 /** Status codes of gRPC that calls end with. */
 export const CODE = {
@@ -13,8 +15,6 @@ export const CODE = {
 } as const;
 export type Code = (typeof CODE)[keyof typeof CODE];
 
-/** What precedes each message: a flag for compression, and its length (gRPC over HTTP/2, "Length-Prefixed-Message"). */
-const PREFIX_BYTES = 5;
 const CONTENT_TYPE = 'application/grpc';
 /** Of Protocol Buffers, which is also what no subtype stands for. */
 const ACCEPTED_TYPE = /^application\/grpc(?:\+proto)?(?:$|[ \t;])/i;
@@ -32,6 +32,13 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 /** What timers of Node can wait: 24 days. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/** What the calls of one listener share. */
+export interface GrpcCalls {
+  readonly reading: ReadingCalls;
+  /** Hears of bugs, which fail their call. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** One call of gRPC over HTTP/2, with one message from the client. It ends once; what comes later is ignored. */
 export class GrpcCall {
   readonly req: IncomingRequest;
@@ -39,16 +46,14 @@ export class GrpcCall {
   /** Time that the client still gives the call, in milliseconds; undefined for a client that names none. */
   readonly #timeoutMs: number | undefined;
   readonly #startedAtMs = performance.now();
-  readonly #onError: (error: unknown) => void;
+  readonly #calls: GrpcCalls;
+  /** See `ReadingCalls`. */
+  readUntilMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  /** Undefined for a request that is no call of gRPC, which has its response then. `onError` hears of bugs, which fail the call. */
-  static of(
-    req: IncomingRequest,
-    res: OutgoingResponse,
-    onError: (error: unknown) => void,
-  ): GrpcCall | undefined {
+  /** Undefined for a request that is no call of gRPC, which has its response then. */
+  static of(req: IncomingRequest, res: OutgoingResponse, calls: GrpcCalls): GrpcCall | undefined {
     if (req.method !== 'POST') {
       res.endWithHead(405, ['allow', 'POST']);
       return undefined;
@@ -57,16 +62,16 @@ export class GrpcCall {
       res.endWithHead(415, []);
       return undefined;
     }
-    const call = new GrpcCall(req, res, onError);
+    const call = new GrpcCall(req, res, calls);
     if (call.#timeoutMs === undefined || !Number.isNaN(call.#timeoutMs)) return call;
     call.fail(CODE.invalidArgument, 'grpc-timeout is malformed');
     return undefined;
   }
 
-  private constructor(req: IncomingRequest, res: OutgoingResponse, onError: (error: unknown) => void) {
+  private constructor(req: IncomingRequest, res: OutgoingResponse, calls: GrpcCalls) {
     this.req = req;
     this.res = res;
-    this.#onError = onError;
+    this.#calls = calls;
     this.#timeoutMs = timeoutOf(req.headers['grpc-timeout']);
   }
 
@@ -80,9 +85,11 @@ export class GrpcCall {
     then: (message: Buffer) => void,
   ): void {
     const { req } = this;
+    const { reading } = this.#calls;
     let chunks: Buffer[] = [];
     let bytes = 0;
-    this.#failAfter(timeoutMs, 'the message did not arrive in time');
+    this.readUntilMs = this.#startedAtMs + Math.min(timeoutMs, this.#timeoutMs ?? timeoutMs);
+    reading.add(this);
     req.on('data', (chunk: Buffer) => {
       if (this.#isOver) return;
       chunks.push(chunk);
@@ -92,7 +99,7 @@ export class GrpcCall {
       this.fail(CODE.resourceExhausted, `the message is larger than ${maxBytes} bytes`);
     });
     req.once('end', () => {
-      clearTimeout(this.#timer);
+      reading.delete(this);
       // A stream that was reset ends, too.
       if (this.isOver || !req.complete) return;
       const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
@@ -112,20 +119,20 @@ export class GrpcCall {
     this.res.once('close', () => clearTimeout(this.#timer));
   }
 
-  /** Ends the call with its one message. */
+  /** Ends the call with its one message, prefix and all. */
   reply(message: Buffer): void {
     if (!this.#end()) return;
     const { res } = this;
     res.writeHead(200, undefined, HEAD);
     res.sendTrailers(OK_TRAILERS);
-    res.end(frame(message));
+    res.end(message);
   }
 
-  /** Sends one of several messages. */
+  /** Sends one of several messages, prefix and all. */
   send(message: Buffer): void {
     if (this.isOver) return;
     if (!this.res.headersSent) this.res.writeHead(200, undefined, HEAD);
-    this.res.write(frame(message));
+    this.res.write(message);
   }
 
   /** Ends the call without a message, or without a further one. `reason` is ASCII without `%`. */
@@ -141,10 +148,8 @@ export class GrpcCall {
     res.end();
   }
 
-  #failAfter(timeoutMs: number, reason: string): void {
-    const limitMs = Math.min(timeoutMs, this.#timeoutMs ?? timeoutMs, LONGEST_MS);
-    this.#timer = setTimeout(() => this.fail(CODE.deadlineExceeded, reason), limitMs);
-    this.res.once('close', () => clearTimeout(this.#timer));
+  messageIsLate(): void {
+    this.fail(CODE.deadlineExceeded, 'the message did not arrive in time');
   }
 
   /** No error of ours ends more than its call. */
@@ -152,7 +157,7 @@ export class GrpcCall {
     try {
       act();
     } catch (error) {
-      this.#onError(error);
+      this.#calls.onError(error);
       this.fail(CODE.internal, 'internal');
     }
   }
@@ -171,12 +176,4 @@ function timeoutOf(value: string | string[] | undefined): number | undefined {
   if (value === undefined) return undefined;
   const [, count, unit] = TIMEOUT.exec(String(value)) ?? [];
   return Number(count) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
-}
-
-function frame(message: Buffer): Buffer {
-  const framed = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
-  framed[0] = 0;
-  framed.writeUInt32BE(message.length, 1);
-  message.copy(framed, PREFIX_BYTES);
-  return framed;
 }

@@ -1,4 +1,5 @@
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { WireType } from '@bufbuild/protobuf/wire';
+import { endMessage, startMessage } from './framing.ts';
 import { Once, readStrictly } from './wire.ts';
 
 /** `grpc.health.v1.HealthCheckResponse.ServingStatus`. */
@@ -23,7 +24,7 @@ export function readHealthRequest(bytes: Buffer): string {
   });
 }
 
-/** Encodes a HealthCheckResponse. */
+/** Encodes a HealthCheckResponse, with its prefix. */
 export function writeHealthResponse(status: ServingStatus): Buffer {
-  return Buffer.from(new BinaryWriter().tag(FIELD, WireType.Varint).int32(status).finish());
+  return endMessage(startMessage().tag(FIELD, WireType.Varint).int32(status));
 }

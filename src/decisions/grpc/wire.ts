@@ -6,6 +6,7 @@ export class MalformedMessage extends Error {}
 
 /** One byte for each character, as Node gives header fields. */
 const CHARACTERS = 'latin1';
+const ASCII = /^[\0-\x7f]*$/;
 
 /**
  * Reads one message of Protocol Buffers, strictly: what two parsers could read differently is malformed. A message within it is read by
@@ -55,10 +56,12 @@ export class StrictReader {
 
   #take(type: WireType, isText: boolean): string {
     const end = this.#endOf(type);
-    const bytes = this.#bytes.subarray(this.#reader.pos, end);
-    if (isText && !isUtf8(bytes)) throw new MalformedMessage('a string is not UTF-8');
+    const at = this.#reader.pos;
+    const text = this.#bytes.toString(CHARACTERS, at, end);
+    if (isText && !ASCII.test(text) && !isUtf8(this.#bytes.subarray(at, end)))
+      throw new MalformedMessage('a string is not UTF-8');
     this.#reader.pos = end;
-    return bytes.toString(CHARACTERS);
+    return text;
   }
 
   /** Where the length-delimited field ends that begins here. */

@@ -5,6 +5,7 @@ import { grpcStatusOf } from '../../http/grpc.ts';
 import type { RenderedProblem } from '../../http/problem.ts';
 import type { DroppedHeaders } from '../dropped-headers.ts';
 import type { AllowedReply } from '../reply.ts';
+import { endMessage, startMessage } from './framing.ts';
 
 /** Field numbers by message, of the types that Envoy publishes. */
 const CHECK_RESPONSE = { status: 1, deniedResponse: 2, okResponse: 3 } as const;
@@ -58,12 +59,12 @@ export interface Allowed extends Pick<AllowedReply, 'set' | 'cut'> {
 const NOT_TEXT = refuse('question_field', 'a header field that is to be set is not UTF-8, as gRPC wants it');
 
 /**
- * Encodes a CheckResponse that allows the request; the only one with the status OK. Refuses where a field cannot be set, since the client's
+ * Encodes a CheckResponse that allows the request, with its prefix; the only one with the status OK. Refuses where a field cannot be set, since the client's
  * would stay.
  */
 export function writeAllowed(replies: CheckReplies, allowed: Allowed): Buffer | Refusal {
   const { set, cut, spoofed, requestId, responseHeaders } = allowed;
-  const writer = new BinaryWriter().tag(CHECK_RESPONSE.status, BYTES).bytes(EMPTY);
+  const writer = startMessage().tag(CHECK_RESPONSE.status, BYTES).bytes(EMPTY);
   writer.tag(CHECK_RESPONSE.okResponse, BYTES).fork();
   const isSet = new Set<string>();
   for (let at = 0; at < set.length; at += 2) {
@@ -84,20 +85,20 @@ export function writeAllowed(replies: CheckReplies, allowed: Allowed): Buffer | 
     else if (!writeField(writer, OK_RESPONSE.headers, { name, value: rest, again: false })) return NOT_TEXT;
   }
   if (!writeFields(writer, OK_RESPONSE.responseHeadersToAdd, responseHeaders)) return NOT_TEXT;
-  return asBuffer(writer.join().finish());
+  return endMessage(writer.join());
 }
 
-/** Encodes a CheckResponse that denies the request, with the response to its client. */
+/** Encodes a CheckResponse that denies the request, with its prefix and the response to the client. */
 export function writeDenied({ status, headers, body = '' }: RenderedProblem): Buffer {
   if (status < 400) throw new Error(`a refusal with status ${status}`);
-  const writer = new BinaryWriter().tag(CHECK_RESPONSE.status, BYTES).fork();
+  const writer = startMessage().tag(CHECK_RESPONSE.status, BYTES).fork();
   writer.tag(STATUS.code, NUMBER).int32(grpcStatusOf(status)).join();
   writer.tag(CHECK_RESPONSE.deniedResponse, BYTES).fork();
   writer.tag(DENIED_RESPONSE.status, BYTES).fork().tag(HTTP_STATUS.code, NUMBER).int32(status).join();
   if (!writeFields(writer, DENIED_RESPONSE.headers, headers))
     throw new Error('a refusal with a field that is not UTF-8');
   writer.tag(DENIED_RESPONSE.body, BYTES).string(body);
-  return asBuffer(writer.join().finish());
+  return endMessage(writer.join());
 }
 
 const EMPTY = new Uint8Array();
@@ -142,8 +143,4 @@ const ASCII = /^[\0-\x7f]*$/;
 
 function encodeRemoved(name: string): Uint8Array {
   return new BinaryWriter().tag(OK_RESPONSE.headersToRemove, BYTES).string(name).finish();
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,7 +1,8 @@
 import type { Server } from 'node:net';
 import { createReadiness, type IssuerReadiness } from '../../admin/readiness.ts';
 import type { Clock } from '../../core/clock.ts';
-import { CODE, GrpcCall } from '../../decisions/grpc/grpc-call.ts';
+import { CODE, GrpcCall, type GrpcCalls } from '../../decisions/grpc/grpc-call.ts';
+import { keepReadingCalls } from '../../decisions/grpc/reading-calls.ts';
 import type { Generation } from '../generation.ts';
 import type { ClientConnections } from '../server/client-connections.ts';
 import { createHttp2Server } from '../server/http2/http2-server.ts';
@@ -45,14 +46,17 @@ export function createGrpcListener(
     ['/grpc.health.v1.Health/Check', health.check],
     ['/grpc.health.v1.Health/Watch', health.watch],
   ]);
-  const failed = (error: unknown): void => context.log.error({ err: error }, 'a call failed');
+  const calls: GrpcCalls = {
+    reading: keepReadingCalls(),
+    onError: (error) => context.log.error({ err: error }, 'a call failed'),
+  };
   const { server, follow, close } = createHttp2Server({
     connections,
     tls,
     limits: config.listen.limits,
     concurrentStreams: CONCURRENT_CHECKS,
     request(req, res) {
-      const call = GrpcCall.of(req, res, failed);
+      const call = GrpcCall.of(req, res, calls);
       if (call === undefined) return;
       const serve = methods.get(req.url);
       if (serve === undefined) call.fail(CODE.unimplemented, 'no such method');
