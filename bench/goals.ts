@@ -1,5 +1,6 @@
 import type { Latency } from './load/latency.ts';
 import type { Algorithm } from './load/tokens.ts';
+import { PROXIED, type Questions } from './measure/questions.ts';
 import type { Results } from './measure/rounds.ts';
 import type { Scale } from './measure/scale.ts';
 import type { Startup } from './measure/startup.ts';
@@ -19,6 +20,7 @@ export interface Goal {
 export interface Evidence {
   readonly results: Results;
   readonly latency: ReadonlyMap<string, Latency>;
+  readonly questions: Questions | undefined;
   readonly scale: readonly Scale[];
   readonly startup: Startup | undefined;
   readonly nativeVerify: Readonly<Record<Algorithm, number>>;
@@ -26,7 +28,7 @@ export interface Evidence {
 
 /** Compares the measurements with the goals; a goal without measurements is left out. */
 export function checkGoals(evidence: Evidence): readonly Goal[] {
-  const { results, latency, scale, startup, nativeVerify } = evidence;
+  const { results, latency, questions, scale, startup, nativeVerify } = evidence;
   const figure = (peer: string, field: 'cpuMicros' | 'megabytesPerSecond') => (one: string) => {
     const sample = results.get(one)?.get(peer);
     return sample === undefined || sample instanceof Error ? Number.NaN : sample[field];
@@ -78,6 +80,16 @@ export function checkGoals(evidence: Evidence): readonly Goal[] {
       0.9,
       throughput(SEALGATE.name) / throughput(bareNode.name),
     ),
+    ...[...(questions?.rows ?? [])]
+      .filter(([name]) => name !== PROXIED)
+      .map(([name, { cpuMicros }]) =>
+        atMost(
+          `${name}: CPU ÷ proxying`,
+          0.6,
+          cpuMicros / (questions?.rows.get(PROXIED)?.cpuMicros ?? Number.NaN),
+        ),
+      ),
+    atMost('Check at half of saturation: p99', 2, (questions?.half.p99Micros ?? Number.NaN) / 1000, ' ms'),
     atMost(
       'start ÷ only imports',
       2,

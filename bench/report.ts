@@ -6,6 +6,7 @@ import type { Latency } from './load/latency.ts';
 import { LOAD_PROGRAM } from './load/load.ts';
 import { CASES } from './measure/cases.ts';
 import type { Sample } from './measure/measure.ts';
+import { PROXIED, type Questions } from './measure/questions.ts';
 import type { Results } from './measure/rounds.ts';
 import type { Scale } from './measure/scale.ts';
 import type { Startup } from './measure/startup.ts';
@@ -28,6 +29,7 @@ export interface Findings {
   readonly absent: ReadonlyMap<string, string>;
   readonly results: Results;
   readonly latency: ReadonlyMap<string, Latency>;
+  readonly questions: Questions | undefined;
   readonly scale: readonly Scale[];
   readonly startup: Startup | undefined;
   readonly goals: readonly Goal[];
@@ -35,11 +37,12 @@ export interface Findings {
 
 /** All results, as Markdown. */
 export function writeReport(findings: Findings): string {
-  const { absent, results, latency, scale, startup, goals } = findings;
+  const { absent, results, latency, questions, scale, startup, goals } = findings;
   const parts = [aboutMachine(findings.options)];
   for (const [name, row] of absent) parts.push(`Not measured: ${name} (${row}).`);
   for (const [name, row] of results) parts.push(caseTable(name, row));
   if (latency.size > 0) parts.push(latencyTable(latency));
+  if (questions) parts.push(questionTable(questions));
   if (scale.length > 0) parts.push(scaleTable(scale));
   if (startup) parts.push(startupLine(startup));
   if (goals.length > 0) parts.push(goalTable(goals));
@@ -108,6 +111,21 @@ function latencyTable(rows: ReadonlyMap<string, Latency>): string {
     ['peer', 'requests/s', 'p50 ms', 'p99 ms', 'direct p50', 'direct p99', 'added p50', 'added p99'],
     lines,
   );
+}
+
+function questionTable({ rows, half }: Questions): string {
+  const proxied = rows.get(PROXIED)?.cpuMicros ?? Number.NaN;
+  const lines = [...rows].map(([name, { requestsPerSecond, cpuMicros, p50Micros, p99Micros }]) => {
+    const cells = [name, Math.round(requestsPerSecond), round(cpuMicros), (cpuMicros / proxied).toFixed(2)];
+    return `| ${[...cells, millis(p50Micros), millis(p99Micros)].join(' | ')} |`;
+  });
+  const title = '### decisions: the same good token, in requests and in questions about them';
+  const head = ['what', 'requests/s', 'CPU µs', '× proxying', 'p50 ms', 'p99 ms'];
+  const rate = Math.round(half.requestsPerSecond);
+  return `${table(title, head, lines)}
+
+A Check at half of saturation (${rate} per second): p50 ${millis(half.p50Micros)} ms, p99 ${millis(half.p99Micros)} ms. The load of Checks
+comes from @grpc/grpc-js, which needs more of its core than the gateway.`;
 }
 
 function scaleTable(rows: readonly Scale[]): string {

@@ -8,6 +8,7 @@ import { type Algorithm, tokenPool } from './load/tokens.ts';
 import { startUpstream } from './load/upstream.ts';
 import { CASES, type Pools } from './measure/cases.ts';
 import { nativeVerifyMicros } from './measure/native-verify.ts';
+import { measureQuestions } from './measure/questions.ts';
 import { measureInRounds } from './measure/rounds.ts';
 import { measureScale } from './measure/scale.ts';
 import { measureStartup } from './measure/startup.ts';
@@ -52,8 +53,13 @@ async function main(): Promise<string> {
   await Promise.all(started.map(({ running }) => running.close()));
 
   const gateway = options.wantsPeer(SEALGATE) && SEALGATE.missing?.() === undefined;
-  progress('scale and start');
+  progress('decisions, scale and start');
   const sized = { ground: { ...ground, folder: subfolder('scale') }, pool: pools.RS256, runs, seconds };
+  const asked = { ...sized, ground: { ...ground, folder: subfolder('decisions') } };
+  const questions =
+    gateway && options.wantsPart('decisions')
+      ? await orNothing(measureQuestions(asked), undefined)
+      : undefined;
   const scale = gateway && options.wantsPart('scale') ? await orNothing(measureScale(sized), []) : [];
   const starting = { ...ground, folder: subfolder('start') };
   const startup =
@@ -62,8 +68,8 @@ async function main(): Promise<string> {
       : undefined;
 
   const nativeVerify = nativeVerifyMicros(options.node);
-  const goals = checkGoals({ results, latency, scale, startup, nativeVerify });
-  return writeReport({ options, absent, results, latency, scale, startup, goals });
+  const goals = checkGoals({ results, latency, questions, scale, startup, nativeVerify });
+  return writeReport({ options, absent, results, latency, questions, scale, startup, goals });
 }
 
 async function mintPools(): Promise<Pools> {

@@ -41,11 +41,7 @@ export async function measureLatency(wanted: Wanted): Promise<ReadonlyMap<string
   return found;
 }
 
-async function latencyAt(
-  requestsPerSecond: number,
-  running: { pid: number; port: number },
-  wanted: Wanted,
-): Promise<Latency> {
+async function latencyAt(requestsPerSecond: number, running: Target, wanted: Wanted): Promise<Latency> {
   const pauseMs = (CONNECTIONS * 1000) / requestsPerSecond;
   const through = [];
   const direct = [];
@@ -56,9 +52,16 @@ async function latencyAt(
   return { ...medianSample(through), direct: medianSample(direct) };
 }
 
-function paced(target: { pid: number; port: number }, pauseMs: number, { token, seconds, folder }: Wanted) {
+interface Target {
+  readonly pid: number;
+  readonly further?: number;
+  readonly port: number;
+}
+
+function paced(target: Target, pauseMs: number, { token, seconds, folder }: Wanted) {
   return measure({
     pid: target.pid,
+    further: target.further,
     expect: 'allowed',
     folder,
     load: {

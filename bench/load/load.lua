@@ -1,7 +1,7 @@
 -- The requests of wrk. Arguments after `--`:
 --   file of paths, file of tokens or `-`, index of the first token, mean pause in ms or 0, `close` or `keep`,
---   file of the header lines and body of a POST or `-`
-local paths, tokens, index, closing, post = {}, nil, 0, '', nil
+--   file of the header lines and body of a POST or `-`, file of further header lines or `-`
+local paths, tokens, index, closing, post, fields = {}, nil, 0, '', nil, ''
 
 local function lines(name)
   local list = {}
@@ -25,6 +25,7 @@ function init(args)
     post = file:read('a')
     file:close()
   end
+  if args[7] ~= '-' then fields = table.concat(lines(args[7]), '\r\n') .. '\r\n' end
 end
 
 function request()
@@ -33,7 +34,7 @@ function request()
   if tokens then token = 'Authorization: Bearer ' .. tokens[index % #tokens + 1] .. '\r\n' end
   index = index + 1
   if post then return 'POST ' .. path .. ' HTTP/1.1\r\nHost: api.bench.test\r\n' .. closing .. token .. post end
-  return 'GET ' .. path .. ' HTTP/1.1\r\nHost: api.bench.test\r\nAccept: */*\r\n' .. closing .. token .. '\r\n'
+  return 'GET ' .. path .. ' HTTP/1.1\r\nHost: api.bench.test\r\nAccept: */*\r\n' .. fields .. closing .. token .. '\r\n'
 end
 
 function done(summary, latency)

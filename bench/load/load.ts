@@ -23,6 +23,8 @@ export interface Load {
   readonly newConnections: boolean;
   /** Header lines and body that make each request a POST. */
   readonly post?: string;
+  /** Further header lines of each request. */
+  readonly fields?: readonly string[];
 }
 
 export interface LoadResult {
@@ -51,6 +53,7 @@ export async function applyLoad(load: Load, folder: string): Promise<LoadResult>
     String(load.pauseMs),
     load.newConnections ? 'close' : 'keep',
     load.post === undefined ? '-' : postFile(load.post, folder),
+    load.fields === undefined ? '-' : listFile(load.fields, folder),
   ];
   const url = `http://127.0.0.1:${load.port}`;
   const argv =

@@ -1,4 +1,4 @@
-import { applyLoad, type Load } from '../load/load.ts';
+import { applyLoad, type Load, type LoadResult } from '../load/load.ts';
 import { slowness } from './calibrate.ts';
 import { cpuMicros, residentMiB } from './process-cost.ts';
 
@@ -15,19 +15,33 @@ export interface Sample {
   readonly brokenShare: number;
 }
 
-interface Wanted {
+interface Measured {
   readonly pid: number;
-  readonly load: Load;
+  /** A process whose CPU time counts, too. */
+  readonly further?: number | undefined;
   readonly expect: 'allowed' | 'refused';
+}
+
+interface Wanted extends Measured {
+  readonly load: Load;
   readonly folder: string;
 }
 
-/** One short run of load on one peer. Throws if a response was not of the expected kind: wrong results are not counted. */
-export async function measure({ pid, load, expect, folder }: Wanted): Promise<Sample> {
+/** One short run of load on one peer. */
+export function measure({ load, folder, ...measured }: Wanted): Promise<Sample> {
+  return measureRun(measured, () => applyLoad(load, folder));
+}
+
+/** Measures while `run` runs. Throws if a response was not of the expected kind: wrong results are not counted. */
+export async function measureRun(
+  { pid, further, expect }: Measured,
+  run: () => Promise<LoadResult>,
+): Promise<Sample> {
+  const consumedSoFar = () => cpuMicros(pid) + (further === undefined ? 0 : cpuMicros(further));
   const slow = slowness();
-  const before = cpuMicros(pid);
-  const result = await applyLoad(load, folder);
-  const consumed = cpuMicros(pid) - before;
+  const before = consumedSoFar();
+  const result = await run();
+  const consumed = consumedSoFar() - before;
   const seconds = result.micros / 1e6;
 
   if (result.requests === 0) throw new Error('no request got a response');
@@ -39,7 +53,7 @@ export async function measure({ pid, load, expect, folder }: Wanted): Promise<Sa
     p50Micros: result.p50,
     p99Micros: result.p99,
     megabytesPerSecond: result.bytes / 1e6 / seconds,
-    rssMiB: residentMiB(pid),
+    rssMiB: residentMiB(pid) + (further === undefined ? 0 : residentMiB(further)),
     requests: result.requests,
     brokenShare: result.broken / (result.requests + result.broken),
   };

@@ -92,6 +92,7 @@ function runOnce(one: Case, { tokens, track, folder }: Run, seconds: number): Pr
   const { running } = track;
   return measure({
     pid: running.pid,
+    further: running.further,
     expect: one.expect,
     folder,
     load: {

@@ -14,6 +14,8 @@ export interface Ground {
 
 export interface RunningPeer extends PinnedProcess {
   readonly port: number;
+  /** The pid of a second process that is part of the peer. */
+  readonly further?: number;
 }
 
 export interface Peer {

@@ -4,10 +4,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MCP_PATH } from '../load/mcp.ts';
 import { ALGORITHM_NAMES, AUDIENCE, ISSUER } from '../load/tokens.ts';
-import { CORE, freePort, startPinned, untilListening } from '../measure/pinned-process.ts';
-import type { Ground, Peer } from './peer.ts';
+import {
+  CORE,
+  freePort,
+  type PinnedProcess,
+  startPinned,
+  untilListening,
+} from '../measure/pinned-process.ts';
+import type { Ground, Peer, RunningPeer } from './peer.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 export interface Size {
   readonly routes: number;
@@ -21,17 +27,31 @@ export function sealgate(name: string, size: Size): Peer {
     algorithms: ALGORITHM_NAMES,
     mcp: 'too',
     missing: () => (existsSync(PROGRAM) ? undefined : 'dist/main.js (npm run build)'),
-    async start(ground) {
-      const [port, adminPort] = [await freePort(), await freePort()];
-      const file = join(ground.folder, 'gateway.yaml');
-      writeFileSync(file, gatewayFile(size, ground, { port, adminPort }));
-      const argv = [ground.node, PROGRAM, 'start', '-c', file];
-      const gateway = startPinned({ core: CORE.measured, argv, folder: ground.folder, drainOutput: true });
-      await untilListening(port, 30_000);
-      await untilReady(adminPort);
-      return { ...gateway, port };
+    start(ground) {
+      return startSealgate(size, ground);
     },
   };
+}
+
+export interface RunningSealgate extends RunningPeer {
+  readonly adminPort: number;
+  /** Where other proxies ask; 0 where they cannot. */
+  readonly decisionsPort: number;
+  readonly grpcPort: number;
+}
+
+/** `isAsked`: other proxies can ask it for decisions. */
+export async function startSealgate(size: Size, ground: Ground, isAsked = false): Promise<RunningSealgate> {
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const [decisionsPort, grpcPort] = isAsked ? [await freePort(), await freePort()] : [0, 0];
+  const ports = { port, adminPort, decisionsPort, grpcPort };
+  const file = join(ground.folder, 'gateway.yaml');
+  writeFileSync(file, gatewayFile(size, ground, ports));
+  const argv = [ground.node, PROGRAM, 'start', '-c', file];
+  const gateway = startPinned({ core: CORE.measured, argv, folder: ground.folder, drainOutput: true });
+  await untilListening(port, 30_000);
+  await untilReady(adminPort);
+  return { ...gateway, ...ports };
 }
 
 /** A gateway listens before it has its keys; `/ready` shows when it has them. */
@@ -45,13 +65,11 @@ async function untilReady(adminPort: number): Promise<void> {
   throw new Error('the gateway does not become ready');
 }
 
-interface Ports {
-  readonly port: number;
-  readonly adminPort: number;
-}
+type Ports = Omit<RunningSealgate, keyof PinnedProcess>;
 
 /** A configuration of the given size; the load uses its first issuer and routes. */
-function gatewayFile({ routes, issuers }: Size, ground: Ground, { port, adminPort }: Ports): string {
+function gatewayFile({ routes, issuers }: Size, ground: Ground, ports: Ports): string {
+  const { port, adminPort, decisionsPort, grpcPort } = ports;
   const { origin } = ground.issuer;
   const issuerLines = Array.from({ length: issuers }, (_, index) =>
     JSON.stringify({
@@ -68,8 +86,9 @@ function gatewayFile({ routes, issuers }: Size, ground: Ground, { port, adminPor
       access: { scopes: ['orders:read'] },
     }),
   ).map((route) => `  - ${route}`);
+  const decisions = decisionsPort === 0 ? '' : `decisions: { port: ${decisionsPort}, grpc: ${grpcPort} }\n`;
   return `listen: { port: ${port} }
-admin: { port: ${adminPort} }
+${decisions}admin: { port: ${adminPort} }
 defaults: { issuers: any }
 issuers:
 ${issuerLines.join('\n')}

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pool } from '../load/tokens.ts';
+import { haproxySealgate, nginxJose, nginxSealgate } from './chains.ts';
 import { checkPeer } from './check-peer.ts';
 import { apacheOpenidc, haproxyJwt, haproxyPlain, nginxPlain } from './debian.ts';
 import { bareHttpProxy, bareNode, express, httpProxyJose, httpProxyJwt, httpProxyMcp } from './node.ts';
@@ -22,6 +23,9 @@ export const PEERS: readonly Peer[] = [
   httpProxyJwt,
   httpProxyMcp,
   express,
+  nginxSealgate,
+  haproxySealgate,
+  nginxJose,
 ];
 
 export interface StartedPeer {
