@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { type AskingHarness, bearer, token } from './asking-harness.ts';
+import { type AskingHarness, bearer, token, valuesOf } from './asking-harness.ts';
 import type { AskingProxy } from './asking-proxy.ts';
 
 interface Refused {
@@ -99,19 +99,24 @@ export async function checkRefusals(
   if (relaysBody) t.equal(twoTokens.code, 'multiple_tokens');
 }
 
-/** A refused request in the access log of the gateway is the client's, not the question. */
-export async function checkAccessLines(t: Test, { gateway, sendRefused }: AskingHarness): Promise<void> {
-  const response = await sendRefused('POST /orders?x=1 HTTP/1.1', [bearer(), 'Content-Length: 0']);
-  const requestId = response.headers['x-request-id']?.[0];
-  const line = () => gateway.lines.find((line) => line.requestId === requestId);
-  // The line is written after the response.
-  while (line() === undefined) await new Promise((resolve) => gateway.child.stdout?.once('data', resolve));
-  t.match(line(), {
-    method: 'POST',
-    path: '/orders',
-    route: 'write',
-    code: 'insufficient_scope',
-    client: '127.0.0.1',
-  });
-  t.match(line()?.via, /^(?:auth-request|forward-auth)$/);
+/** The access log of the gateway has the client's request, not the question, by the id that the client and the backend get. */
+export async function checkAccessLines(t: Test, harness: AskingHarness): Promise<void> {
+  const { gateway, send, sendRefused, arrived } = harness;
+  const lineOf = async ({ headers }: Awaited<ReturnType<AskingHarness['send']>>) => {
+    const requestId = headers['x-request-id']?.join();
+    const found = () => gateway.lines.find((line) => line.requestId === requestId);
+    // The line is written after the response.
+    while (found() === undefined) await new Promise((resolve) => gateway.child.stdout?.once('data', resolve));
+    return { requestId, line: found() };
+  };
+  const refused = await lineOf(
+    await sendRefused('POST /orders?x=1 HTTP/1.1', [bearer(), 'Content-Length: 0']),
+  );
+  const expected = { method: 'POST', path: '/orders', route: 'write', code: 'insufficient_scope' };
+  t.match(refused.line, { ...expected, client: '127.0.0.1', via: /^(?:auth-request|forward-auth)$/ });
+
+  const allowed = await lineOf(await send('GET /orders/7 HTTP/1.1', [bearer(), 'X-Request-Id: evil']));
+  t.match(allowed.line, { method: 'GET', path: '/orders/7', route: 'read', code: 'allow' });
+  for (const got of arrived.slice(-1)) t.strictSame(valuesOf(got, 'x-request-id'), [allowed.requestId]);
+  t.not(allowed.requestId, 'evil');
 }

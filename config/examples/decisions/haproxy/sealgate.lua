@@ -15,7 +15,7 @@ local HOP_BY_HOP = { ["connection"] = true, ["keep-alive"] = true, ["transfer-en
 local TO_CLIENT = {
   "access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers",
   "access-control-allow-methods", "access-control-allow-headers", "access-control-max-age",
-  "ratelimit", "ratelimit-policy",
+  "ratelimit", "ratelimit-policy", "x-request-id",
 }
 
 local function refuse(txn, status, headers, body)
