@@ -97,14 +97,18 @@ function clientOf(chain: string, peer: string, trusted: TrustedProxies): string 
   return client;
 }
 
+/** More proxies than requests pass, but not so many that a client among them can make us look addresses up for long. */
+const MOST_PROXIES = 64;
+
 /**
  * The client that a trusted proxy names in X-Forwarded-For: the rightmost entry that is not trusted, or the first where all are.
- * Undefined where an entry up to there is no address.
+ * Undefined where an entry up to there is no address, or where there are too many.
  */
 export function clientInList(list: string, trusted: TrustedProxies): string | undefined {
   const entries = list.split(',');
   let client: string | undefined;
   for (let i = entries.length - 1; i >= 0; i--) {
+    if (entries.length - i > MOST_PROXIES) return undefined;
     client = addressOf((entries[i] as string).trim());
     if (client === undefined || !trusted.has(client)) return client;
   }
