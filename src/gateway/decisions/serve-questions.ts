@@ -15,6 +15,7 @@ import { droppedFieldsOf } from './dropped-fields.ts';
 import { limitsOfQuestions } from './limits-of-questions.ts';
 
 const NOT_TRUSTED = refuse('proxy_not_trusted', 'the peer is not in decisions.trustedProxies');
+const NOT_READ = refuse('internal', 'the question could not be read');
 const NO_SUCH_WAY = refuse('question_unknown', 'nobody is asked at this path');
 
 /** Responds to the questions of other proxies over HTTP. The decision is that of the proxy mode; here is only what needs a socket. */
@@ -25,7 +26,7 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
       const decisions = generation.decisions as Decisions;
       const url = req.url ?? '';
       const way = wayOf(url);
-      const asked = read(decisions, { req, way, url });
+      const asked = readSafely(decisions, { req, way, url });
       const transaction = beginQuestion(context, { req, res, via: way?.via, asked });
       res.transaction = transaction;
       if (context.isDraining()) res.endConnection();
@@ -55,10 +56,17 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
     },
   };
 
-  function read(
-    { trusted, readers }: Decisions,
-    { req, way, url }: { req: IncomingRequest; way: Way | undefined; url: string },
-  ): AskedRequest | Refusal {
+  /** An error while a question is read ends that question, not the process. */
+  function readSafely(decisions: Decisions, question: Asking): AskedRequest | Refusal {
+    try {
+      return read(decisions, question);
+    } catch (error) {
+      context.log.error({ err: error }, 'a question could not be read');
+      return NOT_READ;
+    }
+  }
+
+  function read({ trusted, readers }: Decisions, { req, way, url }: Asking): AskedRequest | Refusal {
     if (!peerOf(req.socket).isAmong(trusted)) return NOT_TRUSTED;
     if (way === undefined) return NO_SUCH_WAY;
     const { method = '', rawHeaders } = req;
@@ -91,6 +99,12 @@ function isAboutHandshake({ cause }: Refusal, { headers }: IncomingRequest): boo
     headers['content-length'] === '0' &&
     headers['transfer-encoding'] === undefined
   );
+}
+
+interface Asking {
+  readonly req: IncomingRequest;
+  readonly way: Way | undefined;
+  readonly url: string;
 }
 
 interface Deciding {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
-import { type AddressInfo, Server } from 'node:net';
+import { type AddressInfo, BlockList, Server } from 'node:net';
 import t, { type Test } from 'tap';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -147,6 +147,37 @@ t.test('a decision that throws is 500 in every way, and ends its own question', 
     connection.send(QUESTIONS[way]('/asked', [bearer]));
     t.equal((await connection.read())?.status, 200, `${way}: the next one`);
   }
+});
+
+t.test('a reader that throws is 500, too, and ends nothing else', async (t) => {
+  const harness = await startHarness(t, { routes: ROUTES, file: { decisions: { port: 0 } } });
+  const { check } = BlockList.prototype;
+  t.teardown(() => {
+    BlockList.prototype.check = check;
+  });
+  BlockList.prototype.check = function (this: BlockList, address: string, type?: 'ipv4' | 'ipv6') {
+    if (address === ASKED_CLIENT) throw new Error('what nobody foresaw');
+    return check.call(this, address, type);
+  } as BlockList['check'];
+  for (const way of HTTP_WAYS) {
+    const response = await askOnce(harness.decisionsPort as number, QUESTIONS[way]('/public'));
+    t.match(response, { status: 500, code: 'internal' }, way);
+    t.notMatch(response?.body.toString(), /foresaw/, way);
+  }
+  BlockList.prototype.check = check;
+  t.equal((await askOnce(harness.decisionsPort as number, QUESTIONS['ext-authz']('/public')))?.status, 200);
+  t.match(
+    harness.warnings,
+    HTTP_WAYS.map(() => ({
+      level: 'error',
+      msg: 'a question could not be read',
+      err: { message: 'what nobody foresaw' },
+    })),
+  );
+  t.match(
+    harness.lines.slice(0, 3),
+    HTTP_WAYS.map((via) => ({ status: 500, code: 'internal', via })),
+  );
 });
 
 t.test('a blocked event loop sheds questions, and replies again afterwards', async (t) => {
