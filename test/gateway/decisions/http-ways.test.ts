@@ -31,6 +31,7 @@ const ROUTES = [
     ],
   },
   { name: 'tools', path: '/tools', upstream: 'backend', access: 'authenticated', mcp: {} },
+  { name: 'tools-asked', path: '/asked-tools', upstream: 'none', access: 'authenticated', mcp: {} },
   { name: 'socket', path: '/socket', upstream: 'none', access: 'authenticated', websocket: true },
   {
     name: 'shop',
@@ -198,6 +199,8 @@ for (const [via, question] of Object.entries(WAYS)) {
       ['ambiguous_path', 400, { target: '/asked//x' }, [bearer]],
       ['mcp_invalid', 400, { target: '/tools' }, [bearer]],
       ['mcp_invalid', 400, { method: 'POST', target: '/tools' }, [bearer]],
+      ['mcp_invalid', 400, { method: 'POST', target: '/asked-tools' }, [bearer]],
+      ['token_missing', 401, { method: 'POST', target: '/asked-tools' }, []],
       ['upgrade_refused', 400, { target: '/asked' }, [bearer, 'Sec-WebSocket-Key: x']],
       ['upgrade_refused', 400, { target: '/asked' }, [bearer, 'Connection: Upgrade', 'Upgrade: WebSocket']],
       ['bad_request', 400, { target: `/places?token=${token}` }, []],

@@ -32,9 +32,9 @@ export const routesOfDecisionsAreAskedAbout: Rule = ({ config, upstreamNames }) 
       ...(mcp === undefined
         ? []
         : [
-            error(
+            warning(
               ['routes', index, 'mcp'],
-              'these rules need the body of requests, which is not in a question',
+              `route \`${name}\` refuses every request: its rules need the body, which is not in a question`,
               {
                 at: 'key',
                 hint: 'name an upstream: only as a proxy does the gateway read messages',
