@@ -22,6 +22,7 @@ import { refuseFailed, runDecision } from '../serving/run-decision.ts';
 import type { ServeContext } from '../serving/serve.ts';
 import type { Transaction } from '../serving/transaction.ts';
 import { beginQuestion } from './begin-question.ts';
+import { headerBytesFault } from './limits-of-questions.ts';
 
 type Limits = Config['listen']['limits'];
 
@@ -29,6 +30,8 @@ const NOT_TRUSTED = refuse('proxy_not_trusted', 'the peer is not in decisions.tr
 
 /** What a CheckRequest may have beside the header fields: certificates, metadata and the labels of workloads. */
 const FURTHER_BYTES = 64 * 1024;
+
+const NO_MESSAGE = Buffer.alloc(0);
 
 /** What the Checks of one file have in common. */
 interface CompiledChecks {
@@ -119,6 +122,11 @@ export function createCheckServing(context: ServeContext): (call: GrpcCall) => v
   }
 
   return (call) => {
+    // Nothing is kept of what somebody sends who may not ask.
+    if (!isTrusted(call.req, context.current().decisions as Decisions)) {
+      check(call, NO_MESSAGE);
+      return;
+    }
     const { headerBytes, headerTimeout } = context.current().config.listen.limits;
     // A name and a value are each sent with a length, and a target may be there twice.
     const maxBytes = 2 * headerBytes + FURTHER_BYTES;
@@ -141,7 +149,7 @@ interface Read {
 }
 
 function read({ decisions, roles }: CompiledChecks, { req }: GrpcCall, message: Buffer): Read {
-  if (!peerOf(req.socket).isAmong(decisions.trusted)) return { asked: NOT_TRUSTED, isMalformed: false };
+  if (!isTrusted(req, decisions)) return { asked: NOT_TRUSTED, isMalformed: false };
   try {
     return { asked: readAskedRequest(readCheckRequest(message), roles), isMalformed: false };
   } catch (error) {
@@ -151,6 +159,10 @@ function read({ decisions, roles }: CompiledChecks, { req }: GrpcCall, message: 
   }
 }
 
+function isTrusted({ socket }: GrpcCall['req'], { trusted }: Decisions): boolean {
+  return peerOf(socket).isAmong(trusted);
+}
+
 function failMalformed(call: GrpcCall): boolean {
   if (call.isOver) return false;
   call.fail(CODE.invalidArgument, 'the CheckRequest is malformed');
@@ -158,13 +170,8 @@ function failMalformed(call: GrpcCall): boolean {
 }
 
 /** The limits of the proxy mode, for the request that is asked about. */
-function limitFault({ facts: { rawHeaders, rawTarget } }: AskedRequest, limits: Limits): Refusal | undefined {
-  const fault = fieldCountFault(rawHeaders, limits);
-  if (fault !== undefined) return fault;
-  let bytes = rawTarget.length;
-  for (const text of rawHeaders) bytes += text.length;
-  if (bytes <= limits.headerBytes) return undefined;
-  return refuse('header_bytes', 'the header fields exceed listen.limits.headerBytes');
+function limitFault(asked: AskedRequest, limits: Limits): Refusal | undefined {
+  return fieldCountFault(asked.facts.rawHeaders, limits) ?? headerBytesFault(asked, limits);
 }
 
 /** The one id of a request; undefined where there are several. */

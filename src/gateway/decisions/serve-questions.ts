@@ -12,7 +12,7 @@ import type { ServeContext } from '../serving/serve.ts';
 import type { Transaction } from '../serving/transaction.ts';
 import { beginQuestion } from './begin-question.ts';
 import { droppedFieldsOf } from './dropped-fields.ts';
-import { limitsOfQuestions } from './limits-of-questions.ts';
+import { headerBytesFault, limitsOfQuestions } from './limits-of-questions.ts';
 
 const NOT_TRUSTED = refuse('proxy_not_trusted', 'the peer is not in decisions.trustedProxies');
 const NOT_READ = refuse('internal', 'the question could not be read');
@@ -31,14 +31,17 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
       res.transaction = transaction;
       if (context.isDraining()) res.endConnection();
 
-      const fault = req.framingFault(limitsOfQuestions(generation.config.listen.limits));
+      const { limits } = generation.config.listen;
+      const fault = req.framingFault(limitsOfQuestions(limits));
       if (fault !== undefined && !isAboutHandshake(fault, req)) {
         // The question itself is malformed: the next one on the connection may be out of step.
         res.leaveRequestUnread();
         transaction.refused(fault);
         return;
       }
-      const refusal = isRefusal(asked) ? asked : context.overload.refusal();
+      const refusal = isRefusal(asked)
+        ? asked
+        : (headerBytesFault(asked, limits) ?? context.overload.refusal());
       if (refusal !== undefined || isRefusal(asked)) transaction.refused(refusal ?? NO_SUCH_WAY);
       else decideAbout({ asked, decisions, transaction });
     },

@@ -98,4 +98,9 @@ t.test('a peer that may not ask is refused whatever it asks', async (t) => {
     t.equal(result.response.denied_response?.status?.code, 403);
     t.match(lines.at(-1), { code: 'proxy_not_trusted', status: 403, client: '127.0.0.1' });
   }
+  t.equal(
+    codeOf(await client.checkBytes(Buffer.alloc(1024 ** 2))),
+    'proxy_not_trusted',
+    'and nothing is read',
+  );
 });
