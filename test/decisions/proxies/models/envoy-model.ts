@@ -88,7 +88,7 @@ export async function passThroughEnvoy(
   const forwardedFor = sent.filter(([name]) => name === 'x-forwarded-for').map(([, value]) => value);
   const question = [
     `Host: ${host}`,
-    ...sent.filter(([name]) => name !== 'x-forwarded-for').map(([name, value]) => `${name}: ${value}`),
+    ...joinUnlessRaw(extAuthz, sent).map(([name, value]) => `${name}: ${value}`),
     `x-forwarded-for: ${[...forwardedFor, OWN_ADDRESS].join(',')}`,
     'content-length: 0',
   ];
@@ -120,6 +120,16 @@ export async function passThroughEnvoy(
     toClient: received.filter(([name]) => isAmong(lists.allowed_client_headers_on_success, name)),
     forwarded,
   };
+}
+
+/** Fields of one name are one, joined by a comma, without encode_raw_headers. X-Forwarded-For is written by the client. */
+function joinUnlessRaw({ encode_raw_headers = false }: ExtAuthz, sent: Fields): Fields {
+  const others = sent.filter(([name]) => name !== 'x-forwarded-for');
+  if (encode_raw_headers) return others;
+  const joined = new Map<string, string>();
+  for (const [name, value] of others)
+    joined.set(name, joined.has(name) ? `${joined.get(name)},${value}` : value);
+  return [...joined];
 }
 
 /** The same with a gRPC service (ext_authz_grpc_impl.cc). */
