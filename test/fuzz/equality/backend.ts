@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
 /** What reached the backend of one request. */
 export interface Arrival {
@@ -15,14 +15,17 @@ export interface RecordingBackend {
   close(): void;
 }
 
-/** A backend that responds with 200 and nothing else, to handshakes too. */
+/** A backend that responds with 200 and nothing else, to handshakes and expectations too. */
 export async function startRecordingBackend(): Promise<RecordingBackend> {
   let arrivals: Arrival[] = [];
-  const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
+  const record = (req: IncomingMessage, res: ServerResponse): void => {
     arrivals.push({ target: req.url ?? '', rawHeaders: req.rawHeaders });
     req.resume();
     res.writeHead(200, { 'content-length': 0 }).end();
-  });
+  };
+  const server = createServer({ keepAliveTimeout: 60_000 }, record);
+  // Node would refuse it.
+  server.on('checkExpectation', record);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -201,6 +201,20 @@ export const FILES: Readonly<Record<string, EqualityFile>> = {
     },
     dropped: IDENTITY,
   },
+  /** The identity of config/examples/decisions/gateway.yaml, so that requests can go through real proxies with the files there. */
+  example: {
+    file: {
+      identity: { headers: { 'x-user-email': 'email' } },
+      routes: [
+        { name: 'public', path: '/public', access: 'public', ...backend },
+        { name: 'asked', path: '/asked', access: 'authenticated', ...backend },
+        { name: 'shop', path: '/shop', methods: ['GET', 'POST'], access: 'optional', ...backend },
+        { name: 'admin', path: '/admin', access: { scopes: ['admin'] }, ...backend },
+        { name: 'socket', path: '/socket', access: 'authenticated', websocket: true, ...backend },
+      ],
+    },
+    dropped: [...IDENTITY, 'x-user-email'],
+  },
   issuers: {
     file: {
       policies: { staff: { roles: { any: ['admin', 'staff'] } } },

@@ -17,9 +17,15 @@ import type { ClientRequest } from './requests.ts';
 import { mintTokens } from './tokens.ts';
 import { type AskingProxy, type Ports, WAYS } from './ways.ts';
 
+interface StationPorts extends Ports {
+  readonly proxy: number;
+  readonly admin: number;
+}
+
 /** One gateway with a client, and an asking proxy for each way. */
 export interface Station {
   readonly file: EqualityFile;
+  readonly ports: StationPorts;
   readonly client: Lane;
   readonly proxies: ReadonlyMap<string, AskingProxy>;
 }
@@ -66,7 +72,7 @@ export async function openLab(): Promise<Lab> {
     gateways.push(gateway);
     const client = openLane(ports.proxy);
     const proxies = new Map(WAYS.map(({ name, open }) => [name, open(ports, file)]));
-    stations.set(name, { file, client, proxies });
+    stations.set(name, { file, ports, client, proxies });
   }
   const tokens = mintTokens(issuers, key, signingKey('ES256', { kid: 'k1' }, 'stranger'));
   const put = (text: string): string => text.replace(TOKEN_NAME, (whole, name) => tokens[name] ?? whole);
@@ -98,7 +104,7 @@ async function startGateway({
   readonly path: string;
   readonly text: string;
   readonly records: Records;
-}): Promise<{ readonly gateway: Gateway; readonly ports: Ports & { readonly proxy: number } }> {
+}): Promise<{ readonly gateway: Gateway; readonly ports: StationPorts }> {
   const loaded = loadConfig({ file: path, env: {}, readFile: () => Buffer.from(text) });
   const { config } = loaded;
   if (config === undefined) throw new Error(loaded.problems.map(formatProblem).join('\n'));
@@ -108,7 +114,12 @@ async function startGateway({
   await waitUntilReady(adminUrl);
   return {
     gateway,
-    ports: { proxy: portOf(url), decisions: portOf(decisionsUrl), grpc: portOf(grpcUrl) },
+    ports: {
+      proxy: portOf(url),
+      admin: portOf(adminUrl),
+      decisions: portOf(decisionsUrl),
+      grpc: portOf(grpcUrl),
+    },
   };
 }
 

@@ -38,7 +38,7 @@ function hasToken(target: string): boolean {
 }
 
 /** What the backend got, without what each proxy writes itself. */
-function seen(rawHeaders: readonly string[], { file }: Station): Fields {
+export function seen(rawHeaders: readonly string[], { file }: Station): Fields {
   const pairs = pairsOf(rawHeaders).filter(([name]) => {
     const lower = name.toLowerCase();
     return file.dropped.includes(lower) || !isOfProxies(lower);
@@ -46,7 +46,11 @@ function seen(rawHeaders: readonly string[], { file }: Station): Fields {
   return gather(pairs);
 }
 
-async function inProxyMode({ records }: Lab, { client }: Station, request: ClientRequest): Promise<Outcome> {
+export async function inProxyMode(
+  { records }: Lab,
+  { client }: Station,
+  request: ClientRequest,
+): Promise<Outcome> {
   const { method, target, host, fields } = request;
   const lines = [
     `${method} ${target} HTTP/1.1`,

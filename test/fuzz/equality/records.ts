@@ -6,6 +6,8 @@ export interface Records {
   write(text: string): void;
   /** The record of the request with that id, now or later. */
   take(requestId: string): Promise<RequestRecord>;
+  /** All that were not taken. */
+  takeRest(): readonly RequestRecord[];
   /** Lines that no run should have. */
   readonly errors: readonly string[];
 }
@@ -26,6 +28,11 @@ export function createRecords(): Records {
         waiting.delete(line.requestId);
         then(line);
       }
+    },
+    takeRest() {
+      const rest = [...kept.values()];
+      kept.clear();
+      return rest;
     },
     take(requestId) {
       const record = kept.get(requestId);
