@@ -216,6 +216,7 @@ t.test('a request that is denied', async (t) => {
       400,
       3,
     ],
+    [{ path: '/public', headers: { authorization: 'Bearer a,Bearer b' } }, 'multiple_tokens', 400, 3],
     [
       {
         path: '/public',
