@@ -94,6 +94,7 @@ export async function checkUpgrades(t: Test, harness: AskingHarness): Promise<vo
     ['Upgrade: anything', 'Connection: Upgrade'],
     ['Upgrade: h2c, websocket', 'Connection: Upgrade'],
     ['Upgrade: websocket', 'Upgrade: h2c', ...HANDSHAKE.slice(1)],
+    ['Upgrade: h2c', 'Upgrade: websocket', ...HANDSHAKE.slice(1)],
     // Without the key the gateway takes it for a plain request.
     ['Upgrade: websocket', 'Connection: Upgrade'],
     ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Key:'],
