@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { type AddressInfo, BlockList, Server } from 'node:net';
 import t, { type Test } from 'tap';
 import { stringify } from 'yaml';
@@ -16,6 +17,7 @@ import {
   HTTP_WAYS,
   QUESTIONS,
 } from '../../support/gateway/questions.ts';
+import { hasOpenssl, makeAuthority } from '../../support/tls/certificates.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';
 
 /* What questions have in common with requests: waiting for keys, limits, overload, errors. */
@@ -98,6 +100,43 @@ t.test('a question waits for keys, and costs nothing once its proxy has left', a
   });
   t.equal(gateway.lines.filter(({ path }) => path === '/asked/left').length, 1);
 });
+
+t.test(
+  'one of several questions on a connection that is given up ends alone',
+  { skip: hasOpenssl() ? false : 'openssl is not installed' },
+  async (t) => {
+    const provider = await startHeldProvider(t);
+    const authority = makeAuthority('test-ca');
+    const own = authority.issue('localhost');
+    const path = await folderWith({ 'tls.crt': own.cert, 'tls.key': own.key }, t);
+    const gateway = await startAsked(t, {
+      issuer: provider.url,
+      more: { decisions: { port: 0, tls: { cert: path('tls.crt'), key: path('tls.key') } } },
+    });
+    const session = connectHttp2(gateway.decisionsUrl, { ca: authority.cert, servername: 'localhost' });
+    t.teardown(() => session.destroy());
+    const ask = (target: string) =>
+      session.request({
+        ':path': `/ext-authz${target}`,
+        ':authority': 'api.example.com',
+        'x-forwarded-proto': 'https',
+        'x-forwarded-for': ASKED_CLIENT,
+        authorization: bearerOf(provider.url).slice('Authorization: '.length),
+      });
+    const [left, stays] = [ask('/asked/left'), ask('/asked/stays')];
+    const arrived = ask('/public');
+    const [{ ':status': status }] = await once(arrived, 'response');
+    t.equal(status, 200, 'so the two before have arrived');
+    left.close(constants.NGHTTP2_CANCEL);
+    t.match(await gateway.waitForLine(({ path }) => path === '/asked/left'), {
+      status: 499,
+      via: 'ext-authz',
+    });
+    provider.release();
+    const [response] = await once(stays, 'response');
+    t.match(response, { ':status': 200, 'x-user-id': 'ann' });
+  },
+);
 
 t.test('without keys every way gets 503 with a time to come back', async (t) => {
   const [port] = await freePorts(1);
