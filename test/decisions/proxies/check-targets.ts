@@ -29,6 +29,15 @@ const ADDRESSES = [
   'True-Client-IP: 192.0.2.66',
 ];
 
+/** About proxies; none of it is for a backend. */
+const ABOUT_PROXIES = [
+  'Proxy: http://evil.example.com',
+  'Proxy-Authorization: Basic ZXZpbDpldmls',
+  'Proxy-Connection: X-User-Id',
+  'Keep-Alive: X-User-Id',
+  'Trailer: X-User-Id',
+];
+
 /** Paths that another reader may take for another one. Each is refused, or decided on and forwarded byte for byte. */
 const AMBIGUOUS: readonly string[] = [
   ...[
@@ -104,6 +113,9 @@ export async function checkTargets(t: Test, harness: AskingHarness): Promise<voi
     (await sendAllowed('GET /orders HTTP/1.1', [bearer(), ...ADDRESSES])).fields.join(),
     '192.0.2.66',
   );
+  const about = await sendAllowed('GET /orders HTTP/1.1', [bearer(), ...ABOUT_PROXIES]);
+  for (const line of ABOUT_PROXIES)
+    t.strictSame(valuesOf(about, line.slice(0, line.indexOf(':')).toLowerCase()), [], line);
 
   const forwarded = await sendAllowed('GET /orders HTTP/1.1', [
     bearer(),
