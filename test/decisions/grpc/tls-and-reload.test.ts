@@ -194,3 +194,13 @@ t.test('a drain closes quiet connections soon', { skip }, async (t) => {
   t.equal(await harness.drain(), 'clean');
   silent.destroy();
 });
+
+t.test('while a drain still accepts, health reports it and Checks are served', async (t) => {
+  const harness = await startChecks(t, { routes: ROUTES, file: { shutdown: { delay: '3s', grace: '1s' } } });
+  const { client } = harness;
+  t.equal(await client.health(), 'SERVING');
+  const drained = harness.drain();
+  t.equal(await client.health(), 'NOT_SERVING');
+  t.equal(codeOf(await client.check()), 'allow');
+  t.equal(await drained, 'clean');
+});
