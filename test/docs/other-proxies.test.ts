@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { REFUSALS } from '../../src/core/refusals.ts';
 import { VIAS } from '../../src/core/via.ts';
@@ -41,4 +41,11 @@ t.test("the page's file is valid", async (t) => {
   const path = await folderWith({ 'gw.yaml': file }, t);
   const { code, stdout } = await sealgate(['check', '--strict', '-c', path('gw.yaml')]);
   t.equal(code, 0, stdout);
+});
+
+t.test('files that its commands name are there', async (t) => {
+  const commands = [...page.matchAll(/^```sh\n(.*?)^```/gms)].map(([, text]) => text).join('');
+  const files = [...commands.matchAll(/\bconfig\/[\w./-]+/g)].map(([path]) => path);
+  t.ok(files.length > 1);
+  for (const path of files) t.ok(existsSync(path), path);
 });

@@ -309,6 +309,18 @@ const SPOOFED = [
   'X_Real.IP: 127.0.0.1',
 ];
 
+t.test('forward-auth: a target that is no path is what it is in the proxy mode', async (t) => {
+  const harness = await start(t);
+  const question = WAYS['forward-auth'] as (typeof WAYS)[string];
+  for (const target of ['http://api.example/public', '//api.example/public', 'public', '*']) {
+    const refused = await ask(harness, question({ target }, []));
+    t.equal(refused.code, 'ambiguous_path', target);
+    const { response } = await exchangeRaw(harness.port, rawRequest(`GET ${target} HTTP/1.1`, []));
+    if (target !== 'public') t.equal(response?.code, 'ambiguous_path', `${target}: in the proxy mode`);
+  }
+  t.equal((await ask(harness, question({ target: '' }, []))).code, 'bad_request', 'no target at all');
+});
+
 for (const via of ['forward-auth', 'auth-request'] as const) {
   const question = WAYS[via] as (typeof WAYS)[string];
   t.test(`${via}: what the asking proxy would forward, and may not`, async (t) => {
