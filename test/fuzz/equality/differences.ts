@@ -23,8 +23,9 @@ export function differencesOf(proxied: Outcome, asked: Outcome): readonly string
   if (isDirect) differences.push('fields for the client: the gateway itself responds in the proxy mode');
   if (isDirect) return differences;
   compare('fields for the client', plain(proxied.forClient), plain(asked.forClient));
-  if (theirs.code === 'allow' || isAllowed)
-    compare('fields for the backend', plain(proxied.forBackend), plain(asked.forBackend));
+  if (theirs.code !== 'allow' && !isAllowed) return differences;
+  compare('the target', proxied.target, asked.target);
+  compare('fields for the backend', plain(proxied.forBackend), plain(asked.forBackend));
   return differences;
 }
 

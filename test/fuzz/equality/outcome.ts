@@ -13,6 +13,8 @@ export interface Outcome {
   readonly forClient: Fields;
   /** What the backend gets; undefined where it gets nothing. */
   readonly forBackend: Fields | undefined;
+  /** The target that the backend gets; undefined where it gets nothing. */
+  readonly target: string | undefined;
 }
 
 /** Fields of responses that are not the same twice, or have no meaning here. */
