@@ -6,7 +6,6 @@ export interface AskedRequest {
   readonly via: Via;
   /** `rawHeaders` has one Host, that of the request. */
   readonly facts: RequestFacts;
-  readonly proto: 'http' | 'https';
   /** Its Expect has a value other than 100-continue. */
   readonly hasUnmetExpectation?: boolean;
   /**

@@ -89,7 +89,6 @@ const EXT_AUTHZ: Way = {
 
 /** The methods that the proxy's own parser knows. */
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
-const NONE: readonly string[] = Object.freeze([]);
 
 /** The readers of all ways over HTTP, by the first segment of their paths. */
 export function compileQuestionReaders(
@@ -116,9 +115,9 @@ interface Reading {
 function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion): AskedRequest | Refusal {
   const { rawHeaders } = question;
   const values: (string | undefined)[] = [];
-  let spoofed = NONE;
+  const spoofed: string[] = [];
   let isUpgrade = false;
-  let expectations = NONE;
+  const expectations: string[] = [];
   let hostAt = -1;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
@@ -130,14 +129,14 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
     } else if (role === ROLE.webSocketKey) isUpgrade = true;
     // A WebSocket over HTTP/2 has no key, and Envoy shows it so (RFC 8441 §5).
     else if (role === ROLE.upgrade) isUpgrade ||= /^websocket$/i.test(rawHeaders[at + 1] as string);
-    else if (role === ROLE.expect) expectations = [...expectations, rawHeaders[at + 1] as string];
+    else if (role === ROLE.expect) expectations.push(rawHeaders[at + 1] as string);
     else if (role === ROLE.spoofed) {
       if (!way.dropsFields)
         return refuse(
           'question_spoofed',
           `the field ${quoteForLog(name)} could pass for identity, or replace the method or URL, and the asking proxy forwards it`,
         );
-      spoofed = [...spoofed, name.toLowerCase()];
+      spoofed.push(name.toLowerCase());
     } else {
       if (values[role - ROLE.own] !== undefined)
         return refuse('question_field', `${nameOf(way, role)} comes twice`);
@@ -168,7 +167,6 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
       clientAddress,
       isUpgrade,
     },
-    proto: scheme,
     hasUnmetExpectation: isUnmet(expectations),
     spoofed,
   };

@@ -44,7 +44,6 @@ export function readAskedRequest(
   return {
     via: 'ext-authz-grpc',
     facts: { method, rawTarget: path, rawHeaders, httpVersion, clientAddress, isUpgrade },
-    proto,
     hasUnmetExpectation,
     spoofed,
   };
@@ -60,9 +59,9 @@ interface Fields {
 function readFields(request: CheckRequest, roles: HeaderNameMemo<number>): Fields | Refusal {
   const { host, headers, mergesFields } = request;
   const rawHeaders: string[] = host === '' ? [] : ['host', host];
-  let spoofed = NONE;
+  const spoofed: string[] = [];
   let isUpgrade = false;
-  let expectations = NONE;
+  const expectations: string[] = [];
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at] as string;
     const value = headers[at + 1] as string;
@@ -81,8 +80,8 @@ function readFields(request: CheckRequest, roles: HeaderNameMemo<number>): Field
     if (role === ROLE.webSocketKey) isUpgrade = true;
     // A WebSocket over HTTP/2 has no key, and Envoy shows it so (RFC 8441 §5).
     else if (role === ROLE.upgrade) isUpgrade ||= /^websocket$/i.test(value);
-    else if (role === ROLE.expect) expectations = [...expectations, value];
-    else if (role === ROLE.spoofed) spoofed = [...spoofed, name.toLowerCase()];
+    else if (role === ROLE.expect) expectations.push(value);
+    else if (role === ROLE.spoofed) spoofed.push(name.toLowerCase());
     if (mergesFields && value.includes(',') && name.toLowerCase() === 'authorization')
       pushEach(rawHeaders, name, value);
     else rawHeaders.push(name, value);
@@ -101,8 +100,6 @@ function pseudoField({ method, path, host }: CheckRequest, name: string): string
   if (name === ':path') return path;
   return name === ':method' ? method : undefined;
 }
-
-const NONE: readonly string[] = Object.freeze([]);
 
 function unreadable(reason: string): Refusal {
   return refuse('question_field', reason);

@@ -30,7 +30,13 @@ export type PrimaryRequest =
   /** The reply is the `WorkerFile` to serve. */
   | { readonly ask: 'file' }
   | { readonly ask: 'listening'; readonly addresses: Addresses }
-  | { readonly ask: 'failed'; readonly error: string }
+  /** With the code and the port of an error of the system. */
+  | {
+      readonly ask: 'failed';
+      readonly error: string;
+      readonly code?: string | undefined;
+      readonly port?: number | undefined;
+    }
   /** A worker without keys gets stale ones as well, while they serve. */
   | { readonly ask: 'keysOf'; readonly issuer: string; readonly hasNone: boolean };
 

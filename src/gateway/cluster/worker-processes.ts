@@ -104,7 +104,9 @@ export async function createWorkerProcesses({
           case 'keysOf':
             return broker.keysOf(request);
           case 'failed':
-            return reject(new Error(request.error));
+            return reject(
+              Object.assign(new Error(request.error), { code: request.code, port: request.port }),
+            );
           case 'listening':
             member = { worker, link, pulse: watch(worker, link), known: new Map(), exited };
             members.add(member);

@@ -113,7 +113,8 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
     await notify({ ask: 'listening', addresses });
   } catch (error) {
     // Nobody is left to be notified when the primary has ended.
-    await notify({ ask: 'failed', error: (error as Error).message }).catch(() => undefined);
+    const { message, code, port } = error as NodeJS.ErrnoException & { readonly port?: number };
+    await notify({ ask: 'failed', error: message, code, port }).catch(() => undefined);
     return 'cut';
   }
   const outcome = await ended;

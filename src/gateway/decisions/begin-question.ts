@@ -51,7 +51,7 @@ export function beginQuestion(
     forwarded: {
       client,
       chain: client,
-      proto: known?.proto ?? peer.proto,
+      proto: peer.proto,
       host: undefined,
       port: peer.port,
       prefix: '',

@@ -1,4 +1,3 @@
-import type { Config } from '../../config/schema/config.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
 import type { AskedRequest } from '../../decisions/asked-request.ts';
 import type { Decisions } from '../../decisions/compile-decisions.ts';
@@ -17,14 +16,11 @@ import { replyTo } from '../../decisions/reply.ts';
 import type { HeaderNameMemo } from '../../http/header-name-memo.ts';
 import { peerOf } from '../../http/peer.ts';
 import { type ProblemContext, renderProblem } from '../../http/problem.ts';
-import { fieldCountFault } from '../server/listener-limits.ts';
 import { refuseFailed, runDecision } from '../serving/run-decision.ts';
 import type { ServeContext } from '../serving/serve.ts';
 import type { Transaction } from '../serving/transaction.ts';
 import { beginQuestion } from './begin-question.ts';
-import { headerBytesFault } from './limits-of-questions.ts';
-
-type Limits = Config['listen']['limits'];
+import { askedLimitFault } from './limits-of-questions.ts';
 
 const NOT_TRUSTED = refuse('proxy_not_trusted', 'the peer is not in decisions.trustedProxies');
 
@@ -65,7 +61,7 @@ export function createCheckServing(context: ServeContext): (call: GrpcCall) => v
         isMalformed ? failMalformed(call) : sendDenied(call, refusal, problem),
     });
     const { limits } = transaction.generation.config.listen;
-    const refusal = isRefusal(asked) ? asked : (limitFault(asked, limits) ?? context.overload.refusal());
+    const refusal = isRefusal(asked) ? asked : (askedLimitFault(asked, limits) ?? context.overload.refusal());
     if (refusal !== undefined || isRefusal(asked)) {
       transaction.refused(refusal as Refusal);
       return;
@@ -167,11 +163,6 @@ function failMalformed(call: GrpcCall): boolean {
   if (call.isOver) return false;
   call.fail(CODE.invalidArgument, 'the CheckRequest is malformed');
   return true;
-}
-
-/** The limits of the proxy mode, for the request that is asked about. */
-function limitFault(asked: AskedRequest, limits: Limits): Refusal | undefined {
-  return fieldCountFault(asked.facts.rawHeaders, limits) ?? headerBytesFault(asked, limits);
 }
 
 /** The one id of a request; undefined where there are several. */

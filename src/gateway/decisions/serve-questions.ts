@@ -12,7 +12,7 @@ import type { ServeContext } from '../serving/serve.ts';
 import type { Transaction } from '../serving/transaction.ts';
 import { beginQuestion } from './begin-question.ts';
 import { droppedFieldsOf } from './dropped-fields.ts';
-import { headerBytesFault, limitsOfQuestions } from './limits-of-questions.ts';
+import { askedLimitFault, limitsOfQuestions } from './limits-of-questions.ts';
 
 const NOT_TRUSTED = refuse('proxy_not_trusted', 'the peer is not in decisions.trustedProxies');
 const NOT_READ = refuse('internal', 'the question could not be read');
@@ -41,7 +41,7 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
       }
       const refusal = isRefusal(asked)
         ? asked
-        : (headerBytesFault(asked, limits) ?? context.overload.refusal());
+        : (askedLimitFault(asked, limits) ?? context.overload.refusal());
       if (refusal !== undefined || isRefusal(asked)) transaction.refused(refusal ?? NO_SUCH_WAY);
       else decideAbout({ asked, decisions, transaction });
     },

@@ -32,7 +32,7 @@ export async function play(lab: Lab, named: ClientRequest): Promise<Played> {
 }
 
 /** What the backend got, without what each proxy writes itself. */
-export function seen(rawHeaders: readonly string[], { file }: Station): Fields {
+function seen(rawHeaders: readonly string[], { file }: Station): Fields {
   const pairs = pairsOf(rawHeaders).filter(([name]) => {
     const lower = name.toLowerCase();
     return file.dropped.includes(lower) || !isOfProxies(lower);

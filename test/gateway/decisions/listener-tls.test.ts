@@ -274,10 +274,11 @@ t.test('renewed files are used for new connections, and open ones are not distur
 });
 
 t.test('files that do not fit stop the start', { skip }, async (t) => {
-  for (const [files, message] of [
+  const unfit: readonly (readonly [files: Readonly<Record<string, string>>, message: RegExp])[] = [
     [{ 'tls.crt': 'no PEM' }, /decisions\.tls\.key|not a PEM certificate and the key/],
     [{ 'tls.key': stranger?.key ?? '' }, /not a PEM certificate and the key/],
-  ] as const) {
+  ];
+  for (const [files, message] of unfit) {
     await t.rejects(
       startHarness(t, {
         routes: ROUTES,
