@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { startBackend } from './backend.ts';
 import { startMcpServer } from './mcp/mcp-server.ts';
 import { startPage } from './page.ts';
-import { findFreePort } from './process/free-port.ts';
+import { findFreePort, reservePort } from './process/free-port.ts';
 import { startGatewayProcess } from './process/gateway-process.ts';
 import type { Listening } from './process/listen.ts';
 import { type RunningProvider, startProvider } from './provider/provider.ts';
@@ -27,20 +27,21 @@ export interface Setup {
 
 /** Starts provider, backend, MCP server, page and the built gateway on loopback ports; resolves when all are ready. */
 export async function startSetup({ familiarPorts, logGateway, logBackend }: SetupOptions): Promise<Setup> {
-  const portNear = (preferred: number) => findFreePort(familiarPorts ? preferred : 0);
-  const [gatewayPort, adminPort] = await Promise.all([portNear(8080), portNear(9090)]);
+  const near = (preferred: number) => (familiarPorts ? preferred : 0);
+  // Its addresses are known before it listens, and the servers below take free ports, too.
+  const ports = [await reservePort(near(8080)), await reservePort(near(9090))] as const;
+  const [gatewayPort, adminPort] = ports.map(({ port }) => port);
   const gatewayUrl = `http://127.0.0.1:${gatewayPort}`;
   const resources = { [`${gatewayUrl}/mcp`]: 'orders:read orders:write' };
-  const [provider, backend, mcpServer] = await Promise.all([
-    portNear(4000).then((port) => startProvider({ port, resources })),
-    portNear(3000).then((port) => startBackend({ port, log: logBackend })),
-    startMcpServer({ log: (line) => logBackend(`mcp ${line}`) }),
-  ]);
+  const provider = await startProvider({ port: await findFreePort(near(4000)), resources });
+  const backend = await startBackend({ port: await findFreePort(near(3000)), log: logBackend });
+  const mcpServer = await startMcpServer({ log: (line) => logBackend(`mcp ${line}`) });
   const page = await startPage({ issuer: provider.issuer, mcpUrl: `${gatewayUrl}/mcp` });
   const closeServers = () =>
     Promise.all([provider, backend, mcpServer, page].map((server) => server.close()));
 
   const adminUrl = `http://127.0.0.1:${adminPort}`;
+  await Promise.all(ports.map(({ release }) => release()));
   const gateway = await startGatewayProcess({
     config: CONFIG,
     env: {
