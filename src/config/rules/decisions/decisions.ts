@@ -20,12 +20,10 @@ export const routesOfDecisionsAreAskedAbout: Rule = ({ config, upstreamNames }) 
     return [
       ...(config.decisions === undefined
         ? [
-            error(
+            warning(
               ['routes', index, 'upstream'],
-              `nothing reaches route \`${name}\`: no proxy can ask about it`,
-              {
-                hint: 'set `decisions`, or name an upstream',
-              },
+              `route \`${name}\` only makes its paths 404: no proxy can ask about it`,
+              { hint: 'set `decisions`, or name an upstream' },
             ),
           ]
         : []),

@@ -54,7 +54,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'nobody can ask',
     decisions: undefined,
-    found: [['error', 'routes[0].upstream', /nothing reaches route `shop`/, /set `decisions`/]],
+    found: [['warning', 'routes[0].upstream', /route `shop` only makes its paths 404/, /set `decisions`/]],
   },
   {
     name: 'an upstream of this name',
