@@ -1,4 +1,4 @@
-import { isForDecisionsOnly } from '../config/no-upstream.ts';
+import { isForDecisionsOnly } from '../config/routes/no-upstream.ts';
 import { REFUSALS, type RefusalCode } from '../core/refusals.ts';
 import { showPath } from '../pipeline/routing/path-pattern.ts';
 import type { QuestionTraffic } from '../telemetry/request-metrics.ts';

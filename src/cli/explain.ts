@@ -1,6 +1,6 @@
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import { isForDecisionsOnly } from '../config/no-upstream.ts';
 import { formatProblem, isError } from '../config/problem.ts';
+import { isForDecisionsOnly } from '../config/routes/no-upstream.ts';
 import type { Config } from '../config/schema/config.ts';
 import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import { loadConfig } from '../config/load.ts';
+import { ownAddresses } from '../config/own-addresses.ts';
 import { formatProblem, isError, type Problem } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
 import { runWorker } from '../gateway/cluster/worker.ts';
@@ -62,21 +63,16 @@ function openLog(
 }
 
 /** Names the key of the file where the error belongs to one of the listeners. */
-function describeListenError(error: unknown, { listen, admin, decisions }: Config): string {
+function describeListenError(error: unknown, config: Config): string {
   const { code, port, message } = error as NodeJS.ErrnoException & { readonly port?: number };
   const why = code === undefined ? undefined : LISTEN_ERRORS[code];
-  if (why === undefined || port === undefined) return message;
-  const [section, { host }, key = 'port'] =
-    port === admin.port
-      ? ['admin', admin]
-      : port === decisions?.grpc
-        ? ['decisions', decisions, 'grpc']
-        : port === decisions?.port
-          ? ['decisions', decisions]
-          : ['listen', listen];
+  const addresses = ownAddresses(config);
+  const address = addresses.find((one) => one.port === port) ?? addresses[0];
+  if (why === undefined || port === undefined || address === undefined) return message;
+  const { path, host } = address;
   return why.startsWith('the address')
-    ? `${section}.host ${host}: ${why}`
-    : `${section}.${key} ${port} on ${host}: ${why}`;
+    ? `${path[0]}.host ${host}: ${why}`
+    : `${path.join('.')} ${port} on ${host}: ${why}`;
 }
 
 const LISTEN_ERRORS: Readonly<Record<string, string>> = {

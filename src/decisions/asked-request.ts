@@ -7,7 +7,7 @@ export interface AskedRequest {
   /** `rawHeaders` has one Host, that of the request. */
   readonly facts: RequestFacts;
   /** Its Expect has a value other than 100-continue. */
-  readonly hasUnmetExpectation?: boolean;
+  readonly hasUnmetExpectation: boolean;
   /**
    * Header fields that the proxy must drop and that no file names: further spellings of the names of identity headers and override
    * headers, and all of `x-sealgate-*`. Lower case.

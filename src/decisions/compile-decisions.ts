@@ -1,9 +1,14 @@
 import type { Config } from '../config/schema/config.ts';
+import { refuse } from '../core/refusals.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
 import type { Gate } from '../pipeline/decide.ts';
 import { compileDroppedHeaders, type DroppedHeaders } from './dropped-headers.ts';
 import { compileSpoofableNames, type SpoofableNames } from './question-headers.ts';
+import { limitsOfQuestions } from './question-limits.ts';
 import { compileQuestionReaders } from './read-question.ts';
+
+/** For a peer that none of them is. */
+export const NOT_TRUSTED = refuse('proxy_not_trusted', 'the peer is not in decisions.trustedProxies');
 
 /** The decisions of one file for other proxies, compiled. */
 export interface Decisions {
@@ -13,6 +18,8 @@ export interface Decisions {
   readonly readers: ReturnType<typeof compileQuestionReaders>;
   readonly names: SpoofableNames;
   readonly dropped: DroppedHeaders;
+  /** Of questions over HTTP. */
+  readonly limits: Config['listen']['limits'];
 }
 
 /** `gate` is the one for requests that other proxies forward. Undefined where the file has no `decisions`. */
@@ -30,5 +37,6 @@ export function compileDecisions(config: Config, gate: Gate): Decisions | undefi
     names,
     readers: compileQuestionReaders(names, trusted),
     dropped: compileDroppedHeaders(names),
+    limits: limitsOfQuestions(config.listen.limits),
   };
 }

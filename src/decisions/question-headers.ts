@@ -1,6 +1,7 @@
 import { foldHeaderName, identityHeaderNames } from '../config/identity-headers.ts';
 import type { Config } from '../config/schema/config.ts';
 import { HOP_BY_HOP, OVERRIDES } from '../core/header-names.ts';
+import { expectsOnlyContinue } from '../http/expectation.ts';
 import { HeaderNameMemo } from '../http/header-name-memo.ts';
 
 /** What a header field of a question is. Roles from `own` on are the fields by which the asking proxy describes the request, by position. */
@@ -66,7 +67,22 @@ export function compileRoles(names: SpoofableNames, own: readonly string[]): Hea
   });
 }
 
-/** Whether the values of Expect are more than one 100-continue, which is the only expectation there is (RFC 9110 §10.1.1). */
-export function isUnmet(expectations: readonly string[]): boolean {
-  return expectations.length > 0 && !/^100-continue$/i.test(expectations.join(', '));
+/** What the fields of a request mean for the question about it, whatever way it came. */
+export class FieldNotes {
+  isUpgrade = false;
+  /** Lower case. */
+  readonly spoofed: string[] = [];
+  readonly #expectations: string[] = [];
+
+  add(role: number, name: string, value: string): void {
+    if (role === ROLE.webSocketKey) this.isUpgrade = true;
+    // A WebSocket over HTTP/2 has no key, and Envoy shows it so (RFC 8441 §5).
+    else if (role === ROLE.upgrade) this.isUpgrade ||= /^websocket$/i.test(value);
+    else if (role === ROLE.expect) this.#expectations.push(value);
+    else if (role === ROLE.spoofed) this.spoofed.push(name.toLowerCase());
+  }
+
+  get hasUnmetExpectation(): boolean {
+    return this.#expectations.length > 0 && !expectsOnlyContinue(this.#expectations.join(', '));
+  }
 }

@@ -1,12 +1,12 @@
-import { METHODS } from 'node:http';
 import { quoteForLog } from '../core/escape.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 import type { Via } from '../core/via.ts';
 import { clientInList } from '../http/forwarded.ts';
 import type { HeaderNameMemo } from '../http/header-name-memo.ts';
+import { KNOWN_METHODS } from '../http/known-methods.ts';
 import type { TrustedProxies } from '../http/trusted-proxies.ts';
 import type { AskedRequest } from './asked-request.ts';
-import { compileRoles, isUnmet, ROLE, type SpoofableNames } from './question-headers.ts';
+import { compileRoles, FieldNotes, ROLE, type SpoofableNames } from './question-headers.ts';
 
 /** A question over HTTP: what the asking proxy sent. */
 export interface HttpQuestion {
@@ -30,7 +30,7 @@ interface Way {
   readonly fields: readonly string[];
   /** The reply can name fields for the asking proxy to drop. Where it cannot, a request that has one is refused. */
   readonly dropsFields: boolean;
-  /** `values` are those of `fields`. Host comes last: undefined leaves that of the question. */
+  /** `values` are those of `fields`, in their order. */
   describe(values: readonly string[], question: HttpQuestion): Description | Refusal;
 }
 
@@ -87,9 +87,6 @@ const EXT_AUTHZ: Way = {
   }),
 };
 
-/** The methods that the proxy's own parser knows. */
-const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
-
 /** The readers of all ways over HTTP, by the first segment of their paths. */
 export function compileQuestionReaders(
   names: SpoofableNames,
@@ -115,33 +112,26 @@ interface Reading {
 function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion): AskedRequest | Refusal {
   const { rawHeaders } = question;
   const values: (string | undefined)[] = [];
-  const spoofed: string[] = [];
-  let isUpgrade = false;
-  const expectations: string[] = [];
+  const notes = new FieldNotes();
   let hostAt = -1;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
+    const value = rawHeaders[at + 1] as string;
     const role = roles.of(name);
     if (role === ROLE.plain) continue;
     if (role === ROLE.host) {
       if (hostAt !== -1) return refuse('question_field', 'the question has two Host fields');
       hostAt = at;
-    } else if (role === ROLE.webSocketKey) isUpgrade = true;
-    // A WebSocket over HTTP/2 has no key, and Envoy shows it so (RFC 8441 §5).
-    else if (role === ROLE.upgrade) isUpgrade ||= /^websocket$/i.test(rawHeaders[at + 1] as string);
-    else if (role === ROLE.expect) expectations.push(rawHeaders[at + 1] as string);
-    else if (role === ROLE.spoofed) {
-      if (!way.dropsFields)
-        return refuse(
-          'question_spoofed',
-          `the field ${quoteForLog(name)} could pass for identity, or replace the method or URL, and the asking proxy forwards it`,
-        );
-      spoofed.push(name.toLowerCase());
-    } else {
+    } else if (role >= ROLE.own) {
       if (values[role - ROLE.own] !== undefined)
         return refuse('question_field', `${nameOf(way, role)} comes twice`);
-      values[role - ROLE.own] = rawHeaders[at + 1] as string;
-    }
+      values[role - ROLE.own] = value;
+    } else if (role === ROLE.spoofed && !way.dropsFields) {
+      return refuse(
+        'question_spoofed',
+        `the field ${quoteForLog(name)} could pass for identity, or replace the method or URL, and the asking proxy forwards it`,
+      );
+    } else notes.add(role, name, value);
   }
   for (let at = 0; at < way.fields.length; at += 1) {
     if (values[at] === undefined) return refuse('question_field', `${nameOf(way, at + ROLE.own)} is missing`);
@@ -165,10 +155,10 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
       rawHeaders: host === undefined ? rawHeaders : withHost(rawHeaders, host, hostAt),
       httpVersion: '1.1',
       clientAddress,
-      isUpgrade,
+      isUpgrade: notes.isUpgrade,
     },
-    hasUnmetExpectation: isUnmet(expectations),
-    spoofed,
+    hasUnmetExpectation: notes.hasUnmetExpectation,
+    spoofed: notes.spoofed,
   };
 }
 

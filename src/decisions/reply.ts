@@ -1,4 +1,5 @@
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
+import { UNMET_EXPECTATION } from '../http/expectation.ts';
 import type { Decision } from '../pipeline/decide.ts';
 import { isDirectResponse, isFrontCall } from '../pipeline/messages/direct-response.ts';
 import type { Permit } from '../pipeline/permit.ts';
@@ -35,7 +36,6 @@ const TOKEN_STAYS = refuse(
   'question_token',
   'a cookie or Sec-WebSocket-Protocol holds the token, which the route does not forward and the asking proxy would',
 );
-const UNMET_EXPECTATION = refuse('expectation_failed', 'Expect has a value other than 100-continue');
 const HANDSHAKE_METHOD = refuse('handshake_malformed', 'a WebSocket handshake is a GET');
 const SERVED_HERE = refuse('internal', 'a decision for another proxy was to be served here');
 
@@ -52,7 +52,7 @@ export function replyTo(outcome: Decision['outcome'], asked: AskedRequest): Allo
   const { method, isUpgrade } = asked.facts;
   // The proxy refuses these two when it forwards.
   if (isUpgrade === true && method !== 'GET') return HANDSHAKE_METHOD;
-  if (isUpgrade !== true && asked.hasUnmetExpectation === true) return UNMET_EXPECTATION;
+  if (isUpgrade !== true && asked.hasUnmetExpectation) return UNMET_EXPECTATION;
   const { identity, credentials } = outcome;
   const set = credentials.length === 0 ? identity : [...identity, ...credentials];
   if (!leavesTokenOut(outcome)) return { set, cut: NOTHING, toClient: NOTHING };

@@ -195,7 +195,10 @@ export async function createEngine({
         watch(current);
         return { url: urlOf(app.server, current.tls === undefined ? 'http' : 'https'), ...asked };
       } catch (error) {
-        await listeners?.close();
+        const closed = listeners?.close();
+        // What has connected meanwhile would keep them open.
+        for (const connection of connections) connection.destroy();
+        await closed;
         current.verifier.close();
         current.fronts.close();
         current.keyRotation?.close();

@@ -1,5 +1,5 @@
-import { isForDecisionsOnly } from '../config/no-upstream.ts';
 import type { PathProblem } from '../config/problem.ts';
+import { isForDecisionsOnly } from '../config/routes/no-upstream.ts';
 import { allAlternatives } from '../config/routes/route-access.ts';
 import type { Config, RouteConfig } from '../config/schema/config.ts';
 import { parseRouteHost } from '../core/host.ts';

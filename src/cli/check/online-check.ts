@@ -1,5 +1,5 @@
-import { isForDecisionsOnly } from '../../config/no-upstream.ts';
 import { isError, type PathProblem } from '../../config/problem.ts';
+import { isForDecisionsOnly } from '../../config/routes/no-upstream.ts';
 import { error, note } from '../../config/rules/rule.ts';
 import { type UpstreamConfig, upstreamSchema } from '../../config/schema/config.ts';
 import { probeUpstream } from '../../proxy/upstream/probe-upstream.ts';

@@ -1,14 +1,12 @@
-import { METHODS } from 'node:http';
 import { isIP } from 'node:net';
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
 import type { HeaderNameMemo } from '../../http/header-name-memo.ts';
+import { KNOWN_METHODS } from '../../http/known-methods.ts';
 import { plainAddress } from '../../http/peer.ts';
 import type { AskedRequest } from '../asked-request.ts';
-import { isUnmet, ROLE } from '../question-headers.ts';
+import { FieldNotes, ROLE } from '../question-headers.ts';
 import type { CheckRequest } from './read-check-request.ts';
 
-/** The methods that the proxy's own parser knows. */
-const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 const VALUE = /^[\t -~\x80-\xff]*$/;
 
@@ -40,28 +38,24 @@ export function readAskedRequest(
 
   const fields = readFields(request, roles);
   if (isRefusal(fields)) return fields;
-  const { rawHeaders, isUpgrade, hasUnmetExpectation, spoofed } = fields;
+  const { rawHeaders, notes } = fields;
   return {
     via: 'ext-authz-grpc',
-    facts: { method, rawTarget: path, rawHeaders, httpVersion, clientAddress, isUpgrade },
-    hasUnmetExpectation,
-    spoofed,
+    facts: { method, rawTarget: path, rawHeaders, httpVersion, clientAddress, isUpgrade: notes.isUpgrade },
+    hasUnmetExpectation: notes.hasUnmetExpectation,
+    spoofed: notes.spoofed,
   };
 }
 
 interface Fields {
   readonly rawHeaders: readonly string[];
-  readonly spoofed: readonly string[];
-  readonly isUpgrade: boolean;
-  readonly hasUnmetExpectation: boolean;
+  readonly notes: FieldNotes;
 }
 
 function readFields(request: CheckRequest, roles: HeaderNameMemo<number>): Fields | Refusal {
   const { host, headers, mergesFields } = request;
   const rawHeaders: string[] = host === '' ? [] : ['host', host];
-  const spoofed: string[] = [];
-  let isUpgrade = false;
-  const expectations: string[] = [];
+  const notes = new FieldNotes();
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at] as string;
     const value = headers[at + 1] as string;
@@ -77,16 +71,12 @@ function readFields(request: CheckRequest, roles: HeaderNameMemo<number>): Field
       if (value !== host) return unreadable('Host disagrees with the host of the request');
       continue;
     }
-    if (role === ROLE.webSocketKey) isUpgrade = true;
-    // A WebSocket over HTTP/2 has no key, and Envoy shows it so (RFC 8441 §5).
-    else if (role === ROLE.upgrade) isUpgrade ||= /^websocket$/i.test(value);
-    else if (role === ROLE.expect) expectations.push(value);
-    else if (role === ROLE.spoofed) spoofed.push(name.toLowerCase());
+    notes.add(role, name, value);
     if (mergesFields && value.includes(',') && name.toLowerCase() === 'authorization')
       pushEach(rawHeaders, name, value);
     else rawHeaders.push(name, value);
   }
-  return { rawHeaders, spoofed, isUpgrade, hasUnmetExpectation: isUnmet(expectations) };
+  return { rawHeaders, notes };
 }
 
 /** Envoy joins fields of one name in its map. No bearer token holds a comma. */

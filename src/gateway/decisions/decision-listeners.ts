@@ -1,12 +1,12 @@
 import type { Server } from 'node:net';
 import type { DecisionsConfig } from '../../config/schema/config.ts';
+import type { Decisions } from '../../decisions/compile-decisions.ts';
 import type { Generation } from '../generation.ts';
 import { createListener, urlOf } from '../server/listener.ts';
 import { applyLimits } from '../server/listener-limits.ts';
 import { renewListenerTls } from '../server/listener-tls.ts';
 import type { ServeContext } from '../serving/serve.ts';
 import type { GrpcListener, GrpcListenerParts } from './grpc-listener.ts';
-import { limitsOfQuestions } from './limits-of-questions.ts';
 import { createQuestionServing } from './serve-questions.ts';
 
 /** What other proxies ask at. */
@@ -30,8 +30,8 @@ export function createDecisionListeners(
   context: ServeContext,
   { settings, ...parts }: GrpcListenerParts & { readonly settings: DecisionsConfig },
 ): DecisionListeners {
-  const { config, decisionsTls: tls } = context.current();
-  const server = createListener(limitsOfQuestions(config.listen.limits), {
+  const { decisions, decisionsTls: tls } = context.current();
+  const server = createListener((decisions as Decisions).limits, {
     connections: parts.connections,
     events: createQuestionServing(context),
     tls,
@@ -51,7 +51,7 @@ export function createDecisionListeners(
       return { decisionsUrl, grpcUrl: urlOf(grpc.server, scheme) };
     },
     follow(next) {
-      applyLimits(server, limitsOfQuestions(next.config.listen.limits));
+      applyLimits(server, (next.decisions as Decisions).limits);
       renewListenerTls(server, next.decisionsTls);
       grpc?.follow(next);
     },

@@ -1,6 +1,6 @@
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
 import type { AskedRequest } from '../../decisions/asked-request.ts';
-import type { Decisions } from '../../decisions/compile-decisions.ts';
+import { type Decisions, NOT_TRUSTED } from '../../decisions/compile-decisions.ts';
 import { CODE, type GrpcCall } from '../../decisions/grpc/grpc-call.ts';
 import { readAskedRequest } from '../../decisions/grpc/read-asked-request.ts';
 import { readCheckRequest } from '../../decisions/grpc/read-check-request.ts';
@@ -12,6 +12,7 @@ import {
   writeDenied,
 } from '../../decisions/grpc/write-check-response.ts';
 import { compileRoles } from '../../decisions/question-headers.ts';
+import { askedLimitFault } from '../../decisions/question-limits.ts';
 import { replyTo } from '../../decisions/reply.ts';
 import type { HeaderNameMemo } from '../../http/header-name-memo.ts';
 import { peerOf } from '../../http/peer.ts';
@@ -20,9 +21,6 @@ import { refuseFailed, runDecision } from '../serving/run-decision.ts';
 import type { ServeContext } from '../serving/serve.ts';
 import type { Transaction } from '../serving/transaction.ts';
 import { beginQuestion } from './begin-question.ts';
-import { askedLimitFault } from './limits-of-questions.ts';
-
-const NOT_TRUSTED = refuse('proxy_not_trusted', 'the peer is not in decisions.trustedProxies');
 
 /** What a CheckRequest may have beside the header fields: certificates, metadata and the labels of workloads. */
 const FURTHER_BYTES = 64 * 1024;
@@ -60,10 +58,14 @@ export function createCheckServing(context: ServeContext): (call: GrpcCall) => v
       sendRefusal: (refusal, problem) =>
         isMalformed ? failMalformed(call) : sendDenied(call, refusal, problem),
     });
+    if (isRefusal(asked)) {
+      transaction.refused(asked);
+      return;
+    }
     const { limits } = transaction.generation.config.listen;
-    const refusal = isRefusal(asked) ? asked : (askedLimitFault(asked, limits) ?? context.overload.refusal());
-    if (refusal !== undefined || isRefusal(asked)) {
-      transaction.refused(refusal as Refusal);
+    const refusal = askedLimitFault(asked, limits) ?? context.overload.refusal();
+    if (refusal !== undefined) {
+      transaction.refused(refusal);
       return;
     }
     decideAbout(call, transaction, { asked, checks: compiled });

@@ -1,7 +1,8 @@
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
 import type { Via } from '../../core/via.ts';
 import type { AskedRequest } from '../../decisions/asked-request.ts';
-import type { Decisions } from '../../decisions/compile-decisions.ts';
+import { type Decisions, NOT_TRUSTED } from '../../decisions/compile-decisions.ts';
+import { askedLimitFault } from '../../decisions/question-limits.ts';
 import { replyTo } from '../../decisions/reply.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
 import { peerOf } from '../../http/peer.ts';
@@ -12,9 +13,7 @@ import type { ServeContext } from '../serving/serve.ts';
 import type { Transaction } from '../serving/transaction.ts';
 import { beginQuestion } from './begin-question.ts';
 import { droppedFieldsOf } from './dropped-fields.ts';
-import { askedLimitFault, limitsOfQuestions } from './limits-of-questions.ts';
 
-const NOT_TRUSTED = refuse('proxy_not_trusted', 'the peer is not in decisions.trustedProxies');
 const NOT_READ = refuse('internal', 'the question could not be read');
 const NO_SUCH_WAY = refuse('question_unknown', 'nobody is asked at this path');
 
@@ -31,19 +30,20 @@ export function createQuestionServing(context: ServeContext): ListenerEvents {
       res.transaction = transaction;
       if (context.isDraining()) res.endConnection();
 
-      const { limits } = generation.config.listen;
-      const fault = req.framingFault(limitsOfQuestions(limits));
+      const fault = req.framingFault(decisions.limits);
       if (fault !== undefined && !isAboutHandshake(fault, req)) {
         // The question itself is malformed: the next one on the connection may be out of step.
         res.leaveRequestUnread();
         transaction.refused(fault);
         return;
       }
-      const refusal = isRefusal(asked)
-        ? asked
-        : (askedLimitFault(asked, limits) ?? context.overload.refusal());
-      if (refusal !== undefined || isRefusal(asked)) transaction.refused(refusal ?? NO_SUCH_WAY);
-      else decideAbout({ asked, decisions, transaction });
+      if (isRefusal(asked)) {
+        transaction.refused(asked);
+        return;
+      }
+      const refusal = askedLimitFault(asked, generation.config.listen.limits) ?? context.overload.refusal();
+      if (refusal === undefined) decideAbout({ asked, decisions, transaction });
+      else transaction.refused(refusal);
     },
 
     // A question about a handshake is a question like any other, and the socket belongs to the asking proxy.

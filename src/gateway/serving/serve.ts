@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import { isRefusal, type Refusal } from '../../core/refusals.ts';
 import type { Scheduler } from '../../core/scheduler.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
+import { expectsOnlyContinue, UNMET_EXPECTATION } from '../../http/expectation.ts';
 import { resolveForwarded } from '../../http/forwarded.ts';
 import { peerOf } from '../../http/peer.ts';
 import type { Decision } from '../../pipeline/decide.ts';
@@ -65,7 +66,7 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
         if (isRefusal(outcome)) transaction.refused(outcome);
         else if (isDirectResponse(outcome)) transaction.respondDirectly(outcome);
         else if (transaction.hasResponded) return;
-        else if (!expectsOnlyContinue(req)) transaction.refused(UNMET_EXPECTATION);
+        else if (!expectsOnlyContinue(req.headers.expect)) transaction.refused(UNMET_EXPECTATION);
         else if (isFrontCall(outcome)) {
           const fail = (error: unknown) =>
             transaction.refused(failed(transaction, error, 'the front for OAuth clients failed'));
@@ -258,12 +259,4 @@ interface Beginning {
   readonly socket: Socket;
   readonly rawTarget: string;
   readonly res?: ServedResponse;
-}
-
-const UNMET_EXPECTATION = refuse('expectation_failed', 'Expect has a value other than 100-continue');
-
-/** RFC 9110 §10.1.1: 100-continue is the only expectation there is. */
-function expectsOnlyContinue(req: IncomingRequest): boolean {
-  const { expect } = req.headers;
-  return expect === undefined || expect.toLowerCase() === '100-continue';
 }

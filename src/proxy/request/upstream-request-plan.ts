@@ -1,5 +1,5 @@
 import { identityHeaderNames } from '../../config/identity-headers.ts';
-import { isForDecisionsOnly } from '../../config/no-upstream.ts';
+import { isForDecisionsOnly } from '../../config/routes/no-upstream.ts';
 import type { Config } from '../../config/schema/config.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
 import type { HeaderPairs } from '../../http/header-pairs.ts';

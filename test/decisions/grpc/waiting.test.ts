@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
+import { connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import { codeOf, connectCheckClient } from '../../support/decisions/check-client.ts';
+import { codeOf, connectCheckClient, encodeCheck } from '../../support/decisions/check-client.ts';
 import { startGateway } from '../../support/gateway/gateway.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';
 
@@ -64,6 +65,24 @@ t.test('a Check that waits for keys ends at its deadline, or when its proxy canc
   release();
   t.equal(codeOf(await stays), 'allow');
   t.equal(gateway.lines.filter(({ msg }) => msg === 'request').length, 3, 'each ends once');
+});
+
+t.test('the gateway itself ends a Check at its deadline, for a proxy that does not', async (t) => {
+  const { gateway, about } = await startHeld(t);
+  const session = connect(gateway.grpcUrl as string);
+  t.teardown(() => session.destroy());
+  const message = encodeCheck(about('/a/late'));
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/envoy.service.auth.v3.Authorization/Check',
+    'content-type': 'application/grpc',
+    'grpc-timeout': '200m',
+  });
+  stream.end(Buffer.concat([prefix, message]));
+  t.match(await once(stream, 'response'), [{ ':status': 200, 'grpc-status': '4' }], 'DEADLINE_EXCEEDED');
+  t.match(await gateway.waitForLine(({ path }) => path === '/a/late'), { status: 499 });
 });
 
 t.test('health follows readiness and the drain; a waiting Check finishes', async (t) => {

@@ -1,5 +1,5 @@
-import { isForDecisionsOnly } from '../../no-upstream.ts';
 import type { PathProblem } from '../../problem.ts';
+import { isForDecisionsOnly } from '../../routes/no-upstream.ts';
 import { declaredResources } from '../../routes/resource.ts';
 import type { Config, RouteConfig } from '../../schema/config.ts';
 import { note, type Rule, warning } from '../rule.ts';

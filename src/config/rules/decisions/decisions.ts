@@ -1,4 +1,4 @@
-import { isForDecisionsOnly, NO_UPSTREAM } from '../../no-upstream.ts';
+import { isForDecisionsOnly, NO_UPSTREAM } from '../../routes/no-upstream.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 /** Settings of a route that only matter where its requests are forwarded. */

@@ -1,43 +1,22 @@
 import { isIP } from 'node:net';
 import { normalizeHost } from '../../../core/host.ts';
 import { parseAddressRange } from '../../../core/ip.ts';
+import { nameOfAddress, ownAddresses } from '../../own-addresses.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
-import type { Config, ListenerTlsConfig } from '../../schema/config.ts';
+import type { ListenerTlsConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);
 
-/** Where the gateway listens: the section and key of the file, with the port it has there unless the file sets another. */
-function addressesOf({ listen, admin, decisions }: Config): readonly OwnAddress[] {
-  return [
-    { path: ['listen', 'port'], host: listen.host, port: listen.port, usual: 8080 },
-    { path: ['admin', 'port'], host: admin.host, port: admin.port, usual: 9090 },
-    ...(decisions === undefined
-      ? []
-      : [
-          { path: ['decisions', 'port'], host: decisions.host, port: decisions.port, usual: 8081 },
-          { path: ['decisions', 'grpc'], host: decisions.host, port: decisions.grpc ?? 0, usual: undefined },
-        ]),
-  ];
-}
-
-interface OwnAddress {
-  readonly path: readonly string[];
-  readonly host: string;
-  /** 0 where any will do. */
-  readonly port: number;
-  readonly usual: number | undefined;
-}
-
 export const listenersAreApart: Rule = ({ config }) => {
-  const addresses = addressesOf(config);
+  const addresses = ownAddresses(config);
   return addresses.flatMap((second, at) =>
     addresses.slice(0, at).flatMap((first) => {
       if (first.port === 0 || first.port !== second.port || !overlap(first.host, second.host)) return [];
       // One is at its default; the other is what the file sets.
       const [own, other] = second.port === second.usual ? [first, second] : [second, first];
       return [
-        error(own.path, `port ${own.port} is taken by \`${nameOf(other)}\``, {
+        error(own.path, `port ${own.port} is taken by \`${nameOfAddress(other)}\``, {
           hint: 'give each its own port',
         }),
       ];
@@ -47,10 +26,6 @@ export const listenersAreApart: Rule = ({ config }) => {
 
 function overlap(a: string, b: string): boolean {
   return a === b || EVERY_ADDRESS.has(a) || EVERY_ADDRESS.has(b);
-}
-
-function nameOf({ path: [section = '', key] }: OwnAddress): string {
-  return key === 'grpc' ? `${section}.${key}` : section;
 }
 
 /** Where the gateway listens, where clients find it, and which proxies it trusts. */

@@ -1,6 +1,6 @@
 import { DEFAULT_IDENTITY_HEADERS, foldHeaderName } from '../../identity-headers.ts';
-import { NO_UPSTREAM } from '../../no-upstream.ts';
 import type { ConfigPath } from '../../problem.ts';
+import { NO_UPSTREAM } from '../../routes/no-upstream.ts';
 import { acceptedIssuers, allAlternatives, claimRequirements } from '../../routes/route-access.ts';
 import { type Rule, warning } from '../rule.ts';
 

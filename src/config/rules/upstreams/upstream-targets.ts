@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { isLoopbackHost } from '../../../core/ip.ts';
+import { nameOfAddress, ownAddresses } from '../../own-addresses.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import type { Config } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
@@ -57,15 +58,11 @@ function target(
   if ((protocol === 'http:' && port === '443') || (protocol === 'https:' && port === '80')) {
     return [warning(path, `port ${port} usually speaks ${protocol === 'http:' ? 'https:' : 'http:'}`)];
   }
-  const sections = ['listen', 'admin', 'decisions'] as const;
-  const own = sections.find((section) => {
-    const address = config[section];
-    return address !== undefined && isOwn(address, { protocol, hostname, port });
-  });
+  const own = ownAddresses(config).find((address) => isOwn(address, { protocol, hostname, port }));
   return own === undefined
     ? []
     : [
-        warning(path, `this leads back to the gateway itself (\`${own}\`)`, {
+        warning(path, `this leads back to the gateway itself (\`${nameOfAddress(own)}\`)`, {
           hint: 'write the address of the backend',
         }),
       ];

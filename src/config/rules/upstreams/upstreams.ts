@@ -1,6 +1,6 @@
 import { didYouMean } from '../../diagnostics/nearest.ts';
-import { isForDecisionsOnly } from '../../no-upstream.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
+import { isForDecisionsOnly } from '../../routes/no-upstream.ts';
 import type { UpstreamConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 

@@ -1,7 +1,7 @@
-import { METHODS } from 'node:http';
 import type { Config } from '../../../config/schema/config.ts';
 import { type Refusal, refuse } from '../../../core/refusals.ts';
 import type { IncomingRequest } from '../../../http/client-messages.ts';
+import { KNOWN_METHODS } from '../../../http/known-methods.ts';
 
 /**
  * HTTP/2 frames bodies itself. It takes any method, where HTTP/1.1's parser knows them all, and its fields can be larger
@@ -17,5 +17,3 @@ export function http2FramingFault(
   if (bytes <= limits.headerBytes) return undefined;
   return refuse('header_bytes', 'the header fields exceed listen.limits.headerBytes');
 }
-
-const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);

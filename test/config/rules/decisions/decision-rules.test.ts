@@ -50,6 +50,27 @@ const ROWS: readonly Row[] = [
   { name: 'all defaults', found: [] },
   { name: 'a route that is proxied and asked about', route: 'upstream: "http://u"', found: [] },
 
+  {
+    name: 'an upstream that is the listener for questions',
+    route: 'upstream: "http://127.0.0.1:8081"',
+    found: [
+      ['warning', 'routes[0].upstream', /leads back to the gateway itself \(`decisions`\)/, /of the backend/],
+    ],
+  },
+  {
+    name: 'an upstream that is the listener for Checks',
+    decisions: '{ grpc: 9001 }',
+    route: 'upstream: "http://127.0.0.1:9001"',
+    found: [
+      [
+        'warning',
+        'routes[0].upstream',
+        /leads back to the gateway itself \(`decisions.grpc`\)/,
+        /of the backend/,
+      ],
+    ],
+  },
+
   // Routes without an upstream
   {
     name: 'nobody can ask',

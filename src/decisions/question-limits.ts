@@ -1,6 +1,6 @@
-import type { Config } from '../../config/schema/config.ts';
-import { type Refusal, refuse } from '../../core/refusals.ts';
-import type { AskedRequest } from '../../decisions/asked-request.ts';
+import type { Config } from '../config/schema/config.ts';
+import { type Refusal, refuse } from '../core/refusals.ts';
+import type { AskedRequest } from './asked-request.ts';
 
 type Limits = Config['listen']['limits'];
 
