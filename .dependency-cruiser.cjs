@@ -33,7 +33,13 @@ const ROOMS = {
     routes: ['schema', 'mcp'],
     rules: ['source', 'schema', 'diagnostics', 'routes', 'mcp'],
   },
-  tokens: { jwt: [], keys: ['jwt'], cache: ['jwt', 'keys'], issuers: ['jwt', 'keys'] },
+  tokens: {
+    jwt: [],
+    keys: ['jwt'],
+    cache: ['jwt', 'keys'],
+    endpoints: ['jwt', 'keys'],
+    issuers: ['jwt', 'keys'],
+  },
   pipeline: {
     routing: [],
     'rate-limit': [],

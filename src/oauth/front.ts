@@ -2,9 +2,9 @@ import { after } from '../core/after.ts';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import type { FrontCall } from '../pipeline/messages/direct-response.ts';
+import { type CallGate, createCallGate } from '../tokens/endpoints/call-gate.ts';
 import { askTokenEndpoint } from './ask-token-endpoint.ts';
 import { authorize } from './authorize.ts';
-import { type CallGate, createCallGate } from './call-gate.ts';
 import { type FrontResponse, respondWithError } from './front-response.ts';
 import type { FrontRules } from './parameters.ts';
 import type { Provider } from './provider.ts';
@@ -40,10 +40,13 @@ export interface FrontOptions {
   readonly scheduler: Scheduler;
 }
 
+/** Requests that wait for the token endpoint, so that a slow one costs no more than so many of them. */
+const MOST_CALLS = 256;
+
 /** Makes the front of one issuer. */
 export function createFront(options: FrontOptions): Front {
   const { rules, provider } = options;
-  const calls = createCallGate();
+  const calls = createCallGate(MOST_CALLS);
 
   async function withProvider(
     use: (metadata: ProviderMetadata) => FrontResponse | Refusal | Promise<FrontResponse | Refusal>,

@@ -1,11 +1,11 @@
 import type { RateLimitConfig } from '../../config/schema/config.ts';
+import { networkOf } from '../../core/client-network.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import { isDistinctScalar, nameClaim, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import { readClaim, readClient } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { Count, RateQuota } from './gcra.ts';
 import type { LimitStore } from './limit-store.ts';
-import { rateLimitNetwork } from './rate-limit-network.ts';
 
 /** The limits of one route in the two places where they can be checked. */
 export interface RateLimits {
@@ -98,7 +98,7 @@ const STORE_DOWN = refuse('limit_store_down', 'rateLimitStore does not respond',
 function keyOf(limit: RateLimit, { clientAddress, token }: LimitedCaller): string {
   const value = token === undefined ? undefined : limit.read(token);
   return value === undefined
-    ? `${limit.prefix}ip\n${rateLimitNetwork(clientAddress)}`
+    ? `${limit.prefix}ip\n${networkOf(clientAddress)}`
     : `${limit.prefix}${token?.issuer}\n${value}`;
 }
 

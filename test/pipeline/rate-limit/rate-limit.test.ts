@@ -1,12 +1,12 @@
 import t from 'tap';
 import { configSchema, type RateLimitConfig } from '../../../src/config/schema/config.ts';
+import { networkOf } from '../../../src/core/client-network.ts';
 import { createMemoryLimitStore, type LimitStore } from '../../../src/pipeline/rate-limit/limit-store.ts';
 import {
   compileRateLimits,
   consume,
   type RateLimitResult,
 } from '../../../src/pipeline/rate-limit/rate-limit.ts';
-import { rateLimitNetwork } from '../../../src/pipeline/rate-limit/rate-limit-network.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 
 const HOUR = 3_600_000;
@@ -70,7 +70,7 @@ t.test('IPv6 clients are counted by their /64, and an address is one in every sp
     ['', ''],
     ['not an address', 'not an address'],
   ] as const) {
-    t.equal(rateLimitNetwork(address), network, address);
+    t.equal(networkOf(address), network, address);
   }
   const ask = limiter('ip');
   ask('2001:db8:1:2::1');

@@ -5,19 +5,27 @@ export interface TransportOptions {
   /** PEM text of the authorities to trust instead of the system's. */
   readonly ca: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The certificate to show where one is asked for: PEM texts. */
+  readonly client?: { readonly cert: string; readonly key: string } | undefined;
+  /** How long an idle connection is kept, in milliseconds. Default 1,000: minutes lie between two fetches of keys. */
+  readonly keepAliveMs?: number;
 }
 
-/** Connections are hardly ever reused: minutes lie between two fetches. */
 const KEEP_ALIVE_MS = 1_000;
 
 /**
  * Connects to an issuer: TLS verified, through `HTTPS_PROXY` (and `HTTP_PROXY` for plain HTTP) except for `NO_PROXY` and
  * loopback. No limit on connections, so that one hanging issuer never delays another on the same host.
  */
-export function createKeyTransport({ ca, env }: TransportOptions): Dispatcher {
+export function createKeyTransport({
+  ca,
+  env,
+  client,
+  keepAliveMs = KEEP_ALIVE_MS,
+}: TransportOptions): Dispatcher {
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise turn it off.
-  const tls = { rejectUnauthorized: true, ...(ca !== undefined && { ca }) };
-  const options = { connect: tls, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS };
+  const tls = { rejectUnauthorized: true, ...(ca !== undefined && { ca }), ...client };
+  const options = { connect: tls, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs };
   const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY ?? '';
   const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';
   const excluded = (env.no_proxy ?? env.NO_PROXY ?? '').trim();

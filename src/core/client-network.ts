@@ -5,8 +5,8 @@ const GROUPS = 8;
 /** One customer of a provider has at least a /64 (RFC 6177), so counting single addresses would count nothing. */
 const NETWORK_GROUPS = 4;
 
-/** What an address is counted as: itself, or the /64 of an IPv6 address. */
-export function rateLimitNetwork(address: string): string {
+/** What the address of a client is counted as: itself, or the /64 of an IPv6 address. */
+export function networkOf(address: string): string {
   const mapped = MAPPED.exec(address);
   if (mapped !== null) return mapped[1] as string;
   if (!isIPv6(address)) return address;
