@@ -43,6 +43,7 @@ const ROOMS = {
   pipeline: {
     routing: [],
     'rate-limit': [],
+    binding: ['messages', 'credentials'],
     messages: ['routing', 'rate-limit'],
     cors: ['messages', 'routing'],
     credentials: ['messages', 'cors'],
@@ -116,7 +117,7 @@ module.exports = {
     {
       name: 'only-decide-makes-permits',
       severity: 'error',
-      from: { pathNot: '^src/pipeline/decide(-message)?\\.ts$' },
+      from: { pathNot: '^src/pipeline/decide-(access|message)\\.ts$' },
       to: { path: '^src/pipeline/permit\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -12,9 +12,18 @@ export interface RefusalRow {
   readonly status: number;
   readonly title: string;
   readonly source: 'client' | 'upstream' | 'gateway';
-  readonly challenge?: 'none' | 'invalid_token' | 'insufficient_scope';
+  readonly challenge?: 'none' | ChallengeError;
   readonly closes?: true;
 }
+
+/** RFC 6750 §3.1; RFC 9470 §3; RFC 9449 §7.1 and §9; Entra ID's claims challenge. */
+export type ChallengeError =
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'insufficient_user_authentication'
+  | 'insufficient_claims'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce';
 
 export const REFUSALS = {
   ambiguous_path: { status: 400, source: 'client', title: 'The request target has more than one reading' },
@@ -203,6 +212,8 @@ export interface Refusal {
    * there is no challenge without them.
    */
   readonly scopes?: readonly string[];
+  /** Further parameters of the challenge, by name. */
+  readonly parameters?: Readonly<Record<string, string>>;
   /** Methods that the path accepts, for `Allow` (RFC 9110 §15.5.6). */
   readonly allow?: readonly string[];
   /** Whole seconds, for `Retry-After` (RFC 9110 §10.2.3). */

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema/config.ts';
 import { refuse } from '../core/refusals.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
-import type { Gate } from '../pipeline/decide.ts';
+import type { Gate } from '../pipeline/gate.ts';
 import { compileDroppedHeaders, type DroppedHeaders } from './dropped-headers.ts';
 import { compileSpoofableNames, type SpoofableNames } from './question-headers.ts';
 import { limitsOfQuestions } from './question-limits.ts';

@@ -1,6 +1,6 @@
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { UNMET_EXPECTATION } from '../http/expectation.ts';
-import type { Decision } from '../pipeline/decide.ts';
+import type { Decision } from '../pipeline/gate.ts';
 import { isDirectResponse, isFrontCall } from '../pipeline/messages/direct-response.ts';
 import type { Permit } from '../pipeline/permit.ts';
 import type { AskedRequest } from './asked-request.ts';

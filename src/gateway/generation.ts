@@ -8,7 +8,7 @@ import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-prox
 import { compileFronts, type Fronts } from '../oauth/compile-fronts.ts';
 import { createProviderPool, type ProviderPool } from '../oauth/provider-pool.ts';
 import { compileGate } from '../pipeline/compile.ts';
-import type { Gate } from '../pipeline/decide.ts';
+import type { Gate } from '../pipeline/gate.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
 import type { KeyFileAccess, KeyRotation } from '../pipeline/identity/assertion/assertion-keys.ts';
 import { createMemoryLimitStore, type LimitStore } from '../pipeline/rate-limit/limit-store.ts';

@@ -24,6 +24,14 @@ export function challengeTail(scopes: readonly string[], resourceMetadata: strin
   return resourceMetadata === undefined ? scope : `${scope}, resource_metadata=${quote(resourceMetadata)}`;
 }
 
+/** Renders what a refusal adds to its challenge, such as the `acr_values` of RFC 9470 §3. */
+export function challengeParameters(parameters: Readonly<Record<string, string>> | undefined): string {
+  if (parameters === undefined) return '';
+  return Object.entries(parameters)
+    .map(([name, value]) => `, ${name}=${quote(value)}`)
+    .join('');
+}
+
 /** A quoted-string without what RFC 6750 §3 keeps out of the values: quotes, backslashes, controls and non-ASCII. */
 function quote(text: string): string {
   return `"${text.replace(/["\\]|[^ -~]/g, "'")}"`;

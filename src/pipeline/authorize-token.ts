@@ -1,7 +1,8 @@
 import { isRefusal } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import { createTokenMemo } from '../tokens/token-memo.ts';
-import { authorize, type Caller } from './access/authorize.ts';
+import { authorize } from './access/authorize.ts';
+import type { Caller } from './access/checks.ts';
 import { composeIdentity } from './identity/identity.ts';
 import type { RoutePolicy, TokenAuthorization } from './route.ts';
 

@@ -17,7 +17,7 @@ import {
 import { type AccessRules, type AccessSurroundings, compileAccess } from './access/compile-access.ts';
 import { compileCors } from './cors/cors.ts';
 import { compileTokenSources } from './credentials/token-sources.ts';
-import type { Gate } from './decide.ts';
+import type { Gate } from './gate.ts';
 import { type AssertionSigner, keysEndpoint } from './identity/assertion/assertion.ts';
 import { compileIdentity } from './identity/identity-rules.ts';
 import { compileMcp } from './mcp/compile-mcp.ts';

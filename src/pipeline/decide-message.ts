@@ -1,6 +1,6 @@
 import { isRefusal, REFUSALS, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
-import type { Decision } from './decide.ts';
+import type { Decision } from './gate.ts';
 import { checkBodyHeader } from './mcp/admit-request.ts';
 import { authorizeMessage } from './mcp/authorize-message.ts';
 import { checkHeaderAgreement, statedVersion } from './mcp/header-agreement.ts';

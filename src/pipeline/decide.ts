@@ -1,11 +1,8 @@
 import { after } from '../core/after.ts';
-import { isRefusal, REFUSALS, type Refusal, refuse } from '../core/refusals.ts';
+import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import { parseHost } from '../http/host.ts';
 import { parseTarget } from '../http/target.ts';
-import type { VerifiedToken } from '../tokens/verified-token.ts';
-import type { TokenVerifier } from '../tokens/verifier.ts';
-import { authorizeToken } from './authorize-token.ts';
 import {
   checkUpgradeOrigin,
   corsHeaders,
@@ -15,51 +12,18 @@ import {
 } from './cors/cors.ts';
 import { explainPreflight } from './cors/explain-preflight.ts';
 import { type PathPlace, routeOfPath } from './cors/route-of-path.ts';
-import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
-import { refuseMissing } from './credentials/refuse-missing-token.ts';
-import { stripToken } from './credentials/strip-token.ts';
-import { type AssertionSigner, addAssertion } from './identity/assertion/assertion.ts';
+import { decideAccess, refusedBy } from './decide-access.ts';
+import type { Decision, Gate } from './gate.ts';
 import { checkMethod, checkOrigin } from './mcp/admit-request.ts';
-import { type DirectResponse, type FrontCall, isServedHere } from './messages/direct-response.ts';
+import { type DirectResponse, isServedHere } from './messages/direct-response.ts';
 import type { RequestFacts } from './messages/request.ts';
-import {
-  type FilteredHeaders,
-  filterHeaders,
-  type RequestHeaderFilter,
-} from './messages/request-header-filter.ts';
+import { type FilteredHeaders, filterHeaders } from './messages/request-header-filter.ts';
 import { decideOwn } from './own/decide-own.ts';
-import { findOwnEndpoint, type OwnPaths } from './own/own-paths.ts';
-import { type Matched, type Permit, permitAnonymous, permitVerified } from './permit.ts';
+import { findOwnEndpoint } from './own/own-paths.ts';
+import type { Matched } from './permit.ts';
 import { consume, NOTHING_CONSUMED, type RateLimitResult } from './rate-limit/rate-limit.ts';
 import type { Route } from './route.ts';
-import { matchRoute, type RouteTable } from './routing/match-route.ts';
-
-export interface Decision {
-  /** The route that was matched, for logs and metrics, also when it refuses. */
-  readonly route: Route | undefined;
-  readonly outcome: Permit | Refusal | DirectResponse | FrontCall;
-  /** The verified token, also where the route refuses it; for the log. Undefined where there is none. */
-  readonly token?: VerifiedToken;
-  /** Fields of every response to the request, the gateway's own included: CORS and RateLimit, names and values in turn. */
-  readonly addedHeaders?: readonly string[];
-}
-
-/** The rules of one file, compiled: everything a decision needs. */
-export interface Gate {
-  readonly table: RouteTable;
-  /** What the gateway serves itself, before any route; undefined in files that have it serve nothing. */
-  readonly ownPaths: OwnPaths | undefined;
-  /** By `Route.index`. */
-  readonly routes: readonly Route[];
-  readonly headerFilter: RequestHeaderFilter;
-  readonly verifier: TokenVerifier;
-  /** Undefined in files that ask for no assertion. */
-  readonly assertion: AssertionSigner | undefined;
-  /** False for simulated requests, which are not counted. */
-  readonly appliesLimits: boolean;
-  /** Bits of the `SPELLINGS` that any route allows. */
-  readonly allowableSpellings: number;
-}
+import { matchRoute } from './routing/match-route.ts';
 
 /**
  * Decides on one request: the steps of docs/architecture.md, in this order, and whether the route takes WebSockets. A step either gives
@@ -199,78 +163,6 @@ function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): D
   });
 }
 
-function decideAccess(gate: Gate, matched: Matched, trace: Trace | undefined): Decision | Promise<Decision> {
-  const { route, headers, target } = matched;
-  if (route.access.token === 'public') return permitPublic(matched, trace);
-
-  // 4. Extract
-  const rawToken = extractToken(route.tokenSources, headers, target);
-  if (isRefusal(rawToken)) return refusedBy(route, 'token', rawToken, trace);
-  if (rawToken === undefined) return decideWithoutToken(matched, trace);
-  trace?.add({ step: 'token', ok: true, got: 'one token' });
-
-  // 5. Authenticate
-  const verified = gate.verifier.verify(rawToken, route.access.accepts, trace);
-  return after(verified, (outcome) => decideVerified(gate, matched, outcome, trace));
-}
-
-function decideVerified(
-  gate: Gate,
-  matched: Matched,
-  verified: VerifiedToken | Refusal,
-  trace: Trace | undefined,
-): Decision {
-  const { route } = matched;
-  if (isRefusal(verified)) return { route, outcome: verified };
-  const request = withoutToken(matched);
-
-  // 6. Authorize; in report mode what only the rules refuse passes
-  const { access, identity } = authorizeToken(route.policy, { token: verified, request }, trace);
-  const passesAnyway = access !== undefined && route.reportsOnly && REFUSALS[access.code].status === 403;
-  if (access !== undefined && !passesAnyway) return { route, outcome: access, token: verified };
-  if (passesAnyway)
-    trace?.add({ step: 'mode', ok: true, expected: 'report', got: `would be ${access.code}` });
-
-  // 7. Identity
-  if (isRefusal(identity)) return { ...refusedBy(route, 'identity', identity, trace), token: verified };
-  const reported = addAssertion(gate.assertion, { identity, route, token: verified });
-  if (isRefusal(reported)) return { ...refusedBy(route, 'identity', reported, trace), token: verified };
-  trace?.add({ step: 'identity', ok: true, got: namesOf(reported) });
-  const outcome = permitVerified(matched, {
-    request,
-    identity: reported,
-    token: verified,
-    wouldRefuse: access,
-  });
-  if (access === undefined || !route.exposesReports) return { route, outcome, token: verified };
-  return { route, outcome, token: verified, addedHeaders: ['x-sealgate-would-refuse', access.code] };
-}
-
-/** A token from a cookie or the like goes up only where the route forwards tokens. */
-function withoutToken(matched: Matched): Matched {
-  const { route, headers, target } = matched;
-  if (route.tokenSources.places.length === 0 || route.identity.forwardsToken) return matched;
-  return { ...matched, ...stripToken(route.tokenSources, headers, target) };
-}
-
-/** The token of a public route is not verified, but two of them are refused here as everywhere. */
-function permitPublic(matched: Matched, trace: Trace | undefined): Decision {
-  const { route, headers } = matched;
-  const several = refuseSeveralAuthorizations(headers);
-  if (several !== undefined) return refusedBy(route, 'token', several, trace);
-  trace?.add({ step: 'access', ok: true, expected: 'public', got: 'not looked at' });
-  return { route, outcome: permitAnonymous(matched) };
-}
-
-function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decision {
-  const { route } = matched;
-  if (route.access.token === 'optional') {
-    trace?.add({ step: 'token', ok: true, expected: 'optional', got: 'none' });
-    return { route, outcome: permitAnonymous(matched) };
-  }
-  return refusedBy(route, 'token', refuseMissing(matched), trace);
-}
-
 function decidePreflight(
   route: Route,
   outcome: DirectResponse | Refusal,
@@ -286,13 +178,4 @@ function refused(step: string, outcome: Refusal, trace: Trace | undefined): Deci
   const expected = outcome.allow === undefined ? {} : { expected: outcome.allow.join(', ') };
   trace?.add({ step, ok: false, ...expected, got: outcome.reason });
   return { route: undefined, outcome };
-}
-
-function refusedBy(route: Route, step: string, outcome: Refusal, trace: Trace | undefined): Decision {
-  trace?.add({ step, ok: false, got: outcome.reason });
-  return { route, outcome };
-}
-
-function namesOf(pairs: readonly string[]): string {
-  return pairs.filter((_, at) => at % 2 === 0).join(', ') || 'no headers';
 }

@@ -14,7 +14,7 @@ declare const permitted: unique symbol;
 
 /**
  * The proof that a request was decided and may be forwarded; the proxy forwards nothing without one. Only this file makes one, and only
- * `decide.ts` and `decide-message.ts` may ask for it (.dependency-cruiser.cjs holds that).
+ * `decide-access.ts` and `decide-message.ts` may ask for it (.dependency-cruiser.cjs holds that).
  */
 export interface Permit {
   readonly [permitted]: true;

@@ -2,7 +2,7 @@ import type { PathProblem } from '../config/problem.ts';
 import type { Config, FileTestConfig } from '../config/schema/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { isRefusal } from '../core/refusals.ts';
-import type { Gate } from '../pipeline/decide.ts';
+import type { Gate } from '../pipeline/gate.ts';
 import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { compileGate } from '../pipeline/compile.ts';
-import type { Gate } from '../pipeline/decide.ts';
+import type { Gate } from '../pipeline/gate.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';

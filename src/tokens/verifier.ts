@@ -11,15 +11,19 @@ import { createVerifyToken, outcomeOf, type TokenOutcome } from './verify-token.
 /** Verifies raw tokens; the only maker of a `VerifiedToken`. */
 export interface TokenVerifier {
   /**
-   * Verifies form, issuer, algorithm, type, key, signature, claims and times. Audience and binding depend on the route and come
-   * after. `accepts` holds the configured names of the issuers that count here; undefined means all of the file. A promise only
-   * where keys must be waited for.
+   * Verifies form, issuer, algorithm, type, key, signature, claims and times. Audience and proof of possession depend on the request
+   * and come after. A promise only where keys must be waited for.
    */
-  verify(
-    rawToken: string,
-    accepts: ReadonlySet<string> | undefined,
-    trace?: Trace,
-  ): TokenOutcome | Promise<TokenOutcome>;
+  verify(rawToken: string, request: VerificationRequest): TokenOutcome | Promise<TokenOutcome>;
+}
+
+/** For whom a token is verified. */
+export interface VerificationRequest {
+  /** The configured names of the issuers that count here; undefined means all of the file. */
+  readonly accepts: ReadonlySet<string> | undefined;
+  /** Shares what is scarce among clients. */
+  readonly clientAddress: string;
+  readonly trace?: Trace | undefined;
 }
 
 /** A verifier together with its keys. */
@@ -67,9 +71,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
   let closed = false;
 
   return {
-    verify:
-      cached?.verify ??
-      ((rawToken, accepts, trace) => after(verifyToken(rawToken, { accepts, trace }), outcomeOf)),
+    verify: cached?.verify ?? ((rawToken, request) => after(verifyToken(rawToken, request), outcomeOf)),
     async start() {
       await Promise.all([...stores.values()].map((store) => store.start()));
     },

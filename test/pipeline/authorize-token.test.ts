@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Gate } from '../../src/pipeline/decide.ts';
+import type { Gate } from '../../src/pipeline/gate.ts';
 import type { VerifiedToken } from '../../src/tokens/verified-token.ts';
 import {
   compileFile,

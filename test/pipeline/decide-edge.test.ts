@@ -1,6 +1,7 @@
 import t from 'tap';
 import { isRefusal, refuse } from '../../src/core/refusals.ts';
-import { decide, type Gate } from '../../src/pipeline/decide.ts';
+import { decide } from '../../src/pipeline/decide.ts';
+import type { Gate } from '../../src/pipeline/gate.ts';
 import type { RequestFacts } from '../../src/pipeline/messages/request.ts';
 import type { LimitStore } from '../../src/pipeline/rate-limit/limit-store.ts';
 import {

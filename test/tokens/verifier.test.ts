@@ -3,7 +3,7 @@ import { checkKeys, loadLocalKeySet } from '../../src/tokens/keys/key-set.ts';
 import { badTokens, PUBLISHED } from '../attack/bad-tokens.ts';
 import { freezeTime } from '../support/core/frozen-time.ts';
 import { mint, signingKey } from '../support/tokens/mint.ts';
-import { codeOf, inPlace, verifierOf } from '../support/tokens/verifier.ts';
+import { ANY_ISSUER, codeOf, inPlace, verifierOf } from '../support/tokens/verifier.ts';
 
 const time = freezeTime();
 const now = time.clock() / 1000;
@@ -28,15 +28,15 @@ t.test('a good token of each family is accepted, at once and again from memory',
   const verifier = await started({ corp: { ...corp, jwks: inPlace(...keys) } });
   for (const key of keys) {
     const token = mint(key, good);
-    t.equal(codeOf(verifier.verify(token, undefined)), 'ok', key.alg);
-    t.equal(codeOf(verifier.verify(token, undefined)), 'ok', `${key.alg} again`);
+    t.equal(codeOf(verifier.verify(token, ANY_ISSUER)), 'ok', key.alg);
+    t.equal(codeOf(verifier.verify(token, ANY_ISSUER)), 'ok', `${key.alg} again`);
   }
 });
 
 t.test('the fields of a verified token', async (t) => {
   const verifier = await started({ corp: { ...corp, roleClaims: [['realm_access', 'roles'], 'roles'] } });
   const claims = { ...good, aud: ['api', 'b'], scope: 'a b', scp: ['c'], realm_access: { roles: ['x'] } };
-  const token = verifier.verify(mint(rs, claims, { typ: 'at+JWT' }), undefined);
+  const token = verifier.verify(mint(rs, claims, { typ: 'at+JWT' }), ANY_ISSUER);
   t.match(token, {
     issuer: 'corp',
     header: { alg: 'RS256', kid: rs.kid, typ: 'at+JWT' },
@@ -51,11 +51,11 @@ t.test('the fields of a verified token', async (t) => {
 t.test('every refused token has its code, at first sight, from memory, and under a trace', async (t) => {
   const verifier = await started({ corp });
   for (const [name, raw, code] of badTokens(ISS, now)) {
-    t.equal(codeOf(verifier.verify(raw, undefined)), code, name);
-    t.equal(codeOf(verifier.verify(raw, undefined)), code, `${name}: again`);
+    t.equal(codeOf(verifier.verify(raw, ANY_ISSUER)), code, name);
+    t.equal(codeOf(verifier.verify(raw, ANY_ISSUER)), code, `${name}: again`);
     const steps: { step: string; ok: boolean }[] = [];
     const trace = { showClaims: false, add: (step: { step: string; ok: boolean }) => steps.push(step) };
-    t.equal(codeOf(verifier.verify(raw, undefined, trace)), code, `${name}: traced`);
+    t.equal(codeOf(verifier.verify(raw, { ...ANY_ISSUER, trace })), code, `${name}: traced`);
     t.match(steps.at(-1), { ok: false }, `${name}: the last step is the one that failed`);
   }
 });
@@ -63,11 +63,11 @@ t.test('every refused token has its code, at first sight, from memory, and under
 t.test('key material in the header never counts', async (t) => {
   const verifier = await started({ corp });
   const own = { ...foreign.jwk };
-  t.equal(codeOf(verifier.verify(mint(foreign, good, { jwk: own }), undefined)), 'signature_invalid');
+  t.equal(codeOf(verifier.verify(mint(foreign, good, { jwk: own }), ANY_ISSUER)), 'signature_invalid');
   const jku = { jku: 'http://127.0.0.1:9/keys', x5u: 'http://127.0.0.1:9/x', x5c: ['AAAA'] };
-  t.equal(codeOf(verifier.verify(mint(foreign, good, jku), undefined)), 'signature_invalid');
-  t.equal(codeOf(verifier.verify(mint(foreign, good, { jwk: own, kid: 'evil' }), undefined)), 'key_unknown');
-  t.equal(codeOf(verifier.verify(mint(rs, good, jku), undefined)), 'ok', 'they do no harm to a good key');
+  t.equal(codeOf(verifier.verify(mint(foreign, good, jku), ANY_ISSUER)), 'signature_invalid');
+  t.equal(codeOf(verifier.verify(mint(foreign, good, { jwk: own, kid: 'evil' }), ANY_ISSUER)), 'key_unknown');
+  t.equal(codeOf(verifier.verify(mint(rs, good, jku), ANY_ISSUER)), 'ok', 'they do no harm to a good key');
 });
 
 t.test('each issuer is checked by its own keys, and routes by the issuers they accept', async (t) => {
@@ -77,40 +77,50 @@ t.test('each issuer is checked by its own keys, and routes by the issuers they a
     other: { issuer: other, audiences: ['api'], jwks: inPlace(foreign) },
     same: { issuer: 'https://same.example', audiences: ['api'], jwks: inPlace(rs) },
   });
-  t.equal(codeOf(verifier.verify(mint(rs, good), undefined)), 'ok');
-  t.equal(codeOf(verifier.verify(mint(foreign, { ...good, iss: other }), undefined)), 'ok');
-  t.equal(codeOf(verifier.verify(mint(foreign, good), undefined)), 'signature_invalid');
-  t.equal(codeOf(verifier.verify(mint(rs, { ...good, iss: other }), undefined)), 'signature_invalid');
+  t.equal(codeOf(verifier.verify(mint(rs, good), ANY_ISSUER)), 'ok');
+  t.equal(codeOf(verifier.verify(mint(foreign, { ...good, iss: other }), ANY_ISSUER)), 'ok');
+  t.equal(codeOf(verifier.verify(mint(foreign, good), ANY_ISSUER)), 'signature_invalid');
+  t.equal(codeOf(verifier.verify(mint(rs, { ...good, iss: other }), ANY_ISSUER)), 'signature_invalid');
   const onlyCorp = new Set(['corp']);
   for (const round of ['first', 'again']) {
     const token = mint(rs, { ...good, iss: 'https://same.example' });
-    t.equal(codeOf(verifier.verify(token, onlyCorp)), 'issuer_not_allowed', round);
-    t.equal(codeOf(verifier.verify(token, undefined)), 'ok', round);
-    t.match(verifier.verify(token, onlyCorp), { issuer: 'same' });
+    t.equal(
+      codeOf(verifier.verify(token, { ...ANY_ISSUER, accepts: onlyCorp })),
+      'issuer_not_allowed',
+      round,
+    );
+    t.equal(codeOf(verifier.verify(token, ANY_ISSUER)), 'ok', round);
+    t.match(verifier.verify(token, { ...ANY_ISSUER, accepts: onlyCorp }), { issuer: 'same' });
   }
 });
 
 t.test('the issuer of the route is checked before any key is looked up', async (t) => {
   const verifier = verifierOf({ corp }, { time });
-  t.equal(codeOf(verifier.verify(token, new Set(['b']))), 'issuer_not_allowed');
-  t.equal(codeOf(verifier.verify(mint(rs, good, { alg: 'none' }), new Set(['b']))), 'issuer_not_allowed');
+  t.equal(codeOf(verifier.verify(token, { ...ANY_ISSUER, accepts: new Set(['b']) })), 'issuer_not_allowed');
+  t.equal(
+    codeOf(verifier.verify(mint(rs, good, { alg: 'none' }), { ...ANY_ISSUER, accepts: new Set(['b']) })),
+    'issuer_not_allowed',
+  );
 });
 
 t.test('the earlier flaw gives the code when a token has several', async (t) => {
   const verifier = await started({ corp });
   const all = { ...good, exp: 1, at_hash: 'x' };
   t.equal(
-    codeOf(verifier.verify(mint(foreign, { ...all, iss: 'x' }, { alg: 'none' }), undefined)),
+    codeOf(verifier.verify(mint(foreign, { ...all, iss: 'x' }, { alg: 'none' }), ANY_ISSUER)),
     'issuer_unknown',
   );
   t.equal(
-    codeOf(verifier.verify(mint(foreign, all, { alg: 'none', typ: 'x' }), undefined)),
+    codeOf(verifier.verify(mint(foreign, all, { alg: 'none', typ: 'x' }), ANY_ISSUER)),
     'algorithm_not_allowed',
   );
-  t.equal(codeOf(verifier.verify(mint(foreign, all, { typ: 'x', kid: 'x' }), undefined)), 'type_not_allowed');
-  t.equal(codeOf(verifier.verify(mint(foreign, all, { kid: 'x' }), undefined)), 'key_unknown');
-  t.equal(codeOf(verifier.verify(mint(foreign, all), undefined)), 'signature_invalid');
-  t.equal(codeOf(verifier.verify(mint(rs, all), undefined)), 'type_not_allowed');
+  t.equal(
+    codeOf(verifier.verify(mint(foreign, all, { typ: 'x', kid: 'x' }), ANY_ISSUER)),
+    'type_not_allowed',
+  );
+  t.equal(codeOf(verifier.verify(mint(foreign, all, { kid: 'x' }), ANY_ISSUER)), 'key_unknown');
+  t.equal(codeOf(verifier.verify(mint(foreign, all), ANY_ISSUER)), 'signature_invalid');
+  t.equal(codeOf(verifier.verify(mint(rs, all), ANY_ISSUER)), 'type_not_allowed');
 });
 
 t.test('options of an issuer', async (t) => {
@@ -118,7 +128,7 @@ t.test('options of an issuer', async (t) => {
     codeOf(
       (await started({ corp: { ...corp, ...more } })).verify(
         mint(rs, { ...good, ...claims }, head),
-        undefined,
+        ANY_ISSUER,
       ),
     );
   t.equal(await code({ algorithms: ['ES256'] }, {}), 'algorithm_not_allowed');
@@ -143,7 +153,7 @@ t.test('options of an issuer', async (t) => {
 t.test('scopes, roles and audiences of odd shapes', async (t) => {
   const verifier = await started({ corp });
   const read = (claims: Record<string, unknown>) =>
-    verifier.verify(mint(rs, { ...good, ...claims }), undefined);
+    verifier.verify(mint(rs, { ...good, ...claims }), ANY_ISSUER);
   t.match(read({ scope: 'a  b' }), { scopes: ['a', 'b'] });
   t.match(read({ scp: ['a'] }), { scopes: ['a'] });
   t.same((read({ scope: { a: 1 }, scp: ['a'] }) as { scopes: unknown }).scopes, []);
@@ -194,17 +204,17 @@ t.test('tokens without key id, and key ids that come twice', async (t) => {
   const twinA = signingKey('RS256', { kid: 'k' });
   const twinB = signingKey('RS256', { kid: 'k' }, 'foreign');
   const verifier = await started({ corp: { ...corp, jwks: inPlace(twinA, twinB) } });
-  t.equal(codeOf(verifier.verify(mint(twinA, good), undefined)), 'ok');
-  t.equal(codeOf(verifier.verify(mint(twinB, good), undefined)), 'ok');
-  t.equal(codeOf(verifier.verify(mint(twinB, good, { kid: undefined }), undefined)), 'ok');
+  t.equal(codeOf(verifier.verify(mint(twinA, good), ANY_ISSUER)), 'ok');
+  t.equal(codeOf(verifier.verify(mint(twinB, good), ANY_ISSUER)), 'ok');
+  t.equal(codeOf(verifier.verify(mint(twinB, good, { kid: undefined }), ANY_ISSUER)), 'ok');
   const stranger = signingKey('RS256', { kid: 'k' }, 'stranger');
-  t.equal(codeOf(verifier.verify(mint(stranger, good), undefined)), 'signature_invalid');
-  t.equal(codeOf(verifier.verify(mint(stranger, good, { kid: undefined }), undefined)), 'signature_invalid');
+  t.equal(codeOf(verifier.verify(mint(stranger, good), ANY_ISSUER)), 'signature_invalid');
+  t.equal(codeOf(verifier.verify(mint(stranger, good, { kid: undefined }), ANY_ISSUER)), 'signature_invalid');
 });
 
 t.test('the log names the key that was looked for, and those there were, harmlessly', async (t) => {
   const verifier = await started({ corp: { ...corp, jwks: inPlace(rs) } });
-  const outcome = verifier.verify(withHeader({ kid: `a\n\u001b[31m"${'x'.repeat(100)}` }), undefined);
+  const outcome = verifier.verify(withHeader({ kid: `a\n\u001b[31m"${'x'.repeat(100)}` }), ANY_ISSUER);
   const { reason } = outcome as { reason: string };
   t.match(reason, /published: "RS256-first"/);
   t.match(reason, /^[ -~…]*$/, 'nothing but printable ASCII');

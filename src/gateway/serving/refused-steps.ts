@@ -1,6 +1,6 @@
 import { isRefusal, type Refusal } from '../../core/refusals.ts';
 import type { Step, Trace } from '../../core/trace.ts';
-import type { Decision } from '../../pipeline/decide.ts';
+import type { Decision } from '../../pipeline/gate.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
 /** Logs the steps of one decision that refused. One of them may be an alternative that did not decide. */

@@ -1,5 +1,6 @@
 import { type Refusal, refuse } from '../../core/refusals.ts';
-import { type Decision, decide, type Gate } from '../../pipeline/decide.ts';
+import { decide } from '../../pipeline/decide.ts';
+import type { Decision, Gate } from '../../pipeline/gate.ts';
 import type { RequestFacts } from '../../pipeline/messages/request.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { traceRefusedSteps } from './refused-steps.ts';

@@ -1,6 +1,6 @@
 import { REFUSALS, type Refusal, type RefusalRow } from '../../core/refusals.ts';
 import { prefixedScopes, SCOPE_TOKEN } from '../../core/scopes.ts';
-import { type ChallengeHeads, challengeTail } from '../../http/challenge.ts';
+import { type ChallengeHeads, challengeParameters, challengeTail } from '../../http/challenge.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { AcceptedIssuer, AccessBlock, AccessRules } from './compile-access.ts';
 
@@ -76,9 +76,10 @@ export function challengeFor(
   refusal: Refusal,
   token: Pick<VerifiedToken, 'scopes'> | undefined,
 ): string | undefined {
-  const head = challenge?.heads[refusal.code];
-  if (challenge === undefined || head === undefined) return undefined;
-  const { scopes, issuer } = refusal;
+  const beginning = challenge?.heads[refusal.code];
+  if (challenge === undefined || beginning === undefined) return undefined;
+  const { scopes, issuer, parameters } = refusal;
+  const head = beginning + challengeParameters(parameters);
   const { challenge: kind }: RefusalRow = REFUSALS[refusal.code];
   const lacksScopes = kind === 'insufficient_scope';
   if (lacksScopes && scopes === undefined) return undefined;

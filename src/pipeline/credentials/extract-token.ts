@@ -1,6 +1,7 @@
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Target } from '../../http/target.ts';
 import type { FilteredHeaders } from '../messages/request-header-filter.ts';
+import type { PresentedToken } from './presented-token.ts';
 import { describeSource, findHiddenToken, readTokenPlaces, type TokenSources } from './token-sources.ts';
 
 /**
@@ -12,7 +13,7 @@ export function extractToken(
   sources: TokenSources,
   headers: FilteredHeaders,
   target: Target,
-): string | undefined | Refusal {
+): PresentedToken | undefined | Refusal {
   const several = refuseSeveralAuthorizations(headers);
   if (several !== undefined) return several;
   const authorization = headers.authorizations[0];
@@ -34,7 +35,7 @@ export function extractToken(
   if (found === undefined) return bearer;
   const { source, value } = found;
   if (source.kind === 'header' && isBearer(value)) return parseBearer(value, `the ${describeSource(source)}`);
-  if (/^[!-~]+$/.test(value)) return value;
+  if (/^[!-~]+$/.test(value)) return { rawToken: value, scheme: 'Bearer' };
   const form = source.kind === 'header' ? ', with or without "Bearer" and one space before it' : '';
   return refuse('token_place', `the ${describeSource(source)} does not hold one token alone${form}`);
 }
@@ -65,12 +66,12 @@ function isBearer(credential: string): boolean {
 }
 
 /** The token of a bearer credential; undefined for another scheme, which is no token at all. */
-function parseBearer(value: string, place: string): string | undefined | Refusal {
+function parseBearer(value: string, place: string): PresentedToken | undefined | Refusal {
   if (!isBearer(value)) return undefined;
-  const token = value.slice('bearer '.length);
+  const rawToken = value.slice('bearer '.length);
   // The verifier checks the characters: to do so here would cost more than finding a remembered token.
-  const mayBeOne = token !== '' && !token.includes(' ') && !token.includes('\t');
-  if (value.charCodeAt(6) === 32 && mayBeOne) return token;
+  const mayBeOne = rawToken !== '' && !rawToken.includes(' ') && !rawToken.includes('\t');
+  if (value.charCodeAt(6) === 32 && mayBeOne) return { rawToken, scheme: 'Bearer' };
   if (/,\s*bearer\s/i.test(value)) {
     return refuse('tokens_in_one_field', `${place} holds more than one token`);
   }

@@ -2,7 +2,7 @@ import type { McpKind } from '../../config/mcp/mcp-methods.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Trace } from '../../core/trace.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
-import { authorize, findHeld } from '../access/authorize.ts';
+import { authorize, checkAddressing, findHeld } from '../access/authorize.ts';
 import type { AccessBlock, AccessRules } from '../access/compile-access.ts';
 import type { FilteredRequest } from '../messages/request.ts';
 import type { ListVisibility } from './lists/list-visibility.ts';
@@ -125,9 +125,10 @@ function authorizeCaller(
     trace?.add({ step: 'token', ok: false, got: refusal.reason });
     return refusal;
   }
-  const refusal = authorize(rule, { token, request }, trace);
+  const caller = { token, request };
+  const refusal = checkAddressing(rule, caller, trace) ?? authorize(rule, caller, trace);
   if (refusal?.scopes === undefined) return refusal;
-  return { ...refusal, scopes: joinScopes(findHeld(access, { token, request }), refusal.scopes) };
+  return { ...refusal, scopes: joinScopes(findHeld(access, caller), refusal.scopes) };
 }
 
 function joinScopes(held: AccessBlock | undefined, scopes: readonly string[] = []): readonly string[] {

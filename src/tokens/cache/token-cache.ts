@@ -13,6 +13,7 @@ import {
   type Rejection,
   type TokenOutcome,
   type Verification,
+  type VerifyOptions,
   type VerifyToken,
 } from '../verify-token.ts';
 import { type CacheStats, createSieveCache, type SieveEntry, UNLINKED } from './sieve-cache.ts';
@@ -69,8 +70,7 @@ export function cacheVerifications(verifyToken: VerifyToken, options: TokenCache
 
   function verify(
     rawToken: string,
-    accepts: ReadonlySet<string> | undefined,
-    trace?: Parameters<VerifyToken>[1]['trace'],
+    { accepts, trace }: Pick<VerifyOptions, 'accepts' | 'trace'>,
   ): TokenOutcome | Promise<TokenOutcome> {
     // A trace is to show every step.
     if (trace !== undefined || rawToken.length > tokenBytes) {

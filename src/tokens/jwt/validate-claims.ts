@@ -49,11 +49,6 @@ function findForeignMark(claims: Claims, idTokens: boolean): Refusal | undefined
   return undefined;
 }
 
-/** A token bound to a key (RFC 7800, RFC 8705 §3.1, RFC 9449 §6.1) is worth nothing as a plain bearer token. */
-export function validateBinding({ cnf }: Claims): Refusal | undefined {
-  return isStated(cnf) ? refuse('token_bound', 'it has `cnf` and came as a plain bearer token') : undefined;
-}
-
 /** Empty ones count here, unlike those of optional claims: what is unclear about a mark of another kind is refused. */
 function isStated(mark: unknown): boolean {
   return mark !== undefined && mark !== null;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { configSchema } from '../../../src/config/schema/config.ts';
 import { refuse } from '../../../src/core/refusals.ts';
-import type { Gate } from '../../../src/pipeline/decide.ts';
+import type { Gate } from '../../../src/pipeline/gate.ts';
 import { isDirectResponse } from '../../../src/pipeline/messages/direct-response.ts';
 import { simulate } from '../../../src/simulate/simulate.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';

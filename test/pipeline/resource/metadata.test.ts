@@ -1,6 +1,6 @@
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
-import type { Gate } from '../../../src/pipeline/decide.ts';
+import type { Gate } from '../../../src/pipeline/gate.ts';
 import { type DirectResponse, isDirectResponse } from '../../../src/pipeline/messages/direct-response.ts';
 import {
   type ConfigInput,

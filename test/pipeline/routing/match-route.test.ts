@@ -2,7 +2,7 @@ import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { parseHost } from '../../../src/http/host.ts';
 import { parseTarget } from '../../../src/http/target.ts';
-import type { Gate } from '../../../src/pipeline/decide.ts';
+import type { Gate } from '../../../src/pipeline/gate.ts';
 import { listInMatchingOrder, matchRoute } from '../../../src/pipeline/routing/match-route.ts';
 import {
   type ConfigInput,

@@ -1,6 +1,6 @@
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { challengeFor } from '../../../src/pipeline/access/challenge.ts';
-import type { Gate } from '../../../src/pipeline/decide.ts';
+import type { Gate } from '../../../src/pipeline/gate.ts';
 import type { RequestFacts } from '../../../src/pipeline/messages/request.ts';
 import { decideNow } from './gate.ts';
 

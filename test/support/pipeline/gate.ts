@@ -3,7 +3,8 @@ import { configSchema } from '../../../src/config/schema/config.ts';
 import { isRefusal, type Refusal, refuse } from '../../../src/core/refusals.ts';
 import type { Step } from '../../../src/core/trace.ts';
 import { type CompiledGate, compileGate, type GateOptions } from '../../../src/pipeline/compile.ts';
-import { type Decision, decide, type Gate } from '../../../src/pipeline/decide.ts';
+import { decide } from '../../../src/pipeline/decide.ts';
+import type { Decision, Gate } from '../../../src/pipeline/gate.ts';
 import { isDirectResponse, isServedHere } from '../../../src/pipeline/messages/direct-response.ts';
 import type { RequestFacts } from '../../../src/pipeline/messages/request.ts';
 import type { Permit } from '../../../src/pipeline/permit.ts';
@@ -76,7 +77,7 @@ export function freshTokenOf(claims: Claims = {}, rest: Partial<VerifiedToken> =
 /** Knows tokens by their text; all others have a bad signature. */
 export function fakeVerifier(tokens: Readonly<Record<string, VerifiedToken | Refusal>>): TokenVerifier {
   return {
-    verify(rawToken, accepts) {
+    verify(rawToken, { accepts }) {
       const token = tokens[rawToken] ?? refuse('signature_invalid', 'not one of the known tokens');
       if (isRefusal(token) || (accepts?.has(token.issuer) ?? true)) return token;
       return refuse('issuer_not_allowed', 'not accepted here');

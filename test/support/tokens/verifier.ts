@@ -10,6 +10,9 @@ import type { TokenOutcome } from '../../../src/tokens/verify-token.ts';
 import { type FrozenTime, freezeTime } from '../core/frozen-time.ts';
 import type { SigningKey } from './mint.ts';
 
+/** A request that accepts every issuer of the file. */
+export const ANY_ISSUER = { accepts: undefined, clientAddress: '192.0.2.1' };
+
 /** A file with these issuers: validated by the schema, defaults and all. Its route is public by default. */
 export function fileWithIssuers(issuers: Record<string, unknown>, access: unknown = 'public'): Config {
   return configSchema.parse({

@@ -3,7 +3,7 @@ import { isRefusal } from '../../../src/core/refusals.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { freezeTime } from '../../support/core/frozen-time.ts';
 import { encode, mint, signingKey } from '../../support/tokens/mint.ts';
-import { codeOf, countChecks, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
+import { ANY_ISSUER, codeOf, countChecks, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
 
 const ISS = 'https://corp.example';
 const key = signingKey('ES256');
@@ -17,7 +17,7 @@ async function rigOf(shape = {}, more = {}) {
   await verifier.start();
   const now = time.clock() / 1000;
   const token = (claims = {}) => mint(key, { iss: ISS, iat: now, exp: now + 60, ...claims });
-  const code = (raw: string) => codeOf(verifier.verify(raw, undefined));
+  const code = (raw: string) => codeOf(verifier.verify(raw, ANY_ISSUER));
   return { time, verifier, token, code, now };
 }
 
@@ -54,7 +54,7 @@ t.test('the cache can be off', async (t) => {
   const raw = token();
   t.equal(code(raw), 'ok');
   t.equal(code(raw), 'ok');
-  t.not(verifier.verify(raw, undefined), verifier.verify(raw, undefined), 'verified anew');
+  t.not(verifier.verify(raw, ANY_ISSUER), verifier.verify(raw, ANY_ISSUER), 'verified anew');
   t.equal(verifier.cacheStats(), undefined);
 });
 
@@ -62,7 +62,7 @@ t.test('the first sight leaves a result, the second the token: the signature is 
   const { verifier, token } = await rigOf();
   const checks = countChecks(t);
   const raw = token();
-  const [first, second, third] = [1, 2, 3].map(() => verifier.verify(raw, undefined) as VerifiedToken);
+  const [first, second, third] = [1, 2, 3].map(() => verifier.verify(raw, ANY_ISSUER) as VerifiedToken);
   t.equal(checks(), 1);
   t.notOk(isRefusal(first) || isRefusal(second));
   t.not(first, second, 'of the first sight nothing large is kept');
@@ -114,7 +114,7 @@ t.test('what was seen once is checked in full at the second use', async (t) => {
   await t.test('another route does not accept its issuer', async (t) => {
     const { verifier, token, code } = await rigOf();
     const raw = token();
-    const elsewhere = () => codeOf(verifier.verify(raw, new Set(['other'])));
+    const elsewhere = () => codeOf(verifier.verify(raw, { ...ANY_ISSUER, accepts: new Set(['other']) }));
     t.equal(elsewhere(), 'issuer_not_allowed');
     t.equal(code(raw), 'ok');
     t.equal(elsewhere(), 'issuer_not_allowed');
@@ -137,7 +137,7 @@ t.test('a trace looks at everything, and leaves nothing behind', async (t) => {
   const checks = countChecks(t);
   const raw = token();
   const trace = { showClaims: false, add: () => {} };
-  for (let use = 0; use < 3; use += 1) verifier.verify(raw, undefined, trace);
+  for (let use = 0; use < 3; use += 1) verifier.verify(raw, { ...ANY_ISSUER, trace });
   t.equal(checks(), 3);
   t.equal(code(raw), 'ok');
   t.equal(checks(), 4);
@@ -162,7 +162,7 @@ t.test('a flood of forged tokens drives out no good one, seen twice or once', as
   const { verifier, token, code } = await rigOf({ cacheBytes: 64 * 1024 });
   const [raw, once] = [token(), token({ jti: 'once' })];
   code(raw);
-  const kept = verifier.verify(raw, undefined);
+  const kept = verifier.verify(raw, ANY_ISSUER);
   code(once);
   const [head, body] = token({ jti: 'x' }).split('.');
   for (let index = 0; index < 2_000; index += 1) {
@@ -171,7 +171,7 @@ t.test('a flood of forged tokens drives out no good one, seen twice or once', as
     t.equal(code(`${head}.${body}.${encode(signature)}`), 'signature_invalid');
   }
   const checks = countChecks(t);
-  t.equal(verifier.verify(raw, undefined), kept, 'still the same object');
+  t.equal(verifier.verify(raw, ANY_ISSUER), kept, 'still the same object');
   t.equal(code(once), 'ok');
   t.equal(checks(), 0, 'nor is what was seen once forgotten');
   const { rejected } = verifier.cacheStats() ?? {};
@@ -181,20 +181,20 @@ t.test('a flood of forged tokens drives out no good one, seen twice or once', as
 t.test('a flood of good tokens leaves those that come again', async (t) => {
   const { verifier, token } = await rigOf({ cacheBytes: 64 * 1024 });
   const raw = token();
-  verifier.verify(raw, undefined);
-  const kept = verifier.verify(raw, undefined);
+  verifier.verify(raw, ANY_ISSUER);
+  const kept = verifier.verify(raw, ANY_ISSUER);
   for (let index = 0; index < 300; index += 1) {
-    verifier.verify(token({ jti: index }), undefined);
-    if (index % 10 === 0) verifier.verify(raw, undefined);
+    verifier.verify(token({ jti: index }), ANY_ISSUER);
+    if (index % 10 === 0) verifier.verify(raw, ANY_ISSUER);
   }
   t.match(verifier.cacheStats(), { accepted: { entries: 1, evictions: 0 } }, 'what comes once takes no room');
   for (let index = 0; index < 300; index += 1) {
     const twice = token({ jti: `twice ${index}` });
-    verifier.verify(twice, undefined);
-    verifier.verify(twice, undefined);
-    if (index % 10 === 0) verifier.verify(raw, undefined);
+    verifier.verify(twice, ANY_ISSUER);
+    verifier.verify(twice, ANY_ISSUER);
+    if (index % 10 === 0) verifier.verify(raw, ANY_ISSUER);
   }
-  t.equal(verifier.verify(raw, undefined), kept);
+  t.equal(verifier.verify(raw, ANY_ISSUER), kept);
   const { accepted } = verifier.cacheStats() ?? {};
   t.ok((accepted?.bytes ?? Number.NaN) <= 64 * 1024);
   t.ok((accepted?.evictions ?? 0) > 200);

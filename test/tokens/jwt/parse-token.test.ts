@@ -3,7 +3,7 @@ import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
 import { decodeBase64Url, decodeBase64UrlText, parseToken } from '../../../src/tokens/jwt/parse-token.ts';
 import { encode, mint, signingKey } from '../../support/tokens/mint.ts';
-import { codeOf, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
+import { ANY_ISSUER, codeOf, inPlace, verifierOf } from '../../support/tokens/verifier.ts';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
@@ -46,11 +46,11 @@ t.test('wide characters whose low byte is in the alphabet are another spelling',
   });
   await verifier.start();
   const raw = mint(key, { iss: 'https://corp.example', exp: 9_999_999_999 });
-  t.equal(codeOf(verifier.verify(raw, undefined)), 'ok');
+  t.equal(codeOf(verifier.verify(raw, ANY_ISSUER)), 'ok');
   for (let at = 0; at < raw.length; at += 1) {
     const wide = String.fromCharCode(raw.charCodeAt(at) + 0x100);
     const spelled = `${raw.slice(0, at)}${wide}${raw.slice(at + 1)}`;
-    if (codeOf(verifier.verify(spelled, undefined)) !== 'token_malformed') t.fail(`character ${at}`);
+    if (codeOf(verifier.verify(spelled, ANY_ISSUER)) !== 'token_malformed') t.fail(`character ${at}`);
   }
 });
 

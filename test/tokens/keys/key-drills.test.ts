@@ -7,7 +7,7 @@ import type { TokenOutcome } from '../../../src/tokens/verify-token.ts';
 import { type FrozenTime, freezeTime, until } from '../../support/core/frozen-time.ts';
 import { createKeyServer, type KeyServer, type Mode } from '../../support/tokens/key-server.ts';
 import { encode, mint, type SigningKey, signingKey } from '../../support/tokens/mint.ts';
-import { codeOf, countChecks, verifierOf } from '../../support/tokens/verifier.ts';
+import { ANY_ISSUER, codeOf, countChecks, verifierOf } from '../../support/tokens/verifier.ts';
 
 const one = signingKey('ES256', { kid: 'one' });
 const two = signingKey('ES256', { kid: 'two' }, 'second');
@@ -58,8 +58,8 @@ async function rigOf(
     lines,
     verifier,
     token,
-    code: (key) => codeOf(verifier.verify(token(key), undefined)),
-    lateCode: async (key) => codeOf(await verifier.verify(token(key), undefined)),
+    code: (key) => codeOf(verifier.verify(token(key), ANY_ISSUER)),
+    lateCode: async (key) => codeOf(await verifier.verify(token(key), ANY_ISSUER)),
     async pass(ms) {
       for (let left = ms; left >= 0; ) {
         const step = Math.min(left, time.nextTimer() ?? left);
@@ -94,7 +94,7 @@ t.test('down at start, then up', async (t) => {
   const { verifier, server, code, pass, lines, token } = await rigOf(t, {}, (server) => server.down());
   await verifier.start();
   t.match(statusOf(verifier), { state: 'waiting', keys: 0, nextRefreshMs: COOLDOWN });
-  const refusal = asRefusal((await verifier.verify(token(one), undefined)) as TokenOutcome);
+  const refusal = asRefusal((await verifier.verify(token(one), ANY_ISSUER)) as TokenOutcome);
   t.match(refusal, { code: 'keys_unavailable', retryAfterSeconds: 30, issuer: 'corp' });
   t.match(refusal.reason, /ECONNREFUSED/, 'the log line has the cause');
   await pass(COOLDOWN);
@@ -117,8 +117,8 @@ t.test('down for 23 hours: served; for 25 hours with maxStale 24h: 503; up again
   await verifier.start();
   const early = token(one);
   const remembered = token(one, { jti: 'thrice' });
-  for (let use = 0; use < 3; use += 1) t.equal(codeOf(verifier.verify(remembered, undefined)), 'ok');
-  t.equal(codeOf(verifier.verify(early, undefined)), 'ok');
+  for (let use = 0; use < 3; use += 1) t.equal(codeOf(verifier.verify(remembered, ANY_ISSUER)), 'ok');
+  t.equal(codeOf(verifier.verify(early, ANY_ISSUER)), 'ok');
   server.mode = 'error';
   for (let hour = 0; hour < 23; hour += 1) {
     await pass(HOUR);
@@ -126,21 +126,25 @@ t.test('down for 23 hours: served; for 25 hours with maxStale 24h: 503; up again
   }
   t.match(statusOf(verifier), { state: 'stale', keys: 1 });
   await pass(2 * HOUR);
-  const expired = asRefusal(verifier.verify(token(one), undefined) as TokenOutcome);
+  const expired = asRefusal(verifier.verify(token(one), ANY_ISSUER) as TokenOutcome);
   t.equal(expired.code, 'keys_unavailable');
   t.ok(Number(expired.retryAfterSeconds) <= 600, 'until the next attempt');
-  t.equal(codeOf(verifier.verify(early, undefined)), 'keys_unavailable', 'also for a token that came before');
+  t.equal(
+    codeOf(verifier.verify(early, ANY_ISSUER)),
+    'keys_unavailable',
+    'also for a token that came before',
+  );
   for (let use = 0; use < 3; use += 1)
     t.equal(
-      codeOf(verifier.verify(remembered, undefined)),
+      codeOf(verifier.verify(remembered, ANY_ISSUER)),
       'keys_unavailable',
       'and for one that is remembered',
     );
   t.equal(statusOf(verifier).state, 'expired');
   server.mode = 'good';
   await pass(600_000);
-  t.equal(codeOf(verifier.verify(early, undefined)), 'ok');
-  t.equal(codeOf(verifier.verify(remembered, undefined)), 'ok');
+  t.equal(codeOf(verifier.verify(early, ANY_ISSUER)), 'ok');
+  t.equal(codeOf(verifier.verify(remembered, ANY_ISSUER)), 'ok');
   t.ok(time.nextTimer(), 'and refreshed further on');
 });
 
@@ -152,8 +156,8 @@ t.test('remembered tokens and refusals end with maxStale by either clock', async
     const good = token(one);
     const forged = token(signingKey('ES256', { kid: 'one' }, 'forger'));
     const codes = async () => [
-      codeOf(await verifier.verify(good, undefined)),
-      codeOf(await verifier.verify(forged, undefined)),
+      codeOf(await verifier.verify(good, ANY_ISSUER)),
+      codeOf(await verifier.verify(forged, ANY_ISSUER)),
     ];
     for (let use = 0; use < 3; use += 1) t.strictSame(await codes(), ['ok', 'signature_invalid']);
     const move = (ms: number) => {
@@ -172,14 +176,14 @@ t.test('that keys are missing is not remembered of a token', async (t) => {
   const { verifier, server, pass, token } = await rigOf(t, {}, (server) => server.down());
   await verifier.start();
   const raw = token(two);
-  for (let use = 0; use < 4; use += 1) t.equal(codeOf(verifier.verify(raw, undefined)), 'keys_unavailable');
+  for (let use = 0; use < 4; use += 1) t.equal(codeOf(verifier.verify(raw, ANY_ISSUER)), 'keys_unavailable');
   await server.up();
   server.mode = 'good';
   await pass(COOLDOWN);
-  for (let use = 0; use < 4; use += 1) t.equal(codeOf(verifier.verify(raw, undefined)), 'key_unknown');
+  for (let use = 0; use < 4; use += 1) t.equal(codeOf(verifier.verify(raw, ANY_ISSUER)), 'key_unknown');
   server.publish(one, two);
   await pass(COOLDOWN);
-  for (let use = 0; use < 3; use += 1) t.equal(codeOf(await verifier.verify(raw, undefined)), 'ok');
+  for (let use = 0; use < 3; use += 1) t.equal(codeOf(await verifier.verify(raw, ANY_ISSUER)), 'ok');
 });
 
 const BAD_MODES: readonly (readonly [mode: Mode, error: RegExp])[] = [
@@ -249,7 +253,7 @@ for (const [name, keys, reason] of useless) {
       server.keys = keys;
     });
     await fresh.verifier.start();
-    const refusal = asRefusal(await fresh.verifier.verify(fresh.token(one), undefined));
+    const refusal = asRefusal(await fresh.verifier.verify(fresh.token(one), ANY_ISSUER));
     t.match(refusal, { code: 'keys_unavailable', reason });
     t.match(statusOf(fresh.verifier), { state: 'waiting', keys: 0 });
   });
@@ -262,10 +266,10 @@ for (const mode of ['hang', 'drip'] as const) {
     });
     const started = verifier.start();
     await until(() => server.fetches() === 1);
-    const waiting = verifier.verify(token(one), undefined);
+    const waiting = verifier.verify(token(one), ANY_ISSUER);
     t.type(waiting, Promise, 'who joins the fetch waits for it');
     time.advance(4_999);
-    const joined = verifier.verify(forged('x'), undefined);
+    const joined = verifier.verify(forged('x'), ANY_ISSUER);
     time.advance(1);
     await started;
     t.match(await waiting, { code: 'keys_unavailable', retryAfterSeconds: 30 });
@@ -275,7 +279,7 @@ for (const mode of ['hang', 'drip'] as const) {
     server.mode = 'good';
     time.advance(COOLDOWN);
     await until(() => statusOf(verifier).state === 'fresh');
-    t.equal(codeOf(verifier.verify(token(one), undefined)), 'ok');
+    t.equal(codeOf(verifier.verify(token(one), ANY_ISSUER)), 'ok');
   });
 }
 
@@ -307,12 +311,12 @@ t.test('100,000 tokens with random key ids during an outage', async (t) => {
     codes.set(code, (codes.get(code) ?? 0) + 1);
   };
   for (let index = 0; index < 100_000; index += 1) {
-    const outcome = verifier.verify(forged(`kid-${Math.random()}`), undefined);
+    const outcome = verifier.verify(forged(`kid-${Math.random()}`), ANY_ISSUER);
     if (outcome instanceof Promise) pending.push(outcome.then((late) => count(asRefusal(late).code)));
     else count(asRefusal(outcome).code);
     if (index % 100 === 0) {
       const fresh = index % 1000 === 0 ? token(one, { jti: index }) : good;
-      if (codeOf(verifier.verify(fresh, undefined)) !== 'ok')
+      if (codeOf(verifier.verify(fresh, ANY_ISSUER)) !== 'ok')
         throw new Error('a good token was refused or waited');
       checked += 1;
     }
@@ -333,12 +337,12 @@ t.test('a flood of unknown key ids while the provider is well', async (t) => {
   const { verifier, server, pass } = await rigOf(t);
   await verifier.start();
   for (let index = 0; index < 1_000; index += 1) {
-    t.equal(codeOf(verifier.verify(forged(`kid-${index}`), undefined)), 'key_unknown');
+    t.equal(codeOf(verifier.verify(forged(`kid-${index}`), ANY_ISSUER)), 'key_unknown');
   }
   t.equal(server.fetches(), 1, 'within the cooldown nothing is fetched');
   await pass(COOLDOWN);
   const flood = Array.from({ length: 1_000 }, (_, index) =>
-    verifier.verify(forged(`kid-${index}`), undefined),
+    verifier.verify(forged(`kid-${index}`), ANY_ISSUER),
   );
   t.ok(
     flood.every((outcome) => outcome instanceof Promise),
@@ -346,7 +350,7 @@ t.test('a flood of unknown key ids while the provider is well', async (t) => {
   );
   for (const outcome of await Promise.all(flood)) t.match(outcome, { code: 'key_unknown' });
   t.equal(server.fetches(), 2);
-  t.equal(codeOf(verifier.verify(forged('kid-1'), undefined)), 'key_unknown', 'then known to be unknown');
+  t.equal(codeOf(verifier.verify(forged('kid-1'), ANY_ISSUER)), 'key_unknown', 'then known to be unknown');
 });
 
 t.test('200 issuers of which 50 are dead: only theirs get 503, and nobody waits for them', async (t) => {
@@ -371,7 +375,7 @@ t.test('200 issuers of which 50 are dead: only theirs get 503, and nobody waits 
   await until(() => verifier.status().filter(({ state }) => state === 'fresh').length === 150);
   const exp = time.clock() / 1000 + 60;
   const outcomeOf = (index: number) =>
-    verifier.verify(mint(one, { iss: `https://i${index}.example`, exp }), undefined);
+    verifier.verify(mint(one, { iss: `https://i${index}.example`, exp }), ANY_ISSUER);
   for (let index = 0; index < 200; index += 1) {
     if (index % 4 !== 0) t.equal(codeOf(outcomeOf(index)), 'ok', `issuer ${index}`);
   }
@@ -389,14 +393,14 @@ t.test(
     await verifier.start();
     const old = [1, 2, 3].map((uses) => ({ uses, raw: token(two, { jti: uses }) }));
     for (const { uses, raw } of old) {
-      for (let use = 0; use < uses; use += 1) t.equal(codeOf(verifier.verify(raw, undefined)), 'ok');
+      for (let use = 0; use < uses; use += 1) t.equal(codeOf(verifier.verify(raw, ANY_ISSUER)), 'ok');
     }
     server.publish(one);
     await pass(300_000);
-    t.equal(codeOf(verifier.verify(token(two), undefined)), 'ok', 'until then');
+    t.equal(codeOf(verifier.verify(token(two), ANY_ISSUER)), 'ok', 'until then');
     await pass(300_000);
     for (const { uses, raw } of old)
-      t.equal(codeOf(await verifier.verify(raw, undefined)), 'key_unknown', `after ${uses} uses`);
+      t.equal(codeOf(await verifier.verify(raw, ANY_ISSUER)), 'key_unknown', `after ${uses} uses`);
   },
 );
 
@@ -407,15 +411,15 @@ t.test('a key id whose material is replaced', async (t) => {
     await verifier.start();
     const [old, early] = [token(one), token(swapped)];
     for (let use = 0; use < uses; use += 1) {
-      t.equal(codeOf(verifier.verify(old, undefined)), 'ok');
-      t.equal(codeOf(verifier.verify(early, undefined)), 'signature_invalid');
+      t.equal(codeOf(verifier.verify(old, ANY_ISSUER)), 'ok');
+      t.equal(codeOf(verifier.verify(early, ANY_ISSUER)), 'signature_invalid');
     }
     server.publish(swapped);
     await pass(600_000);
     for (const again of ['once', 'twice', 'thrice']) {
-      t.equal(codeOf(verifier.verify(old, undefined)), 'signature_invalid', `seen ${uses} times, ${again}`);
+      t.equal(codeOf(verifier.verify(old, ANY_ISSUER)), 'signature_invalid', `seen ${uses} times, ${again}`);
       t.equal(
-        codeOf(verifier.verify(early, undefined)),
+        codeOf(verifier.verify(early, ANY_ISSUER)),
         'ok',
         'results of the old key do not count for the new one',
       );
@@ -431,10 +435,10 @@ t.test(
     await verifier.start();
     const raw = token(one);
     const checks = countChecks(t);
-    t.equal(codeOf(verifier.verify(raw, undefined)), 'ok');
+    t.equal(codeOf(verifier.verify(raw, ANY_ISSUER)), 'ok');
     server.publish(one, two);
     await pass(600_000);
-    for (const use of ['second', 'third']) t.equal(codeOf(verifier.verify(raw, undefined)), 'ok', use);
+    for (const use of ['second', 'third']) t.equal(codeOf(verifier.verify(raw, ANY_ISSUER)), 'ok', use);
     t.equal(checks(), 2);
   },
 );
@@ -450,7 +454,7 @@ t.test(
     const refused: number[] = [];
     for (let second = 0; second < 60; second += 1) {
       const outcomes = await Promise.all(
-        [token(one), token(two), token(two)].map((raw) => verifier.verify(raw, undefined)),
+        [token(one), token(two), token(two)].map((raw) => verifier.verify(raw, ANY_ISSUER)),
       );
       outcomes.forEach((outcome, index) => {
         if (isRefusal(outcome) && index > 0) refused.push(time.clock() - published);
@@ -468,17 +472,17 @@ t.test('tokens without key id: one that nothing verifies asks for new keys as we
   const next = signingKey('ES256', { kid: undefined }, 'second');
   const { verifier, server, pass, token } = await rigOf(t, {}, (server) => server.publish(bare));
   await verifier.start();
-  t.equal(codeOf(verifier.verify(token(bare), undefined)), 'ok');
+  t.equal(codeOf(verifier.verify(token(bare), ANY_ISSUER)), 'ok');
   server.publish(next);
-  t.equal(codeOf(verifier.verify(token(next), undefined)), 'signature_invalid', 'within the cooldown');
+  t.equal(codeOf(verifier.verify(token(next), ANY_ISSUER)), 'signature_invalid', 'within the cooldown');
   await pass(COOLDOWN);
-  const late = await verifier.verify(token(next), undefined);
+  const late = await verifier.verify(token(next), ANY_ISSUER);
   t.notOk(isRefusal(late));
   t.equal(server.fetches(), 2);
   await server.down();
   await pass(COOLDOWN);
   t.match(
-    await verifier.verify(token(bare), undefined),
+    await verifier.verify(token(bare), ANY_ISSUER),
     { code: 'keys_unavailable' },
     'it may have become good since',
   );
@@ -491,7 +495,7 @@ t.test('concurrent first uses of a token while its key is fetched take one signa
   server.publish(one, two);
   const raw = token(two);
   const checks = countChecks(t);
-  const outcomes = await Promise.all(Array.from({ length: 50 }, () => verifier.verify(raw, undefined)));
+  const outcomes = await Promise.all(Array.from({ length: 50 }, () => verifier.verify(raw, ANY_ISSUER)));
   t.equal(checks(), 1);
   t.ok(outcomes.every((outcome) => codeOf(outcome) === 'ok'));
   t.equal(server.fetches(), 2);
@@ -534,10 +538,10 @@ t.test('the clock jumps', async (t) => {
   time.jump(-48 * HOUR);
   t.equal(code(one), 'ok', 'back: the keys are not from the future');
   time.jump(48 * HOUR + 25 * HOUR);
-  const outcome = verifier.verify(token(one), undefined);
+  const outcome = verifier.verify(token(one), ANY_ISSUER);
   t.equal(codeOf(outcome), 'keys_unavailable', 'on, past maxStale, within the cooldown');
   time.advance(COOLDOWN);
-  const late = await verifier.verify(token(one), undefined);
+  const late = await verifier.verify(token(one), ANY_ISSUER);
   t.notOk(isRefusal(late), 'then the next token fetches them');
   t.equal(server.fetches(), 2);
 });
@@ -549,7 +553,7 @@ t.test('a key that is published and unfit is refused with 401, also during an ou
   await server.down();
   await pass(600_000);
   t.equal(statusOf(verifier).state, 'stale');
-  const outcome = asRefusal(verifier.verify(token(weak), undefined) as TokenOutcome);
+  const outcome = asRefusal(verifier.verify(token(weak), ANY_ISSUER) as TokenOutcome);
   t.match(outcome, { code: 'key_unknown', reason: /"weak" is published but not used: RSA of 1024 bits/ });
 });
 
@@ -603,7 +607,7 @@ t.test('a restart during an outage serves from the snapshot at once', async (t) 
     });
     t.teardown(() => verifier.close());
     await verifier.start();
-    const outcome = await verifier.verify(first.token(one), undefined);
+    const outcome = await verifier.verify(first.token(one), ANY_ISSUER);
     return { outcome: codeOf(outcome), verifier, lines, reasons };
   };
   await first.server.down();
@@ -616,7 +620,7 @@ t.test('a restart during an outage serves from the snapshot at once', async (t) 
   t.equal(aged.outcome, 'ok');
   await until(() => statusOf(aged.verifier).failures === 1);
   later.advance(2 * HOUR);
-  const expired = await aged.verifier.verify(first.token(one), undefined);
+  const expired = await aged.verifier.verify(first.token(one), ANY_ISSUER);
   t.equal(codeOf(expired), 'keys_unavailable', 'it ages from its fetch');
 
   const tooLate = freezeTime();

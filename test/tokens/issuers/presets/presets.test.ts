@@ -5,7 +5,14 @@ import { compileIssuers } from '../../../../src/tokens/issuers/compile-issuers.t
 import type { VerifiedToken } from '../../../../src/tokens/verified-token.ts';
 import { freezeTime } from '../../../support/core/frozen-time.ts';
 import { mint, type SigningKey, signingKey } from '../../../support/tokens/mint.ts';
-import { codeOf, compile, fileWithIssuers, inPlace, verifierOf } from '../../../support/tokens/verifier.ts';
+import {
+  ANY_ISSUER,
+  codeOf,
+  compile,
+  fileWithIssuers,
+  inPlace,
+  verifierOf,
+} from '../../../support/tokens/verifier.ts';
 
 const time = freezeTime();
 const now = time.clock() / 1000;
@@ -27,7 +34,7 @@ async function rigOf(t: Test, preset: string, written: Record<string, unknown>, 
   t.teardown(() => verifier.close());
   await verifier.start();
   const outcome = (claims: Record<string, unknown>, header = {}, by = keys[0] ?? key) =>
-    verifier.verify(mint(by, { ...lived, ...claims }, header), undefined) as VerifiedToken;
+    verifier.verify(mint(by, { ...lived, ...claims }, header), ANY_ISSUER) as VerifiedToken;
   return { issuer, outcome, code: (...of: Parameters<typeof outcome>) => codeOf(outcome(...of)) };
 }
 

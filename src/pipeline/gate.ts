@@ -1,0 +1,37 @@
+import type { Refusal } from '../core/refusals.ts';
+import type { VerifiedToken } from '../tokens/verified-token.ts';
+import type { TokenVerifier } from '../tokens/verifier.ts';
+import type { AssertionSigner } from './identity/assertion/assertion.ts';
+import type { DirectResponse, FrontCall } from './messages/direct-response.ts';
+import type { RequestHeaderFilter } from './messages/request-header-filter.ts';
+import type { OwnPaths } from './own/own-paths.ts';
+import type { Permit } from './permit.ts';
+import type { Route } from './route.ts';
+import type { RouteTable } from './routing/match-route.ts';
+
+export interface Decision {
+  /** The route that was matched, for logs and metrics, also when it refuses. */
+  readonly route: Route | undefined;
+  readonly outcome: Permit | Refusal | DirectResponse | FrontCall;
+  /** The verified token, also where the route refuses it; for the log. Undefined where there is none. */
+  readonly token?: VerifiedToken;
+  /** Fields of every response to the request, the gateway's own included: CORS and RateLimit, names and values in turn. */
+  readonly addedHeaders?: readonly string[];
+}
+
+/** The rules of one file, compiled: everything a decision needs. */
+export interface Gate {
+  readonly table: RouteTable;
+  /** What the gateway serves itself, before any route; undefined in files that have it serve nothing. */
+  readonly ownPaths: OwnPaths | undefined;
+  /** By `Route.index`. */
+  readonly routes: readonly Route[];
+  readonly headerFilter: RequestHeaderFilter;
+  readonly verifier: TokenVerifier;
+  /** Undefined in files that ask for no assertion. */
+  readonly assertion: AssertionSigner | undefined;
+  /** False for simulated requests, which are not counted. */
+  readonly appliesLimits: boolean;
+  /** Bits of the `SPELLINGS` that any route allows. */
+  readonly allowableSpellings: number;
+}
