@@ -117,6 +117,12 @@ export const REFUSALS = {
     title: 'The token is bound to a proof of possession',
     challenge: 'invalid_token',
   },
+  step_up_required: {
+    status: 401,
+    source: 'client',
+    title: 'The user must authenticate again, or in another way',
+    challenge: 'insufficient_user_authentication',
+  },
 
   insufficient_scope: {
     status: 403,
