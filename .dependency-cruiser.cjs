@@ -38,6 +38,7 @@ const ROOMS = {
     keys: ['jwt'],
     cache: ['jwt', 'keys'],
     endpoints: ['jwt', 'keys'],
+    exchange: ['cache', 'endpoints'],
     issuers: ['jwt', 'keys'],
   },
   pipeline: {
@@ -117,7 +118,7 @@ module.exports = {
     {
       name: 'only-decide-makes-permits',
       severity: 'error',
-      from: { pathNot: '^src/pipeline/decide-(access|message)\\.ts$' },
+      from: { pathNot: '^src/pipeline/decide-(access|exchange|message)\\.ts$' },
       to: { path: '^src/pipeline/permit\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {

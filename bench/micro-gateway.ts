@@ -7,6 +7,8 @@ import { systemClock } from '../src/core/clock.ts';
 import { compileGeneration, type Generation } from '../src/gateway/generation.ts';
 import { createProviderPool } from '../src/oauth/provider-pool.ts';
 import { createMemoryLimitStore } from '../src/pipeline/rate-limit/limit-store.ts';
+import { createEndpointPool } from '../src/tokens/endpoints/endpoint-pool.ts';
+import { createExchangerPool } from '../src/tokens/exchange/exchanger-pool.ts';
 import { createKeyStorePool } from '../src/tokens/keys/key-store-pool.ts';
 import { AUDIENCE, ISSUER, type SigningKey } from './load/tokens.ts';
 import { routePath } from './peers/sealgate.ts';
@@ -48,6 +50,7 @@ export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promi
     const shared = {
       clock: systemClock,
       providers: createProviderPool(),
+      exchangers: createExchangerPool({ endpoints: createEndpointPool(), clock: systemClock }),
       keyStores: createKeyStorePool(),
       limitStore: createMemoryLimitStore(),
       assertionKeys: 'preview' as const,

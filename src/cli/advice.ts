@@ -262,19 +262,6 @@ export const ADVICE = {
     'see what the condition saw with --show-claims; ask with `has(claims.NAME)` for what may be missing before it is used',
   condition_exceeded:
     'let the condition visit fewer entries: ask with `in` rather than with a macro in a macro, and limit what a request may list',
-  acr_absent:
-    'let the client ask the provider with the `acr_values` of the challenge, and let the provider write `acr` into access tokens (Keycloak: the client scope `acr`); for providers that write another claim, such as `acrs` of Microsoft Entra ID, compare that in `claims`',
-  acr_unreadable:
-    'let the provider write `acr` as one text; compare another form of it in `claims` or `when`',
-  acr_other:
-    'let the client send the user to the provider again, with the `acr_values` of the challenge; if the token is as strong as it should be, name its `acr` in the file (see it with --show-claims)',
-  auth_time_absent:
-    'let the client ask the provider with the `max_age` of the challenge, and let the provider write `auth_time` into access tokens (Keycloak: the client scope `basic`); tokens without a user have none',
-  auth_time_unreadable: 'let the provider write `auth_time` as a JSON number of seconds since 1970',
-  auth_time_future:
-    "let the provider write `auth_time` in seconds since 1970, and compare its clock with the gateway's (`sealgate keys` shows the difference)",
-  auth_too_long_ago:
-    'let the client send the user to the provider again, with the `max_age` of the challenge: a refreshed token keeps its `auth_time`',
   identity_incomplete: 'let the provider put the claim into the token, or take `required` away',
   identity_filtered:
     'let the `filter` of the header match what the claim holds (see it with --show-claims), or take `required` away',
@@ -335,6 +322,32 @@ export const ADVICE = {
     'let clients use this provider without `oauthProxy`, or turn RFC 9207 off there: clients refuse a response that names another issuer than the front',
   provider_timeout: 'see why the provider takes so long, or raise `keys.timeout` of the issuer',
   provider_full: 'see why the provider of the front responds so slowly that requests to it pile up',
+
+  // Exchange of the token at a provider
+  insufficient_claims:
+    'let the client log the user in again with the `claims` of the challenge: a policy of the provider wants more for the backend than this login had, such as a second factor',
+  exchange_refused:
+    'let the client obtain a new token; where that is refused too, let the provider allow the gateway to exchange tokens of this audience for the backend',
+  exchange_consent_missing:
+    'grant the client of the gateway access to the API of the backend: admin consent, or add the caller as a known client application',
+  exchange_unreachable:
+    'see with `sealgate check --online` why the token endpoint cannot be reached: name, port, firewall, certificate',
+  exchange_timeout: 'see why the token endpoint takes so long, or raise `exchange.timeout` of the upstream',
+  exchange_client_refused:
+    'compare `exchange.auth` of the upstream with the client at the provider: id, secret (an expired one, too) and method; `sealgate check --online` tries it',
+  exchange_grant_refused:
+    'let the provider allow this grant to the client of the gateway, or choose the `exchange.grant` that it has',
+  exchange_target_refused:
+    'compare `audience`, `resource` and `scopes` of the exchange with what the provider knows and the client of the gateway may request',
+  exchange_request_invalid:
+    'see in the log of the provider what it lacks; some respond so to a token that they refuse, where others have `invalid_grant`',
+  exchange_failed: 'see in the log of the provider why its token endpoint fails, and try again later',
+  exchange_unreadable:
+    'compare `exchange.tokenUrl` with the metadata of the provider: what responds there sends no JSON, or redirects',
+  exchange_token_unusable:
+    'let the provider issue a bearer access token for the backend: the reason names what is wrong with the one it sent',
+  exchange_full:
+    'see why the token endpoint responds so slowly that exchanges pile up; tokens that are cached need none',
 
   // The gateway and what it depends on
   keys_unavailable: 'see with `sealgate keys` why the keys cannot be fetched, or use saved ones with --jwks',

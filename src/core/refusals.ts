@@ -117,11 +117,11 @@ export const REFUSALS = {
     title: 'The token is bound to a proof of possession',
     challenge: 'invalid_token',
   },
-  step_up_required: {
+  insufficient_claims: {
     status: 401,
     source: 'client',
-    title: 'The user must authenticate again, or in another way',
-    challenge: 'insufficient_user_authentication',
+    title: 'The backend requires more than the token proves',
+    challenge: 'insufficient_claims',
   },
 
   insufficient_scope: {
@@ -161,6 +161,7 @@ export const REFUSALS = {
     title: 'The origin is not accepted',
   },
   mcp_denied: { status: 403, source: 'client', title: 'The rules do not allow what the message asks for' },
+  exchange_refused: { status: 403, source: 'client', title: 'The provider issues no token for the backend' },
   proxy_not_trusted: {
     status: 403,
     source: 'client',
@@ -192,6 +193,11 @@ export const REFUSALS = {
     status: 503,
     source: 'gateway',
     title: 'The keys to verify the token are not available',
+  },
+  exchange_unavailable: {
+    status: 503,
+    source: 'gateway',
+    title: 'No token for the backend could be obtained',
   },
   upstream_unhealthy: { status: 503, source: 'upstream', title: 'No healthy backend is available' },
   overloaded: { status: 503, source: 'gateway', title: 'The gateway is overloaded' },

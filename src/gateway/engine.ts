@@ -11,6 +11,8 @@ import { createTunnels } from '../proxy/websocket/tunnels.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metric } from '../telemetry/metric.ts';
 import { findTracing } from '../telemetry/tracing.ts';
+import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
+import { createExchangerPool } from '../tokens/exchange/exchanger-pool.ts';
 import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/keys/key-store-pool.ts';
 import { createDecisionListeners, type DecisionAddresses } from './decisions/decision-listeners.ts';
 import { compileGeneration, type Generation, type GenerationSource, type SharedState } from './generation.ts';
@@ -84,6 +86,7 @@ export async function createEngine({
     clock,
     keyStores: createKeyStorePool({ clock, log, ...keys }),
     providers: createProviderPool({ log }),
+    exchangers: createExchangerPool({ endpoints: createEndpointPool({ log, scheduler }), clock }),
     limitStore: await openLimitStore(source.config.rateLimitStore, { clock, log }),
     assertionKeys: worker === undefined ? 'rotate' : 'follow',
   };
@@ -175,6 +178,7 @@ export async function createEngine({
     before.inFlight.retire(RETIREMENT_LIMIT_MS, () => {
       before.verifier.close();
       before.fronts.close();
+      before.exchanges.close();
       upstreams.release(before.upstreams.values());
     });
   }
@@ -201,6 +205,7 @@ export async function createEngine({
         await closed;
         current.verifier.close();
         current.fronts.close();
+        current.exchanges.close();
         current.keyRotation?.close();
         throw error;
       }
@@ -241,6 +246,7 @@ export async function createEngine({
       overload.stop();
       current.verifier.close();
       current.fronts.close();
+      current.exchanges.close();
       current.keyRotation?.close();
       await shared.limitStore.close();
       await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));

@@ -16,6 +16,10 @@ import { compileUpstreamPlans, type RouteUpstreamPlan } from '../proxy/request/u
 import { compileUpstreams } from '../proxy/upstream/compile-upstreams.ts';
 import type { Upstream } from '../proxy/upstream/upstream.ts';
 import type { CompiledRules } from '../simulate/file-tests.ts';
+import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
+import { compileExchanges } from '../tokens/exchange/compile-exchanges.ts';
+import { createExchangerPool, type ExchangerPool } from '../tokens/exchange/exchanger-pool.ts';
+import { acquireExchanges, type Exchanges } from '../tokens/exchange/exchanges.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { createKeyStorePool, type KeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
@@ -39,6 +43,8 @@ export interface Generation {
   readonly verifier: LiveTokenVerifier;
   /** For OAuth clients, by issuer. */
   readonly fronts: Fronts;
+  /** Of tokens, for upstreams. */
+  readonly exchanges: Exchanges;
   /** Of the keys that sign assertions; undefined where there are none to rotate. */
   readonly keyRotation: KeyRotation | undefined;
   readonly upstreams: ReadonlyMap<string, Upstream>;
@@ -62,6 +68,7 @@ export interface SharedState {
   readonly clock: Clock;
   readonly keyStores: KeyStorePool;
   readonly providers: ProviderPool;
+  readonly exchangers: ExchangerPool;
   readonly limitStore: LimitStore;
   /** `follow` in workers: the primary rotates the keys of assertions for all. */
   readonly assertionKeys: KeyFileAccess;
@@ -87,13 +94,13 @@ export interface Compiled {
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { generation, simulatedGate: gate, issuers, problems: found } = await compile(options);
   const { config, verifier, fronts } = generation;
-  const { clock } = options.shared;
   const problems = found.some(isError)
     ? found
-    : [...found, ...(await failingTests({ config, gate, issuers, clock }))];
+    : [...found, ...(await failingTests({ config, gate, issuers }))];
   if (!problems.some(isError)) return { generation, problems };
   verifier.close();
   fronts.close();
+  generation.exchanges.close();
   return { generation: undefined, problems };
 }
 
@@ -112,15 +119,17 @@ export async function compilePreview(
     clock: systemClock,
     keyStores: createKeyStorePool(),
     providers: createProviderPool(),
+    exchangers: createExchangerPool({ endpoints: createEndpointPool(), clock: systemClock }),
     limitStore: createMemoryLimitStore(),
     assertionKeys: 'preview',
   };
   const { generation, simulatedGate: gate, issuers, problems } = await compile({ source, shared });
-  const { config, verifier, fronts, upstreams } = generation;
+  const { config, verifier, fronts, exchanges, upstreams } = generation;
   verifier.close();
   fronts.close();
+  exchanges.close();
   await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
-  return { config, gate, issuers, problems, clock: shared.clock };
+  return { config, gate, issuers, problems };
 }
 
 /** A generation with an error among its problems must not serve. */
@@ -151,13 +160,15 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     clock: shared.clock,
     access: shared.assertionKeys,
   });
+  const exchange = compileExchanges(config, { resolvePath, readFile });
+  const exchanges = acquireExchanges(exchange.settings, shared.exchangers);
   const { gate, askedGate, simulatedGate, problems } = await compileGate({
     config,
     issuers: issuers.issuers,
     verifier,
     assertion: assertion.signer,
     limitStore: shared.limitStore,
-    clock: shared.clock,
+    exchangers: exchanges.exchangers,
   });
   const upstreams = compileUpstreams(config, {
     resolvePath,
@@ -183,6 +194,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       resources: declaredResources(config).map(({ place }) => place.identifier),
       pool: shared.providers,
     }),
+    exchanges,
     keyRotation: assertion.rotation,
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),
@@ -194,7 +206,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       value,
     ]),
     inFlight: createInFlightCount(),
-    files: [...issuers.files, ...upstreams.files, ...listener.files, ...asked.files],
+    files: [...issuers.files, ...exchange.files, ...upstreams.files, ...listener.files, ...asked.files],
     contents,
   };
   return {
@@ -206,6 +218,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       ...assertion.problems,
       ...problems,
       ...upstreams.problems,
+      ...exchange.problems,
       ...listener.problems,
       ...asked.problems,
     ],

@@ -2,11 +2,11 @@ import type { PathProblem } from '../config/problem.ts';
 import { isForDecisionsOnly } from '../config/routes/no-upstream.ts';
 import { allAlternatives } from '../config/routes/route-access.ts';
 import type { Config, RouteConfig } from '../config/schema/config.ts';
-import { type Clock, systemClock } from '../core/clock.ts';
 import { parseRouteHost } from '../core/host.ts';
 import { type ChallengeHeads, challengeHeads } from '../http/challenge.ts';
 import { SPELLINGS } from '../http/target.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import { loadConditionCompiler } from './access/cel/condition.ts';
 import {
@@ -54,12 +54,12 @@ export interface GateOptions {
   readonly verifier: TokenVerifier;
   /** Default: none. */
   readonly assertion?: AssertionSigner | undefined;
+  /** By upstream; those without one get no token in place of the caller's. Default: none. */
+  readonly exchangers?: ReadonlyMap<string, TokenExchanger>;
   /** What else the gateway serves itself. Default: nothing. */
   readonly ownEndpoints?: readonly OwnEndpoint[];
   /** Outlives the gate, so that a reload resets no count. Default: one in memory. */
   readonly limitStore?: LimitStore;
-  /** For rules that depend on the time. Default: that of the system. */
-  readonly clock?: Clock;
 }
 
 /**
@@ -74,12 +74,12 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     issuers,
     conditions: hasConditions(config) ? await loadConditionCompiler() : undefined,
     limitStore: options.limitStore ?? createMemoryLimitStore(),
-    clock: options.clock ?? systemClock,
     identity: compileIdentity(config.identity, undefined, []),
     policies: new Map(),
     challengeHeads: challengeHeads(realmOf(config)),
     challenges: new Map(),
     resources: compileResources({ config, issuers }),
+    exchangers: options.exchangers ?? new Map(),
   };
   const compiled = config.routes.map((route, at) => compileRoute(compiler, route, at));
   const routes = compiled.map(({ route }) => route);
@@ -101,6 +101,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     headerFilter,
     verifier,
     assertion,
+    exchanges: compiler.exchangers.size > 0 ? 'requested' : undefined,
     appliesLimits: true,
     allowableSpellings: routes.reduce((bits, route) => bits | route.allowedSpellings, 0),
   };
@@ -114,12 +115,17 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   return {
     gate,
     askedGate: { ...gate, table, ownPaths: compileOwnPaths(own.map(hideOwn)) },
-    simulatedGate: { ...gate, table, appliesLimits: false },
+    simulatedGate: {
+      ...gate,
+      table,
+      appliesLimits: false,
+      exchanges: gate.exchanges && 'simulated',
+    },
     problems: withoutRepeats(problems),
   };
 }
 
-interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions' | 'clock'> {
+interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions'> {
   readonly limitStore: LimitStore;
   /** Of the file, for routes that add nothing to it. */
   readonly identity: ReturnType<typeof compileIdentity>;
@@ -129,6 +135,7 @@ interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 
   /** Of routes that belong to no protected resource. */
   readonly challenges: Map<AccessRules, RouteChallenge | undefined>;
   readonly resources: CompiledResources;
+  readonly exchangers: ReadonlyMap<string, TokenExchanger>;
 }
 
 const NO_PATTERN: PathPattern = { segments: [], parameters: [] };
@@ -189,6 +196,7 @@ function compileRoute(
         ? undefined
         : compileRateLimits(route.rateLimit, { routeName: route.name, store: limitStore }),
     mcp: mcp?.rules,
+    exchanger: compiler.exchangers.get(route.upstream),
   };
   return { route: compiled, problems };
 }

@@ -1,9 +1,8 @@
 import { after } from '../core/after.ts';
-import { isRefusal, type Refusal } from '../core/refusals.ts';
+import { isRefusal, REFUSALS, type Refusal } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { checkAddressing } from './access/authorize.ts';
-import { passesInReportMode } from './access/report-mode.ts';
 import { authorizeToken } from './authorize-token.ts';
 import { provePossession } from './binding/prove-possession.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
@@ -57,15 +56,20 @@ function decideVerified(
   if (misdirected !== undefined) return { route, outcome: misdirected, token };
   return after(provePossession({ request: matched, token, presented }, trace), (unproven) =>
     unproven === undefined
-      ? decideAuthorized(gate, matched, token, trace)
+      ? decideAuthorized(gate, { matched, token, rawToken: presented.rawToken }, trace)
       : { route, outcome: unproven, token },
   );
 }
 
+interface Authenticated {
+  readonly matched: Matched;
+  readonly token: VerifiedToken;
+  readonly rawToken: string;
+}
+
 function decideAuthorized(
   gate: Gate,
-  matched: Matched,
-  token: VerifiedToken,
+  { matched, token, rawToken }: Authenticated,
   trace: Trace | undefined,
 ): Decision {
   const { route } = matched;
@@ -73,7 +77,7 @@ function decideAuthorized(
 
   // 6. Authorize; in report mode what only the rules refuse passes
   const { access, identity } = authorizeToken(route.policy, { token, request }, trace);
-  const passesAnyway = access !== undefined && route.reportsOnly && passesInReportMode(access);
+  const passesAnyway = access !== undefined && route.reportsOnly && REFUSALS[access.code].status === 403;
   if (access !== undefined && !passesAnyway) return { route, outcome: access, token };
   if (passesAnyway)
     trace?.add({ step: 'mode', ok: true, expected: 'report', got: `would be ${access.code}` });
@@ -83,7 +87,13 @@ function decideAuthorized(
   const reported = addAssertion(gate.assertion, { identity, route, token });
   if (isRefusal(reported)) return { ...refusedBy(route, 'identity', reported, trace), token };
   trace?.add({ step: 'identity', ok: true, got: namesOf(reported) });
-  const outcome = permitVerified(matched, { request, identity: reported, token, wouldRefuse: access });
+  const outcome = permitVerified(matched, {
+    request,
+    identity: reported,
+    token,
+    rawToken,
+    wouldRefuse: access,
+  });
   if (access === undefined || !route.exposesReports) return { route, outcome, token };
   return { route, outcome, token, addedHeaders: ['x-sealgate-would-refuse', access.code] };
 }

@@ -1,12 +1,14 @@
-import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
+import { after } from '../core/after.ts';
+import { isRefusal, REFUSALS, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
-import { passesInReportMode } from './access/report-mode.ts';
+import { exchangeToken, isToExchange } from './decide-exchange.ts';
 import type { Decision } from './gate.ts';
 import { checkBodyHeader } from './mcp/admit-request.ts';
 import { authorizeMessage } from './mcp/authorize-message.ts';
 import { checkHeaderAgreement, statedVersion } from './mcp/header-agreement.ts';
 import { isMcpMethod, mirrorsBody } from './mcp/mcp-vocabulary.ts';
 import { type Message, readMessage } from './mcp/read-message.ts';
+import { isServedHere } from './messages/direct-response.ts';
 import { type McpPermit, type Permit, type PermittedMessage, permitMessage } from './permit.ts';
 
 /** A permit of a route with `mcp`: for what it holds so far, and with the caller its messages are decided for. */
@@ -30,8 +32,22 @@ export function admitBody(permit: PermitForMessages, hasBody: boolean, trace?: T
   return withIssuer(permit, refusal);
 }
 
-/** Decides on the message of a request whose access held. The permit that comes of it is for these bytes and no others. */
-export function decideMessage(permit: PermitForMessages, bytes: Buffer, trace?: Trace): MessageDecision {
+/**
+ * Decides on the message of a request whose access held. The permit that comes of it is for these bytes and no others. A promise only
+ * where a token for the backend must be waited for.
+ */
+export function decideMessage(
+  permit: PermitForMessages,
+  bytes: Buffer,
+  trace?: Trace,
+): MessageDecision | Promise<MessageDecision> {
+  const decision = decideBytes(permit, bytes, trace);
+  const { outcome } = decision;
+  if (isRefusal(outcome) || isServedHere(outcome) || !isToExchange(outcome)) return decision;
+  return after(exchangeToken(outcome, trace), (exchanged) => ({ ...decision, outcome: exchanged }));
+}
+
+function decideBytes(permit: PermitForMessages, bytes: Buffer, trace: Trace | undefined): MessageDecision {
   const { route, mcp, token } = permit;
   const refused = (step: string, refusal: Refusal): Decision => {
     trace?.add({ step, ok: false, got: refusal.reason });
@@ -59,7 +75,7 @@ export function decideMessage(permit: PermitForMessages, bytes: Buffer, trace?: 
   );
   if (refusal === undefined)
     return { route, outcome: permitMessage(permit, described, undefined), message: described };
-  if (!route.reportsOnly || !passesInReportMode(refusal))
+  if (!route.reportsOnly || REFUSALS[refusal.code].status !== 403)
     return { route, outcome: withIssuer(permit, refusal), message: described };
   trace?.add({ step: 'mode', ok: true, expected: 'report', got: `would be ${refusal.code}` });
   const isFirst = permit.wouldRefuse === undefined && route.exposesReports;

@@ -13,6 +13,7 @@ import {
 import { explainPreflight } from './cors/explain-preflight.ts';
 import { type PathPlace, routeOfPath } from './cors/route-of-path.ts';
 import { decideAccess, refusedBy } from './decide-access.ts';
+import { decideExchange } from './decide-exchange.ts';
 import type { Decision, Gate } from './gate.ts';
 import { checkMethod, checkOrigin } from './mcp/admit-request.ts';
 import { type DirectResponse, isServedHere } from './messages/direct-response.ts';
@@ -31,8 +32,10 @@ import { matchRoute } from './routing/match-route.ts';
  */
 export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decision | Promise<Decision> {
   const decision = decideRequest(gate, request, trace);
-  if (request.isUpgrade !== true) return decision;
-  return after(decision, (made) => decideUpgrade(made, trace));
+  const decided =
+    request.isUpgrade === true ? after(decision, (made) => decideUpgrade(made, trace)) : decision;
+  const { exchanges } = gate;
+  return exchanges === undefined ? decided : after(decided, (made) => decideExchange(made, exchanges, trace));
 }
 
 /** Comes last, so that only clients that may use the route learn that it takes no WebSockets. */

@@ -30,6 +30,8 @@ export interface Gate {
   readonly verifier: TokenVerifier;
   /** Undefined in files that ask for no assertion. */
   readonly assertion: AssertionSigner | undefined;
+  /** Whether tokens are exchanged. Simulated requests only show that they would be; undefined in files that exchange none. */
+  readonly exchanges: 'requested' | 'simulated' | undefined;
   /** False for simulated requests, which are not counted. */
   readonly appliesLimits: boolean;
   /** Bits of the `SPELLINGS` that any route allows. */

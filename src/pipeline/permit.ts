@@ -1,6 +1,7 @@
 import type { McpMethod } from '../config/mcp/mcp-methods.ts';
 import type { Refusal } from '../core/refusals.ts';
 import type { Target } from '../http/target.ts';
+import type { ExchangedCredential, TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { verifiedCredential } from './credentials/extract-token.ts';
 import { offersProtocol } from './credentials/token-places.ts';
@@ -14,7 +15,7 @@ declare const permitted: unique symbol;
 
 /**
  * The proof that a request was decided and may be forwarded; the proxy forwards nothing without one. Only this file makes one, and only
- * `decide-access.ts` and `decide-message.ts` may ask for it (.dependency-cruiser.cjs holds that).
+ * `decide-access.ts`, `decide-exchange.ts` and `decide-message.ts` may ask for it (.dependency-cruiser.cjs holds that).
  */
 export interface Permit {
   readonly [permitted]: true;
@@ -36,7 +37,18 @@ export interface Permit {
   readonly wouldRefuse: Refusal | undefined;
   /** Set on routes with `mcp`. Without its message, a POST request there is not forwarded. */
   readonly mcp: McpPermit | undefined;
+  /** Set while the token that the backend gets in place of the caller's is still to be obtained. Until then nothing is forwarded. */
+  readonly exchange: PendingExchange | undefined;
 }
+
+/** What a token for the backend is obtained with. */
+export interface PendingExchange {
+  readonly exchanger: TokenExchanger;
+  readonly rawToken: string;
+  readonly token: VerifiedToken;
+}
+
+export type PermitToExchange = Permit & { readonly exchange: PendingExchange };
 
 /** What holds for the messages of a permitted request. */
 export interface McpPermit {
@@ -70,6 +82,7 @@ export function permitAnonymous(matched: Matched): Permit {
     token: undefined,
     socketProtocol: undefined,
     wouldRefuse: undefined,
+    exchange: undefined,
   });
 }
 
@@ -80,15 +93,22 @@ export function permitVerified(
     request,
     identity,
     token,
+    rawToken,
     wouldRefuse,
-  }: { readonly request: Matched } & Pick<Permit, 'identity' | 'token' | 'wouldRefuse'>,
+  }: {
+    readonly request: Matched;
+    readonly token: VerifiedToken;
+    readonly rawToken: string;
+  } & Pick<Permit, 'identity' | 'wouldRefuse'>,
 ): Permit {
   const { route, headers } = matched;
   const credentials = route.identity.forwardsToken
     ? verifiedCredential(route.tokenSources, headers)
     : passedAuthorization(matched);
   const socketProtocol = announcedProtocol(matched);
-  return grant(request, { identity, credentials, token, socketProtocol, wouldRefuse });
+  const { exchanger } = route;
+  const exchange = exchanger === undefined ? undefined : { exchanger, rawToken, token };
+  return grant(request, { identity, credentials, token, socketProtocol, wouldRefuse, exchange });
 }
 
 /** Permits the message of a request that has a permit without it. */
@@ -99,6 +119,16 @@ export function permitMessage(
 ): Permit {
   const { mcp } = permit;
   return { ...permit, mcp: { ...mcp, message }, wouldRefuse: permit.wouldRefuse ?? wouldRefuse };
+}
+
+/** Permits a request with the token that was obtained for the backend, and with no other. */
+export function permitExchanged(permit: PermitToExchange, credential: ExchangedCredential): Permit {
+  return { ...permit, credentials: credential, exchange: undefined };
+}
+
+/** Permits a request that is not forwarded: nothing has to be obtained for it. */
+export function withoutExchange(permit: PermitToExchange): Permit {
+  return { ...permit, exchange: undefined };
 }
 
 /** `passAuthorization` forwards the field unverified; routes that require a token cannot set it. */
@@ -124,7 +154,8 @@ function grant(
     token,
     socketProtocol,
     wouldRefuse,
-  }: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse'>,
+    exchange,
+  }: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse' | 'exchange'>,
 ): Permit {
   const { route, parameters, target, host, headers } = matched;
   const { mcp } = route;
@@ -140,5 +171,6 @@ function grant(
     socketProtocol,
     wouldRefuse,
     mcp: mcp === undefined ? undefined : { rules: mcp, request: matched, message: undefined },
+    exchange,
   } as Permit;
 }

@@ -1,5 +1,6 @@
 import type { RouteConfig } from '../config/schema/config.ts';
 import type { Refusal } from '../core/refusals.ts';
+import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import type { RouteChallenge } from './access/challenge.ts';
 import type { AccessRules } from './access/compile-access.ts';
 import type { CorsRules } from './cors/cors.ts';
@@ -45,6 +46,8 @@ export interface Route {
   readonly limits: RateLimits | undefined;
   /** Set where the messages of requests are read and decided on. */
   readonly mcp: McpRules | undefined;
+  /** Set where the backend gets a token of its own in place of the caller's. */
+  readonly exchanger: TokenExchanger | undefined;
 }
 
 /** What a route requires of a token and reports of it. Routes with equal rules share one. */

@@ -32,12 +32,6 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     pool: createKeyStorePool({ clock, env }),
   });
   const { signer } = compileAssertion(config, { resolvePath, clock, access: 'preview' });
-  const { simulatedGate: gate } = await compileGate({
-    config,
-    issuers,
-    verifier,
-    assertion: signer,
-    clock,
-  });
+  const { simulatedGate: gate } = await compileGate({ config, issuers, verifier, assertion: signer });
   return { gate, verifier };
 }

@@ -62,7 +62,7 @@ export async function simulate(
   const steps: Step[] = [];
   const add = (step: Step) => void steps.push({ expected: EXPECTATIONS[step.step], ...step });
   const trace: Trace = { showClaims, add };
-  const decision = decideBody(await decide(gate, request, trace), input, trace);
+  const decision = await decideBody(await decide(gate, request, trace), input, trace);
   const { outcome } = decision;
   if (!isRefusal(outcome)) return { request, decision, steps, code: 'allow', challenge: undefined };
   return {
@@ -75,7 +75,11 @@ export async function simulate(
 }
 
 /** Decides on the message too, where there is one. Without one, a POST request is decided as far as it is known. */
-function decideBody(decision: Decision, { method, mcp }: SimulatedRequest, trace: Trace): Decision {
+async function decideBody(
+  decision: Decision,
+  { method, mcp }: SimulatedRequest,
+  trace: Trace,
+): Promise<Decision> {
   const { outcome } = decision;
   if (isRefusal(outcome) || isServedHere(outcome)) return decision;
   if (!isForMessages(outcome)) {
@@ -88,7 +92,7 @@ function decideBody(decision: Decision, { method, mcp }: SimulatedRequest, trace
   }
   const admitted = admitBody(outcome, true, trace);
   if (isRefusal(admitted)) return { ...decision, outcome: admitted };
-  return { ...decision, ...decideMessage(outcome, writeMessage(mcp), trace) };
+  return { ...decision, ...(await decideMessage(outcome, writeMessage(mcp), trace)) };
 }
 
 /** The scopes of the token are claims, and so hidden unless they are asked for. */

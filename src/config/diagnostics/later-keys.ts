@@ -5,14 +5,13 @@ const LATER_KEYS: readonly { readonly inside: readonly string[]; readonly keys: 
   { inside: [], keys: ['include', 'revocation'] },
   { inside: ['listen'], keys: ['clientCertHeader'] },
   { inside: ['issuers', '*'], keys: ['dpop', 'events', 'introspection', 'logout'] },
-  { inside: ['upstreams', '*'], keys: ['exchange'] },
   ...[
     ['policies', '*'],
     ['routes', '*', 'access'],
     ['routes', '*', 'access', '*'],
     ['routes', '*', 'mcp', '*', '*'],
-  ].map((inside) => ({ inside, keys: ['binding'] })),
-  { inside: ['tests', '*', 'token'], keys: ['bound', 'introspected'] },
+  ].map((inside) => ({ inside, keys: ['acr', 'binding', 'maxAuthAge'] })),
+  { inside: ['tests', '*', 'token'], keys: ['authAge', 'bound', 'introspected'] },
 ];
 
 /** Whether a key is no typing error, but one whose time has not come. */

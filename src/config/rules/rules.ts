@@ -20,7 +20,6 @@ import {
   scopesAreSpelledAlike,
   scopesAreThoseOfTokens,
 } from './access/scopes.ts';
-import { authAgesAreWholeSeconds, authAgesExceedTolerance, classesCanBeMet } from './access/step-up.ts';
 import { tokenPlacesHoldTokens } from './access/token-places.ts';
 import { wildcardsAreWhereTheyWork } from './access/wildcards.ts';
 import { askedRoutesHaveTheirFront } from './decisions/asked-routes.ts';
@@ -80,8 +79,8 @@ import {
 } from './settings/ineffective-settings.ts';
 import { riskySettingsAreMeant } from './settings/risky-settings.ts';
 import { sizesMakeSense } from './settings/sizes.ts';
-import { testTokensCanBeMade } from './settings/test-tokens.ts';
 import { testsCanPass, testsNameTheirIssuer, testsSendMessages } from './settings/tests.ts';
+import { exchangedTokensStandAlone, exchangesCanBeRequested } from './upstreams/exchange.ts';
 import { upstreamsLeadToBackends } from './upstreams/upstream-targets.ts';
 import { upstreamsAreWellFormed } from './upstreams/upstreams.ts';
 
@@ -135,7 +134,6 @@ const RULES: readonly Rule[] = [
   limitsCountCallers,
   testsCanPass,
   testsSendMessages,
-  testTokensCanBeMade,
   addressesAreAddresses,
   adminTokenCanBeSent,
   durationsMakeSense,
@@ -147,6 +145,8 @@ const RULES: readonly Rule[] = [
   keyHeadersCanBeSent,
   frontsCanServe,
   upstreamsLeadToBackends,
+  exchangesCanBeRequested,
+  exchangedTokensStandAlone,
   routesOfDecisionsAreAskedAbout,
   askingProxiesAreServed,
   askedRoutesHaveTheirFront,
@@ -156,9 +156,6 @@ const RULES: readonly Rule[] = [
   comparedTextsAreNoPatterns,
   claimRulesCanHold,
   scopesAreNotComparedAsText,
-  authAgesAreWholeSeconds,
-  authAgesExceedTolerance,
-  classesCanBeMet,
   settingsHaveTheirOccasion,
   mcpPatternsDoNotTie,
   mcpRulesCanBeApplied,

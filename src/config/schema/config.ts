@@ -87,6 +87,7 @@ export const configSchema = z
 export type Config = z.output<typeof configSchema>;
 export type IssuerConfig = Config['issuers'][string];
 export type UpstreamConfig = Config['upstreams'][string];
+export type ExchangeConfig = NonNullable<UpstreamConfig['exchange']>;
 export type RouteConfig = Config['routes'][number];
 export type AccessConfig = RouteConfig['access'];
 export type AccessBlockConfig = z.output<typeof accessBlock>;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { exchange } from './exchange.ts';
 import { duration, text } from './scalars.ts';
 
 /* `upstreams`. */
@@ -117,6 +118,7 @@ export const upstreamSchema = z
       })
       .optional()
       .meta({ description: 'TLS towards the backend; verification is always on.' }),
+    exchange: exchange.optional(),
   })
   .refine(({ url, urls }) => (url === undefined) !== (urls === undefined), 'expected either `url` or `urls`')
   .meta({ description: 'One backend.' });

@@ -73,8 +73,15 @@ function read(
       body.release();
       return;
     }
+    const decided = (decision: MessageDecision): void => {
+      // The client may have left, or been refused, while a token was waited for.
+      if (transaction.hasResponded || res.destroyed) body.release();
+      else outcome.decided(decision, body);
+    };
     try {
-      outcome.decided(decideMessage(permit, body.bytes as Buffer, trace), body);
+      const decision = decideMessage(permit, body.bytes as Buffer, trace);
+      if (decision instanceof Promise) decision.then(decided).catch(outcome.failed);
+      else decided(decision);
     } catch (error) {
       outcome.failed(error);
     }

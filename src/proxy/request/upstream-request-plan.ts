@@ -88,7 +88,9 @@ export function planUpstreamRequest(
   upstreamPlan: RouteUpstreamPlan,
   { method, forwarded, requestId, responseHeaders }: UpstreamRequestContext,
 ): UpstreamRequestPlan {
-  const { headers, target, identity, credentials, socketProtocol, mcp } = permit;
+  const { headers, target, identity, credentials, socketProtocol, mcp, exchange } = permit;
+  if (exchange !== undefined)
+    throw new Error('a request would be forwarded without its token for the backend');
   if (mcp !== undefined && mcp.message === undefined && method === 'POST')
     throw new Error('a message would be forwarded that nothing decided on');
   const lists = mcp === undefined ? undefined : listsOfRequest(permit, method);

@@ -35,6 +35,18 @@ const front = (own: Record<string, unknown>) => ({
   ...own,
 });
 
+/** An exchange with these keys over the usual ones. */
+const exchange = (own: Record<string, unknown>) => ({
+  grant: 'token-exchange',
+  tokenUrl: 'https://id.example.com/token',
+  auth: { clientId: 'gateway', clientSecret: 's' },
+  audience: 'orders',
+  ...own,
+});
+/** One of Entra ID. */
+const onBehalfOf = (own: Record<string, unknown> = {}) =>
+  exchange({ grant: 'on-behalf-of', audience: undefined, scopes: ['api://orders/.default'], ...own });
+
 /** Places are written with \`/\`, since names have dots. */
 const ROWS: readonly Row[] = [
   ['listen/host', '*', 'error', /`\*` is not an address/],
@@ -480,6 +492,49 @@ const ROWS: readonly Row[] = [
     /a host name alone/,
   ],
   ['upstreams/app', { url: 'https://10.0.0.1', tls: { serverName: 'app.example' } }, 'fine'],
+  ['upstreams/app/exchange', exchange({}), 'fine'],
+  ['upstreams/app/exchange', exchange({ resource: 'https://orders.example', scopes: ['a', 'b'] }), 'fine'],
+  ['upstreams/app/exchange', exchange({ grant: 'jwt-bearer' }), 'fine'],
+  ['upstreams/app/exchange', onBehalfOf(), 'fine'],
+  ['upstreams/app/exchange', onBehalfOf({ audience: 'orders' }), 'error', /`on-behalf-of` has no `audience`/],
+  ['upstreams/app/exchange', onBehalfOf({ resource: 'https://a.example' }), 'error', /has no `resource`/],
+  ['upstreams/app/exchange', onBehalfOf({ scopes: undefined }), 'error', /needs `scopes`/],
+  ['upstreams/app/exchange', exchange({ audience: undefined }), 'warning', /nothing names what .* is for/],
+  ['upstreams/app/exchange', exchange({ tokenUrl: 'token' }), 'error', /expected an http: or https: URL/],
+  [
+    'upstreams/app/exchange',
+    exchange({ tokenUrl: 'https://u:p@id.example' }),
+    'error',
+    /no user or password/,
+  ],
+  ['upstreams/app/exchange', exchange({ tokenUrl: 'https://id.example/t#x' }), 'error', /no fragment/],
+  ['upstreams/app/exchange', exchange({ tokenUrl: 'https://id.example/{t}/token' }), 'error', /placeholder/],
+  [
+    'upstreams/app/exchange',
+    exchange({ tokenUrl: 'https://id.example/authorize' }),
+    'error',
+    /no token endpoint/,
+  ],
+  ['upstreams/app/exchange', exchange({ tokenUrl: 'http://id.example/token' }), 'error', /plain http:/],
+  [
+    'upstreams/app/exchange',
+    exchange({ tokenUrl: 'http://id.example/token', insecure: true }),
+    'warning',
+    /sent over plain http:/,
+  ],
+  ['upstreams/app/exchange', exchange({ tokenUrl: 'http://127.0.0.1:4000/token?a=b' }), 'fine'],
+  ['upstreams/app/exchange', exchange({ resource: 'orders' }), 'error', /an absolute URI without a fragment/],
+  ['upstreams/app/exchange', exchange({ resource: 'https://a.example/#x' }), 'error', /without a fragment/],
+  ['upstreams/app/exchange', exchange({ scopes: ['a b'] }), 'error', /one scope/],
+  ['upstreams/app/exchange', exchange({ scopes: [] }), 'error', /at least one scope/],
+  ['upstreams/app/exchange', exchange({ timeout: '0s' }), 'error', /more than 0/],
+  ['upstreams/app/exchange', exchange({ timeout: '2m' }), 'warning', /unusually long/],
+  ['upstreams/app/exchange', exchange({ maxBytes: '1KiB' }), 'error', /nothing fits/],
+  ['upstreams/app/exchange', exchange({ maxBytes: '16KiB' }), 'warning', /few tokens fit/],
+  ['upstreams/app/exchange', exchange({ ca: 'ca.pem' }), 'fine'],
+  ['upstreams/app/exchange', exchange({ auth: { clientId: 'g' } }), 'error', /exactly one of/],
+  ['upstreams/app/exchange', exchange({ auth: { clientId: 'g', privateKey: 'key.pem' } }), 'fine'],
+  ['upstreams/app/exchange', exchange({ auth: { clientId: 'g', tls: { cert: 'c', key: 'k' } } }), 'fine'],
 
   ['identity/headers/X-Forwarded-User', 'sub', 'error', /describe the path of a request/],
   ['identity/headers/Content-Language', 'locale', 'error', /belongs to the connection or the body/],
@@ -633,23 +688,6 @@ const ROWS: readonly Row[] = [
   ['routes/0/access/roles/0', 'admin.+', 'warning', /not as a regular expression/],
   ['routes/0/access/roles/0', '!guest', 'warning', /does not negate/],
   ['routes/0/access/roles/any', ['admin||owner'], 'warning', /does not separate/],
-  ['routes/0/access/acr/0', 'urn:example:mfa', 'fine'],
-  ['routes/0/access/acr/0', 'http://schemas.openid.net/pape/policies/2007/06/multi-factor', 'fine'],
-  ['routes/0/access/acr/0', '2', 'fine'],
-  ['routes/0/access/acr/0', 'urn:a urn:b', 'error', /one class of authentication/],
-  ['routes/0/access/acr/0', 'urn:"a"', 'error', /one class of authentication/],
-  ['routes/0/access/acr/0', 'urn:é', 'error', /one class of authentication/],
-  ['routes/0/access/acr/0', 'urn:a,urn:b', 'warning', /is one entry/],
-  ['routes/0/access/acr/0', 'urn:example:*', 'warning', /not a wildcard here/],
-  ['routes/0/access/acr/0', '^urn', 'warning', /not as a regular expression/],
-  ['routes/0/access/acr/0', 'mfa|hwk', 'warning', /does not separate/],
-  ['policies/staff/acr/0', '!urn:weak', 'warning', /does not negate/],
-  ['routes/0/access/maxAuthAge', '0s', 'error', /whole seconds, at least one/],
-  ['routes/0/access/maxAuthAge', '1500ms', 'error', /whole seconds/],
-  ['routes/0/access/maxAuthAge', '30s', 'warning', /`clockTolerance` of issuer `corp`/],
-  ['routes/0/access/maxAuthAge', '31s', 'fine'],
-  ['routes/0/access/maxAuthAge', '400d', 'warning', /unusually long/],
-  ['policies/staff/maxAuthAge', '10m', 'fine'],
   ['policies/staff/roles/0', 'ROLE_*', 'warning', /not a wildcard here/],
   ['routes/0/access/roles/any/0', 'a,b', 'warning', /is one entry/],
   ['routes/0/access/roles/all/0', '[a, b]', 'warning', /is one entry/],
@@ -807,13 +845,6 @@ const ROWS: readonly Row[] = [
   ['routes/0/timeouts/idle', '30d', 'fine'],
   ['routes/0/bodyLimit', '0B', 'fine'],
 
-  ['tests/0', { name: 'a', token: { authAge: '5m' }, request: 'GET /', expect: 'allow' }, 'fine'],
-  [
-    'tests/0',
-    { name: 'a', token: { authAge: '5m', claims: { auth_time: 5 } }, request: 'GET /', expect: 'allow' },
-    'error',
-    /`claims` has `auth_time`, which replaces it/,
-  ],
   ['tests/0', { name: 'a', request: 'GET /', expect: 'rate_limited' }, 'error', /no test can end in/],
   ['tests/0', { name: 'a', request: 'GET /', expect: 'upstream_timeout' }, 'error', /no test can end in/],
   ['tests/0', { name: 'a', request: 'GET https://other.example/', expect: 'allow' }, 'fine'],
