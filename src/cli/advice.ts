@@ -262,6 +262,19 @@ export const ADVICE = {
     'see what the condition saw with --show-claims; ask with `has(claims.NAME)` for what may be missing before it is used',
   condition_exceeded:
     'let the condition visit fewer entries: ask with `in` rather than with a macro in a macro, and limit what a request may list',
+  acr_absent:
+    'let the client ask the provider with the `acr_values` of the challenge, and let the provider write `acr` into access tokens (Keycloak: the client scope `acr`); for providers that write another claim, such as `acrs` of Microsoft Entra ID, compare that in `claims`',
+  acr_unreadable:
+    'let the provider write `acr` as one text; compare another form of it in `claims` or `when`',
+  acr_other:
+    'let the client send the user to the provider again, with the `acr_values` of the challenge; if the token is as strong as it should be, name its `acr` in the file (see it with --show-claims)',
+  auth_time_absent:
+    'let the client ask the provider with the `max_age` of the challenge, and let the provider write `auth_time` into access tokens (Keycloak: the client scope `basic`); tokens without a user have none',
+  auth_time_unreadable: 'let the provider write `auth_time` as a JSON number of seconds since 1970',
+  auth_time_future:
+    "let the provider write `auth_time` in seconds since 1970, and compare its clock with the gateway's (`sealgate keys` shows the difference)",
+  auth_too_long_ago:
+    'let the client send the user to the provider again, with the `max_age` of the challenge: a refreshed token keeps its `auth_time`',
   identity_incomplete: 'let the provider put the claim into the token, or take `required` away',
   identity_filtered:
     'let the `filter` of the header match what the claim holds (see it with --show-claims), or take `required` away',

@@ -123,6 +123,12 @@ export const REFUSALS = {
     title: 'The backend requires more than the token proves',
     challenge: 'insufficient_claims',
   },
+  step_up_required: {
+    status: 401,
+    source: 'client',
+    title: 'The user must authenticate again, or in another way',
+    challenge: 'insufficient_user_authentication',
+  },
 
   insufficient_scope: {
     status: 403,

@@ -16,6 +16,13 @@ export function parseDuration(text: string): number | undefined {
   return safe(Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]);
 }
 
+/** Writes milliseconds as `parseDuration` reads them, in the largest unit that gives a whole number. */
+export function formatDuration(ms: number): string {
+  const units = Object.entries(MILLISECONDS).reverse();
+  const [unit, length] = units.find(([, length]) => ms >= length && ms % length === 0) ?? ['ms', 1];
+  return `${ms / length}${unit}`;
+}
+
 /** Reads `512B`, `16KiB`, `10MiB`, `1GiB` as bytes; anything else is `undefined`. */
 export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text);

@@ -94,9 +94,10 @@ export interface Compiled {
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { generation, simulatedGate: gate, issuers, problems: found } = await compile(options);
   const { config, verifier, fronts } = generation;
+  const { clock } = options.shared;
   const problems = found.some(isError)
     ? found
-    : [...found, ...(await failingTests({ config, gate, issuers }))];
+    : [...found, ...(await failingTests({ config, gate, issuers, clock }))];
   if (!problems.some(isError)) return { generation, problems };
   verifier.close();
   fronts.close();
@@ -129,7 +130,7 @@ export async function compilePreview(
   fronts.close();
   exchanges.close();
   await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
-  return { config, gate, issuers, problems };
+  return { config, gate, issuers, problems, clock: shared.clock };
 }
 
 /** A generation with an error among its problems must not serve. */
@@ -169,6 +170,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     assertion: assertion.signer,
     limitStore: shared.limitStore,
     exchangers: exchanges.exchangers,
+    clock: shared.clock,
   });
   const upstreams = compileUpstreams(config, {
     resolvePath,

@@ -28,7 +28,7 @@ export function authorizeToken(policy: RoutePolicy, caller: Caller, trace?: Trac
   const latest = resultsOfTokens.get(caller.token);
   for (let result = latest; result !== undefined; result = result.older) {
     if (result.policy !== policy) continue;
-    if (!policy.access.asksRequest) return result;
+    if (!policy.access.varies) return result;
     return { access: authorize(policy.access, caller), identity: result.identity };
   }
   const authorization = authorizeAfresh(policy, caller);

@@ -2,6 +2,7 @@ import type { PathProblem } from '../config/problem.ts';
 import { isForDecisionsOnly } from '../config/routes/no-upstream.ts';
 import { allAlternatives } from '../config/routes/route-access.ts';
 import type { Config, RouteConfig } from '../config/schema/config.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { parseRouteHost } from '../core/host.ts';
 import { type ChallengeHeads, challengeHeads } from '../http/challenge.ts';
 import { SPELLINGS } from '../http/target.ts';
@@ -60,6 +61,8 @@ export interface GateOptions {
   readonly ownEndpoints?: readonly OwnEndpoint[];
   /** Outlives the gate, so that a reload resets no count. Default: one in memory. */
   readonly limitStore?: LimitStore;
+  /** For rules that depend on the time. Default: that of the system. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -74,6 +77,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     issuers,
     conditions: hasConditions(config) ? await loadConditionCompiler() : undefined,
     limitStore: options.limitStore ?? createMemoryLimitStore(),
+    clock: options.clock ?? systemClock,
     identity: compileIdentity(config.identity, undefined, []),
     policies: new Map(),
     challengeHeads: challengeHeads(realmOf(config)),
@@ -125,7 +129,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   };
 }
 
-interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions'> {
+interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions' | 'clock'> {
   readonly limitStore: LimitStore;
   /** Of the file, for routes that add nothing to it. */
   readonly identity: ReturnType<typeof compileIdentity>;

@@ -1,8 +1,9 @@
 import { after } from '../core/after.ts';
-import { isRefusal, REFUSALS, type Refusal } from '../core/refusals.ts';
+import { isRefusal, type Refusal } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { checkAddressing } from './access/authorize.ts';
+import { passesInReportMode } from './access/report-mode.ts';
 import { authorizeToken } from './authorize-token.ts';
 import { provePossession } from './binding/prove-possession.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
@@ -77,7 +78,7 @@ function decideAuthorized(
 
   // 6. Authorize; in report mode what only the rules refuse passes
   const { access, identity } = authorizeToken(route.policy, { token, request }, trace);
-  const passesAnyway = access !== undefined && route.reportsOnly && REFUSALS[access.code].status === 403;
+  const passesAnyway = access !== undefined && route.reportsOnly && passesInReportMode(access);
   if (access !== undefined && !passesAnyway) return { route, outcome: access, token };
   if (passesAnyway)
     trace?.add({ step: 'mode', ok: true, expected: 'report', got: `would be ${access.code}` });

@@ -1,6 +1,7 @@
 import { after } from '../core/after.ts';
-import { isRefusal, REFUSALS, type Refusal, refuse } from '../core/refusals.ts';
+import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
+import { passesInReportMode } from './access/report-mode.ts';
 import { exchangeToken, isToExchange } from './decide-exchange.ts';
 import type { Decision } from './gate.ts';
 import { checkBodyHeader } from './mcp/admit-request.ts';
@@ -75,7 +76,7 @@ function decideBytes(permit: PermitForMessages, bytes: Buffer, trace: Trace | un
   );
   if (refusal === undefined)
     return { route, outcome: permitMessage(permit, described, undefined), message: described };
-  if (!route.reportsOnly || REFUSALS[refusal.code].status !== 403)
+  if (!route.reportsOnly || !passesInReportMode(refusal))
     return { route, outcome: withIssuer(permit, refusal), message: described };
   trace?.add({ step: 'mode', ok: true, expected: 'report', got: `would be ${refusal.code}` });
   const isFirst = permit.wouldRefuse === undefined && route.exposesReports;

@@ -1,6 +1,6 @@
 import type { PathProblem } from '../config/problem.ts';
 import type { Config, FileTestConfig } from '../config/schema/config.ts';
-import { systemClock } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { isRefusal } from '../core/refusals.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import { isServedHere } from '../pipeline/messages/direct-response.ts';
@@ -16,6 +16,8 @@ export interface CompiledRules {
   readonly config: Config;
   readonly issuers: readonly CompiledIssuer[];
   readonly gate: Gate;
+  /** That of the rules: the tokens of tests are as old as these take them to be. */
+  readonly clock: Clock;
 }
 
 /** The result of one of the file's own `tests`. */
@@ -54,7 +56,7 @@ export async function runFileTests(
   rules: CompiledRules,
   certainty: Certainty = CERTAIN,
 ): Promise<readonly FileTestOutcome[]> {
-  const { config } = rules;
+  const { config, clock } = rules;
   if (config.tests.length === 0) return [];
   const used = new Set(config.tests.map(({ token }) => token?.issuer ?? Object.keys(config.issuers)[0]));
   const issuers = new Map<string, TestIssuer>();
@@ -63,12 +65,12 @@ export async function runFileTests(
   }
   const verifier = createTokenVerifier({
     issuers: rules.issuers.map((issuer) => issuers.get(issuer.name)?.compiled ?? issuer),
-    clock: systemClock,
+    clock,
     tokenBytes: config.listen.limits.tokenBytes,
     cacheBytes: 0,
-    pool: createKeyStorePool({ clock: systemClock, env: {} }),
+    pool: createKeyStorePool({ clock, env: {} }),
   });
-  const setup: TestSetup = { config, issuers, gate: { ...rules.gate, verifier } };
+  const setup: TestSetup = { config, issuers, clock, gate: { ...rules.gate, verifier } };
   try {
     const outcomes: FileTestOutcome[] = [];
     for (const [index, test] of config.tests.entries()) {
@@ -86,13 +88,14 @@ export async function runFileTests(
 
 interface TestSetup {
   readonly config: Config;
+  readonly clock: Clock;
   readonly issuers: ReadonlyMap<string, TestIssuer>;
   readonly gate: Gate;
 }
 
 async function runTest(
   test: FileTestConfig,
-  { config, issuers, gate }: TestSetup,
+  { config, clock, issuers, gate }: TestSetup,
 ): Promise<{
   readonly simulated: SimulatedDecision;
   readonly outcome: Omit<FileTestOutcome, 'index'>;
@@ -102,7 +105,7 @@ async function runTest(
   const token =
     test.token === undefined || issuer === undefined
       ? undefined
-      : await mintTestToken(issuer, test.token, { config, nowMs: systemClock() });
+      : await mintTestToken(issuer, test.token, { config, nowMs: clock() });
   const headers = Object.entries(test.headers ?? {});
   const simulated = await simulate(
     gate,

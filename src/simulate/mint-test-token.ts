@@ -76,6 +76,7 @@ export function mintTestToken(
   };
   place(claims, compiled.scopeClaims[0], token.scopes?.join(' '));
   place(claims, compiled.roleClaims[0], token.roles);
+  if (token.authAge !== undefined) claims.auth_time = Math.floor((nowMs - token.authAge) / 1000);
   const typ = compiled.tokenTypes.required ? [...compiled.tokenTypes.names][0] : 'JWT';
   return new SignJWT({ ...claims, ...token.claims })
     .setProtectedHeader({ alg, ...(typ === undefined ? {} : { typ }) })

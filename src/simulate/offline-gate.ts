@@ -32,6 +32,12 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     pool: createKeyStorePool({ clock, env }),
   });
   const { signer } = compileAssertion(config, { resolvePath, clock, access: 'preview' });
-  const { simulatedGate: gate } = await compileGate({ config, issuers, verifier, assertion: signer });
+  const { simulatedGate: gate } = await compileGate({
+    config,
+    issuers,
+    verifier,
+    assertion: signer,
+    clock,
+  });
   return { gate, verifier };
 }

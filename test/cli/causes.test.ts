@@ -64,6 +64,8 @@ routes:
   - { name: plan, path: /plan, upstream: app, access: { claims: { plan: 5 } } }
   - { name: org, path: /org, upstream: app, access: { claims: { org.id: x } } }
   - { name: when, path: /when, upstream: app, access: { when: 'claims.tenant == "acme"' } }
+  - { name: class, path: /class, upstream: app, access: { acr: [urn:mfa] } }
+  - { name: age, path: /age, upstream: app, access: { maxAuthAge: 10m } }
   - { name: macros, path: /macros, upstream: app, access: { when: 'claims.list.all(a, claims.list.all(b, a == b))' } }
   - { name: needs, path: /needs, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, required: true } } } }
   - { name: filtered, path: /filtered, upstream: app, access: authenticated, identity: { headers: { x-t: { claim: tenant, required: true, filter: '^a$' } } } }
@@ -384,6 +386,13 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['condition_failed', having({ tenant: 'x' }, '/when'), /is false/],
   ['condition_not_evaluated', having({}, '/when'), /could not be evaluated/],
   ['condition_exceeded', having({ list: Array(1500).fill('a') }, '/macros'), /more than its 10000 steps/],
+  ['acr_absent', having({}, '/class'), /no claim `acr`/],
+  ['acr_unreadable', having({ acr: ['urn:mfa'] }, '/class'), /not a text/],
+  ['acr_other', having({ acr: SECRET }, '/class'), /none of those/],
+  ['auth_time_absent', having({}, '/age'), /no claim `auth_time`/],
+  ['auth_time_unreadable', having({ auth_time: String(NOW) }, '/age'), /not a plain number/],
+  ['auth_time_future', having({ auth_time: NOW + 31 }, '/age'), /in the future/],
+  ['auth_too_long_ago', having({ auth_time: NOW - 630 }, '/age'), /longer ago than `maxAuthAge`/],
   ['identity_incomplete', having({}, '/needs'), /no value for x-t/],
   ['identity_filtered', having({ tenant: SECRET }, '/filtered'), /filter leaves nothing/],
   ['identity_unfit', having({ tenant: { a: SECRET } }, '/needs'), /can be written/],

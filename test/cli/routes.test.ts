@@ -8,6 +8,7 @@ upstreams: { app: { url: http://127.0.0.1:1 } }
 routes:
   - { name: all, path: /, upstream: app, access: authenticated }
   - { name: mine, path: /users/:id, upstream: app, access: [{ when: claims.sub == params.id }, { roles: [staff] }], mode: report }
+  - { name: pay, path: /pay, upstream: app, access: { scopes: [pay], acr: [urn:hwk, urn:mfa], maxAuthAge: 90m } }
   - { name: status, path: /status, exact: true, methods: [GET, HEAD], upstream: app, access: public }
   - { name: api, host: API.example.com, path: /, upstream: app, access: optional }
 `;
@@ -23,6 +24,7 @@ t.test('routes are listed in the order in which they are tried', async (t) => {
   t.strictSame(rows, [
     ['HOST', 'METHODS', 'PATH', 'UPSTREAM', 'ACCESS', 'ROUTE'],
     ['API.example.com', '*', '/…', 'app', 'optional: issuers corp', 'api'],
+    ['*', '*', '/pay/…', 'app', 'issuers corp, scopes pay, acr urn:hwk or urn:mfa, maxAuthAge 90m', 'pay'],
     ['*', 'GET,HEAD', '/status', 'app', 'public', 'status'],
     [
       '*',
@@ -37,6 +39,7 @@ t.test('routes are listed in the order in which they are tried', async (t) => {
   const json = await sealgate(['routes', '-c', path('gw.yaml'), '--format', 'json']);
   t.match(JSON.parse(json.stdout), [
     { name: 'api', host: 'API.example.com', methods: null, path: '/', exact: false, upstream: 'app' },
+    { path: '/pay' },
     { name: 'status', host: null, methods: ['GET', 'HEAD'], path: '/status', exact: true },
     { path: '/users/:id', exact: false },
     {},

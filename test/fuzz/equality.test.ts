@@ -35,6 +35,7 @@ const CODES = [
     'algorithm_not_allowed',
     'signature_invalid',
     'type_not_allowed',
+    'step_up_required',
   ],
   ...['claim_missing', 'insufficient_scope', 'role_missing', 'claim_mismatch', 'condition_failed'],
   ...[

@@ -10,8 +10,8 @@ const LATER_KEYS: readonly { readonly inside: readonly string[]; readonly keys: 
     ['routes', '*', 'access'],
     ['routes', '*', 'access', '*'],
     ['routes', '*', 'mcp', '*', '*'],
-  ].map((inside) => ({ inside, keys: ['acr', 'binding', 'maxAuthAge'] })),
-  { inside: ['tests', '*', 'token'], keys: ['authAge', 'bound', 'introspected'] },
+  ].map((inside) => ({ inside, keys: ['binding'] })),
+  { inside: ['tests', '*', 'token'], keys: ['bound', 'introspected'] },
 ];
 
 /** Whether a key is no typing error, but one whose time has not come. */

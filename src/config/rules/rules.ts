@@ -20,6 +20,7 @@ import {
   scopesAreSpelledAlike,
   scopesAreThoseOfTokens,
 } from './access/scopes.ts';
+import { authAgesAreWholeSeconds, authAgesExceedTolerance, classesCanBeMet } from './access/step-up.ts';
 import { tokenPlacesHoldTokens } from './access/token-places.ts';
 import { wildcardsAreWhereTheyWork } from './access/wildcards.ts';
 import { askedRoutesHaveTheirFront } from './decisions/asked-routes.ts';
@@ -79,6 +80,7 @@ import {
 } from './settings/ineffective-settings.ts';
 import { riskySettingsAreMeant } from './settings/risky-settings.ts';
 import { sizesMakeSense } from './settings/sizes.ts';
+import { testTokensCanBeMade } from './settings/test-tokens.ts';
 import { testsCanPass, testsNameTheirIssuer, testsSendMessages } from './settings/tests.ts';
 import { exchangedTokensStandAlone, exchangesCanBeRequested } from './upstreams/exchange.ts';
 import { upstreamsLeadToBackends } from './upstreams/upstream-targets.ts';
@@ -134,6 +136,7 @@ const RULES: readonly Rule[] = [
   limitsCountCallers,
   testsCanPass,
   testsSendMessages,
+  testTokensCanBeMade,
   addressesAreAddresses,
   adminTokenCanBeSent,
   durationsMakeSense,
@@ -156,6 +159,9 @@ const RULES: readonly Rule[] = [
   comparedTextsAreNoPatterns,
   claimRulesCanHold,
   scopesAreNotComparedAsText,
+  authAgesAreWholeSeconds,
+  authAgesExceedTolerance,
+  classesCanBeMet,
   settingsHaveTheirOccasion,
   mcpPatternsDoNotTie,
   mcpRulesCanBeApplied,

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { SCOPE_TOKEN } from '../../core/scopes.ts';
 import { audiences, issuerNames } from './issuers.ts';
-import { claimName, name, scalar, text } from './scalars.ts';
+import { claimName, duration, name, scalar, text } from './scalars.ts';
 
 /* `access`, `policies` and `mode`. */
 
@@ -44,6 +44,14 @@ const condition = text.meta({
   examples: ['claims.sub == params.id'],
 });
 
+/** Its values stand in one parameter of a challenge, with spaces between them (RFC 9470 §3). */
+const authenticationClass = z
+  .string()
+  .regex(
+    SCOPE_TOKEN,
+    'expected one class of authentication, as tokens have it in `acr`: no spaces, quotes or characters beyond ASCII',
+  );
+
 const accessRules = {
   issuers: issuerNames.optional(),
   audiences: audiences.optional().meta({ description: "Replaces the issuer's audiences here." }),
@@ -71,6 +79,20 @@ const accessRules = {
       ],
     }),
   when: condition.optional(),
+  acr: z
+    .array(authenticationClass)
+    .min(1, 'expected at least one entry')
+    .optional()
+    .meta({
+      description:
+        'How the user must have authenticated: the claim `acr` of the token is one of these. Otherwise clients are asked to step up (RFC 9470); name the preferred one first.',
+      examples: [['urn:example:mfa']],
+    }),
+  maxAuthAge: duration.optional().meta({
+    description:
+      'How long ago the user may have authenticated, by the claim `auth_time` of the token. Otherwise clients are asked to step up (RFC 9470).',
+    examples: ['10m'],
+  }),
 };
 
 const hasRules = (value: object) => Object.values(value).some((rule) => rule !== undefined);

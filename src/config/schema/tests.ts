@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { REFUSALS, type RefusalCode } from '../../core/refusals.ts';
-import { headerName, name, text } from './scalars.ts';
+import { duration, headerName, name, text } from './scalars.ts';
 
 /* `tests`. */
 
@@ -21,6 +21,10 @@ const testToken = z
       .array(text)
       .optional()
       .meta({ description: 'Its audiences; by default all that the file accepts from this issuer.' }),
+    authAge: duration.optional().meta({
+      description: 'How long ago its user authenticated, for its `auth_time`; none when left out.',
+      examples: ['5m'],
+    }),
     claims: z
       .record(text, z.unknown())
       .optional()

@@ -9,6 +9,7 @@ import { STEP_BUDGET } from './cel/condition-meter.ts';
 import type { AccessBlock, ClaimRule, Wanted } from './compile-access.ts';
 import { describeAll, describeAudiences, describeClaim, describeWanted } from './describe-rules.ts';
 import { refuseClaim, refuseLack } from './explain-claims.ts';
+import { checkAge, checkClass, describeAge, describeClasses } from './step-up.ts';
 
 /** A verified token and its request. */
 export interface Caller {
@@ -73,6 +74,21 @@ export const RULES: readonly Check[] = [
     got: ({ conditions }, { token, request }) =>
       Object.assign({}, ...conditions.map(({ show }) => show(token, request))),
     check: checkConditions,
+  },
+  {
+    step: 'acr',
+    expected: ({ stepUp }) => stepUp && describeClasses(stepUp),
+    got: (_, { token }) => token.claims.acr ?? null,
+    check: (block, { token }) => asChallenged(block, checkClass(block.stepUp, token.claims)),
+  },
+  {
+    step: 'maxAuthAge',
+    expected: ({ stepUp }) => stepUp && describeAge(stepUp),
+    got: (_, { token }) => token.claims.auth_time ?? null,
+    check: (block, { token }) => {
+      const toleranceMs = block.issuers.get(token.issuer)?.clockToleranceMs ?? 0;
+      return asChallenged(block, checkAge(block.stepUp, token.claims, toleranceMs));
+    },
   },
 ];
 
@@ -181,6 +197,15 @@ function checkConditions({ conditions }: AccessBlock, { token, request }: Caller
         );
   }
   return undefined;
+}
+
+/** Clients are asked for all that the block asks of an authentication, and its scopes, which a new token must have again. */
+function asChallenged(
+  { stepUp, neededScopes: scopes }: AccessBlock,
+  refusal: Refusal | undefined,
+): Refusal | undefined {
+  if (refusal === undefined || stepUp === undefined) return undefined;
+  return { ...refusal, scopes, parameters: stepUp.parameters };
 }
 
 /** What is missing, in names of the file; undefined when nothing is. */

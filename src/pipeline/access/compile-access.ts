@@ -6,9 +6,11 @@ import {
   policyOf,
 } from '../../config/routes/route-access.ts';
 import type { Config, PolicyConfig, RouteConfig } from '../../config/schema/config.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { nameClaim, type Scalar, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import type { Condition, ConditionCompiler } from './cel/condition.ts';
+import { compileStepUp, type StepUp } from './step-up.ts';
 
 /** The access rules of a route, compiled. */
 export interface AccessRules {
@@ -18,8 +20,8 @@ export interface AccessRules {
   readonly accepts: ReadonlySet<string> | undefined;
   /** Alternatives, of which one must hold. */
   readonly blocks: readonly AccessBlock[];
-  /** Whether a condition reads more than the token. */
-  readonly asksRequest: boolean;
+  /** Whether requests with one token can differ in the result: a condition reads more than the token, or it depends on the time. */
+  readonly varies: boolean;
 }
 
 /** One alternative, with the rules of its policy: all must hold. */
@@ -32,6 +34,8 @@ export interface AccessBlock {
   readonly roles: readonly Wanted[];
   readonly claims: readonly ClaimRule[];
   readonly conditions: readonly Condition[];
+  /** Undefined where nothing is asked of how and when the user authenticated. */
+  readonly stepUp: StepUp | undefined;
 }
 
 export interface AcceptedIssuer {
@@ -43,6 +47,7 @@ export interface AcceptedIssuer {
   /** Where its tokens have their scopes and roles, for the reason of a refusal. */
   readonly scopeClaims: readonly (readonly string[])[];
   readonly roleClaims: readonly (readonly string[])[];
+  readonly clockToleranceMs: number;
 }
 
 /** Names of which all, and of `any` at least one, must be there. */
@@ -64,6 +69,7 @@ export interface AccessSurroundings {
   readonly issuers: ReadonlyMap<string, CompiledIssuer>;
   /** Undefined in files without a condition. */
   readonly conditions: ConditionCompiler | undefined;
+  readonly clock: Clock;
   /** The names of the route's path parameters, for its conditions. */
   readonly parameters: readonly string[];
   /** Where the route stands in the file. */
@@ -84,14 +90,17 @@ export function compileAccess(
     token: route.access === 'public' || route.access === 'optional' ? route.access : 'required',
     accepts: acceptsAll && route.access !== 'public' ? undefined : accepted,
     blocks,
-    asksRequest: blocks.some(({ conditions }) => conditions.some(({ asksRequest }) => asksRequest)),
+    varies: blocks.some(
+      ({ conditions, stepUp }) =>
+        conditions.some(({ asksRequest }) => asksRequest) || stepUp?.maxAgeMs !== undefined,
+    ),
   };
   return { access, problems };
 }
 
 function compileBlock(
   { block, path }: AccessAlternative,
-  { config, issuers, conditions, parameters }: AccessSurroundings,
+  { config, issuers, conditions, clock, parameters }: AccessSurroundings,
   problems: PathProblem[],
 ): AccessBlock {
   const policy = policyOf(block, config);
@@ -107,6 +116,7 @@ function compileBlock(
       scopePrefix,
       scopeClaims = [],
       roleClaims = [],
+      clockToleranceMs = 0,
     } = issuers.get(name) ?? {};
     const wanted = ownAudiences ?? audiences;
     return [
@@ -117,6 +127,7 @@ function compileBlock(
         scopePrefix,
         scopeClaims,
         roleClaims,
+        clockToleranceMs,
       },
     ];
   });
@@ -133,6 +144,10 @@ function compileBlock(
       for (const problem of compiled?.problems ?? []) problems.push({ ...problem, path: [...place, 'when'] });
       return compiled?.condition ?? NEVER;
     }),
+    stepUp: compileStepUp(
+      parts.map(({ rules }) => rules),
+      clock,
+    ),
   };
 }
 

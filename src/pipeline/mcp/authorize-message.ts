@@ -4,6 +4,7 @@ import type { Trace } from '../../core/trace.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { authorize, checkAddressing, findHeld } from '../access/authorize.ts';
 import type { AccessBlock, AccessRules } from '../access/compile-access.ts';
+import { joinStepUps } from '../access/step-up.ts';
 import type { FilteredRequest } from '../messages/request.ts';
 import type { ListVisibility } from './lists/list-visibility.ts';
 import { findRule, type McpRules, type NameRules } from './mcp-rules.ts';
@@ -107,7 +108,7 @@ function apply(map: NameRules, name: string, { caller, trace, unmatched }: Appli
   return authorizeCaller(rule, caller, step, trace);
 }
 
-/** A challenge names what the whole operation needs: the scopes of the route's alternative that holds, and those of the rule. */
+/** A challenge names what the whole operation needs: of the route's alternative that holds, and of the rule. */
 function authorizeCaller(
   rule: AccessRules,
   { token, request, access }: MessageCaller,
@@ -128,7 +129,12 @@ function authorizeCaller(
   const caller = { token, request };
   const refusal = checkAddressing(rule, caller, trace) ?? authorize(rule, caller, trace);
   if (refusal?.scopes === undefined) return refusal;
-  return { ...refusal, scopes: joinScopes(findHeld(access, caller), refusal.scopes) };
+  const held = findHeld(access, caller);
+  const scopes = joinScopes(held, refusal.scopes);
+  const { parameters } = refusal;
+  return parameters === undefined
+    ? { ...refusal, scopes }
+    : { ...refusal, scopes, parameters: joinStepUps(parameters, held?.stepUp) };
 }
 
 function joinScopes(held: AccessBlock | undefined, scopes: readonly string[] = []): readonly string[] {

@@ -233,6 +233,40 @@ export const FILES: Readonly<Record<string, EqualityFile>> = {
     },
     dropped: [...IDENTITY, 'x-user-client', 'x-user-origin'],
   },
+  stepUp: {
+    file: {
+      policies: { strong: { acr: ['urn:hwk', 'urn:mfa'] } },
+      routes: [
+        { name: 'asked', path: '/asked', access: { policy: 'strong', maxAuthAge: '1d' }, ...backend },
+        {
+          name: 'shop',
+          path: '/shop',
+          access: { acr: ['urn:mfa'] },
+          mode: 'report',
+          cors: { origins: PAGES },
+          ...backend,
+        },
+        {
+          name: 'admin',
+          path: '/admin',
+          access: [
+            { scopes: ['admin'], maxAuthAge: '1d' },
+            { roles: ['staff'], acr: ['urn:pwd'] },
+          ],
+          cors: { origins: PAGES },
+          ...backend,
+        },
+        {
+          name: 'socket',
+          path: '/socket',
+          access: { acr: ['urn:mfa'], maxAuthAge: '30d' },
+          websocket: true,
+          ...backend,
+        },
+      ],
+    },
+    dropped: IDENTITY,
+  },
   own: {
     file: {
       identity: { assertion: { keys: 'assertion-keys.json', claims: ['tenant'] } },

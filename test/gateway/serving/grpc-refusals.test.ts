@@ -59,6 +59,12 @@ const ROUTES = [
   { name: 'all', path: '/all', upstream: 'backend', access: 'authenticated' },
   { name: 'get', path: '/get', methods: ['GET'], upstream: 'backend', access: 'public' },
   { name: 'scoped', path: '/scoped', upstream: 'backend', access: { scopes: ['write', 'read'] } },
+  {
+    name: 'mfa',
+    path: '/mfa',
+    upstream: 'backend',
+    access: { scopes: ['read'], acr: ['urn:mfa'], maxAuthAge: '10m' },
+  },
   { name: 'roles', path: '/roles', upstream: 'backend', access: { roles: ['staff'] } },
   {
     name: 'limited',
@@ -96,6 +102,17 @@ t.test('refusals of gRPC requests over HTTP/2 are heads with status and message'
       { 'www-authenticate': /invalid_token/ },
     ],
     ['/scoped', token, 7, 403, 'insufficient_scope', { 'www-authenticate': /scope="write read"$/ }],
+    [
+      '/mfa',
+      token,
+      16,
+      401,
+      'step_up_required',
+      {
+        'www-authenticate':
+          /error="insufficient_user_authentication".*, acr_values="urn:mfa", max_age="600", scope="read"$/,
+      },
+    ],
     ['/roles', token, 7, 403, 'role_missing', { 'www-authenticate': undefined }],
     ['/nothing', {}, 12, 404, 'route_unknown'],
     ['/get', {}, 12, 405, 'method_not_allowed', { allow: 'GET' }],

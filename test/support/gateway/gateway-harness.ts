@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../../src/config/load.ts';
+import type { Clock } from '../../../src/core/clock.ts';
 import type { RequestRecord } from '../../../src/telemetry/request-record.ts';
 import { type CountingUpstream, startCountingUpstream } from '../backends/counting-upstream.ts';
 import { createKeyServer } from '../tokens/key-server.ts';
@@ -47,6 +48,8 @@ export interface HarnessOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Reads the file again when it changes or `reload` is called. Default: never. */
   readonly reloads?: boolean;
+  /** Default: that of the system. Tokens are issued by that in any case. */
+  readonly clock?: Clock;
 }
 
 const KEY = signingKey('ES256', { kid: 'k1' });
@@ -84,6 +87,7 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
   const { gateway } = await createTestGateway({
     ...read(),
     ...(options.reloads && { read }),
+    ...(options.clock && { clock: options.clock }),
     level: 'info',
     onLine(line) {
       if (line.msg === 'request') lines.push(line as unknown as RequestRecord);

@@ -38,7 +38,7 @@ export function fileWith(
 /** Compiles a file as written in code, with its problems. */
 export function compileFile(
   file: ConfigInput,
-  options: Partial<Pick<GateOptions, 'verifier' | 'limitStore'>> = {},
+  options: Partial<Pick<GateOptions, 'verifier' | 'limitStore' | 'clock'>> = {},
 ): Promise<CompiledGate> {
   const config = configSchema.parse(file);
   const { issuers } = compileIssuers(config, { resolvePath: (path) => path });

@@ -11,7 +11,7 @@ interface ComparedText {
 }
 
 type Subject =
-  | { readonly kind: 'scopes' | 'roles' }
+  | { readonly kind: 'scopes' | 'roles' | 'acr' }
   | { readonly kind: 'claim'; readonly expression: string };
 
 interface Kind {
@@ -26,7 +26,7 @@ interface Kind {
 
 const quote = (text: string): string => JSON.stringify(text);
 
-/** Nothing in `scopes`, `roles` and `claims` is a pattern, a range or a negation. The first that fits is reported. */
+/** Nothing in `scopes`, `roles`, `acr` and `claims` is a pattern, a range or a negation. The first that fits is reported. */
 const KINDS: readonly Kind[] = [
   {
     pattern: /^\^|\.[*+]/,
@@ -84,6 +84,7 @@ export const comparedTextsAreNoPatterns: Rule = ({ config }) =>
     [
       ...namesIn(rules.scopes, [...path, 'scopes'], { kind: 'scopes' }),
       ...namesIn(rules.roles, [...path, 'roles'], { kind: 'roles' }),
+      ...namesIn(rules.acr, [...path, 'acr'], { kind: 'acr' }),
       ...valuesIn(rules.claims, [...path, 'claims']),
     ].flatMap(describe),
   );
@@ -102,6 +103,8 @@ function hintFor({ condition }: Kind, text: string, subject: Subject): string {
     const asked = condition(subject.expression, text);
     return asked === undefined ? 'list each value' : `list each value, or write \`when: ${asked}\``;
   }
+  // Of these, no condition could be named to clients.
+  if (subject.kind === 'acr') return 'list each class as it is in tokens';
   const asked = condition('one', text);
   if (asked === undefined) {
     return text.includes('|')

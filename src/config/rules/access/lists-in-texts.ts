@@ -21,6 +21,7 @@ const LISTS: Readonly<Record<string, 'comma' | 'comma or space'>> = {
   ...forRules('roles', 'comma'),
   ...forRules('roles.any', 'comma'),
   ...forRules('roles.all', 'comma'),
+  ...forRules('acr', 'comma'),
 };
 
 function forRules<Separator extends string>(key: string, separator: Separator): Record<string, Separator> {

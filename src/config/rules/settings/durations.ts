@@ -21,6 +21,9 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 const SLOW_UPSTREAM = 'requests fail before a backend can respond, or wait that long for one that is gone';
 
+/** Where rules stand. */
+const RULES = ['policies.*', 'routes.*.access', 'routes.*.access.*', 'routes.*.mcp.*.*'];
+
 /** Every time in the file. */
 const TIMES: Readonly<Record<string, Bounds>> = {
   'listen.limits.headerTimeout': {
@@ -50,6 +53,9 @@ const TIMES: Readonly<Record<string, Bounds>> = {
     least: 1,
     usual: [30 * SECOND, 366 * DAY, 'tokens are too old when they arrive, or are never too old'],
   },
+  ...forRules('maxAuthAge', {
+    usual: [0, 366 * DAY, 'hardly any user has to authenticate again because of it'],
+  }),
   'issuers.*.keys.refresh': {
     usual: [10 * SECOND, DAY, 'a key that the provider withdraws is still accepted that long'],
   },
@@ -85,8 +91,14 @@ const TIMES: Readonly<Record<string, Bounds>> = {
   'routes.*.timeouts.idle': { mayBeUnlimited: true, usual: [20, Number.POSITIVE_INFINITY, SLOW_UPSTREAM] },
 };
 
+/** A time among the rules of routes, policies and entries under `mcp`. */
+function forRules(key: string, bounds: Bounds): Record<string, Bounds> {
+  return Object.fromEntries(RULES.map((place) => [`${place}.${key}`, bounds]));
+}
+
 /** Times that are compared with a clock, or cut to the longest timer. */
 const NO_TIMER: ReadonlySet<string> = new Set([
+  ...RULES.map((place) => `${place}.maxAuthAge`),
   'issuers.*.clockTolerance',
   'issuers.*.maxTokenAge',
   'upstreams.*.timeouts.keepAlive',
