@@ -17,6 +17,12 @@ export interface ExchangeHarness {
   readonly endpoint: TokenEndpoint;
   readonly backend: CountingUpstream;
   readonly lines: readonly LogLine[];
+  /** Where the file is. */
+  readonly folder: string;
+  /** The exchange as it is in the file. */
+  readonly exchange: Readonly<Record<string, unknown>>;
+  /** Replaces a file beside the configuration. */
+  writeFile(name: string, text: string): void;
   /** A good token of the caller, with these claims over the usual ones. */
   token(claims?: Readonly<Record<string, unknown>>): string;
   /** Asks with the token of a caller. */
@@ -55,23 +61,21 @@ export async function startExchange(
   keys.publish(KEY);
   const backend = await startCountingUpstream(options.backend);
   const { time } = options;
+  const exchange = {
+    grant: 'token-exchange',
+    tokenUrl: endpoint.url,
+    auth: { clientId: 'gateway', clientSecret: SECRET },
+    audience: 'orders',
+    scopes: ['orders:read'],
+    ...options.exchange,
+  };
   let file: Readonly<Record<string, unknown>> = {
     listen: { port: 0 },
     admin: { port: 0 },
     shutdown: { grace: '1s' },
     issuers: { corp: { issuer: keys.issuer(), audiences: ['api'] } },
     upstreams: {
-      orders: {
-        url: backend.url,
-        exchange: {
-          grant: 'token-exchange',
-          tokenUrl: endpoint.url,
-          auth: { clientId: 'gateway', clientSecret: SECRET },
-          audience: 'orders',
-          scopes: ['orders:read'],
-          ...options.exchange,
-        },
-      },
+      orders: { url: backend.url, exchange },
       plain: { url: backend.url },
     },
     routes: options.routes ?? [
@@ -114,6 +118,9 @@ export async function startExchange(
     endpoint,
     backend,
     lines,
+    folder,
+    exchange,
+    writeFile: (name, text) => writeFileSync(`${folder}/${name}`, text),
     token,
     get: (target, own = token(), headers = {}) =>
       fetch(`${url}${target}`, { headers: { authorization: `Bearer ${own}`, ...headers } }),
