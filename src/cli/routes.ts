@@ -61,6 +61,12 @@ function describeMcp({ config: { mcp } }: Route): string {
   return maps.length === 0 ? '; MCP' : `; MCP rules on ${maps.join(', ')}`;
 }
 
+/** Whether the backend gets another token than the caller's. */
+function describeExchange(route: Route): string {
+  const { exchanger, access } = route;
+  return exchanger === undefined || access.token === 'public' ? '' : '; token exchanged';
+}
+
 function describeRoute(route: Route): Row {
   const { host, methods, path, exact, upstream } = route.config;
   return {
@@ -70,7 +76,7 @@ function describeRoute(route: Route): Row {
     path,
     exact,
     upstream,
-    access: `${describeAccess(route.access)}${describeMcp(route)}${route.reportsOnly ? ' (reports only)' : ''}`,
+    access: `${describeAccess(route.access)}${describeMcp(route)}${describeExchange(route)}${route.reportsOnly ? ' (reports only)' : ''}`,
     mcp: route.config.mcp ?? null,
     resource: route.resource?.identifier ?? null,
   };

@@ -4,6 +4,7 @@ import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
 
@@ -38,6 +39,20 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     verifier,
     assertion: signer,
     clock,
+    exchangers: unaskedExchangers(config),
   });
   return { gate, verifier };
 }
+
+/** Nothing is exchanged offline: the gate only needs to know where it would be. */
+function unaskedExchangers({ upstreams }: Config): ReadonlyMap<string, TokenExchanger> {
+  const exchanging = Object.entries(upstreams).filter(([, { exchange }]) => exchange !== undefined);
+  return new Map(exchanging.map(([name]) => [name, UNASKED]));
+}
+
+const UNASKED: TokenExchanger = {
+  exchange() {
+    throw new Error('a token was to be exchanged offline');
+  },
+  stats: () => ({ hits: 0, misses: 0, entries: 0, bytes: 0, evictions: 0 }),
+};

@@ -4,7 +4,7 @@ import { startExchange } from '../support/exchange/exchange-harness.ts';
 import { issue, type Respond, startTokenEndpoint } from '../support/exchange/token-endpoint.ts';
 
 /*
- * Threat N12: a token that was exchanged for one caller, upstream, audience or scope must never serve another, and the caller's own
+ * A token that was exchanged for one caller, upstream, audience or scope must never serve another, and the caller's own
  * must never reach a backend, however requests interleave.
  */
 

@@ -2,7 +2,8 @@ import { error } from '../rule.ts';
 import type { TextRule } from './text-rule.ts';
 
 /** Keys that name a file, by the end of their path. */
-const FILE_KEY = /\.(?:tls\.(?:cert|key|ca|clientCa)|keys\.(?:ca|snapshot)|jwks\.file|assertion\.keys)$/;
+const FILE_KEY =
+  /\.(?:tls\.(?:cert|key|ca|clientCa)|keys\.(?:ca|snapshot)|exchange\.ca|jwks\.file|assertion\.keys)$/;
 
 /** The content of a file in place of its path would be looked up as a path, and show up in messages. */
 export const filesAreNamed: TextRule = ({ path, text, isKey }) => {

@@ -1,0 +1,62 @@
+import t from 'tap';
+import { loadText } from '../../../support/config/config-text.ts';
+
+const EXCHANGE = `exchange:
+      grant: token-exchange
+      tokenUrl: https://id.example.com/token
+      auth: { clientId: gateway, clientSecret: s }
+      audience: orders`;
+
+function problemsOf(route: string, { top = '', exchange = EXCHANGE } = {}): readonly string[] {
+  const { problems } = loadText(`
+${top}
+issuers:
+  corp: { issuer: https://id.example.com, audiences: [api] }
+upstreams:
+  orders:
+    url: http://orders:3000
+    ${exchange}
+  plain: { url: http://plain:3000 }
+routes:
+  - { name: plain, path: /plain, upstream: plain, access: authenticated }
+  - { name: orders, path: /orders, upstream: orders, ${route} }
+`);
+  return problems
+    .filter(({ severity }) => severity !== 'note')
+    .map(({ severity, path, message }) => `${severity} ${path}: ${message}`);
+}
+
+const FORWARDS = /would forward the caller's token to `orders`, which gets an exchanged one/;
+
+t.test("a route to an upstream with an exchange hands on no client's credential", async (t) => {
+  t.strictSame(problemsOf('access: authenticated'), []);
+  t.strictSame(problemsOf('access: optional'), []);
+  t.match(problemsOf('access: authenticated, identity: { forwardToken: true }'), [
+    new RegExp(`^error routes\\[1\\]\\.identity\\.forwardToken: .*${FORWARDS.source}`),
+  ]);
+  const top = 'identity: { forwardToken: true }';
+  t.match(problemsOf('access: authenticated', { top }), [
+    new RegExp(`^error identity\\.forwardToken: .*${FORWARDS.source}`),
+  ]);
+  t.strictSame(problemsOf('access: authenticated, identity: { forwardToken: false }', { top }), []);
+  t.strictSame(problemsOf('access: authenticated', { top, exchange: '' }), []);
+  for (const access of ['public', 'optional']) {
+    const problems = problemsOf(`access: ${access}, passAuthorization: true`);
+    t.ok(problems.some((one) => /^error routes\[1\]\.passAuthorization: `orders` gets exchanged/.test(one)));
+  }
+});
+
+t.test('an exchange without a route that brings tokens is a warning', async (t) => {
+  t.match(problemsOf('access: public'), [
+    /^warning upstreams\.orders\.exchange: every route to it is public, so there is no token to exchange$/,
+  ]);
+});
+
+t.test('an upstream in place has no exchange, and nothing is left of it as a later key', async (t) => {
+  const { problems } = loadText(`
+issuers: { corp: { issuer: https://id.example.com, audiences: [api] } }
+routes:
+  - { name: a, path: /, upstream: http://orders:3000, access: authenticated, exchange: {} }
+`);
+  t.match(problems, [{ severity: 'error', path: 'routes[0].exchange', message: /unknown key/ }]);
+});
