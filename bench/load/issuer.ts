@@ -8,7 +8,7 @@ import type { SigningKey } from './tokens.ts';
 
 /** The issuer's addresses and keys for the peers. */
 export interface IssuerFacts {
-  /** Serves the key set at any path that ends in `/jwks.json`. */
+  /** Serves the key set at any path that ends in `/jwks.json`, and exchanges every token at `/token`. */
   readonly origin: string;
   readonly jwksUri: string;
   /** PEM of the RS256 key, for peers that fetch nothing. */
@@ -19,6 +19,14 @@ export interface RunningIssuer extends IssuerFacts {
   close(): void;
 }
 
+/** What the token endpoint responds (RFC 8693 §2.2.1), with a token of the usual length. */
+const EXCHANGED = JSON.stringify({
+  access_token: 'e'.repeat(800),
+  issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+  token_type: 'Bearer',
+  expires_in: 86_400,
+});
+
 /** Serves the public halves of the keys on loopback. */
 export async function startIssuer(keys: readonly SigningKey[], folder: string): Promise<RunningIssuer> {
   const set = keys.map(({ algorithm, kid, privateKey }) => ({
@@ -27,11 +35,14 @@ export async function startIssuer(keys: readonly SigningKey[], folder: string): 
     alg: algorithm,
     use: 'sig',
   }));
-  const body = JSON.stringify({ keys: set });
+  const bodies: Readonly<Record<string, string>> = {
+    'jwks.json': JSON.stringify({ keys: set }),
+    token: EXCHANGED,
+  };
   const server = createServer((request, response) => {
-    const found = request.url?.endsWith('/jwks.json');
-    response.writeHead(found ? 200 : 404, { 'content-type': 'application/json' });
-    response.end(found ? body : '{}');
+    const body = bodies[request.url?.split('/').at(-1) ?? ''];
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(body ?? '{}');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

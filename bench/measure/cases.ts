@@ -1,6 +1,7 @@
 import { MCP_PATH, mcpCall } from '../load/mcp.ts';
 import { type Algorithm, forge, mintToken, type Pool } from '../load/tokens.ts';
 import { LARGE_PATH } from '../load/upstream.ts';
+import { EXCHANGED_PATH } from '../peers/sealgate.ts';
 
 export type Pools = Readonly<Record<Algorithm, Pool>>;
 
@@ -80,6 +81,15 @@ export const CASES: readonly Case[] = [
     peers: 'RS256',
     expect: 'refused',
     tokens: async (pools) => pools.RS256.tokens.map(forge),
+  },
+  {
+    name: 'exchanged',
+    about:
+      'the same good token, for a backend that gets another one in its place: exchanged once, then cached',
+    peers: 'sealgate',
+    expect: 'allowed',
+    tokens: one,
+    path: EXCHANGED_PATH,
   },
   {
     name: 'new connection',

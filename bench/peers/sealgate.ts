@@ -94,6 +94,12 @@ issuers:
 ${issuerLines.join('\n')}
 upstreams:
   backend: { url: 'http://127.0.0.1:${ground.upstreamPort}' }
+  exchanging:
+    url: 'http://127.0.0.1:${ground.upstreamPort}'
+    exchange:
+      grant: token-exchange
+      tokenUrl: '${origin}/token'
+      auth: { clientId: bench, clientSecret: bench }
 routes:
 ${routeLines.join('\n')}
   - name: mcp
@@ -101,9 +107,13 @@ ${routeLines.join('\n')}
     upstream: backend
     access: { scopes: ['orders:read'] }
     mcp: { tools: { 'orders_*': allow, orders_cancel: { scopes: ['orders:write'] } } }
+  - { name: exchanged, path: ${EXCHANGED_PATH}, upstream: exchanging, access: { scopes: ['orders:read'] } }
   - { name: large, path: /large, upstream: backend, access: authenticated }
 `;
 }
+
+/** A route whose backend gets a token that was exchanged for the caller's. */
+export const EXCHANGED_PATH = '/exchanged';
 
 export function issuerName(index: number): string {
   return index === 0 ? ISSUER : `${ISSUER}/${index}`;
