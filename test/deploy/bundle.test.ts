@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { builtGateway } from '../support/gateway/gateway-process.ts';
+import { builtGateway } from '../support/gateway/built-gateway.ts';
 
 interface Component {
   readonly name: string;

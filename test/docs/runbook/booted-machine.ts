@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Test } from 'tap';
-import { builtGateway } from '../../support/gateway/gateway-process.ts';
+import { builtGateway } from '../../support/gateway/built-gateway.ts';
 
 /** Why no machine can be booted here, or false. Mounting and booting take root. */
 export const cannotBoot: string | false =

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { freePorts } from '../../support/backends/ports.ts';
-import { builtGateway } from '../../support/gateway/gateway-process.ts';
+import { builtGateway } from '../../support/gateway/built-gateway.ts';
 import { type LiveGateway, liveText, startLiveGateway } from '../../support/gateway/live-gateway.ts';
 import { type Cluster, type Stored, startCluster } from './cluster.ts';
 import { type DocumentedCommand, readCommands } from './runbook.ts';

@@ -9,9 +9,9 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { freePorts } from '../../support/backends/ports.ts';
 import { folderWith } from '../../support/cli/cli.ts';
 import { type RawResponse, rawRequest } from '../../support/clients/raw.ts';
+import { builtGateway } from '../../support/gateway/built-gateway.ts';
 import { createTestGateway, startGateway, type TestGatewayOptions } from '../../support/gateway/gateway.ts';
 import { startHarness } from '../../support/gateway/gateway-harness.ts';
-import { builtGateway } from '../../support/gateway/gateway-process.ts';
 import {
   ASKED_CLIENT,
   askOnce,

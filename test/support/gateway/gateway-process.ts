@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { builtGateway } from './built-gateway.ts';
 
 type Line = Readonly<Record<string, unknown>> & { readonly msg: string };
 
@@ -74,19 +75,4 @@ export async function startGatewayProcess(
   });
   const { url, adminUrl } = (await line('listening')) as unknown as { url: string; adminUrl: string };
   return { url, adminUrl, file, child, lines, stderr: () => stderr, line, ended };
-}
-
-let built: string | undefined;
-
-/**
- * Builds the gateway as it is now and gives the path of its program. A process of it starts in a fraction of the time. It lies apart
- * from the project, so that what the bundle lacks is not found beside it.
- */
-export function builtGateway(): string {
-  if (built !== undefined) return built;
-  const folder = mkdtempSync(join(tmpdir(), 'sealgate-built-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  execFileSync(process.execPath, ['scripts/build.mjs', folder]);
-  built = join(folder, 'main.js');
-  return built;
 }
