@@ -33,6 +33,7 @@ const ROOMS = {
     routes: ['schema', 'mcp'],
     rules: ['source', 'schema', 'diagnostics', 'routes', 'mcp'],
   },
+  http: { certificates: [] },
   tokens: {
     jwt: [],
     keys: ['jwt'],
@@ -48,7 +49,7 @@ const ROOMS = {
     messages: ['routing', 'rate-limit'],
     cors: ['messages', 'routing'],
     credentials: ['messages', 'cors'],
-    access: ['messages'],
+    access: ['messages', 'binding'],
     identity: ['messages'],
     own: ['messages', 'rate-limit', 'cors'],
     mcp: ['messages', 'access', 'cors'],

@@ -108,7 +108,7 @@ const permit = must(
 const filtered = filterHeaders(gate.headerFilter, rawHeaders);
 const caller = { token: verified, request: { ...request, target, host, headers: filtered, parameters: {} } };
 measure('authorize', () => authorize(route.access, caller as never));
-measure('compose identity', () => composeIdentity(route.identity, verified));
+measure('compose identity', () => composeIdentity(route.identity, caller as never));
 measure('decide, all of the above, token cached', () => decide(gate, request));
 
 const peer = new Peer({ address: '127.0.0.1', encrypted: false, port: 8080 });

@@ -38,6 +38,8 @@ export const ADVICE = {
   host_twice: 'send exactly one Host field',
   host_missing: 'send a Host field, as HTTP/1.1 requires',
   host_invalid: 'send a name or address with an optional port as Host, and nothing else',
+  client_certificate_field:
+    'let the proxy in front set the header of `listen.clientCertHeader` in each request, once and in its `format`, or drop it where the client has no certificate',
   upgrade_refused: 'set `websocket: true` on the route, or send the request without `Upgrade: websocket`',
   route_unknown: 'compare host and path with `sealgate routes`; a prefix ends at a slash, and case counts',
   metadata_of_several:
@@ -213,6 +215,12 @@ export const ADVICE = {
     'let the provider write several audiences as a list of texts: `aud` as one text is one audience',
   audience_unreadable: 'let the provider write `aud` as a text or a list of texts',
   token_bound: 'ask the provider for a token that is not bound to a key',
+  certificate_missing:
+    'send the request with the client certificate of the token; if the client did, see `listen.tls.clientCa`, or `listen.clientCertHeader` and `listen.trustedProxies` behind a proxy',
+  certificate_mismatch:
+    'send the request with the certificate with which the client obtained the token, or obtain a new token with this one; behind a proxy see that it passes on the certificate of the client, not its own',
+  binding_required:
+    'obtain a token that is bound as `binding` of the route asks: let the client show its certificate or a DPoP proof to the token endpoint of the provider',
 
   // The rules
   insufficient_scope: 'ask the provider for a token with the scope, and see that the client may have it',

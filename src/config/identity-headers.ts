@@ -33,7 +33,15 @@ export function identityHeaderNames({
 }
 
 /** Sources that are not claims. */
-export const SPECIAL_SOURCES = ['$scopes', '$roles', '$client', '$issuerName'] as const;
+export const SPECIAL_SOURCES = [
+  '$scopes',
+  '$roles',
+  '$client',
+  '$issuerName',
+  '$certificateUri',
+  '$certificateSubject',
+  '$certificateSha256',
+] as const;
 
 /** Why a name, or a family of names, cannot carry identity, and what to do instead. */
 interface Taken {

@@ -27,6 +27,7 @@ export const CAUSES = {
   host_twice: 'bad_request',
   host_missing: 'bad_request',
   host_invalid: 'bad_request',
+  client_certificate_field: 'bad_request',
   front_request: 'bad_request',
   question_field: 'bad_request',
   question_spoofed: 'bad_request',
@@ -145,6 +146,9 @@ export const CAUSES = {
   audience_joined: 'audience_mismatch',
   audience_unreadable: 'audience_mismatch',
   token_bound: 'token_bound',
+  certificate_missing: 'token_bound',
+  certificate_mismatch: 'token_bound',
+  binding_required: 'binding_required',
 
   // The rules
   insufficient_scope: 'insufficient_scope',

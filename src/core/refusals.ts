@@ -117,6 +117,12 @@ export const REFUSALS = {
     title: 'The token is bound to a proof of possession',
     challenge: 'invalid_token',
   },
+  binding_required: {
+    status: 401,
+    source: 'client',
+    title: 'A token that is bound to its client is required',
+    challenge: 'invalid_token',
+  },
   insufficient_claims: {
     status: 401,
     source: 'client',

@@ -17,6 +17,8 @@ export interface Decisions {
   readonly trusted: TrustedProxies;
   readonly readers: ReturnType<typeof compileQuestionReaders>;
   readonly names: SpoofableNames;
+  /** Where the certificate of the client is, whatever the way of asking. */
+  readonly certificate: 'header' | undefined;
   readonly dropped: DroppedHeaders;
   /** Of questions over HTTP. */
   readonly limits: Config['listen']['limits'];
@@ -30,12 +32,17 @@ export function compileDecisions(config: Config, gate: Gate): Decisions | undefi
   const credentials = gate.routes.flatMap(({ tokenSources }) =>
     tokenSources.places.filter(({ kind }) => kind === 'header').map(({ name }) => name),
   );
-  const names = compileSpoofableNames(config, credentials);
+  const { clientCertHeader } = config.listen;
+  // The asking proxy sets it for this gateway, and drops it with the token.
+  const certificates = clientCertHeader === undefined ? [] : [clientCertHeader.name];
+  const names = compileSpoofableNames(config, [...credentials, ...certificates]);
+  const certificate = clientCertHeader === undefined ? undefined : 'header';
   return {
     gate,
     trusted,
     names,
-    readers: compileQuestionReaders(names, trusted),
+    readers: compileQuestionReaders(names, { trusted, certificate }),
+    certificate,
     dropped: compileDroppedHeaders(names),
     limits: limitsOfQuestions(config.listen.limits),
   };

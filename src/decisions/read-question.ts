@@ -90,11 +90,11 @@ const EXT_AUTHZ: Way = {
 /** The readers of all ways over HTTP, by the first segment of their paths. */
 export function compileQuestionReaders(
   names: SpoofableNames,
-  trusted: TrustedProxies,
+  { trusted, certificate }: Pick<Reading, 'trusted' | 'certificate'>,
 ): Readonly<Record<'forward-auth' | 'auth-request' | 'ext-authz', QuestionReader>> {
   const make = (way: Way): QuestionReader => {
     const roles = compileRoles(names, way.fields);
-    return { via: way.via, read: (question) => readQuestion({ way, roles, trusted }, question) };
+    return { via: way.via, read: (question) => readQuestion({ way, roles, trusted, certificate }, question) };
   };
   return {
     'forward-auth': make(FORWARD_AUTH),
@@ -107,9 +107,14 @@ interface Reading {
   readonly way: Way;
   readonly roles: HeaderNameMemo<number>;
   readonly trusted: TrustedProxies;
+  /** That of the connection is the asking proxy's own. */
+  readonly certificate: 'header' | undefined;
 }
 
-function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion): AskedRequest | Refusal {
+function readQuestion(
+  { way, roles, trusted, certificate }: Reading,
+  question: HttpQuestion,
+): AskedRequest | Refusal {
   const { rawHeaders } = question;
   const values: (string | undefined)[] = [];
   const notes = new FieldNotes();
@@ -156,6 +161,7 @@ function readQuestion({ way, roles, trusted }: Reading, question: HttpQuestion):
       httpVersion: '1.1',
       clientAddress,
       isUpgrade: notes.isUpgrade,
+      certificate,
     },
     hasUnmetExpectation: notes.hasUnmetExpectation,
     spoofed: notes.spoofed,

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema/config.ts';
 import { type ReadFile, readFileBounded } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { compileDecisions, type Decisions } from '../decisions/compile-decisions.ts';
+import { compileCertificateHeaderOf } from '../http/certificates/compile-certificate-header.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';
 import { compileFronts, type Fronts } from '../oauth/compile-fronts.ts';
 import { createProviderPool, type ProviderPool } from '../oauth/provider-pool.ts';
@@ -23,6 +24,7 @@ import { acquireExchanges, type Exchanges } from '../tokens/exchange/exchanges.t
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { createKeyStorePool, type KeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
+import { compileCertificateSource, type FindCertificate } from './server/client-certificate.ts';
 import { type ListenerTls, readListenerTls } from './server/listener-tls.ts';
 import { createInFlightCount, type InFlightCount } from './serving/in-flight-count.ts';
 
@@ -51,6 +53,8 @@ export interface Generation {
   /** Beside `gate.routes`, by index. */
   readonly upstreamPlans: readonly (RouteUpstreamPlan | undefined)[];
   readonly trustedProxies: TrustedProxies | undefined;
+  /** Undefined where no client has a certificate. */
+  readonly findCertificate: FindCertificate | undefined;
   readonly tls: ListenerTls | undefined;
   readonly decisionsTls: ListenerTls | undefined;
   /** What every response carries: names and values in turn. */
@@ -163,11 +167,17 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
   });
   const exchange = compileExchanges(config, { resolvePath, readFile });
   const exchanges = acquireExchanges(exchange.settings, shared.exchangers);
+  const certificateHeader = compileCertificateHeaderOf(config, {
+    resolvePath,
+    readFile,
+    clock: shared.clock,
+  });
   const { gate, askedGate, simulatedGate, problems } = await compileGate({
     config,
     issuers: issuers.issuers,
     verifier,
     assertion: assertion.signer,
+    certificateHeader: certificateHeader.reader,
     limitStore: shared.limitStore,
     exchangers: exchanges.exchangers,
     clock: shared.clock,
@@ -185,6 +195,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     nowMs,
     section: 'decisions',
   });
+  const trustedProxies = compileTrustedProxies(config.listen.trustedProxies);
   const generation: Generation = {
     config,
     gate,
@@ -200,7 +211,8 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     keyRotation: assertion.rotation,
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),
-    trustedProxies: compileTrustedProxies(config.listen.trustedProxies),
+    trustedProxies,
+    findCertificate: compileCertificateSource(config, { trustedProxies, clock: shared.clock }),
     tls: listener.tls,
     decisionsTls: asked.tls,
     responseHeaders: Object.entries(config.listen.responseHeaders).flatMap(([name, value]) => [
@@ -208,7 +220,14 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       value,
     ]),
     inFlight: createInFlightCount(),
-    files: [...issuers.files, ...exchange.files, ...upstreams.files, ...listener.files, ...asked.files],
+    files: [
+      ...issuers.files,
+      ...certificateHeader.files,
+      ...exchange.files,
+      ...upstreams.files,
+      ...listener.files,
+      ...asked.files,
+    ],
     contents,
   };
   return {
@@ -218,6 +237,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     problems: [
       ...issuers.problems,
       ...assertion.problems,
+      ...certificateHeader.problems,
       ...problems,
       ...upstreams.problems,
       ...exchange.problems,

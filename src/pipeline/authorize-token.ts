@@ -24,7 +24,8 @@ const MAX_IDENTITY_LENGTH = 512;
  * verifier has checked that the token still holds.
  */
 export function authorizeToken(policy: RoutePolicy, caller: Caller, trace?: Trace): TokenAuthorization {
-  if (trace !== undefined) return authorizeAfresh(policy, caller, trace);
+  // Another connection with the same token may come with another certificate.
+  if (trace !== undefined || policy.identity.asksCertificate) return authorizeAfresh(policy, caller, trace);
   const latest = resultsOfTokens.get(caller.token);
   for (let result = latest; result !== undefined; result = result.older) {
     if (result.policy !== policy) continue;
@@ -46,6 +47,6 @@ function isShort({ identity }: TokenAuthorization): boolean {
 
 function authorizeAfresh(policy: RoutePolicy, caller: Caller, trace?: Trace): TokenAuthorization {
   const access = authorize(policy.access, caller, trace);
-  const identity = composeIdentity(policy.identity, caller.token);
+  const identity = composeIdentity(policy.identity, caller);
   return { access, identity: isRefusal(identity) ? { ...identity, issuer: caller.token.issuer } : identity };
 }

@@ -4,6 +4,7 @@ import { allAlternatives } from '../config/routes/route-access.ts';
 import type { Config, RouteConfig } from '../config/schema/config.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { parseRouteHost } from '../core/host.ts';
+import type { CertificateHeaderReader } from '../http/certificates/certificate-header.ts';
 import { type ChallengeHeads, challengeHeads } from '../http/challenge.ts';
 import { SPELLINGS } from '../http/target.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
@@ -59,6 +60,8 @@ export interface GateOptions {
   readonly exchangers?: ReadonlyMap<string, TokenExchanger>;
   /** What else the gateway serves itself. Default: nothing. */
   readonly ownEndpoints?: readonly OwnEndpoint[];
+  /** Reads the header of `listen.clientCertHeader`. Default: none. */
+  readonly certificateHeader?: CertificateHeaderReader | undefined;
   /** Outlives the gate, so that a reload resets no count. Default: one in memory. */
   readonly limitStore?: LimitStore;
   /** For rules that depend on the time. Default: that of the system. */
@@ -90,8 +93,12 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   const ignoresCase = config.matching.case === 'insensitive';
   const table = compileRouteTable(routes, { ignoresCase });
   const isHidden = ({ config }: Route): boolean => isForDecisionsOnly(config);
-  const headerFilter = compileRequestHeaderFilter(config, routes.flatMap(credentialHeaders));
-  const { assertion, ownEndpoints = [] } = options;
+  const headerFilter = compileRequestHeaderFilter(
+    config,
+    routes.flatMap(credentialHeaders),
+    config.listen.clientCertHeader?.name,
+  );
+  const { assertion, certificateHeader, ownEndpoints = [] } = options;
   const own = [
     ...(assertion === undefined ? [] : [keysEndpoint(assertion)]),
     ...compiler.resources.endpoints,
@@ -104,6 +111,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     routes,
     headerFilter,
     verifier,
+    certificateHeader,
     assertion,
     exchanges: compiler.exchangers.size > 0 ? 'requested' : undefined,
     appliesLimits: true,

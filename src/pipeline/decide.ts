@@ -16,6 +16,7 @@ import { decideAccess, refusedBy } from './decide-access.ts';
 import { decideExchange } from './decide-exchange.ts';
 import type { Decision, Gate } from './gate.ts';
 import { checkMethod, checkOrigin } from './mcp/admit-request.ts';
+import { findCertificate } from './messages/client-certificate.ts';
 import { type DirectResponse, isServedHere } from './messages/direct-response.ts';
 import type { RequestFacts } from './messages/request.ts';
 import { type FilteredHeaders, filterHeaders } from './messages/request-header-filter.ts';
@@ -73,6 +74,9 @@ function decideRequest(
   const host = parseHost(headers.hosts, request.httpVersion);
   if (isRefusal(host)) return refused('host', host, trace);
   trace?.add({ step: 'host', ok: true, got: host ?? 'none' });
+  const certificate =
+    request.certificate && findCertificate(request.certificate, headers, gate.certificateHeader);
+  if (isRefusal(certificate)) return refused('certificate', certificate, trace);
 
   if (gate.ownPaths !== undefined) {
     const own = findOwnEndpoint(gate.ownPaths, { path: target.path, host });
@@ -106,7 +110,17 @@ function decideRequest(
     trace.add({ step: 'resource', ok: true, got: `${identifier}, metadata at ${resourceMetadata}` });
   }
   const { method, clientAddress, isUpgrade = false } = request;
-  const matched: Matched = { method, clientAddress, isUpgrade, route, parameters, target, host, headers };
+  const matched: Matched = {
+    method,
+    clientAddress,
+    isUpgrade,
+    route,
+    parameters,
+    target,
+    host,
+    headers,
+    certificate,
+  };
   if (route.cors === undefined && route.limits === undefined && route.mcp === undefined)
     return decideAccess(gate, matched, trace);
   return decideWithin(gate, matched, trace);

@@ -1,4 +1,5 @@
 import type { Refusal } from '../core/refusals.ts';
+import type { CertificateHeaderReader } from '../http/certificates/certificate-header.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import type { AssertionSigner } from './identity/assertion/assertion.ts';
@@ -28,6 +29,8 @@ export interface Gate {
   readonly routes: readonly Route[];
   readonly headerFilter: RequestHeaderFilter;
   readonly verifier: TokenVerifier;
+  /** Reads the client certificate that a trusted proxy passes on; undefined in files that name no header for it. */
+  readonly certificateHeader: CertificateHeaderReader | undefined;
   /** Undefined in files that ask for no assertion. */
   readonly assertion: AssertionSigner | undefined;
   /** Whether tokens are exchanged. Simulated requests only show that they would be; undefined in files that exchange none. */

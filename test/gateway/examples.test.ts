@@ -8,7 +8,7 @@ import { hasOpenssl, makeAuthority } from '../support/tls/certificates.ts';
 
 const folder = resolve(import.meta.dirname, '../../config/examples');
 const skip = hasOpenssl() ? false : 'openssl is not installed';
-const NEEDS_CERTIFICATES = new Set(['tls.yaml']);
+const NEEDS_CERTIFICATES = new Set(['tls.yaml', 'client-certificates.yaml']);
 /** Not the example of the file format as a whole, and not those of MCP servers: they name providers that are not here. */
 const isStarted = (name: string) => name !== 'contract.yaml' && !name.startsWith('mcp-');
 
@@ -36,7 +36,7 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith('.yaml') &
       });
       t.strictSame(found, []);
       const addresses = await gateway?.listen();
-      t.match(addresses?.url, name === 'tls.yaml' ? /^https:/ : /^http:/);
+      t.match(addresses?.url, NEEDS_CERTIFICATES.has(name) ? /^https:/ : /^http:/);
       t.equal(await gateway?.drain(), 'clean');
     },
   );

@@ -9,6 +9,7 @@ import {
   tokenSourcesAreLookedAt,
   tokenSourcesDiffer,
 } from './access/access.ts';
+import { bindingsCanBeProven } from './access/binding.ts';
 import { claimNamesAreNoPaths } from './access/claim-names.ts';
 import { claimRulesCanHold, scopesAreNotComparedAsText } from './access/claim-rules.ts';
 import { comparedTextsAreNoPatterns } from './access/compared-texts.ts';
@@ -45,6 +46,10 @@ import {
 import { frontsCanServe } from './issuers/oauth-proxy.ts';
 import { requiredClaimsCanCome } from './issuers/required-claims.ts';
 import { tokenTypesCanCome } from './issuers/token-types.ts';
+import {
+  certificateHeadersCanBeRead,
+  certificatesOfIdentityCanCome,
+} from './listeners/client-certificates.ts';
 import {
   addressesAreAddresses,
   adminTokenCanBeSent,
@@ -139,6 +144,9 @@ const RULES: readonly Rule[] = [
   testTokensCanBeMade,
   addressesAreAddresses,
   adminTokenCanBeSent,
+  certificateHeadersCanBeRead,
+  certificatesOfIdentityCanCome,
+  bindingsCanBeProven,
   durationsMakeSense,
   sizesMakeSense,
   issuersAreSpelledAsInTokens,

@@ -78,6 +78,10 @@ const accessRules = {
         [{ claim: ['realm_access', 'roles'], any: ['customer'] }],
       ],
     }),
+  binding: z.enum(['dpop', 'mtls', 'any']).optional().meta({
+    description:
+      'What the token must be bound to: `dpop` (a key, by DPoP), `mtls` (the client certificate) or `any` of them. Tokens that are bound prove it with or without this.',
+  }),
   when: condition.optional(),
   acr: z
     .array(authenticationClass)

@@ -62,6 +62,26 @@ export const listenerTls = z
   })
   .meta({ description: 'TLS towards clients. The files are read again when they change.' });
 
+const clientCertHeader = z
+  .strictObject({
+    name: headerName.meta({
+      description:
+        'The header. It counts from trusted proxies alone, which must set or drop it in each request, and is never forwarded.',
+      examples: ['client-cert', 'x-forwarded-client-cert', 'x-ssl-client-cert'],
+    }),
+    format: z.enum(['rfc9440', 'xfcc', 'pem']).meta({
+      description:
+        'How it is written: `rfc9440` (a byte sequence), `xfcc` (Envoy: one element, with `Hash`, `Cert` or both) or `pem` (nginx: `$ssl_client_escaped_cert`).',
+    }),
+    ca: text.optional().meta({
+      description:
+        'PEM file of the authorities, intermediates among them, that vouch for the names in certificates. Of others only the fingerprint counts.',
+    }),
+  })
+  .meta({
+    description: 'The client certificate that a trusted proxy in front saw, and passes on in a header.',
+  });
+
 export const listen = z
   .strictObject({
     host: text
@@ -89,6 +109,7 @@ export const listen = z
         examples: [['10.0.0.0/8']],
       }),
     tls: listenerTls.optional(),
+    clientCertHeader: clientCertHeader.optional(),
     responseHeaders: z
       .record(
         headerName.refine(mayBeAdded, 'the gateway states this header itself'),

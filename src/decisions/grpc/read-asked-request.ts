@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import { readClientCertificate } from '../../http/certificates/client-certificate.ts';
+import { readEncodedPem } from '../../http/certificates/pem-text.ts';
 import type { HeaderNameMemo } from '../../http/header-name-memo.ts';
 import { KNOWN_METHODS } from '../../http/known-methods.ts';
 import { plainAddress } from '../../http/peer.ts';
+import type { ReadCertificate } from '../../pipeline/messages/request.ts';
 import type { AskedRequest } from '../asked-request.ts';
 import { FieldNotes, ROLE } from '../question-headers.ts';
 import type { CheckRequest } from './read-check-request.ts';
@@ -19,10 +22,17 @@ const HTTP_VERSIONS: ReadonlyMap<string, string> = new Map([
   ['HTTP/3', '3.0'],
 ]);
 
+/** What is known of the header fields of requests. */
+export interface AskedFields {
+  readonly roles: HeaderNameMemo<number>;
+  /** Set where the file names a header for the certificate of the client: it counts, and nothing else. */
+  readonly certificate: 'header' | undefined;
+}
+
 /** Reads the request that a CheckRequest describes, or refuses it with `bad_request` where that is no request in one reading. */
 export function readAskedRequest(
   request: CheckRequest,
-  roles: HeaderNameMemo<number>,
+  { roles, certificate }: AskedFields,
 ): AskedRequest | Refusal {
   const { method, path, scheme, sourceAddress } = request;
   if (!KNOWN_METHODS.has(method)) return unreadable('the method is none that HTTP registers');
@@ -41,9 +51,29 @@ export function readAskedRequest(
   const { rawHeaders, notes } = fields;
   return {
     via: 'ext-authz-grpc',
-    facts: { method, rawTarget: path, rawHeaders, httpVersion, clientAddress, isUpgrade: notes.isUpgrade },
+    facts: {
+      method,
+      rawTarget: path,
+      rawHeaders,
+      httpVersion,
+      clientAddress,
+      isUpgrade: notes.isUpgrade,
+      certificate: certificate ?? certificateOf(request),
+    },
     hasUnmetExpectation: notes.hasUnmetExpectation,
     spoofed: notes.spoofed,
+  };
+}
+
+/**
+ * Envoy shows the certificate of the connection whose address it shows, with `include_peer_certificate`, but not by which
+ * authorities it verified that: nobody vouches for its names.
+ */
+function certificateOf({ sourceCertificate }: CheckRequest): ReadCertificate | undefined {
+  if (sourceCertificate === '') return undefined;
+  return () => {
+    const [der, ...others] = readEncodedPem(sourceCertificate) ?? [];
+    return der === undefined || others.length > 0 ? undefined : readClientCertificate(der);
   };
 }
 

@@ -8,6 +8,8 @@ import { MalformedMessage, Once, readStrictly, type StrictReader } from './wire.
 export interface CheckRequest {
   /** The client's address, as the asking proxy sees it. */
   readonly sourceAddress: string;
+  /** The client's certificate in percent-encoded PEM. */
+  readonly sourceCertificate: string;
   readonly method: string;
   /** With the query. */
   readonly path: string;
@@ -29,7 +31,7 @@ type Mutable = { -readonly [Key in keyof CheckRequest]: CheckRequest[Key] } & { 
 /** Field numbers by message, of the types that Envoy publishes (`api/envoy/service/auth/v3`, `api/envoy/config/core/v3`). */
 const CHECK_REQUEST = { attributes: 1 } as const;
 const ATTRIBUTE_CONTEXT = { source: 1, request: 4 } as const;
-const PEER = { address: 1 } as const;
+const PEER = { address: 1, certificate: 5 } as const;
 const ADDRESS = { socketAddress: 1, pipe: 2, internalAddress: 3 } as const;
 const SOCKET_ADDRESS = { address: 2 } as const;
 const REQUEST = { http: 2 } as const;
@@ -51,6 +53,7 @@ export function readCheckRequest(bytes: Buffer): CheckRequest {
   return readStrictly(bytes, (reader) => {
     const request: Mutable = {
       sourceAddress: '',
+      sourceCertificate: '',
       method: '',
       path: '',
       host: '',
@@ -77,7 +80,7 @@ function readAttributes(reader: StrictReader, type: WireType, request: Mutable):
   reader.message(type, (number, type) => {
     if (number === ATTRIBUTE_CONTEXT.source) {
       once.mark(number);
-      request.sourceAddress = readPeer(reader, type);
+      readPeer(reader, type, request);
     } else if (number === ATTRIBUTE_CONTEXT.request) {
       once.mark(number);
       readRequest(reader, type, request);
@@ -86,16 +89,15 @@ function readAttributes(reader: StrictReader, type: WireType, request: Mutable):
   });
 }
 
-function readPeer(reader: StrictReader, type: WireType): string {
+function readPeer(reader: StrictReader, type: WireType, request: Mutable): void {
   const once = new Once();
-  let address = '';
   reader.message(type, (number, type) => {
-    if (number !== PEER.address) return false;
+    if (number !== PEER.address && number !== PEER.certificate) return false;
     once.mark(number);
-    address = readAddress(reader, type);
+    if (number === PEER.address) request.sourceAddress = readAddress(reader, type);
+    else request.sourceCertificate = reader.text(type);
     return true;
   });
-  return address;
 }
 
 function readAddress(reader: StrictReader, type: WireType): string {

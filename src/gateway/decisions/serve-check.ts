@@ -148,8 +148,9 @@ interface Read {
 
 function read({ decisions, roles }: CompiledChecks, { req }: GrpcCall, message: Buffer): Read {
   if (!isTrusted(req, decisions)) return { asked: NOT_TRUSTED, isMalformed: false };
+  const { certificate } = decisions;
   try {
-    return { asked: readAskedRequest(readCheckRequest(message), roles), isMalformed: false };
+    return { asked: readAskedRequest(readCheckRequest(message), { roles, certificate }), isMalformed: false };
   } catch (error) {
     if (!(error instanceof MalformedMessage)) throw error;
     const asked = refuse('question_field', `the CheckRequest is malformed: ${error.message}`);

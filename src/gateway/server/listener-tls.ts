@@ -84,8 +84,18 @@ export function renewListenerTls(server: unknown, tls: ListenerTls | undefined):
   if (tls !== undefined) (server as Server).setSecureContext(tls.context);
 }
 
+/**
+ * Whether the certificate of a client, or its absence, lets it in. From then on it is what it is: by a renegotiation a client could put one
+ * that nobody verified in its place.
+ */
+export function admitsClient({ clientCert }: ListenerTls, socket: TLSSocket): boolean {
+  if (clientCert === 'none') return true;
+  socket.disableRenegotiation();
+  return clientCert === 'required' || !showsBadCertificate(socket);
+}
+
 /** True when the client sent an invalid certificate. Node accepts it where a certificate is optional. */
-export function showsBadCertificate(socket: TLSSocket): boolean {
+function showsBadCertificate(socket: TLSSocket): boolean {
   return !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0;
 }
 

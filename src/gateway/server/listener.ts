@@ -11,7 +11,7 @@ import { Http1Response } from './http1/http1-response.ts';
 import { createHttp2Listener } from './http2/http2-listener.ts';
 import type { ListenerEvents } from './listener-events.ts';
 import { applyLimits, KEEP_ALIVE_MS } from './listener-limits.ts';
-import { type ListenerTls, showsBadCertificate, tlsServerOptions, underneath } from './listener-tls.ts';
+import { admitsClient, type ListenerTls, tlsServerOptions, underneath } from './listener-tls.ts';
 
 type Limits = Config['listen']['limits'];
 
@@ -64,7 +64,7 @@ function serveOverTls(server: Server, tls: ListenerTls, limits: Limits, events: 
   server.on('secureConnection', (socket: TLSSocket) => {
     const connection = connectionOf(underneath(socket));
     connection.secured(socket);
-    if (tls.clientCert === 'optional' && showsBadCertificate(socket)) socket.destroy();
+    if (!admitsClient(tls, socket)) socket.destroy();
     else if (socket.alpnProtocol === 'h2' && http2 !== undefined) {
       connection.isMultiplexed = true;
       http2.serve(socket);

@@ -171,6 +171,7 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
     { req, transaction, isUpgrade }: { req: IncomingRequest; transaction: Transaction; isUpgrade: boolean },
     then: (outcome: Decision['outcome']) => void,
   ): void {
+    const { gate, findCertificate } = transaction.generation;
     const facts = {
       method: transaction.method,
       rawTarget: transaction.rawTarget,
@@ -178,8 +179,9 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
       httpVersion: req.httpVersion,
       clientAddress: transaction.forwarded.client,
       isUpgrade,
+      certificate: findCertificate?.(req.socket),
     };
-    runDecision({ gate: transaction.generation.gate, facts, transaction, log: context.log }, then);
+    runDecision({ gate, facts, transaction, log: context.log }, then);
   }
 
   function failed(transaction: Transaction, error: unknown, what: string): Refusal {

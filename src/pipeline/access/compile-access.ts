@@ -1,3 +1,4 @@
+import { CERTIFICATE_HINT, certificateSource } from '../../config/client-certificates.ts';
 import type { PathProblem } from '../../config/problem.ts';
 import {
   type AccessAlternative,
@@ -9,6 +10,7 @@ import type { Config, PolicyConfig, RouteConfig } from '../../config/schema/conf
 import type { Clock } from '../../core/clock.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { nameClaim, type Scalar, toClaimPath } from '../../tokens/jwt/claim-values.ts';
+import type { RequiredBinding } from '../binding/check-binding.ts';
 import type { Condition, ConditionCompiler } from './cel/condition.ts';
 import { compileStepUp, type StepUp } from './step-up.ts';
 
@@ -28,6 +30,8 @@ export interface AccessRules {
 export interface AccessBlock {
   /** By configured name of each accepted issuer: what counts for its tokens. */
   readonly issuers: ReadonlyMap<string, AcceptedIssuer>;
+  /** What the token must be bound to: all of them. */
+  readonly bindings: readonly RequiredBinding[];
   readonly scopes: readonly Wanted[];
   /** What a client requests to have the scopes: all of `all`, and the first of each `any`. */
   readonly neededScopes: readonly string[];
@@ -134,6 +138,7 @@ function compileBlock(
   const scopes = parts.flatMap(({ rules }) => compileWanted(rules.scopes));
   return {
     issuers: new Map(accepted),
+    bindings: parts.flatMap(({ rules }) => rules.binding ?? []),
     scopes,
     neededScopes: neededScopes(scopes),
     roles: parts.flatMap(({ rules }) => compileWanted(rules.roles)),
@@ -142,6 +147,8 @@ function compileBlock(
       if (rules.when === undefined) return [];
       const compiled = conditions?.compile(rules.when, parameters);
       for (const problem of compiled?.problems ?? []) problems.push({ ...problem, path: [...place, 'when'] });
+      if (compiled?.condition?.asksCertificate === true && certificateSource(config) === 'none')
+        problems.push({ ...NO_CERTIFICATE, path: [...place, 'when'] });
       return compiled?.condition ?? NEVER;
     }),
     stepUp: compileStepUp(
@@ -151,10 +158,17 @@ function compileBlock(
   };
 }
 
+const NO_CERTIFICATE = {
+  severity: 'error',
+  message: '`request.certificate` is never there: no client shows a certificate',
+  hint: CERTIFICATE_HINT,
+} as const;
+
 /** Replaces a condition that could not be compiled; a file with that error does not serve. */
 const NEVER: Condition = {
   source: 'false',
   asksRequest: false,
+  asksCertificate: false,
   evaluate: () => ({ kind: 'false' }),
   show: () => ({}),
 };

@@ -5,6 +5,7 @@ import type { Config, IdentityConfig, IdentitySource } from '../../config/schema
 import { nameClaim, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import { readClaim, readClient } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
+import type { FilteredRequest } from '../messages/request.ts';
 import { type IdentityTemplate, parseIdentityTemplate } from './identity-template.ts';
 
 /** How a value becomes the text of a header. Without one: scopes by space, all else by comma. */
@@ -16,6 +17,14 @@ export interface IdentityRules {
   /** Bytes that all of them may have together, names included. */
   readonly budgetBytes: number;
   readonly forwardsToken: boolean;
+  /** Whether a header is of the client's certificate, and so of the request, not of the token alone. */
+  readonly asksCertificate: boolean;
+}
+
+/** Who calls: what identity headers are made of. */
+export interface IdentityCaller {
+  readonly token: VerifiedToken;
+  readonly request: Pick<FilteredRequest, 'certificate'>;
 }
 
 export interface IdentityHeader {
@@ -23,7 +32,7 @@ export interface IdentityHeader {
   readonly name: string;
   /** What the header is made of, as the file names it. */
   readonly origin: string;
-  readonly read: (token: VerifiedToken) => unknown;
+  readonly read: (caller: IdentityCaller) => unknown;
   readonly template: IdentityTemplate | undefined;
   readonly format: IdentityFormat | undefined;
   readonly filter: { test(text: string): boolean } | undefined;
@@ -31,12 +40,15 @@ export interface IdentityHeader {
   readonly isRequired: boolean;
 }
 
-/** Facts of a token that are not one claim, by the name the file gives them. */
-const FACTS: Readonly<Record<(typeof SPECIAL_SOURCES)[number], (token: VerifiedToken) => unknown>> = {
-  $scopes: (token) => token.scopes,
-  $roles: (token) => token.roles,
-  $issuerName: (token) => token.issuer,
-  $client: readClient,
+/** Facts that are not one claim, by the name the file gives them. */
+const FACTS: Readonly<Record<(typeof SPECIAL_SOURCES)[number], IdentityHeader['read']>> = {
+  $scopes: ({ token }) => token.scopes,
+  $roles: ({ token }) => token.roles,
+  $issuerName: ({ token }) => token.issuer,
+  $client: ({ token }) => readClient(token),
+  $certificateUri: ({ request }) => request.certificate?.()?.names()?.uris,
+  $certificateSubject: ({ request }) => request.certificate?.()?.names()?.subject,
+  $certificateSha256: ({ request }) => request.certificate?.()?.sha256,
 };
 
 /** The file's headers override the defaults, the route's override both. `at` is the place of the route in the file. */
@@ -66,7 +78,12 @@ export function compileIdentity(
   }
   const forwardsToken = route?.forwardToken ?? file.forwardToken ?? false;
   return {
-    rules: { headers, budgetBytes: file.maxBytes, forwardsToken },
+    rules: {
+      headers,
+      budgetBytes: file.maxBytes,
+      forwardsToken,
+      asksCertificate: headers.some(({ origin }) => origin.startsWith('$certificate')),
+    },
     problems,
   };
 }
@@ -103,7 +120,7 @@ function compileHeader(
   }
   const path = toClaimPath(claim);
   const origin = `claim ${nameClaim(path)}`;
-  return { ...rest, origin, read: (token) => readClaim(token.claims, path), template: undefined };
+  return { ...rest, origin, read: ({ token }) => readClaim(token.claims, path), template: undefined };
 }
 
 function readShorthand(source: string | string[]): Exclude<IdentitySource, null | string | string[]> {

@@ -1,27 +1,26 @@
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import { isDistinctScalar } from '../../tokens/jwt/claim-values.ts';
 import { isInexactNumber } from '../../tokens/jwt/json/inexact-number.ts';
-import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { encodeHeaderText, isUnicode } from './header-encoding.ts';
-import type { IdentityFormat, IdentityHeader, IdentityRules } from './identity-rules.ts';
+import type { IdentityCaller, IdentityFormat, IdentityHeader, IdentityRules } from './identity-rules.ts';
 import { fillTemplate } from './identity-template.ts';
 
 /** What a header line costs beside its name and value: colon, space, CR, LF. */
 const LINE_OVERHEAD_BYTES = 4;
 
 /**
- * The identity headers of a verified token: names (lower case) and encoded values in turn. A claim that is missing, empty, or
+ * The identity headers of a caller: names (lower case) and encoded values in turn. A claim that is missing, empty, or
  * has no form in its format sets no header; nothing is ever cut. Refuses with `identity_incomplete` when a required header cannot
  * be set and with `identity_too_large` when one, or all together, are over their bytes.
  */
-export function composeIdentity(rules: IdentityRules, token: VerifiedToken): readonly string[] | Refusal {
+export function composeIdentity(rules: IdentityRules, caller: IdentityCaller): readonly string[] | Refusal {
   const pairs: string[] = [];
   let bytes = 0;
   for (const header of rules.headers) {
-    const lines = composeHeader(header, token);
+    const lines = composeHeader(header, caller);
     if (lines === undefined) {
       if (!header.isRequired) continue;
-      return refuseIncomplete(header, token);
+      return refuseIncomplete(header, caller);
     }
     let headerBytes = 0;
     for (const line of lines) {
@@ -46,9 +45,9 @@ export function composeIdentity(rules: IdentityRules, token: VerifiedToken): rea
 }
 
 /** Distinguishes a missing claim from one of which filter or format leaves nothing. */
-function refuseIncomplete(header: IdentityHeader, token: VerifiedToken): Refusal {
+function refuseIncomplete(header: IdentityHeader, caller: IdentityCaller): Refusal {
   const { origin, name } = header;
-  const value = header.template === undefined ? header.read(token) : undefined;
+  const value = header.template === undefined ? header.read(caller) : undefined;
   if (value === undefined || value === null)
     return refuse('identity_incomplete', `${origin} has no value for ${name}`);
   const left = filterValue(header, value);
@@ -58,12 +57,12 @@ function refuseIncomplete(header: IdentityHeader, token: VerifiedToken): Refusal
 }
 
 /** One line per header; several only with `repeat`. Undefined when there is no value. */
-function composeHeader(header: IdentityHeader, token: VerifiedToken): readonly string[] | undefined {
+function composeHeader(header: IdentityHeader, caller: IdentityCaller): readonly string[] | undefined {
   if (header.template !== undefined) {
-    const text = fillTemplate(header.template, token);
+    const text = fillTemplate(header.template, caller.token);
     return text !== undefined && passes(header, text) ? [text] : undefined;
   }
-  const value = filterValue(header, header.read(token));
+  const value = filterValue(header, header.read(caller));
   if (value === undefined || value === null) return undefined;
   const lines = FORMATS[header.format ?? 'csv'](value);
   return lines === undefined || lines.length === 0 || lines.includes('') ? undefined : lines;

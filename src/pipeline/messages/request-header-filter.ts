@@ -14,6 +14,7 @@ const ACTION = {
   origin: 5,
   cookie: 6,
   credential: 7,
+  certificate: 8,
 } as const;
 type HeaderAction = (typeof ACTION)[keyof typeof ACTION];
 
@@ -43,6 +44,8 @@ interface NamedActions {
   readonly byFoldedName: ReadonlyMap<string, HeaderAction>;
   /** The headers that carry tokens, in lower case as the file spells them; their other spellings are dropped. */
   readonly credentialHeaders: ReadonlySet<string>;
+  /** The header that holds the client certificate, in lower case; its other spellings are dropped. */
+  readonly certificateHeader: string | undefined;
 }
 
 /** The header fields of a request, sorted. Lists of pairs hold names and values in turn. */
@@ -55,16 +58,20 @@ export interface FilteredHeaders {
   readonly cookies: readonly string[];
   /** Fields that routes or presets name as sources of tokens: pairs with lower-case names. */
   readonly credentials: readonly string[];
+  /** The values of the field in which trusted proxies pass on the client's certificate. They never go up. */
+  readonly certificates: readonly string[];
 }
 
 /**
  * Collects every name that no client may send: the identity headers named anywhere in the file, unset and
  * reserved ones too, the gateway's own, and the fields that override method or URL.
- * `credentialHeaders` are further fields that carry tokens; only a route that forwards tokens forwards them.
+ * `credentialHeaders` are further fields that carry tokens; only a route that forwards tokens forwards them. `certificateHeader` is the
+ * one that holds the client certificate.
  */
 export function compileRequestHeaderFilter(
   config: Pick<Config, 'identity' | 'routes'>,
   credentialHeaders: Iterable<string> = [],
+  certificateHeader?: string,
 ): RequestHeaderFilter {
   const byFoldedName = new Map<string, HeaderAction>(Object.entries(SPECIAL));
   const spelled = new Set([...credentialHeaders].map((name) => name.toLowerCase()));
@@ -77,7 +84,13 @@ export function compileRequestHeaderFilter(
     const folded = foldHeaderName(name);
     if (SPECIAL[folded] === undefined) byFoldedName.set(folded, ACTION.dropped);
   }
-  const named: NamedActions = { byFoldedName, credentialHeaders: spelled };
+  const ofCertificate = certificateHeader?.toLowerCase();
+  if (ofCertificate !== undefined) byFoldedName.set(foldHeaderName(ofCertificate), ACTION.certificate);
+  const named: NamedActions = {
+    byFoldedName,
+    credentialHeaders: spelled,
+    certificateHeader: ofCertificate,
+  };
   return { actions: new HeaderNameMemo((name) => actionOf(named, name)) };
 }
 
@@ -97,6 +110,7 @@ export function filterHeaders(
   let origins = NONE;
   let cookies = NONE;
   let credentials = NONE;
+  let certificates = NONE;
   let connection = '';
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
@@ -127,6 +141,9 @@ export function filterHeaders(
       case ACTION.credential:
         credentials = [...credentials, name.toLowerCase(), value];
         break;
+      case ACTION.certificate:
+        certificates = append(certificates, value);
+        break;
     }
   }
   return {
@@ -136,6 +153,7 @@ export function filterHeaders(
     origins,
     cookies,
     credentials,
+    certificates,
   };
 }
 
@@ -144,12 +162,16 @@ function append(list: readonly string[], value: string): readonly string[] {
   return list.length === 0 ? [value] : [...list, value];
 }
 
-function actionOf({ byFoldedName, credentialHeaders }: NamedActions, name: string): HeaderAction {
+function actionOf(
+  { byFoldedName, credentialHeaders, certificateHeader }: NamedActions,
+  name: string,
+): HeaderAction {
   if (name.startsWith(':')) return name === ':authority' ? ACTION.host : ACTION.dropped;
   const folded = foldHeaderName(name);
   const lower = name.toLowerCase();
   const isAlias = folded !== lower;
   const action = byFoldedName.get(folded);
+  if (action === ACTION.certificate) return lower === certificateHeader ? action : ACTION.dropped;
   if (action === ACTION.credential) return credentialHeaders.has(lower) ? action : ACTION.dropped;
   if (action !== undefined) return isAlias ? ACTION.dropped : action;
   // Where no route reads it, it only helps to explain why a request has no token.

@@ -1,3 +1,4 @@
+import type { ClientCertificate } from '../../http/certificates/client-certificate.ts';
 import type { Target } from '../../http/target.ts';
 import type { PathParameters } from '../routing/path-pattern.ts';
 import type { FilteredHeaders } from './request-header-filter.ts';
@@ -15,7 +16,15 @@ export interface RequestFacts {
   readonly clientAddress: string;
   /** True for a WebSocket handshake. */
   readonly isUpgrade?: boolean;
+  /** Where the client's certificate is; left out where there is none to be had. */
+  readonly certificate?: CertificateSource | undefined;
 }
+
+/** `header`: the one that the file names, since a trusted proxy sent the request; else what reads it. */
+export type CertificateSource = 'header' | ReadCertificate;
+
+/** Reads the certificate of a client; undefined where it showed none. Only called where somebody asks, as it takes time. */
+export type ReadCertificate = () => ClientCertificate | undefined;
 
 /** A request whose target and host have one reading, whose headers went through the header filter, and which has a route. */
 export interface FilteredRequest {
@@ -26,4 +35,5 @@ export interface FilteredRequest {
   readonly host: string | undefined;
   readonly headers: FilteredHeaders;
   readonly parameters: PathParameters;
+  readonly certificate: ReadCertificate | undefined;
 }

@@ -1,3 +1,4 @@
+import { clientsShowCertificates } from '../../config/client-certificates.ts';
 import type { PathProblem } from '../../config/problem.ts';
 import { type DeclaredResource, declaredResources } from '../../config/routes/resource.ts';
 import { acceptedIssuers, accessAlternatives, policyOf } from '../../config/routes/route-access.ts';
@@ -90,6 +91,7 @@ function compileDocument(
     authorization_servers: servers,
     ...(scopes.length > 0 && { scopes_supported: scopes }),
     bearer_methods_supported: ['header'],
+    ...(clientsShowCertificates(surroundings.config) && { tls_client_certificate_bound_access_tokens: true }),
     ...(title !== undefined && { resource_name: title }),
     ...(documentation !== undefined && { resource_documentation: documentation }),
   };

@@ -9,6 +9,7 @@ export interface ResourceMetadata {
   readonly authorization_servers: readonly string[];
   readonly scopes_supported?: readonly string[];
   readonly bearer_methods_supported: readonly ['header'];
+  readonly tls_client_certificate_bound_access_tokens?: true;
   readonly resource_name?: string;
   readonly resource_documentation?: string;
 }

@@ -47,6 +47,12 @@ const exchange = (own: Record<string, unknown>) => ({
 const onBehalfOf = (own: Record<string, unknown> = {}) =>
   exchange({ grant: 'on-behalf-of', audience: undefined, scopes: ['api://orders/.default'], ...own });
 
+/** A header with the client certificate, with these keys over the usual ones. */
+const certHeader = (own: Record<string, unknown>) => ({
+  trustedProxies: ['10.0.0.0/8'],
+  clientCertHeader: { name: 'client-cert', format: 'pem', ...own },
+});
+
 /** Places are written with \`/\`, since names have dots. */
 const ROWS: readonly Row[] = [
   ['listen/host', '*', 'error', /`\*` is not an address/],
@@ -88,6 +94,13 @@ const ROWS: readonly Row[] = [
   ['listen/tls/clientCa', 'https://a.example/ca.pem', 'error', /takes the path of a file/],
   ['listen/tls', { cert: 'c.pem', key: 'k.pem', clientCert: 'required' }, 'error', /without `clientCa`/],
   ['listen/tls', { cert: 'c.pem', key: 'k.pem', clientCert: 'optional', clientCa: 'ca.pem' }, 'fine'],
+  ['listen', certHeader({ name: 'authorization' }), 'error', /cannot hold the client certificate/],
+  ['listen', certHeader({ name: 'X_User_Id' }), 'error', /identity header/],
+  ['listen', certHeader({ name: 'x-forwarded-for' }), 'error', /another meaning/],
+  ['listen', { ...certHeader({}), trustedProxies: [] }, 'error', /no proxy is trusted/],
+  ['listen', certHeader({ ca: '-----BEGIN X-----' }), 'error', /the content of a file/],
+  ['listen', certHeader({ ca: 'https://a.example/ca.pem' }), 'error', /takes the path of a file/],
+  ['listen', certHeader({ ca: 'ca.pem' }), 'fine'],
   ['listen/responseHeaders/x-*', 'a', 'error', /`\*` is not a wildcard/],
   ['listen/responseHeaders/date', 'a', 'error', /states this header itself/],
   ['listen/responseHeaders/clear-site-data', '"cookies"', 'fine'],

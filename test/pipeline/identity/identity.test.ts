@@ -17,7 +17,10 @@ function compile(headers: Headers, file: ConfigInput['identity'] = {}) {
 }
 
 function compose(headers: Headers, token: VerifiedToken, file?: ConfigInput['identity']) {
-  const outcome = composeIdentity(compile(headers, file).rules, token);
+  const outcome = composeIdentity(compile(headers, file).rules, {
+    token,
+    request: { certificate: undefined },
+  });
   return isRefusal(outcome) ? outcome.code : outcome;
 }
 
@@ -212,7 +215,10 @@ t.test('whatever the claims, each header is one printable line that decodes to i
   const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(text, fc.array(text, { minLength: 1, maxLength: 5 }), fc.jsonValue(), (v, w, x) => {
-      const pairs = composeIdentity(rules, tokenOf({ v, w, x }));
+      const pairs = composeIdentity(rules, {
+        token: tokenOf({ v, w, x }),
+        request: { certificate: undefined },
+      });
       if (isRefusal(pairs)) throw new Error(pairs.code);
       const fields = new Map<string, string>();
       for (let at = 0; at < pairs.length; at += 2) {

@@ -123,6 +123,12 @@ t.test('fields with a meaning are handed to the steps that need them', async (t)
     'tok',
     'x_api_token',
     'spoof',
+    'X-Client-Cert',
+    'a',
+    'x_client_cert',
+    'spoof',
+    'X-CLIENT-CERT',
+    'b',
   ]);
   t.strictSame(filtered, {
     passed: ['Origin', 'https://a.example', 'Cookie', 'a=b'],
@@ -131,6 +137,7 @@ t.test('fields with a meaning are handed to the steps that need them', async (t)
     origins: ['https://a.example'],
     cookies: ['a=b'],
     credentials: ['x-api-token', 'tok'],
+    certificates: ['a', 'b'],
   });
 });
 

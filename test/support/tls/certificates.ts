@@ -13,6 +13,46 @@ export interface Authority extends Certificate {
   issue(name: string, days?: number, names?: string): Certificate;
 }
 
+/** What a certificate is made of, in the words of openssl. */
+export interface CertificateWishes {
+  /** Such as `/O=Example/CN=orders`, with `+` between values of one part. */
+  readonly subject: string;
+  /** Such as `subjectAltName=URI:spiffe://example.org/orders`. */
+  readonly extensions?: readonly string[];
+  /** Default: itself. */
+  readonly by?: Certificate;
+  readonly days?: number;
+  /** Default: sha256. */
+  readonly digest?: string;
+}
+
+/** Makes any certificate. */
+export function makeCertificate({
+  subject,
+  extensions = [],
+  by,
+  days = 30,
+  digest = 'sha256',
+}: CertificateWishes): Certificate {
+  return inFolder((folder) => {
+    const openssl = (args: readonly string[]) =>
+      execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
+    const request = 'req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem';
+    openssl([...request.split(' '), '-utf8', '-multivalue-rdn', '-subj', subject]);
+    writeFileSync(join(folder, 'extensions'), `${extensions.join('\n')}\n`);
+    if (by !== undefined) {
+      writeFileSync(join(folder, 'ca.pem'), by.cert);
+      writeFileSync(join(folder, 'ca-key.pem'), by.key);
+    }
+    const signer = by === undefined ? '-signkey key.pem' : '-CA ca.pem -CAkey ca-key.pem -CAcreateserial';
+    openssl([
+      ...`x509 -req -in request.pem ${signer} -out cert.pem -days ${days} -${digest}`.split(' '),
+      ...['-extfile', 'extensions'],
+    ]);
+    return readPair(folder);
+  });
+}
+
 /** True when openssl is installed. */
 export function hasOpenssl(): boolean {
   try {

@@ -5,9 +5,9 @@ import { connectionOf } from '../client-connection.ts';
 import type { ClientConnections } from '../client-connections.ts';
 import type { ListenerEvents } from '../listener-events.ts';
 import {
+  admitsClient,
   type ListenerTls,
   renewListenerTls,
-  showsBadCertificate,
   tlsServerOptions,
   underneath,
 } from '../listener-tls.ts';
@@ -60,7 +60,7 @@ export function createHttp2Server(parts: Http2ServerParts): Http2Server {
   else {
     server.on('secureConnection', (socket: TLSSocket) => {
       connectionOf(underneath(socket)).secured(socket);
-      if (tls.clientCert === 'optional' && showsBadCertificate(socket)) socket.destroy();
+      if (!admitsClient(tls, socket)) socket.destroy();
       // A client without ALPN has agreed to nothing.
       else if (socket.alpnProtocol === 'h2') serve(socket);
       else socket.destroy();

@@ -16,6 +16,7 @@ export const DYN: ConditionType = { kind: 'dyn' };
 export const BOOL: ConditionType = { kind: 'scalar', name: 'bool' };
 export const INT: ConditionType = { kind: 'scalar', name: 'int' };
 export const STRING: ConditionType = { kind: 'scalar', name: 'string' };
+const TIMESTAMP: ConditionType = { kind: 'scalar', name: 'google.protobuf.Timestamp' };
 const STRINGS: ConditionType = { kind: 'list', element: STRING };
 
 /** The variables of conditions, on a route with these path parameters. */
@@ -48,6 +49,11 @@ export function conditionVariables(
         client: STRING,
         query: { kind: 'map', value: STRINGS },
         headers: { kind: 'map', value: STRING },
+        certificate: {
+          kind: 'record',
+          name: 'request.certificate',
+          fields: { subject: STRING, uris: STRINGS, dns: STRINGS, sha256: STRING, notAfter: TIMESTAMP },
+        },
       },
     },
     params: {
@@ -64,7 +70,7 @@ export function nameType(type: ConditionType): string {
     case 'dyn':
       return 'any value';
     case 'scalar':
-      return type.name;
+      return type === TIMESTAMP ? 'timestamp' : type.name;
     case 'list':
       return type.element.kind === 'dyn' ? 'list' : `list of ${nameType(type.element)}`;
     case 'map':

@@ -1,3 +1,4 @@
+import type { ClientCertificate } from '../../../http/certificates/client-certificate.ts';
 import { isDistinctScalar } from '../../../tokens/jwt/claim-values.ts';
 import { isInexactNumber } from '../../../tokens/jwt/json/inexact-number.ts';
 import { readClient } from '../../../tokens/jwt/read-claims.ts';
@@ -7,7 +8,24 @@ import type { FilteredRequest } from '../../messages/request.ts';
 import { holdsInexact, INEXACT } from './inexact-value.ts';
 
 /** Values as the CEL engine takes them: integers as bigint, objects as maps. */
-type CelValue = string | bigint | number | boolean | null | Uint8Array | CelValue[] | Map<string, CelValue>;
+type CelValue =
+  | (string | bigint | number | boolean | null)
+  | (Uint8Array | CelValue[] | Map<string, CelValue> | CelTimestamp);
+
+/** A moment, as the engine has it. */
+class CelTimestamp {
+  readonly $typeName = 'google.protobuf.Timestamp';
+  readonly seconds: bigint;
+  readonly nanos = 0;
+
+  constructor(timeMs: number) {
+    this.seconds = BigInt(Math.floor(timeMs / 1000));
+  }
+
+  toJSON(): string {
+    return new Date(Number(this.seconds) * 1000).toISOString();
+  }
+}
 
 /** The variables of a condition for one request. */
 export interface ConditionBindings {
@@ -70,6 +88,7 @@ function toCel(value: unknown): CelValue | undefined {
     return Number.isInteger(value) ? BigInt(value) : value;
   }
   if (Array.isArray(value)) return value.map((member) => toCel(member) ?? null);
+  if (value instanceof CelTimestamp) return value;
   if (typeof value !== 'object') return undefined;
   if (isInexactNumber(value)) return INEXACT;
   return toMap(value as Record<string, unknown>);
@@ -95,7 +114,18 @@ const REQUEST_FIELDS: Readonly<Record<string, (request: FilteredRequest) => unkn
   query: ({ target }) => gather(new URLSearchParams(target.query)),
   /** As they go up, so without the token. */
   headers: ({ headers }) => joinValues(headers.passed),
+  certificate: ({ certificate }) => describeCertificate(certificate?.()),
 };
+
+/** Without names nobody vouches for them. */
+function describeCertificate(certificate: ClientCertificate | undefined): unknown {
+  if (certificate === undefined) return undefined;
+  const { sha256 } = certificate;
+  const names = certificate.names();
+  if (names === undefined) return { sha256 };
+  const { subject, uris, dns, notAfterMs } = names;
+  return { sha256, subject, uris, dns, notAfter: new CelTimestamp(notAfterMs) };
+}
 
 function describeRequest(request: FilteredRequest, fields: Needed['requestFields']): Map<string, CelValue> {
   const described: Record<string, unknown> = {};

@@ -12,6 +12,8 @@ export interface Condition {
   readonly source: string;
   /** False when its result depends on the token alone, so that it can be remembered with the token. */
   readonly asksRequest: boolean;
+  /** True where it reads the client certificate. */
+  readonly asksCertificate: boolean;
   readonly evaluate: (token: VerifiedToken, request: FilteredRequest) => ConditionResult;
   /** The values it reads, by name, for traces that may show them. */
   readonly show: (token: VerifiedToken, request: FilteredRequest) => Readonly<Record<string, unknown>>;
@@ -106,6 +108,9 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
     const condition: Condition = {
       source,
       asksRequest: speaksOf.has('request') || speaksOf.has('params'),
+      asksCertificate: fields.some(
+        ({ variable, field }) => variable === 'request' && field === 'certificate',
+      ),
       evaluate: (token, request) => {
         const { bindings, holdsInexact } = bindCondition(needed, token, request);
         return resultFor({ ...bindings }, holdsInexact);
