@@ -24,6 +24,8 @@ export interface AskedAbout {
   readonly headers?: Readonly<Record<string, string>>;
   /** A list, as Envoy sends it with `encode_raw_headers`. */
   readonly rawHeaders?: readonly (readonly [name: string, value: string | Buffer])[];
+  /** Further members of `source`. */
+  readonly peer?: Readonly<Record<string, unknown>>;
   /** Further members of `HttpRequest`. */
   readonly http?: Readonly<Record<string, unknown>>;
 }
@@ -141,11 +143,11 @@ function statusName({ status = 0 }: { readonly status?: number }): string {
 /** The message as Envoy would send it, pseudo header fields among the header fields. */
 export function encodeCheck(about: AskedAbout): Buffer {
   const { method = 'GET', path = '/a', host = 'api.test', scheme = 'https', protocol = 'HTTP/1.1' } = about;
-  const { source = '192.0.2.7', headers, rawHeaders, http } = about;
+  const { source = '192.0.2.7', headers, rawHeaders, peer, http } = about;
   const pseudo = { ':authority': host, ':method': method, ':path': path, ':scheme': scheme };
   return CHECK.requestSerialize({
     attributes: {
-      source: { address: { socket_address: { address: source, port_value: 51_234 } } },
+      source: { address: { socket_address: { address: source, port_value: 51_234 } }, ...peer },
       destination: { address: { socket_address: { address: '192.0.2.1', port_value: 443 } } },
       request: {
         time: { seconds: 1_790_000_000 },
