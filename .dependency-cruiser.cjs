@@ -40,7 +40,8 @@ const ROOMS = {
     cache: ['jwt', 'keys'],
     endpoints: ['jwt', 'keys'],
     exchange: ['cache', 'endpoints'],
-    issuers: ['jwt', 'keys'],
+    introspection: ['jwt', 'cache', 'endpoints'],
+    issuers: ['jwt', 'keys', 'endpoints'],
   },
   pipeline: {
     routing: [],

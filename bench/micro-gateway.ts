@@ -51,6 +51,8 @@ export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promi
       clock: systemClock,
       providers: createProviderPool(),
       exchangers: createExchangerPool({ endpoints: createEndpointPool(), clock: systemClock }),
+      endpoints: createEndpointPool(),
+      isWorker: false,
       keyStores: createKeyStorePool(),
       limitStore: createMemoryLimitStore(),
       assertionKeys: 'preview' as const,

@@ -6,7 +6,7 @@ import { SLICE_MS, type TrafficSlice } from '../telemetry/traffic-history.ts';
 import { type Html, html } from './html.ts';
 import { formatCount, formatMs, formatSeconds, formatTime } from './page-format.ts';
 import type { IssuerReport, UpstreamReport } from './report.ts';
-import type { GatewayStatus, RecentDecision, ReloadReport, RouteStatus } from './status.ts';
+import type { EndpointStatus, GatewayStatus, RecentDecision, ReloadReport, RouteStatus } from './status.ts';
 
 /** Headers of the page: no foreign resources, no inline scripts, no frames. */
 export const PAGE_HEADERS = {
@@ -43,7 +43,11 @@ ${
 `
 }<section data-live="issuers">${issuersOf(status.issuers)}</section>
 <section data-live="upstreams">${upstreamsOf(status.upstreams)}</section>
-<section class="decisions">
+${
+  status.endpoints &&
+  html`<section data-live="endpoints">${endpointsOf(status.endpoints)}</section>
+`
+}<section class="decisions">
 <h2>Last decisions</h2>
 <label class="filter"><input type="checkbox" id="refusals-only"> refusals only</label>
 <div data-live="decisions">${decisionsOf(decisions.slice(0, DECISIONS_SHOWN))}</div>
@@ -188,6 +192,7 @@ const ISSUER_STATES = {
   fresh: { tone: 'good', words: 'fresh' },
   stale: { tone: 'warn', words: 'stale, still used' },
   expired: { tone: 'bad', words: 'too old to use' },
+  introspected: { tone: 'good', words: 'introspected' },
   waiting: { tone: 'bad', words: 'no keys yet' },
 } as const satisfies Record<IssuerReport['state'], { tone: string; words: string }>;
 
@@ -202,6 +207,19 @@ function issuersOf(issuers: readonly IssuerReport[]): Html {
 <div><dt>fetches</dt><dd>${formatCount(issuer.fetches)}${issuer.failures > 0 && html`, <span class="failed-text">${formatCount(issuer.failures)} failed</span>`}</dd></div></dl>
 ${issuer.lastError !== null && html`<p class="error">${issuer.lastError}</p>`}</article>`,
   )}</div>`;
+}
+
+function endpointsOf(endpoints: readonly EndpointStatus[]): Html {
+  return html`<h2>Endpoints of providers <span class="count">${endpoints.length}</span></h2>
+<div class="cards">${endpoints.map(({ endpoint, name, calls, inFlight, lastError, cache, p50Ms, p95Ms }) => {
+    const all = Object.values(calls).reduce((sum, count) => sum + count, 0);
+    const failed = all - (calls.ok ?? 0);
+    return html`<article><header><b>${name}</b><span class="pill ${lastError === null ? 'good' : 'bad'}">${endpoint}</span></header>
+<dl><div><dt>requests</dt><dd>${formatCount(all)}${failed > 0 && html`, <span class="failed-text">${formatCount(failed)} failed</span>`}</dd></div>
+<div><dt>in flight</dt><dd>${inFlight}</dd></div><div><dt>p50</dt><dd>${formatMs(p50Ms)}</dd></div><div><dt>p95</dt><dd>${formatMs(p95Ms)}</dd></div>
+<div><dt>kept</dt><dd>${formatCount(cache.entries)}</dd></div><div><dt>hits</dt><dd>${formatCount(cache.hits)}</dd></div></dl>
+${lastError !== null && html`<p class="error">${lastError}</p>`}</article>`;
+  })}</div>`;
 }
 
 function upstreamsOf(upstreams: readonly UpstreamReport[]): Html {

@@ -6,8 +6,8 @@ import type { OutcomeKind, TrafficSlice } from '../telemetry/traffic-history.ts'
 /** The state of one issuer's keys. */
 export interface IssuerReport {
   readonly name: string;
-  /** `waiting`: none yet; `fresh`; `stale`: the last fetch failed, older keys are used; `expired`: too old to use. */
-  readonly state: 'waiting' | 'fresh' | 'stale' | 'expired';
+  /** `waiting`: none yet; `fresh`; `stale`: the last fetch failed, older keys are used; `expired`: too old to use; `introspected`: it has none. */
+  readonly state: 'waiting' | 'fresh' | 'stale' | 'expired' | 'introspected';
   /** Number of usable keys. */
   readonly keys: number;
   readonly ageSeconds: number | null;
@@ -40,6 +40,22 @@ export interface CacheReport {
   readonly evictions: number;
 }
 
+/** The calls of one endpoint of a provider, and what is kept of its responses. */
+export interface EndpointReport {
+  readonly endpoint: 'introspection' | 'token';
+  /** The configured name of the issuer or upstream. */
+  readonly name: string;
+  /** By how they ended: `ok`, `rejected`, `invalid`, `timeout`, `unreachable`. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Of calls, by the buckets of `CALL_BOUNDS_MS`. */
+  readonly durations: readonly number[];
+  readonly durationSumMs: number;
+  readonly inFlight: number;
+  /** Why the last call failed; null where it did not. */
+  readonly lastError: string | null;
+  readonly cache: CacheReport;
+}
+
 /** One process's traffic: plain data, so that workers can send it. */
 export interface GatewayReport {
   readonly traffic: readonly RouteTraffic[];
@@ -48,6 +64,8 @@ export interface GatewayReport {
   readonly decisions: readonly RecentDecision[];
   readonly issuers: readonly IssuerReport[];
   readonly upstreams: readonly UpstreamReport[];
+  /** Of files that have any asked. */
+  readonly endpoints: readonly EndpointReport[];
   readonly cache: CacheReport;
   readonly connections: number;
 }
@@ -63,7 +81,7 @@ export function mergeReports(reports: readonly GatewayReport[]): GatewayReport {
         requests: a.requests + b.requests,
         refusals: addCounts(a.refusals, b.refusals),
         statuses: addCounts(a.statuses, b.statuses),
-        durations: a.durations.map((count, bucket) => count + (b.durations[bucket] ?? 0)),
+        durations: addEach(a.durations, b.durations),
       }),
     ),
     questions: mergeBy(
@@ -93,23 +111,42 @@ export function mergeReports(reports: readonly GatewayReport[]): GatewayReport {
         targets: mergeBy([...a.targets, ...b.targets], ({ url }) => url, mergeTargets),
       }),
     ),
-    cache: reports
-      .map(({ cache }) => cache)
-      .reduce(
-        (a, b) => ({
-          entries: a.entries + b.entries,
-          bytes: a.bytes + b.bytes,
-          hits: a.hits + b.hits,
-          misses: a.misses + b.misses,
-          evictions: a.evictions + b.evictions,
-        }),
-        { entries: 0, bytes: 0, hits: 0, misses: 0, evictions: 0 },
-      ),
+    endpoints: mergeBy(
+      reports.flatMap(({ endpoints }) => endpoints),
+      ({ endpoint, name }) => `${endpoint} ${name}`,
+      (a, b) => ({
+        ...a,
+        calls: addCounts(a.calls, b.calls),
+        durations: addEach(a.durations, b.durations),
+        durationSumMs: a.durationSumMs + b.durationSumMs,
+        inFlight: a.inFlight + b.inFlight,
+        lastError: a.lastError ?? b.lastError,
+        cache: addCaches(a.cache, b.cache),
+      }),
+    ),
+    cache: reports.map(({ cache }) => cache).reduce(addCaches, NO_CACHE),
     connections: reports.reduce((sum, { connections }) => sum + connections, 0),
   };
 }
 
-const STATE_RANK = { fresh: 0, stale: 1, expired: 2, waiting: 3 } as const satisfies Record<
+/** Of what keeps nothing. */
+export const NO_CACHE: CacheReport = { entries: 0, bytes: 0, hits: 0, misses: 0, evictions: 0 };
+
+function addCaches(a: CacheReport, b: CacheReport): CacheReport {
+  return {
+    entries: a.entries + b.entries,
+    bytes: a.bytes + b.bytes,
+    hits: a.hits + b.hits,
+    misses: a.misses + b.misses,
+    evictions: a.evictions + b.evictions,
+  };
+}
+
+function addEach(a: readonly number[], b: readonly number[]): readonly number[] {
+  return a.map((count, bucket) => count + (b[bucket] ?? 0));
+}
+
+const STATE_RANK = { introspected: 0, fresh: 0, stale: 1, expired: 2, waiting: 3 } as const satisfies Record<
   IssuerReport['state'],
   number
 >;

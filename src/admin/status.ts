@@ -4,7 +4,8 @@ import { estimateQuantileMs, REQUEST_BOUNDS_MS } from '../telemetry/duration-his
 import type { RecentDecision } from '../telemetry/recent-decisions.ts';
 import { NO_ROUTE, type QuestionTraffic } from '../telemetry/request-metrics.ts';
 import type { TrafficSlice } from '../telemetry/traffic-history.ts';
-import type { CacheReport, GatewayReport, IssuerReport, UpstreamReport } from './report.ts';
+import { CALL_BOUNDS_MS } from '../tokens/endpoints/call-stats.ts';
+import type { CacheReport, EndpointReport, GatewayReport, IssuerReport, UpstreamReport } from './report.ts';
 
 /** A route of the file. */
 export interface RouteFacts {
@@ -56,6 +57,13 @@ export interface RouteStatus extends RouteFacts {
   readonly p95Ms: number | null;
 }
 
+/** An endpoint of a provider. */
+export interface EndpointStatus extends Omit<EndpointReport, 'durations' | 'durationSumMs'> {
+  /** Estimated from the histogram; null before the first call. */
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+}
+
 /** The body of `GET /status`. */
 export interface GatewayStatus {
   readonly status: 'ready' | 'not ready' | 'draining';
@@ -82,6 +90,8 @@ export interface GatewayStatus {
   readonly questions?: readonly QuestionTraffic[];
   readonly issuers: readonly IssuerReport[];
   readonly upstreams: readonly UpstreamReport[];
+  /** Endpoints of providers that the gateway asks; absent in files that have none asked. */
+  readonly endpoints?: readonly EndpointStatus[];
   readonly cache: CacheReport;
   readonly history: readonly TrafficSlice[];
 }
@@ -123,9 +133,18 @@ export function describeStatus({ facts, report, nowMs }: StatusInput): GatewaySt
     ...(facts.ways && { questions: facts.ways.map((via) => questionsOf(via, report)) }),
     issuers: report.issuers,
     upstreams: report.upstreams,
+    ...(report.endpoints.length > 0 && { endpoints: report.endpoints.map(endpointStatus) }),
     cache: report.cache,
     history: report.history,
   };
+}
+
+function endpointStatus({ durations, durationSumMs: _, ...report }: EndpointReport): EndpointStatus {
+  const quantile = (share: number): number | null => {
+    const value = estimateQuantileMs(durations, CALL_BOUNDS_MS, share);
+    return value === undefined ? null : Math.round(value * 100) / 100;
+  };
+  return { ...report, p50Ms: quantile(0.5), p95Ms: quantile(0.95) };
 }
 
 function questionsOf(via: Via, { questions }: GatewayReport): QuestionTraffic {

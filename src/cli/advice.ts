@@ -187,6 +187,7 @@ export const ADVICE = {
   key_unusable:
     'let the provider sign with a key that is safe and meant for signatures; `sealgate keys` lists what is wrong with each',
   key_for_other_algorithm: 'let the provider sign with the algorithm that it publishes the key for',
+  keys_none: 'send an opaque token, or give the issuer keys instead of `jwks: none` if it also issues JWTs',
   key_for_other_issuer: 'get the token from the tenant that the key belongs to; see who signed it',
   signature_invalid: 'send the token unchanged; if it is, somebody else signed it',
   signature_removed:
@@ -214,6 +215,18 @@ export const ADVICE = {
   audience_joined:
     'let the provider write several audiences as a list of texts: `aud` as one text is one audience',
   audience_unreadable: 'let the provider write `aud` as a text or a list of texts',
+  token_prefix:
+    'send a token of an issuer that the route accepts, or see that `introspection.prefix` is how tokens of the issuer begin',
+  token_inactive:
+    'get a new token: the provider states that this one is not active: expired, revoked or not its own; some providers state it also for tokens that this client may not ask about',
+  introspection_unclear:
+    'see what the introspection endpoint responds: RFC 7662 wants `active` as JSON true or false, not as a text',
+  introspection_differs:
+    'see at the provider why its response about the token differs from what it has signed: the reason names the claim',
+  introspected_issuer:
+    'see which `iss` the provider puts into introspection responses; `issuer` must be that, or the token is not of this issuer',
+  introspected_type:
+    'send an access token: the provider states that this one is a refresh token, an ID token or another kind',
   token_bound: 'ask the provider for a token that is not bound to a key',
   certificate_missing:
     'send the request with the client certificate of the token; if the client did, see `listen.tls.clientCa`, or `listen.clientCertHeader` and `listen.trustedProxies` behind a proxy',
@@ -372,6 +385,16 @@ export const ADVICE = {
 
   // The gateway and what it depends on
   keys_unavailable: 'see with `sealgate keys` why the keys cannot be fetched, or use saved ones with --jwks',
+  introspection_offline: 'add `--online`: only the provider knows what the token stands for',
+  introspection_unreachable:
+    'see with `sealgate check --online` why the introspection endpoint cannot be reached: name, port, firewall, certificate',
+  introspection_timeout: 'see why the provider takes so long, or raise `introspection.timeout` of the issuer',
+  introspection_credentials:
+    'compare `introspection.auth` with the client at the provider: its id, its secret or key, the method, and its right to introspect',
+  introspection_invalid:
+    'see what the introspection endpoint responds: status 200 with one JSON object up to 64 KiB, without a redirect',
+  introspection_full:
+    'see why questions about tokens pile up: a slow provider, or a flood of unknown tokens; raise `introspection.concurrency` if the provider bears it',
   pipelined_too_many:
     'let the client wait for responses, or open more connections, instead of sending all its requests on one',
   event_loop_behind: 'add CPU or workers, or raise `listen.overload`',

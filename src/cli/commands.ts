@@ -112,11 +112,12 @@ const explainCommand: Command = {
       value: 'TIME',
       description: 'decide as of this time: ISO 8601, or seconds since 1970',
     },
+    online: { type: 'boolean', description: 'ask the provider about a token that is no JWT' },
     'show-claims': { type: 'boolean', description: 'show the claims of the token' },
     ...FORMAT_OPTION,
   },
   positionals: ['PATH'],
-  laterOptions: ['online', 'cert'],
+  laterOptions: ['cert'],
   misfit: ({ options }) => {
     if (options.token !== undefined && options['token-file'] !== undefined) {
       return 'use either --token or --token-file';
@@ -151,6 +152,7 @@ const explainCommand: Command = {
           tokenFile: text('token-file'),
           jwksFile: text('jwks'),
           atMs: options.at === undefined ? undefined : readTime(String(options.at)),
+          isOnline: options.online === true,
           showClaims: options['show-claims'] === true,
           format: options.format === 'json' ? 'json' : 'text',
         },

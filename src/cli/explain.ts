@@ -25,6 +25,8 @@ export interface ExplainOptions {
   readonly jwksFile?: string | undefined;
   /** Milliseconds since the epoch; now when undefined. */
   readonly atMs?: number | undefined;
+  /** Asks the provider about a token that it must be asked about. */
+  readonly isOnline?: boolean;
   readonly showClaims?: boolean;
   readonly format?: 'text' | 'json';
 }
@@ -32,6 +34,9 @@ export interface ExplainOptions {
 const EXIT_ALLOWED = 0;
 const EXIT_UNDECIDED = 1;
 const EXIT_REFUSED = 3;
+
+/** Nothing was found out about the token. */
+const UNDECIDED: ReadonlySet<string> = new Set(['keys_unavailable', 'introspection_unavailable']);
 
 const MAX_FILE_BYTES = 1024 ** 2;
 
@@ -49,7 +54,7 @@ export async function runExplain(options: ExplainOptions, io: CommandIo): Promis
         ? JSON.stringify(toJson(simulated, options), null, 2)
         : [...describeDecision(simulated, colorsFor(io)), ...describeIdentity(simulated, options)].join('\n');
     io.stdout.write(`${text}\n`);
-    if (simulated.code === 'keys_unavailable') return EXIT_UNDECIDED;
+    if (UNDECIDED.has(simulated.code)) return EXIT_UNDECIDED;
     return simulated.code === 'allow' ? EXIT_ALLOWED : EXIT_REFUSED;
   } catch (error) {
     if (!(error instanceof Undecidable)) throw error;
@@ -75,12 +80,13 @@ async function explain(
   const { jwksFile, atMs, showClaims = false } = options;
   const issuers = jwksFile === undefined ? compiled.issuers : withSavedKeys(compiled.issuers, jwksFile);
   const clock: Clock = atMs === undefined ? systemClock : () => atMs;
-  const { gate, verifier } = await compileOfflineGate({
+  const { gate, verifier, close } = await compileOfflineGate({
     config,
     issuers,
     clock,
     env,
     resolvePath: loaded.resolvePath,
+    introspects: options.isOnline ?? false,
   });
   try {
     const first = await simulate(gate, request, { config, showClaims });
@@ -89,7 +95,7 @@ async function explain(
     await verifier.refresh(outcome.issuer);
     return await simulate(gate, request, { config, showClaims });
   } finally {
-    verifier.close();
+    close();
   }
 }
 
@@ -119,10 +125,11 @@ async function readToken({ request, tokenFile }: ExplainOptions, io: CommandIo):
 
 function withSavedKeys(issuers: readonly CompiledIssuer[], path: string): readonly CompiledIssuer[] {
   const members = readMembers(path);
-  return issuers.map((issuer) => ({
-    ...issuer,
-    source: { kind: 'static', checked: checkKeys(members, issuer.algorithms) },
-  }));
+  return issuers.map((issuer) =>
+    issuer.source.kind === 'none'
+      ? issuer
+      : { ...issuer, source: { kind: 'static', checked: checkKeys(members, issuer.algorithms) } },
+  );
 }
 
 function readMembers(path: string): readonly unknown[] {

@@ -128,6 +128,7 @@ export const CAUSES = {
   key_unusable: 'key_unknown',
   key_for_other_algorithm: 'key_unknown',
   key_for_other_issuer: 'key_unknown',
+  keys_none: 'key_unknown',
   signature_invalid: 'signature_invalid',
   signature_removed: 'signature_invalid',
   signature_length: 'signature_invalid',
@@ -149,6 +150,14 @@ export const CAUSES = {
   certificate_missing: 'token_bound',
   certificate_mismatch: 'token_bound',
   binding_required: 'binding_required',
+
+  // What the provider responds about the token
+  token_prefix: 'token_malformed',
+  token_inactive: 'token_inactive',
+  introspection_unclear: 'token_inactive',
+  introspection_differs: 'token_inactive',
+  introspected_issuer: 'issuer_unknown',
+  introspected_type: 'type_not_allowed',
 
   // The rules
   insufficient_scope: 'insufficient_scope',
@@ -245,6 +254,12 @@ export const CAUSES = {
 
   // The gateway and what it depends on
   keys_unavailable: 'keys_unavailable',
+  introspection_offline: 'introspection_unavailable',
+  introspection_unreachable: 'introspection_unavailable',
+  introspection_timeout: 'introspection_unavailable',
+  introspection_credentials: 'introspection_unavailable',
+  introspection_invalid: 'introspection_unavailable',
+  introspection_full: 'overloaded',
   pipelined_too_many: 'overloaded',
   keys_unusable: 'keys_unavailable',
   event_loop_behind: 'overloaded',

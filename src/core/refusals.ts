@@ -136,6 +136,13 @@ export const REFUSALS = {
     challenge: 'insufficient_user_authentication',
   },
 
+  token_inactive: {
+    status: 401,
+    source: 'client',
+    title: 'The token is not active',
+    challenge: 'invalid_token',
+  },
+
   insufficient_scope: {
     status: 403,
     source: 'client',
@@ -210,6 +217,11 @@ export const REFUSALS = {
     status: 503,
     source: 'gateway',
     title: 'No token for the backend could be obtained',
+  },
+  introspection_unavailable: {
+    status: 503,
+    source: 'gateway',
+    title: 'The token cannot be introspected',
   },
   upstream_unhealthy: { status: 503, source: 'upstream', title: 'No healthy backend is available' },
   overloaded: { status: 503, source: 'gateway', title: 'The gateway is overloaded' },

@@ -17,7 +17,7 @@ import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/keys/key
 import { createDecisionListeners, type DecisionAddresses } from './decisions/decision-listeners.ts';
 import { compileGeneration, type Generation, type GenerationSource, type SharedState } from './generation.ts';
 import { describeGateway } from './reports/gateway-metrics.ts';
-import { reportGateway, reportIssuers } from './reports/gateway-report.ts';
+import { reportGateway, reportIssuers, toReadiness } from './reports/gateway-report.ts';
 import { createObservation } from './reports/observation.ts';
 import { createApp } from './server/app.ts';
 import type { ClientConnection } from './server/client-connection.ts';
@@ -82,11 +82,14 @@ export async function createEngine({
   keys,
   worker,
 }: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly PathProblem[] }> {
+  const endpoints = createEndpointPool({ log, scheduler });
   const shared: SharedState = {
     clock,
     keyStores: createKeyStorePool({ clock, log, ...keys }),
     providers: createProviderPool({ log }),
-    exchangers: createExchangerPool({ endpoints: createEndpointPool({ log, scheduler }), clock }),
+    endpoints,
+    exchangers: createExchangerPool({ endpoints, clock }),
+    isWorker: worker !== undefined,
     limitStore: await openLimitStore(source.config.rateLimitStore, { clock, log }),
     assertionKeys: worker === undefined ? 'rotate' : 'follow',
   };
@@ -146,7 +149,7 @@ export async function createEngine({
       : createDecisionListeners(serveContext, {
           connections,
           clock,
-          issuers: () => reportIssuers(current).map(({ name, keys }) => ({ name, hasKeys: keys > 0 })),
+          issuers: () => reportIssuers(current).map(toReadiness),
           settings,
         });
 
@@ -177,6 +180,7 @@ export async function createEngine({
     listeners?.follow(next);
     before.inFlight.retire(RETIREMENT_LIMIT_MS, () => {
       before.verifier.close();
+      before.introspection?.close();
       before.fronts.close();
       before.exchanges.close();
       upstreams.release(before.upstreams.values());
@@ -191,6 +195,7 @@ export async function createEngine({
       const { host, port } = current.config.listen;
       // First of all: whether the gateway is ready depends on it.
       void current.verifier.start();
+      current.introspection?.start();
       current.fronts.start();
       try {
         const asked = await listeners?.listen();
@@ -204,6 +209,7 @@ export async function createEngine({
         for (const connection of connections) connection.destroy();
         await closed;
         current.verifier.close();
+        current.introspection?.close();
         current.fronts.close();
         current.exchanges.close();
         current.keyRotation?.close();
@@ -219,6 +225,7 @@ export async function createEngine({
       if (compiled.generation === undefined) return compiled.problems;
       // The keys of a new issuer come before the first request that needs them; known ones are warm.
       compiled.generation.fronts.start();
+      compiled.generation.introspection?.start();
       await compiled.generation.verifier.start();
       activate(compiled.generation);
       return compiled.problems;
@@ -245,6 +252,7 @@ export async function createEngine({
       for (const transaction of transactions) transaction.end();
       overload.stop();
       current.verifier.close();
+      current.introspection?.close();
       current.fronts.close();
       current.exchanges.close();
       current.keyRotation?.close();

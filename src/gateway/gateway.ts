@@ -8,12 +8,14 @@ import type { Problem } from '../config/problem.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createAdminSources } from './admin-sources.ts';
-import { countWorkers, createLocalProcess, type ServingProcesses } from './cluster/serving-processes.ts';
+import { createLocalProcess, type ServingProcesses } from './cluster/serving-processes.ts';
 import { createWorkerProcesses } from './cluster/worker-processes.ts';
+import { countWorkers } from './count-workers.ts';
 import type { Addresses } from './engine.ts';
 import type { GenerationSource } from './generation.ts';
 import { createReloader, type ReadFile, type ValidFile } from './lifecycle/reload.ts';
 import { watchFiles } from './lifecycle/watch-files.ts';
+import { toReadiness } from './reports/gateway-report.ts';
 import { urlOf } from './server/listener.ts';
 
 export interface GatewayOptions extends ValidFile {
@@ -76,9 +78,7 @@ function controlProcesses({ processes, loaded, log, clock, read }: ControlOption
   const readiness = createReadiness({ ...processes.current().config.readiness, clock });
   // Who is ready has all its listeners open.
   let isListening = false;
-  const isReady = (): boolean =>
-    isListening &&
-    readiness.isReady(processes.issuers().map(({ name, keys }) => ({ name, hasKeys: keys > 0 })));
+  const isReady = (): boolean => isListening && readiness.isReady(processes.issuers().map(toReadiness));
   let draining: Promise<'clean' | 'cut'> | undefined;
 
   const watching =

@@ -17,13 +17,18 @@ import { compileUpstreamPlans, type RouteUpstreamPlan } from '../proxy/request/u
 import { compileUpstreams } from '../proxy/upstream/compile-upstreams.ts';
 import type { Upstream } from '../proxy/upstream/upstream.ts';
 import type { CompiledRules } from '../simulate/file-tests.ts';
-import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
+import { createEndpointPool, type EndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
 import { compileExchanges } from '../tokens/exchange/compile-exchanges.ts';
 import { createExchangerPool, type ExchangerPool } from '../tokens/exchange/exchanger-pool.ts';
 import { acquireExchanges, type Exchanges } from '../tokens/exchange/exchanges.ts';
+import {
+  type IntrospectionEndpoints,
+  openIntrospectionEndpoints,
+} from '../tokens/introspection/ask-provider.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { createKeyStorePool, type KeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
+import { countWorkers } from './count-workers.ts';
 import { compileCertificateSource, type FindCertificate } from './server/client-certificate.ts';
 import { type ListenerTls, readListenerTls } from './server/listener-tls.ts';
 import { createInFlightCount, type InFlightCount } from './serving/in-flight-count.ts';
@@ -43,6 +48,8 @@ export interface Generation {
   /** For proxies that ask; undefined where the file has none. */
   readonly decisions: Decisions | undefined;
   readonly verifier: LiveTokenVerifier;
+  /** Undefined in files without introspection. */
+  readonly introspection: IntrospectionEndpoints | undefined;
   /** For OAuth clients, by issuer. */
   readonly fronts: Fronts;
   /** Of tokens, for upstreams. */
@@ -73,7 +80,10 @@ export interface SharedState {
   readonly keyStores: KeyStorePool;
   readonly providers: ProviderPool;
   readonly exchangers: ExchangerPool;
+  readonly endpoints: EndpointPool;
   readonly limitStore: LimitStore;
+  /** Whether other processes serve the same file, so that limits of calls are shared with them. */
+  readonly isWorker: boolean;
   /** `follow` in workers: the primary rotates the keys of assertions for all. */
   readonly assertionKeys: KeyFileAccess;
 }
@@ -97,13 +107,14 @@ export interface Compiled {
  */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { generation, simulatedGate: gate, issuers, problems: found } = await compile(options);
-  const { config, verifier, fronts } = generation;
+  const { config, verifier, introspection, fronts } = generation;
   const { clock } = options.shared;
   const problems = found.some(isError)
     ? found
     : [...found, ...(await failingTests({ config, gate, issuers, clock }))];
   if (!problems.some(isError)) return { generation, problems };
   verifier.close();
+  introspection?.close();
   fronts.close();
   generation.exchanges.close();
   return { generation: undefined, problems };
@@ -120,17 +131,21 @@ async function failingTests(rules: CompiledRules): Promise<readonly PathProblem[
 export async function compilePreview(
   source: GenerationSource,
 ): Promise<CompiledRules & { readonly problems: readonly PathProblem[] }> {
+  const endpoints = createEndpointPool();
   const shared: SharedState = {
     clock: systemClock,
     keyStores: createKeyStorePool(),
     providers: createProviderPool(),
-    exchangers: createExchangerPool({ endpoints: createEndpointPool(), clock: systemClock }),
+    endpoints,
+    exchangers: createExchangerPool({ endpoints, clock: systemClock }),
+    isWorker: false,
     limitStore: createMemoryLimitStore(),
     assertionKeys: 'preview',
   };
   const { generation, simulatedGate: gate, issuers, problems } = await compile({ source, shared });
-  const { config, verifier, fronts, exchanges, upstreams } = generation;
+  const { config, verifier, introspection, fronts, exchanges, upstreams } = generation;
   verifier.close();
+  introspection?.close();
   fronts.close();
   exchanges.close();
   await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
@@ -152,12 +167,18 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     return content;
   };
   const issuers = compileIssuers(config, { resolvePath, readFile });
+  const introspection = openIntrospectionEndpoints({
+    issuers: issuers.issuers,
+    pool: shared.endpoints,
+    processes: shared.isWorker ? countWorkers(config) : 1,
+  });
   const verifier = createTokenVerifier({
     issuers: issuers.issuers,
     clock: shared.clock,
     tokenBytes: config.listen.limits.tokenBytes,
     cacheBytes: config.tokenCache === 'off' ? 0 : config.tokenCache.maxBytes,
     pool: shared.keyStores,
+    introspect: introspection?.introspect,
   });
   const assertion = compileAssertion(config, {
     resolvePath,
@@ -201,6 +222,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     gate,
     decisions: compileDecisions(config, askedGate),
     verifier,
+    introspection,
     fronts: compileFronts({
       config,
       issuers: issuers.issuers,

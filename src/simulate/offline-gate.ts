@@ -4,7 +4,9 @@ import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
 import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
+import { openIntrospectionEndpoints } from '../tokens/introspection/ask-provider.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
 
@@ -12,6 +14,7 @@ import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.
 export interface OfflineGate {
   readonly gate: Gate;
   readonly verifier: LiveTokenVerifier;
+  close(): void;
 }
 
 export interface OfflineGateOptions {
@@ -20,17 +23,23 @@ export interface OfflineGateOptions {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly resolvePath: (path: string) => string;
+  /** Whether providers are asked about opaque tokens; default false. */
+  readonly introspects?: boolean;
 }
 
-/** Compiles the gate of a valid file. Keys are fetched only when a decision needs them; close the verifier in the end. */
+/** Compiles the gate of a valid file. Keys are fetched only when a decision needs them; providers are asked about opaque tokens only where that is wanted. Close it in the end. */
 export async function compileOfflineGate(options: OfflineGateOptions): Promise<OfflineGate> {
   const { config, issuers, clock, env, resolvePath } = options;
+  const introspection = options.introspects
+    ? openIntrospectionEndpoints({ issuers, pool: createEndpointPool({ env }), processes: 1 })
+    : undefined;
   const verifier = createTokenVerifier({
     issuers,
     clock,
     tokenBytes: config.listen.limits.tokenBytes,
     cacheBytes: 0,
     pool: createKeyStorePool({ clock, env }),
+    introspect: introspection?.introspect,
   });
   const { signer } = compileAssertion(config, { resolvePath, clock, access: 'preview' });
   const { simulatedGate: gate } = await compileGate({
@@ -41,7 +50,11 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     clock,
     exchangers: unaskedExchangers(config),
   });
-  return { gate, verifier };
+  const close = (): void => {
+    verifier.close();
+    introspection?.close();
+  };
+  return { gate, verifier, close };
 }
 
 /** Nothing is exchanged offline: the gate only needs to know where it would be. */

@@ -1,4 +1,5 @@
 import type { Refusal } from '../core/refusals.ts';
+import type { ClientCredentials } from './endpoints/client-credentials.ts';
 import type { CheckedKeySet } from './keys/key-set.ts';
 import type { Claims } from './verified-token.ts';
 
@@ -38,6 +39,8 @@ export interface CompiledIssuer {
   readonly tokenHeaders: readonly string[];
   readonly source: KeySource;
   readonly keys: KeySettings;
+  /** Undefined where tokens are verified by keys alone. */
+  readonly introspection: IntrospectionSettings | undefined;
 }
 
 /** Accepted `typ` headers, lower case and without `application/` (RFC 7515 §4.1.9). */
@@ -50,6 +53,8 @@ export interface TokenTypes {
 /** Where the keys come from. */
 export type KeySource =
   | { readonly kind: 'static'; readonly checked: CheckedKeySet }
+  /** Its tokens are introspected, and no JWT can be verified. */
+  | { readonly kind: 'none' }
   | { readonly kind: 'url'; readonly url: URL }
   | { readonly kind: 'discovery'; readonly issuer: string; readonly keysPath: string | undefined };
 
@@ -65,6 +70,24 @@ export interface KeySettings {
   readonly ca: string | undefined;
   readonly snapshot: string | undefined;
   readonly insecure: boolean;
+}
+
+/** How the provider is asked about tokens (RFC 7662). */
+export interface IntrospectionSettings {
+  /** Undefined where the metadata of the issuer names it. */
+  readonly url: URL | undefined;
+  readonly credentials: ClientCredentials;
+  readonly timeoutMs: number;
+  /** Questions that run at a time, in all processes together. */
+  readonly concurrency: number;
+  readonly activeMs: number;
+  readonly inactiveMs: number;
+  /** For the responses that are kept. */
+  readonly maxBytes: number;
+  /** How the tokens of this issuer begin, where others are introspected too. */
+  readonly prefix: string | undefined;
+  /** Whether JWTs of this issuer are introspected as well, after they held. */
+  readonly coversJwts: boolean;
 }
 
 export const NO_RULES: ProviderRules = {};

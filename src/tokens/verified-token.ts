@@ -1,5 +1,5 @@
 /**
- * The payload of a verified token (RFC 7519 §4). Objects have no prototype. A number that does not print back as written, or that
+ * The payload of a verified token (RFC 7519 §4), or what introspection states about it. Objects have no prototype. A number that does not print back as written, or that
  * is an unsafe integer, is an `InexactNumber`, so that no comparison of scalars matches it. Strings may hold lone surrogates.
  */
 export type Claims = Readonly<Record<string, unknown>>;
@@ -21,7 +21,10 @@ export interface TokenHeader {
 export interface VerifiedToken {
   /** The configured name of the issuer, not its `iss`. */
   readonly issuer: string;
-  readonly header: TokenHeader;
+  /** Empty for an introspected token, which has none. */
+  readonly header: Partial<TokenHeader>;
+  /** The provider was asked about it: it is no JWT, and the claims are those of the response (RFC 7662 §2.2). */
+  readonly introspected?: true;
   readonly claims: Claims;
   /**
    * The audiences it names (RFC 7519 §4.1.3, or in the claim of the issuer's preset); undefined when it names none, empty when

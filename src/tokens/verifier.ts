@@ -1,29 +1,22 @@
 import { after } from '../core/after.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Trace } from '../core/trace.ts';
 import { cacheVerifications, type TokenCacheStats } from './cache/token-cache.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
+import type { CallCacheStats } from './endpoints/call-stats.ts';
+import type { Introspect } from './introspection/introspect.ts';
+import { addIntrospection } from './introspection/verify-introspected.ts';
 import type { KeyRecord } from './keys/key-generation.ts';
 import type { KeyStatus } from './keys/key-store.ts';
 import { createKeyStorePool, type KeyStorePool } from './keys/key-store-pool.ts';
-import { createVerifyToken, outcomeOf, type TokenOutcome } from './verify-token.ts';
+import { createVerifyToken, outcomeOf, type TokenOutcome, type VerificationRequest } from './verify-token.ts';
 
 /** Verifies raw tokens; the only maker of a `VerifiedToken`. */
 export interface TokenVerifier {
   /**
    * Verifies form, issuer, algorithm, type, key, signature, claims and times. Audience and proof of possession depend on the request
-   * and come after. A promise only where keys must be waited for.
+   * and come after. A promise only where keys or the provider must be waited for.
    */
   verify(rawToken: string, request: VerificationRequest): TokenOutcome | Promise<TokenOutcome>;
-}
-
-/** For whom a token is verified. */
-export interface VerificationRequest {
-  /** The configured names of the issuers that count here; undefined means all of the file. */
-  readonly accepts: ReadonlySet<string> | undefined;
-  /** Shares what is scarce among clients. */
-  readonly clientAddress: string;
-  readonly trace?: Trace | undefined;
 }
 
 /** A verifier together with its keys. */
@@ -37,6 +30,8 @@ export interface LiveTokenVerifier extends TokenVerifier {
   record(issuer: string): KeyRecord | undefined;
   /** Undefined when the cache is off. */
   cacheStats(): TokenCacheStats | undefined;
+  /** Of each issuer that is introspected. */
+  introspectionStats(): ReadonlyMap<string, CallCacheStats>;
   /** Stops refreshing the keys that no later configuration has acquired. */
   close(): void;
 }
@@ -55,6 +50,11 @@ export interface TokenVerifierOptions {
   readonly cacheBytes: number;
   /** Keeps key stores across reloads. Default: a new one. */
   readonly pool?: KeyStorePool;
+  /**
+   * Asks the provider about a token, for issuers with introspection, or stands for it. Default: nobody is asked, and such tokens are
+   * refused as `introspection_unavailable`.
+   */
+  readonly introspect?: Introspect | undefined;
 }
 
 /** Makes the verifier of one configuration. */
@@ -68,10 +68,19 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
     cacheBytes > 0
       ? cacheVerifications(verifyToken, { maxBytes: cacheBytes, tokenBytes, clock, monotonicMs })
       : undefined;
+  const verifyJwt: TokenVerifier['verify'] =
+    cached?.verify ?? ((rawToken, request) => after(verifyToken(rawToken, request), outcomeOf));
+  const introspected = addIntrospection(verifyJwt, {
+    issuers,
+    introspect: options.introspect,
+    clock,
+    monotonicMs,
+    tokenBytes,
+  });
   let closed = false;
 
   return {
-    verify: cached?.verify ?? ((rawToken, request) => after(verifyToken(rawToken, request), outcomeOf)),
+    verify: introspected?.verify ?? verifyJwt,
     async start() {
       await Promise.all([...stores.values()].map((store) => store.start()));
     },
@@ -82,6 +91,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): LiveTokenVer
     },
     record: (issuerName) => [...stores].find(([{ name }]) => name === issuerName)?.[1].record(),
     cacheStats: () => cached?.stats(),
+    introspectionStats: () => introspected?.cacheStats() ?? new Map(),
     close() {
       if (closed) return;
       closed = true;

@@ -1,6 +1,7 @@
 import { after } from '../core/after.ts';
 import type { Clock } from '../core/clock.ts';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
+import type { Trace } from '../core/trace.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import { indexIssuers } from './issuer-index.ts';
 import { parseToken } from './jwt/parse-token.ts';
@@ -35,6 +36,15 @@ export interface Rejection {
 export type Verification = Acceptance | Rejection | Refusal;
 
 export type TokenOutcome = VerifiedToken | Refusal;
+
+/** For whom a token is verified. */
+export interface VerificationRequest {
+  /** The configured names of the issuers that count here; undefined means all of the file. */
+  readonly accepts: ReadonlySet<string> | undefined;
+  /** Shares what is scarce among clients. */
+  readonly clientAddress: string;
+  readonly trace?: Trace | undefined;
+}
 
 export interface VerifyOptions extends Pick<VerificationContext, 'trace' | 'verifySignature'> {
   /** The configured names of the issuers that count here; undefined means all of the file. */

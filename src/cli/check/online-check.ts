@@ -31,7 +31,7 @@ function checkIssuers(env: CommandIo['env']): ConfigCheck {
     const problems = inspections.flatMap((inspection): readonly PathProblem[] => {
       const { name, keysFrom, findings } = inspection;
       // Keys in a file were checked when it was read.
-      if (keysFrom === 'file') return [];
+      if (keysFrom === 'file' || keysFrom === 'introspection') return [];
       const key = config.issuers[name]?.jwksUri === undefined ? 'issuer' : 'jwksUri';
       const path = ['issuers', name, key];
       const found = findings.map((finding) => ({ ...finding, path }));

@@ -8,7 +8,12 @@ export function keysText(inspections: readonly IssuerInspection[], colors: Color
   return inspections.map((inspection) => issuerText(inspection, colors)).join('\n');
 }
 
-const ORIGINS = { file: 'in the file', jwksUri: 'by jwksUri', metadata: 'by metadata' } as const;
+const ORIGINS = {
+  file: 'in the file',
+  jwksUri: 'by jwksUri',
+  metadata: 'by metadata',
+  introspection: 'none: its tokens are introspected',
+} as const;
 
 function issuerText(inspection: IssuerInspection, colors: Colors): string {
   const { name, issuer, keysFrom, jwksUri, cacheControl, clockDifferenceMs, keys, findings } = inspection;

@@ -3,7 +3,7 @@ import type { ConfigPath } from '../problem.ts';
 /** Keys that a later version will have, by the mapping they belong to; `*` is any name or index. */
 const LATER_KEYS: readonly { readonly inside: readonly string[]; readonly keys: readonly string[] }[] = [
   { inside: [], keys: ['include', 'revocation'] },
-  { inside: ['issuers', '*'], keys: ['dpop', 'events', 'introspection', 'logout'] },
+  { inside: ['issuers', '*'], keys: ['dpop', 'events', 'logout'] },
   { inside: ['tests', '*', 'token'], keys: ['bound', 'introspected'] },
 ];
 

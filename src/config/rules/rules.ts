@@ -35,6 +35,11 @@ import {
 } from './identity/identity.ts';
 import { identityHeadersMeanNothingElse } from './identity/other-meanings.ts';
 import { audiencesCanMatch } from './issuers/audiences.ts';
+import {
+  introspectionCanBeAsked,
+  introspectionHasEffect,
+  opaqueTokensHaveOneIssuer,
+} from './issuers/introspection.ts';
 import { issuersAreSpelledAsInTokens } from './issuers/issuer-spelling.ts';
 import {
   intervalsAreSane,
@@ -154,6 +159,9 @@ const RULES: readonly Rule[] = [
   tokenTypesCanCome,
   requiredClaimsCanCome,
   keyHeadersCanBeSent,
+  introspectionCanBeAsked,
+  introspectionHasEffect,
+  opaqueTokensHaveOneIssuer,
   frontsCanServe,
   upstreamsLeadToBackends,
   exchangesCanBeRequested,

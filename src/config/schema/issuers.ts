@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { SCOPE_TOKEN } from '../../core/scopes.ts';
+import { introspection } from './introspection.ts';
 import { oauthProxy } from './oauth-proxy.ts';
 import { claimName, duration, headerName, name, size, text, textList } from './scalars.ts';
 
@@ -74,6 +75,9 @@ export const PRESETS = [
 
 const staticKeys = z
   .union([
+    z
+      .literal('none')
+      .meta({ description: 'No keys at all: its tokens are introspected, and its JWTs are refused.' }),
     z.strictObject({ file: text.meta({ description: 'File with a JSON Web Key Set.' }) }),
     z.strictObject({
       keys: z
@@ -172,6 +176,7 @@ export const issuer = z
       .default(false)
       .meta({ description: 'Allows http: to other machines for this issuer.' }),
     keys: keys.optional(),
+    introspection: introspection.optional(),
     oauthProxy: oauthProxy.optional(),
   })
   .meta({ description: 'One trusted issuer of tokens.' });

@@ -1,7 +1,5 @@
-import { availableParallelism } from 'node:os';
 import type { GatewayReport, IssuerReport } from '../../admin/report.ts';
 import type { PathProblem } from '../../config/problem.ts';
-import type { Config } from '../../config/schema/config.ts';
 import { collectProcessMetrics } from '../../telemetry/exposition.ts';
 import type { Metric } from '../../telemetry/metric.ts';
 import { type Addresses, createEngine, type EngineOptions } from '../engine.ts';
@@ -55,9 +53,4 @@ export async function createLocalProcess(
     restarts: () => 0,
   };
   return { processes, problems };
-}
-
-/** How many processes serve requests; `auto` is one per core that this process may use. */
-export function countWorkers({ workers }: Config): number {
-  return workers === 'auto' ? availableParallelism() : workers;
 }

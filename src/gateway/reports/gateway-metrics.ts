@@ -1,9 +1,11 @@
-import type { GatewayReport } from '../../admin/report.ts';
+import type { EndpointReport, GatewayReport } from '../../admin/report.ts';
 import type { Config } from '../../config/schema/config.ts';
 import { VERSION } from '../../core/version.ts';
+import { durationSamples, histogram } from '../../telemetry/duration-histogram.ts';
 import { counter, gauge, type Metric, type Sample, single } from '../../telemetry/metric.ts';
+import { CALL_BOUNDS_MS } from '../../tokens/endpoints/call-stats.ts';
 
-const STATES = ['waiting', 'fresh', 'stale', 'expired'] as const;
+const STATES = ['waiting', 'fresh', 'stale', 'expired', 'introspected'] as const;
 
 /** Describes the state of one process as metrics; those of its requests are in `telemetry/request-metrics.ts`. */
 export function describeGateway(report: GatewayReport, { listen }: Config): Metric[] {
@@ -24,7 +26,7 @@ export function describeGateway(report: GatewayReport, { listen }: Config): Metr
     gauge(
       'sealgate_issuer_keys',
       'Usable keys of an issuer.',
-      byIssuer(({ keys }) => keys),
+      byIssuer(({ state, keys }) => (state === 'introspected' ? null : keys)),
       'min',
     ),
     gauge(
@@ -34,7 +36,7 @@ export function describeGateway(report: GatewayReport, { listen }: Config): Metr
     ),
     gauge(
       'sealgate_issuer_state',
-      'One for the state an issuer is in: waiting (no keys yet), fresh, stale (old keys serve), expired (too old to serve).',
+      'One for the state an issuer is in: waiting (no keys yet), fresh, stale (old keys serve), expired (too old to serve), introspected (it has no keys).',
       issuers.flatMap(({ name, state }) =>
         STATES.map((one) => ({ labels: { issuer: name, state: one }, value: one === state ? 1 : 0 })),
       ),
@@ -59,6 +61,7 @@ export function describeGateway(report: GatewayReport, { listen }: Config): Metr
       single(cache.evictions),
     ),
     ...describeUpstreams(report),
+    ...describeEndpoints(report),
   ];
 }
 
@@ -92,6 +95,73 @@ function describeUpstreams({ upstreams }: GatewayReport): Metric[] {
       'min',
     ),
   ];
+}
+
+/** Of files that have endpoints asked, alone. */
+function describeEndpoints({ endpoints }: GatewayReport): Metric[] {
+  if (endpoints.length === 0) return [];
+  const byEndpoint = (value: (report: EndpointReport) => number): Sample[] =>
+    endpoints.map((report) => ({ labels: labelsOf(report), value: value(report) }));
+  const duration = 'sealgate_endpoint_request_duration_seconds';
+  return [
+    counter(
+      'sealgate_endpoint_requests_total',
+      'Requests to an endpoint of a provider, by how they ended: ok, rejected (an error status), invalid, timeout, unreachable.',
+      endpoints.flatMap((report) =>
+        Object.entries(report.calls).map(([outcome, value]) => ({
+          labels: { ...labelsOf(report), outcome },
+          value,
+        })),
+      ),
+    ),
+    histogram(
+      duration,
+      'Time until an endpoint of a provider had responded, or did not.',
+      endpoints.flatMap((report) =>
+        durationSamples(
+          { boundsMs: CALL_BOUNDS_MS, counts: [...report.durations], sumMs: report.durationSumMs },
+          { name: duration, labels: labelsOf(report) },
+        ),
+      ),
+    ),
+    gauge(
+      'sealgate_endpoint_requests_in_flight',
+      'Requests that wait for an endpoint of a provider.',
+      byEndpoint(({ inFlight }) => inFlight),
+      'sum',
+    ),
+    gauge(
+      'sealgate_endpoint_cache_entries',
+      'Responses of an endpoint that are kept.',
+      byEndpoint(({ cache }) => cache.entries),
+      'sum',
+    ),
+    gauge(
+      'sealgate_endpoint_cache_bytes',
+      'Estimated memory of the responses that are kept.',
+      byEndpoint(({ cache }) => cache.bytes),
+      'sum',
+    ),
+    counter(
+      'sealgate_endpoint_cache_hits_total',
+      'Tokens whose response was kept.',
+      byEndpoint(({ cache }) => cache.hits),
+    ),
+    counter(
+      'sealgate_endpoint_cache_misses_total',
+      'Tokens that the provider had to be asked about.',
+      byEndpoint(({ cache }) => cache.misses),
+    ),
+    counter(
+      'sealgate_endpoint_cache_evictions_total',
+      'Responses forgotten for want of room.',
+      byEndpoint(({ cache }) => cache.evictions),
+    ),
+  ];
+}
+
+function labelsOf({ endpoint, name }: EndpointReport) {
+  return { endpoint, name };
 }
 
 /** The state of the gateway as a whole, without its traffic. */

@@ -1,7 +1,16 @@
-import type { CacheReport, GatewayReport, IssuerReport, UpstreamReport } from '../../admin/report.ts';
+import type { IssuerReadiness } from '../../admin/readiness.ts';
+import {
+  type CacheReport,
+  type EndpointReport,
+  type GatewayReport,
+  type IssuerReport,
+  NO_CACHE,
+  type UpstreamReport,
+} from '../../admin/report.ts';
 import type { RouteFacts } from '../../admin/status.ts';
 import { VIAS, type Via } from '../../core/via.ts';
 import { describeAccess } from '../../pipeline/access/authorize.ts';
+import type { CallCacheStats, CallStats } from '../../tokens/endpoints/call-stats.ts';
 import type { Generation } from '../generation.ts';
 import type { Observation } from './observation.ts';
 
@@ -23,6 +32,7 @@ export function reportGateway({ generation, observation, connections, nowMs }: R
     decisions: observation.decisions.list(generation.decisions !== undefined),
     issuers: reportIssuers(generation),
     upstreams: reportUpstreams(generation),
+    endpoints: reportEndpoints(generation),
     cache: reportCache(generation),
     connections,
   };
@@ -44,6 +54,11 @@ export function reportIssuers({ verifier }: Generation): IssuerReport[] {
     }));
 }
 
+/** What readiness depends on. An issuer without keys has nothing to wait for. */
+export function toReadiness({ name, keys, state }: IssuerReport): IssuerReadiness {
+  return { name, hasKeys: keys > 0 || state === 'introspected' };
+}
+
 function toSeconds(ms: number | undefined): number | null {
   return ms === undefined || !Number.isFinite(ms) ? null : Math.round(ms / 1000);
 }
@@ -52,9 +67,35 @@ function reportUpstreams({ upstreams }: Generation): UpstreamReport[] {
   return [...upstreams.values()].map((upstream) => ({ name: upstream.name, targets: upstream.status() }));
 }
 
+/** The endpoints of providers that the gateway asks. */
+function reportEndpoints({ verifier, introspection, exchanges }: Generation): EndpointReport[] {
+  const caches = verifier.introspectionStats();
+  return [
+    ...(introspection?.stats() ?? []).map((calls) => reportEndpoint(calls, caches.get(calls.name))),
+    ...exchanges.stats().map(({ calls, cache }) => reportEndpoint(calls, cache)),
+  ];
+}
+
+/** One of them, with what is kept of its responses. */
+function reportEndpoint(
+  { endpoint, name, calls, durations, inFlight, lastError }: CallStats,
+  cache: CallCacheStats | undefined,
+): EndpointReport {
+  return {
+    endpoint,
+    name,
+    calls,
+    durations: durations.counts,
+    durationSumMs: durations.sumMs,
+    inFlight,
+    lastError: lastError ?? null,
+    cache: cache ?? NO_CACHE,
+  };
+}
+
 function reportCache({ verifier }: Generation): CacheReport {
   const stats = verifier.cacheStats();
-  if (stats === undefined) return { entries: 0, bytes: 0, hits: 0, misses: 0, evictions: 0 };
+  if (stats === undefined) return NO_CACHE;
   const { accepted, rejected, hits, misses } = stats;
   return {
     entries: accepted.entries + rejected.entries,

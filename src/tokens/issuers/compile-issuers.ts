@@ -7,6 +7,7 @@ import { readNamedFile } from '../../config/source/named-file.ts';
 import { decodeUtf8, type ReadFile } from '../../config/source/read-file.ts';
 import { type CompiledIssuer, NO_RULES, type TokenTypes } from '../compiled-issuer.ts';
 import { normalizeType } from '../jwt/validate-claims.ts';
+import { compileIntrospection } from './compile-introspection.ts';
 import { type CompileTools, compileKeySource, readCertificates } from './compile-key-source.ts';
 import { findImpossibleClaims } from './find-impossible-claims.ts';
 import type { Derived, Preset, PresetField } from './presets/preset.ts';
@@ -90,6 +91,7 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
   const { keys = DEFAULT_KEYS } = written;
   const source = compileKeySource(written, derived, { preset, algorithms, tools });
   const ca = keys.ca === undefined ? undefined : readCertificates(keys.ca, tools);
+  const introspection = compileIntrospection(written.introspection, tools);
   if (source === undefined) return undefined;
   return {
     name,
@@ -119,6 +121,7 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
       snapshot: keys.snapshot === undefined ? undefined : tools.resolvePath(keys.snapshot),
       insecure: written.insecure,
     },
+    introspection,
   };
 }
 

@@ -31,9 +31,13 @@ export function compileKeySource(
   if (jwks !== undefined) {
     const stray = findStray(written);
     if (stray !== undefined) {
-      const hint = 'no keys are fetched for an issuer with `jwks`';
+      const hint =
+        written.introspection?.url === undefined
+          ? 'no keys are fetched for an issuer with `jwks`'
+          : 'no keys are fetched for an issuer with `jwks`, and the endpoint is known: only `keys.ca` counts';
       tools.report(error(stray, 'has no meaning beside `jwks`', { hint }));
     }
+    if (jwks === 'none') return { kind: 'none' };
     const members = 'keys' in jwks ? jwks.keys : readKeySet(jwks.file, tools);
     return (
       members &&
@@ -50,11 +54,26 @@ export function compileKeySource(
   return undefined;
 }
 
-/** What would do nothing beside `jwks`. A front fetches metadata all the same, by the rules in `keys`. */
-function findStray({ jwksUri, keys, oauthProxy }: IssuerConfig): readonly string[] | undefined {
+/**
+ * What would do nothing beside `jwks`. A front fetches metadata all the same, by the rules in `keys`, and so does introspection that
+ * must find its endpoint; where the file names that, it needs the authorities alone.
+ */
+function findStray({
+  jwksUri,
+  keys,
+  oauthProxy,
+  introspection,
+}: IssuerConfig): readonly string[] | undefined {
   if (jwksUri !== undefined) return ['jwksUri'];
   if (keys === undefined) return undefined;
-  if (oauthProxy === undefined) return ['keys'];
+  if (oauthProxy === undefined && introspection === undefined) return ['keys'];
+  if (oauthProxy === undefined && introspection?.url !== undefined) {
+    const { ca: _, ...fetching } = keys;
+    const { ca: __, ...defaults } = DEFAULT_KEYS;
+    return keys.ca === undefined || JSON.stringify(fetching) !== JSON.stringify(defaults)
+      ? ['keys']
+      : undefined;
+  }
   if (keys.snapshot !== undefined) return ['keys', 'snapshot'];
   return keys.maxBytes === DEFAULT_KEYS.maxBytes ? undefined : ['keys', 'maxBytes'];
 }

@@ -11,7 +11,8 @@ export interface IssuerInspection {
   readonly name: string;
   /** The `iss` of its tokens; the first where there are several. */
   readonly issuer: string | undefined;
-  readonly keysFrom: 'file' | 'jwksUri' | 'metadata';
+  /** `introspection`: it has none, and its tokens are introspected. */
+  readonly keysFrom: 'file' | 'jwksUri' | 'metadata' | 'introspection';
   /** Where the keys are, without the query. */
   readonly jwksUri: string | undefined;
   readonly keys: readonly KeyReport[];
@@ -40,6 +41,9 @@ export async function inspectIssuer(
 ): Promise<IssuerInspection> {
   const { name, source } = issuer;
   const base = { name, issuer: issuer.issuers[0], cacheControl: undefined, clockDifferenceMs: undefined };
+  if (source.kind === 'none') {
+    return { ...base, keysFrom: 'introspection', jwksUri: undefined, keys: [], findings: [] };
+  }
   if (source.kind === 'static') {
     const keys = source.checked.reports;
     return { ...base, keysFrom: 'file', jwksUri: undefined, keys, findings: checkReports(keys) };

@@ -16,14 +16,21 @@ export interface Lifetime {
 
 type TimeLimits = Pick<CompiledIssuer, 'clockToleranceMs' | 'maxTokenAgeMs'>;
 
-/** Reads `exp`, `nbf` and `iat` (RFC 7519 §4.1.4–4.1.6) once, so that a cached token is checked by comparisons alone. */
-export function readLifetime(claims: Claims, limits: TimeLimits): Lifetime | Refusal {
+/**
+ * Reads `exp`, `nbf` and `iat` (RFC 7519 §4.1.4–4.1.6) once, so that a cached token is checked by comparisons alone. Only a token whose
+ * provider was asked about it may do without `exp`.
+ */
+export function readLifetime(
+  claims: Claims,
+  limits: TimeLimits,
+  exp: 'required' | 'optional' = 'required',
+): Lifetime | Refusal {
   const { clockToleranceMs: tolerance, maxTokenAgeMs } = limits;
-  const exp = readDate(claims.exp);
+  const expires = readDate(claims.exp) ?? (exp === 'optional' ? Number.POSITIVE_INFINITY : undefined);
   const nbf = readDate(claims.nbf);
   const iat = readDate(claims.iat);
-  if (exp === undefined) return refuse('exp_missing', 'the claim `exp` is required');
-  if (typeof exp === 'string') return refuseDate('exp', exp);
+  if (expires === undefined) return refuse('exp_missing', 'the claim `exp` is required');
+  if (typeof expires === 'string') return refuseDate('exp', expires);
   if (typeof nbf === 'string') return refuseDate('nbf', nbf);
   if (typeof iat === 'string') return refuseDate('iat', iat);
   if (iat === undefined && maxTokenAgeMs !== undefined) {
@@ -36,7 +43,7 @@ export function readLifetime(claims: Claims, limits: TimeLimits): Lifetime | Ref
     acceptedFromMs: Math.max(begins, issued) - tolerance,
     // A token is mostly issued and valid from the same second on: then it is the clocks.
     startsBy: begins > issued ? 'nbf' : 'iat',
-    expiresMs: exp + tolerance,
+    expiresMs: expires + tolerance,
     tooOldFromMs: ages ? iat + maxTokenAgeMs + tolerance : Number.POSITIVE_INFINITY,
   };
 }
@@ -61,7 +68,10 @@ export function describeLifetime(
   if (nowMs >= expiresMs) return `expired ${describeSpan(nowMs - expiresMs)} ago`;
   if (nowMs < acceptedFromMs) return `valid in ${describeSpan(acceptedFromMs - nowMs)}`;
   if (nowMs >= tooOldFromMs) return `too old for ${describeSpan(nowMs - tooOldFromMs)}`;
-  return `valid for another ${describeSpan(Math.min(expiresMs, tooOldFromMs) - nowMs)}`;
+  const leftMs = Math.min(expiresMs, tooOldFromMs) - nowMs;
+  return leftMs === Number.POSITIVE_INFINITY
+    ? 'valid without end'
+    : `valid for another ${describeSpan(leftMs)}`;
 }
 
 const SPANS = [

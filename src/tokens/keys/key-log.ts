@@ -14,6 +14,7 @@ const STATE_LINES = {
   fresh: 'keys are fresh',
   stale: 'keys cannot be refreshed; the last good ones serve',
   expired: 'keys are too old to serve; tokens of this issuer get 503',
+  introspected: 'the issuer has no keys; its tokens are introspected',
 } as const satisfies Record<KeyStatus['state'], string>;
 
 /** Writes a line when something changes for an issuer, not when the same thing fails again. */

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
+import { createAbsentKeyStore } from './absent-key-store.ts';
 import type { RemoteSource } from './fetch/fetch-keys.ts';
 import { createKeyTransport } from './fetch/key-transport.ts';
 import { createKeyLoader } from './fetch/load-keys.ts';
@@ -98,11 +99,13 @@ export function createKeyStorePool(options: KeyStorePoolOptions = {}): KeyStoreP
   function open(issuer: CompiledIssuer, key: string): SharedStore {
     const { source } = issuer;
     const origin = JSON.stringify([issuer.issuers, source]);
-    const opened =
-      source.kind === 'static'
-        ? { store: createStaticKeyStore(source.checked), closeTransport: () => {} }
-        : openRemote(issuer, source, origin);
-    return { ...opened, key, origin, users: 0 };
+    return { ...openSource(), key, origin, users: 0 };
+
+    function openSource(): Opened {
+      if (source.kind === 'none') return { store: createAbsentKeyStore(), closeTransport: () => {} };
+      if (source.kind !== 'static') return openRemote(issuer, source, origin);
+      return { store: createStaticKeyStore(source.checked), closeTransport: () => {} };
+    }
   }
 
   return {

@@ -17,9 +17,9 @@ import type { KeySet } from './key-set.ts';
 export interface KeyStatus extends RefreshStatus {
   /**
    * `waiting`: none yet. `fresh`: the last fetch succeeded. `stale`: it failed, older keys serve.
-   * `expired`: older than `maxStale`, so they no longer serve.
+   * `expired`: older than `maxStale`, so they no longer serve. `introspected`: the issuer has none (`jwks: none`).
    */
-  readonly state: 'waiting' | 'fresh' | 'stale' | 'expired';
+  readonly state: 'waiting' | 'fresh' | 'stale' | 'expired' | 'introspected';
   /** Number of usable keys. */
   readonly keys: number;
   readonly ageMs: number | undefined;

@@ -53,6 +53,13 @@ const certHeader = (own: Record<string, unknown>) => ({
   clientCertHeader: { name: 'client-cert', format: 'pem', ...own },
 });
 
+/** Introspection with these keys over the usual ones. */
+const introspection = (own: Record<string, unknown>) => ({
+  url: 'https://id.example.com/introspect',
+  auth: { clientId: 'gateway', clientSecret: 's' },
+  ...own,
+});
+
 /** Places are written with \`/\`, since names have dots. */
 const ROWS: readonly Row[] = [
   ['listen/host', '*', 'error', /`\*` is not an address/],
@@ -505,6 +512,81 @@ const ROWS: readonly Row[] = [
     /a host name alone/,
   ],
   ['upstreams/app', { url: 'https://10.0.0.1', tls: { serverName: 'app.example' } }, 'fine'],
+  ['issuers/corp/introspection', introspection({}), 'fine'],
+  ['issuers/corp/introspection', introspection({ url: undefined }), 'fine'],
+  ['issuers/corp/introspection', introspection({ url: 'introspect' }), 'error', /expected a URL|URL/],
+  [
+    'issuers/corp/introspection',
+    introspection({ url: 'https://u:p@id.example/i' }),
+    'error',
+    /without a user/,
+  ],
+  ['issuers/corp/introspection', introspection({ url: 'https://id.example/i#x' }), 'error', /or fragment/],
+  [
+    'issuers/corp/introspection',
+    introspection({ url: 'https://id.example/{realm}/i' }),
+    'error',
+    /placeholder/,
+  ],
+  [
+    'issuers/corp/introspection',
+    introspection({ url: 'https://id.example/i?token=' }),
+    'error',
+    /not stand in its/,
+  ],
+  [
+    'issuers/corp/introspection',
+    introspection({ url: 'https://id.example/token' }),
+    'warning',
+    /another endpoint/,
+  ],
+  ['issuers/corp/introspection', introspection({ url: 'http://id.example/i' }), 'error', /plain http:/],
+  ['issuers/corp/introspection', introspection({ url: 'http://127.0.0.1:4000/i?a=b' }), 'fine'],
+  ['issuers/corp/introspection', introspection({ prefix: 'lgc_' }), 'fine'],
+  ['issuers/corp/introspection', introspection({ prefix: 'a b' }), 'error', /beginning of a token/],
+  ['issuers/corp/introspection', introspection({ prefix: '' }), 'error', /beginning of a token/],
+  ['issuers/corp/introspection', introspection({ prefix: 'eyJ' }), 'warning', /JWTs begin like this/],
+  ['issuers/corp/introspection', introspection({ timeout: '0s' }), 'error', /more than 0/],
+  ['issuers/corp/introspection', introspection({ timeout: '2m' }), 'warning', /unusually long/],
+  ['issuers/corp/introspection', introspection({ concurrency: 0 }), 'error', /1/],
+  ['issuers/corp/introspection', introspection({ cache: { active: '0s', inactive: '0s' } }), 'fine'],
+  [
+    'issuers/corp/introspection',
+    introspection({ cache: { active: '2h' } }),
+    'warning',
+    /revokes still passes/,
+  ],
+  ['issuers/corp/introspection', introspection({ cache: { maxBytes: '1KiB' } }), 'error', /nothing fits/],
+  [
+    'issuers/corp/introspection',
+    introspection({ auth: { clientId: 'g' } }),
+    'error',
+    /exactly one of `clientSecret`/,
+  ],
+  [
+    'issuers/corp/introspection',
+    introspection({ auth: { clientId: 'g', clientSecret: 's', privateKey: 'key.pem' } }),
+    'error',
+    /exactly one of/,
+  ],
+  [
+    'issuers/corp/introspection',
+    introspection({ auth: { clientId: 'g', privateKey: '-----BEGIN PRIVATE KEY-----' } }),
+    'error',
+    /content of a file/,
+  ],
+  ['issuers/corp/introspection', introspection({ auth: { clientId: 'g', privateKey: 'key.pem' } }), 'fine'],
+  [
+    'issuers/corp/introspection',
+    introspection({ auth: { clientId: 'g', tls: { cert: 'c', key: 'k' } } }),
+    'fine',
+  ],
+  [
+    'issuers/corp/introspection',
+    introspection({ auth: { clientId: 'g', clientSecret: 's', method: 'jwt' } }),
+    'error',
+    /basic/,
+  ],
   ['upstreams/app/exchange', exchange({}), 'fine'],
   ['upstreams/app/exchange', exchange({ resource: 'https://orders.example', scopes: ['a', 'b'] }), 'fine'],
   ['upstreams/app/exchange', exchange({ grant: 'jwt-bearer' }), 'fine'],

@@ -96,6 +96,7 @@ export const BUSY_REPORT: GatewayReport = {
       failures: 7,
     }),
   ],
+  endpoints: [],
   upstreams: [
     { name: 'orders', targets: [{ url: 'http://orders:3000', healthy: true, running: 4, connections: 12 }] },
     {

@@ -1,6 +1,7 @@
 import { Verify } from 'node:crypto';
 import { type Config, configSchema } from '../../../src/config/schema/config.ts';
 import { isRefusal } from '../../../src/core/refusals.ts';
+import type { Introspect } from '../../../src/tokens/introspection/introspect.ts';
 import { type CompiledIssuers, compileIssuers } from '../../../src/tokens/issuers/compile-issuers.ts';
 import type { KeyLog } from '../../../src/tokens/keys/key-log.ts';
 import { checkKeys } from '../../../src/tokens/keys/key-set.ts';
@@ -35,6 +36,8 @@ export interface VerifierShape {
   readonly tokenBytes?: number;
   readonly log?: KeyLog;
   readonly folder?: string;
+  /** Stands for the introspection endpoints of the issuers. */
+  readonly introspect?: Introspect;
   /** A key set in place of that of every issuer, as `explain --jwks` puts it. */
   readonly keys?: readonly unknown[];
 }
@@ -52,7 +55,8 @@ export function verifierOf(issuers: Record<string, unknown>, shape: VerifierShap
       ? issuer
       : { ...issuer, source: { kind: 'static' as const, checked: checkKeys(shape.keys, issuer.algorithms) } },
   );
-  return createTokenVerifier({ issuers: sources, clock, tokenBytes, cacheBytes, pool });
+  const { introspect } = shape;
+  return createTokenVerifier({ issuers: sources, clock, tokenBytes, cacheBytes, pool, introspect });
 }
 
 /** `ok`, or the code of the refusal; fails when keys had to be waited for. */

@@ -39,14 +39,20 @@ function discoverable(name: string, { issuer, ...source }: IssuerConfig): readon
       }),
     ];
   }
-  if (source.jwksUri !== undefined || source.jwks !== undefined) return [];
+  // Where keys are given, only introspection may still have to find its endpoint.
+  const findsEndpoint = source.introspection !== undefined && source.introspection.url === undefined;
+  if ((source.jwksUri !== undefined || source.jwks !== undefined) && !findsEndpoint) return [];
   const path = ['issuers', name, 'issuer'];
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
     return [
-      error(path, 'expected an https: URL, because the keys are found through it', {
-        hint: 'set `jwksUri` if the issuer is not a URL',
-      }),
+      findsEndpoint && (source.jwksUri !== undefined || source.jwks !== undefined)
+        ? error(path, 'expected an https: URL, because the introspection endpoint is found through it', {
+            hint: 'set `introspection.url` if the issuer is not a URL',
+          })
+        : error(path, 'expected an https: URL, because the keys are found through it', {
+            hint: 'set `jwksUri` if the issuer is not a URL',
+          }),
     ];
   }
   return /[?#]/.test(issuer) || url.username !== '' || url.password !== ''
@@ -58,7 +64,9 @@ function plainHttp(name: string, issuer: IssuerConfig, key: 'issuer' | 'jwksUri'
   const text = issuer[key];
   if (text === undefined || issuer.insecure || !URL.canParse(text)) return [];
   // AD FS signs with `iss: http://HOST/adfs/services/trust`: a name from which nothing is fetched.
-  if (key === 'issuer' && (issuer.jwksUri !== undefined || issuer.jwks !== undefined)) return [];
+  const findsEndpoint = issuer.introspection !== undefined && issuer.introspection.url === undefined;
+  const hasKeys = issuer.jwksUri !== undefined || issuer.jwks !== undefined;
+  if (key === 'issuer' && hasKeys && !findsEndpoint) return [];
   const { protocol, hostname } = new URL(text);
   return protocol === 'http:' && !isLoopbackHost(hostname)
     ? [

@@ -61,6 +61,16 @@ const TIMES: Readonly<Record<string, Bounds>> = {
   },
   'issuers.*.keys.cooldown': { usual: [SECOND, HOUR, 'a new key of the provider is refused that long'] },
   'issuers.*.keys.timeout': { least: 1, usual: [100, MINUTE, 'requests wait that long for keys'] },
+  'issuers.*.introspection.timeout': {
+    least: 1,
+    usual: [50, 30 * SECOND, 'requests fail before the provider can respond, or wait that long for it'],
+  },
+  'issuers.*.introspection.cache.active': {
+    usual: [0, HOUR, 'a token that the provider revokes still passes that long'],
+  },
+  'issuers.*.introspection.cache.inactive': {
+    usual: [0, HOUR, 'a token that becomes active is still refused that long'],
+  },
   'upstreams.*.timeouts.connect': {
     mayBeUnlimited: true,
     usual: [10, Number.POSITIVE_INFINITY, SLOW_UPSTREAM],
@@ -99,6 +109,8 @@ function forRules(key: string, bounds: Bounds): Record<string, Bounds> {
 /** Times that are compared with a clock, or cut to the longest timer. */
 const NO_TIMER: ReadonlySet<string> = new Set([
   ...RULES.map((place) => `${place}.maxAuthAge`),
+  'issuers.*.introspection.cache.active',
+  'issuers.*.introspection.cache.inactive',
   'issuers.*.clockTolerance',
   'issuers.*.maxTokenAge',
   'upstreams.*.timeouts.keepAlive',

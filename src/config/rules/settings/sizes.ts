@@ -18,6 +18,11 @@ const SIZES: Readonly<Record<string, Bounds>> = {
   },
   'listen.limits.tokenBytes': { least: 128, usual: 1024, words: 'most signed tokens are longer' },
   'issuers.*.keys.maxBytes': { least: 128, usual: 2048, words: 'most key sets are larger' },
+  'issuers.*.introspection.cache.maxBytes': {
+    least: 4096,
+    usual: 65_536,
+    words: 'few responses fit; `active: 0s` and `inactive: 0s` keep none',
+  },
   'tokenCache.maxBytes': { least: 4096, usual: 65_536, words: 'few tokens fit; `off` turns the cache off' },
   'upstreams.*.exchange.maxBytes': { least: 4096, usual: 65_536, words: 'few tokens fit' },
   'identity.maxBytes': { least: 32, usual: 256, words: 'the headers of most callers need more' },

@@ -33,6 +33,7 @@ const BEYOND_TESTS: ReadonlySet<string> = new Set<RefusalCode>([
   'upstream_timeout',
   'upstream_unhealthy',
   'keys_unavailable',
+  'introspection_unavailable',
   'overloaded',
   'shutting_down',
   'internal',

@@ -18,7 +18,7 @@ export interface KeyFetcher {
   omitsHeaders(place: URL): boolean;
 }
 
-export type RemoteSource = Exclude<KeySource, { kind: 'static' }>;
+export type RemoteSource = Exclude<KeySource, { kind: 'static' | 'none' }>;
 
 export interface KeyFetcherOptions {
   readonly issuer: CompiledIssuer;

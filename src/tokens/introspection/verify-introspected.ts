@@ -1,0 +1,88 @@
+import { after } from '../../core/after.ts';
+import type { Clock } from '../../core/clock.ts';
+import { isRefusal, refuse } from '../../core/refusals.ts';
+import type { CompiledIssuer } from '../compiled-issuer.ts';
+import type { CallCacheStats } from '../endpoints/call-stats.ts';
+import type { TokenOutcome, VerificationRequest } from '../verify-token.ts';
+import { createFindIssuer } from './find-issuer.ts';
+import type { Introspect } from './introspect.ts';
+import { createIntrospector, type Introspector } from './introspector.ts';
+import { hasJwtForm } from './token-form.ts';
+
+type Verify = (rawToken: string, request: VerificationRequest) => TokenOutcome | Promise<TokenOutcome>;
+
+export interface AddIntrospectionOptions {
+  readonly issuers: readonly CompiledIssuer[];
+  readonly introspect: Introspect | undefined;
+  readonly clock: Clock;
+  readonly monotonicMs: () => number;
+  /** Longer tokens are refused as malformed. */
+  readonly tokenBytes: number;
+}
+
+export interface IntrospectingVerifier {
+  readonly verify: Verify;
+  /** By issuer. */
+  cacheStats(): ReadonlyMap<string, CallCacheStats>;
+}
+
+/**
+ * Puts introspection around the verification of JWTs: what is no JWT is asked about, and what is one is also where its issuer wants
+ * that (`for: all`). Undefined in files without introspection, which pay nothing for it; in others a JWT costs a look at its form.
+ */
+export function addIntrospection(
+  verifyJwt: Verify,
+  options: AddIntrospectionOptions,
+): IntrospectingVerifier | undefined {
+  const { issuers, introspect = refuseOffline, tokenBytes } = options;
+  const introspectors = new Map<string, Introspector>();
+  const covering = new Map<string, Introspector>();
+  for (const issuer of issuers) {
+    const { name, introspection: settings } = issuer;
+    if (settings === undefined) continue;
+    const introspector = createIntrospector({ ...options, issuer, settings, introspect });
+    introspectors.set(name, introspector);
+    if (settings.coversJwts) covering.set(name, introspector);
+  }
+  if (introspectors.size === 0) return undefined;
+  const findIssuer = createFindIssuer(issuers);
+
+  function verifyOpaque(
+    rawToken: string,
+    request: VerificationRequest,
+  ): TokenOutcome | Promise<TokenOutcome> {
+    const issuer = findIssuer(rawToken, request.accepts);
+    // Nobody can be asked, or nobody is: it is refused by its form.
+    if (issuer === undefined || rawToken.length > tokenBytes) return verifyJwt(rawToken, request);
+    const { clientAddress, trace } = request;
+    trace?.add({ step: 'form', ok: true, got: 'an opaque token' });
+    if (isRefusal(issuer)) {
+      trace?.add({ step: 'issuer', ok: false, got: issuer.reason });
+      return issuer;
+    }
+    const introspector = introspectors.get(issuer.name) as Introspector;
+    return introspector.introspect({ rawToken, clientAddress, jwt: undefined, trace });
+  }
+
+  const verifyCovered: Verify = (rawToken, request) =>
+    after(verifyJwt(rawToken, request), (jwt) => {
+      const introspector = isRefusal(jwt) ? undefined : covering.get(jwt.issuer);
+      if (introspector === undefined || isRefusal(jwt)) return jwt;
+      const { clientAddress, trace } = request;
+      return introspector.introspect({ rawToken, clientAddress, jwt, trace });
+    });
+  const verifySigned = covering.size === 0 ? verifyJwt : verifyCovered;
+
+  return {
+    verify: (rawToken, request) =>
+      hasJwtForm(rawToken) ? verifySigned(rawToken, request) : verifyOpaque(rawToken, request),
+    cacheStats: () =>
+      new Map([...introspectors].map(([name, introspector]) => [name, introspector.cacheStats()])),
+  };
+}
+
+const refuseOffline: Introspect = async ({ issuer: { name } }) =>
+  refuse('introspection_offline', `only the introspection endpoint of ${name} knows, and it was not asked`, {
+    issuer: name,
+    retryAfterSeconds: 1,
+  });
