@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
 import { connectRaw, rawRequest } from '../support/clients/raw.ts';
@@ -267,6 +267,33 @@ t.test('no renegotiation replaces the certificate that was verified', { skip }, 
   });
   t.not(outcome, 'renegotiated');
   socket.destroy();
+});
+
+t.test('a resumed connection has the certificate it began with, or none', { skip }, async (t) => {
+  const { port, issuer } = await startTls(t);
+  const token = await issuer.token(boundTo(alice));
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    for (const [certificate, expected] of [
+      [alice, 200],
+      [undefined, 'token_bound'],
+    ] as const) {
+      let session: Buffer | undefined;
+      const first = await connectRaw(port, { ...over(certificate), maxVersion });
+      first.socket.on('session', (ticket: Buffer) => {
+        session = ticket;
+      });
+      first.send(request('/open', {}));
+      await first.read();
+      session ??= (first.socket as TLSSocket).getSession();
+      first.destroy();
+      const resumed = await connectRaw(port, { ...over(certificate), maxVersion, session });
+      t.ok((resumed.socket as TLSSocket).isSessionReused(), maxVersion);
+      resumed.send(request('/any', { token }));
+      const response = await resumed.read();
+      t.equal(response?.code ?? response?.status, expected, `${maxVersion}, ${expected}`);
+      resumed.destroy();
+    }
+  }
 });
 
 const encoded = ({ cert }: Certificate): string => encodeURIComponent(cert);

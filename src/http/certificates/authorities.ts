@@ -55,12 +55,18 @@ function vouchFor(
   const { isStronglySigned, isForClients, maySignHandshakes, hasUncheckedLimits } = fields;
   if (!isStronglySigned || !isForClients || !maySignHandshakes || hasUncheckedLimits) return [];
   return anchors
-    .filter(
-      (anchor) =>
-        certificate.checkIssued(anchor.certificate) && certificate.verify(anchor.certificate.publicKey),
-    )
+    .filter((anchor) => isIssuedBy(certificate, anchor.certificate))
     .map((anchor) => ({
       notBeforeMs: Math.max(fields.notBeforeMs, anchor.fields.notBeforeMs),
       notAfterMs: Math.min(fields.notAfterMs, anchor.fields.notAfterMs),
     }));
+}
+
+/** A signature that cannot be verified, for example of another kind of key, is none. */
+function isIssuedBy(certificate: X509Certificate, anchor: X509Certificate): boolean {
+  try {
+    return certificate.checkIssued(anchor) && certificate.verify(anchor.publicKey);
+  } catch {
+    return false;
+  }
 }

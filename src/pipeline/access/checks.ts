@@ -4,7 +4,7 @@ import type { Trace } from '../../core/trace.ts';
 import { claimHas } from '../../tokens/jwt/claim-values.ts';
 import { readClaim } from '../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
-import { checkBinding, describeBinding } from '../binding/check-binding.ts';
+import { checkBinding } from '../binding/check-binding.ts';
 import type { FilteredRequest } from '../messages/request.ts';
 import { STEP_BUDGET } from './cel/condition-meter.ts';
 import type { AccessBlock, ClaimRule, Wanted } from './compile-access.ts';
@@ -51,8 +51,8 @@ export const ADDRESSING: readonly Check[] = [
 /** In the order that docs/access.md promises, so that codes are stable. The index of the failed check is how far a block got. */
 export const RULES: readonly Check[] = [
   {
-    step: 'bound',
-    expected: ({ bindings }) => describeAll(bindings.map(describeBinding)),
+    step: 'binding',
+    expected: ({ bindings }) => describeAll(bindings),
     got: (_, { token }) => token.claims.cnf ?? null,
     check: ({ bindings }, { token }) => checkBinding(bindings, token),
   },

@@ -16,10 +16,6 @@ const WANTED: Readonly<Record<RequiredBinding, string>> = {
   any: 'a token bound to its client',
 };
 
-export function describeBinding(binding: RequiredBinding): string {
-  return WANTED[binding];
-}
-
 /** Comes after the proof of possession: whatever a token is bound to was proven. */
 export function checkBinding(
   bindings: readonly RequiredBinding[],

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
+import { readAuthorities } from '../../../src/http/certificates/authorities.ts';
 import {
   type CertificateHeaderFormat,
   compileCertificateHeader,
@@ -170,4 +172,27 @@ t.test('a reader remembers what it read, and not for ever', async (t) => {
   const again = reader([`Hash=${HASH}`]) as ClientCertificate;
   t.not(again, first);
   t.equal(again.sha256, HASH);
+});
+
+t.test('no bytes in the place of a certificate make a reader fail', async (t) => {
+  const certificates = [DER, Buffer.from(OF_RFC_9440.slice(1, -1), 'base64')];
+  const { authorities } = readAuthorities(Buffer.from(OF_RFC_8705));
+  const reader = compileCertificateHeader({ format: 'rfc9440', authorities, clock: Date.now });
+  const edit = fc.record({ at: fc.nat(450), byte: fc.nat(255), isCut: fc.boolean() });
+  let readable = 0;
+  fc.assert(
+    fc.property(fc.constantFrom(...certificates), fc.array(edit, { maxLength: 3 }), (der, edits) => {
+      let bytes = Buffer.from(der);
+      for (const { at, byte, isCut } of edits) {
+        if (isCut && edits.length > 2) bytes = bytes.subarray(0, at);
+        else if (at < bytes.length) bytes[at] = byte;
+      }
+      const outcome = reader([`:${bytes.toString('base64')}:`]);
+      if (outcome === undefined || isRefusal(outcome)) return;
+      readable += 1;
+      if (outcome.names() !== undefined) throw new Error('nobody vouches for these');
+    }),
+    { numRuns: 3000 },
+  );
+  t.ok(readable > 100, `${readable} could be read`);
 });
