@@ -106,6 +106,7 @@ const explainCommand: Command = {
       value: 'MESSAGE',
       description: "the message to an MCP server, such as 'tools/call NAME'",
     },
+    cert: { type: 'string', value: 'FILE', description: 'the client certificate of the request' },
     jwks: { type: 'string', value: 'FILE', description: 'saved keys instead of the published ones' },
     at: {
       type: 'string',
@@ -117,7 +118,6 @@ const explainCommand: Command = {
     ...FORMAT_OPTION,
   },
   positionals: ['PATH'],
-  laterOptions: ['cert'],
   misfit: ({ options }) => {
     if (options.token !== undefined && options['token-file'] !== undefined) {
       return 'use either --token or --token-file';
@@ -150,6 +150,7 @@ const explainCommand: Command = {
             mcp: text('mcp'),
           },
           tokenFile: text('token-file'),
+          certificateFile: text('cert'),
           jwksFile: text('jwks'),
           atMs: options.at === undefined ? undefined : readTime(String(options.at)),
           isOnline: options.online === true,

@@ -5,8 +5,10 @@ import type { Config } from '../config/schema/config.ts';
 import { decodeUtf8, readFileBounded, whyUnreadable } from '../config/source/read-file.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { isRefusal, REFUSALS, type RefusalRow } from '../core/refusals.ts';
+import type { ClientCertificate } from '../http/certificates/client-certificate.ts';
 import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import { compileOfflineGate } from '../simulate/offline-gate.ts';
+import { type ReadOptions, readShownCertificate } from '../simulate/read-client-certificate.ts';
 import { type SimulatedDecision, type SimulatedRequest, simulate } from '../simulate/simulate.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
@@ -21,6 +23,8 @@ export interface ExplainOptions {
   readonly request: SimulatedRequest;
   /** A file with the token; `-` reads standard input. Takes precedence over the token of `request`. */
   readonly tokenFile?: string | undefined;
+  /** The client certificate of the request. */
+  readonly certificateFile?: string | undefined;
   /** A saved key set instead of the published ones. */
   readonly jwksFile?: string | undefined;
   /** Milliseconds since the epoch; now when undefined. */
@@ -73,13 +77,16 @@ interface Explained {
 /** Keys are fetched only from the issuer of the token, and only when the decision needs them. */
 async function explain(
   options: ExplainOptions,
-  { config, loaded, request, env }: Explained,
+  { config, loaded, request: sent, env }: Explained,
 ): Promise<SimulatedDecision> {
   const compiled = compileIssuers(config, { resolvePath: loaded.resolvePath });
   assertNoErrors(loaded.report(compiled.problems));
-  const { jwksFile, atMs, showClaims = false } = options;
+  const { jwksFile, atMs, showClaims = false, certificateFile } = options;
   const issuers = jwksFile === undefined ? compiled.issuers : withSavedKeys(compiled.issuers, jwksFile);
   const clock: Clock = atMs === undefined ? systemClock : () => atMs;
+  const reading = { config, resolvePath: loaded.resolvePath, clock };
+  const certificate = certificateFile === undefined ? undefined : showCertificate(certificateFile, reading);
+  const request = { ...sent, certificate };
   const { gate, verifier, close } = await compileOfflineGate({
     config,
     issuers,
@@ -97,6 +104,12 @@ async function explain(
   } finally {
     close();
   }
+}
+
+function showCertificate(file: string, reading: ReadOptions): ClientCertificate {
+  const certificate = readShownCertificate(file, reading);
+  if (typeof certificate === 'string') throw new Undecidable(certificate);
+  return certificate;
 }
 
 function loadValid(file: string, io: CommandIo): LoadedConfig & { readonly config: Config } {

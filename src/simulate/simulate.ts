@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema/config.ts';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
 import type { Step, Trace } from '../core/trace.ts';
+import type { ClientCertificate } from '../http/certificates/client-certificate.ts';
 import { challengeFor } from '../pipeline/access/challenge.ts';
 import { decide } from '../pipeline/decide.ts';
 import { admitBody, decideMessage, isForMessages } from '../pipeline/decide-message.ts';
@@ -18,6 +19,8 @@ export interface SimulatedRequest {
   readonly host?: string | undefined;
   readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly token?: string | undefined;
+  /** With which its client came. */
+  readonly certificate?: ClientCertificate | undefined;
   /** The message that it brings, such as `tools/call search`. */
   readonly mcp?: string | undefined;
 }
@@ -111,7 +114,7 @@ function toRequest(input: SimulatedRequest, { listen }: Config): RequestFacts {
   const rest = input.headers ?? [];
   const host = input.host ?? url?.[1] ?? publicHost;
   const names = rest.map(([name]) => name.toLowerCase());
-  const token = input.token;
+  const { token, certificate } = input;
   return {
     method: input.method,
     rawTarget: url === null ? input.target : url[2] || '/',
@@ -125,6 +128,7 @@ function toRequest(input: SimulatedRequest, { listen }: Config): RequestFacts {
     ],
     httpVersion: '1.1',
     clientAddress: '127.0.0.1',
+    ...(certificate && { certificate: () => certificate }),
     isUpgrade: rest.some(
       ([name, value]) => name.toLowerCase() === 'upgrade' && /^websocket$/i.test(value.trim()),
     ),

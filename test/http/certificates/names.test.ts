@@ -1,8 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
-import { configSchema } from '../../../src/config/schema/config.ts';
 import { readAuthorities } from '../../../src/http/certificates/authorities.ts';
-import { certificateOfFile } from '../../../src/http/certificates/certificate-of-file.ts';
 import { readClientCertificate } from '../../../src/http/certificates/client-certificate.ts';
 import {
   type Certificate,
@@ -142,30 +140,3 @@ t.test('an alternative name that is not printable ASCII is left out', { skip }, 
   const odd = leaf({ extensions: [`2.5.29.17=DER:${value}`] });
   t.strictSame(namesOf(odd, root.cert)?.uris, ['j']);
 });
-
-t.test(
-  'the certificate of a file has the names that either way of the configuration gives it',
-  { skip },
-  async (t) => {
-    const files: Readonly<Record<string, string>> = { 'tls.pem': root.cert, 'header.pem': intermediate.cert };
-    const certificateOf = (pem: string, own: object) =>
-      certificateOfFile(pem, {
-        config: configSchema.parse({ listen: own, routes: [ROUTE] }),
-        resolvePath: (path) => path,
-        readFile: (path) => Buffer.from(files[path] ?? ''),
-        clock: Date.now,
-      });
-    const tls = { cert: 'c', key: 'k', clientCa: 'tls.pem' };
-    const clientCertHeader = { name: 'client-cert', format: 'pem', ca: 'header.pem' };
-    const own = leaf().cert;
-    const ofIntermediate = leaf({ by: intermediate }).cert;
-    t.match(certificateOf(own + root.cert, { tls })?.names(), { subject: 'CN=orders' });
-    t.equal(certificateOf(ofIntermediate, { tls })?.names(), undefined);
-    t.match(certificateOf(ofIntermediate, { tls, clientCertHeader })?.names(), { subject: 'CN=orders' });
-    t.match(certificateOf(own, {}), { sha256: /^[0-9a-f]{64}$/ });
-    t.equal(certificateOf('none', { tls }), undefined);
-    t.equal(certificateOf(root.key, { tls }), undefined);
-  },
-);
-
-const ROUTE = { name: 'a', path: '/a', upstream: 'http://127.0.0.1:1', access: 'public' };
