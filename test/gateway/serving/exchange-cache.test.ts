@@ -38,6 +38,30 @@ t.test('first uses that come at once ask once, also when one of the clients leav
   t.strictSame([...new Set(seen())].sort(), ['Bearer exchanged-1-orders', undefined].sort());
 });
 
+t.test('a message whose client leaves while its token is waited for goes nowhere', async (t) => {
+  const mcp = { tools: { '*': 'allow' } };
+  const { endpoint, backend, token, get, url, lines } = await startExchange(t, {
+    routes: [{ name: 'tools', path: '/mcp', upstream: 'orders', access: 'authenticated', mcp }],
+  });
+  const { respond, release } = held();
+  endpoint.respond = respond;
+  const own = token();
+  const headers = { authorization: `Bearer ${own}`, 'content-type': 'application/json' };
+  const leaving = request(`${url}/mcp`, { method: 'POST', headers });
+  leaving.on('error', () => {});
+  leaving.end('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}');
+  await until(() => endpoint.requests.length === 1);
+  leaving.destroy();
+  await until(() => lines.some(({ status }) => status === 499));
+  release();
+  t.equal((await get('/mcp', own)).status, 200, 'what was obtained serves the next request');
+  t.strictSame(
+    backend.requests.map(({ method }) => method),
+    ['GET'],
+  );
+  t.equal(endpoint.requests.length, 1);
+});
+
 t.test('so many tokens are exchanged at once, and no more', async (t) => {
   const { endpoint, token, get, seen } = await startExchange(t, { exchange: { timeout: '60s' } });
   const { respond, release } = held();
