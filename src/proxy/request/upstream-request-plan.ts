@@ -40,8 +40,19 @@ export function compileUpstreamPlans(
 ): readonly (RouteUpstreamPlan | undefined)[] {
   // Some backends echo their request; what they were sent about a caller must not reach a client.
   const reserved = identityHeaderNames(config);
-  const identity = new ResponseHeaderFilter(reserved);
-  const identityAndCors = new ResponseHeaderFilter([...reserved, ...CORS_RESPONSE_FIELDS]);
+  const filters = new Map<string, ResponseHeaderFilter>();
+  const filterFor = ({ cors, exchanger }: Route): ResponseHeaderFilter => {
+    const names = [
+      ...reserved,
+      ...(cors === undefined ? [] : CORS_RESPONSE_FIELDS),
+      // The client has no other way to the token that was obtained for the backend.
+      ...(exchanger === undefined ? [] : ['authorization']),
+    ];
+    const key = `${cors === undefined} ${exchanger === undefined}`;
+    const filter = filters.get(key) ?? new ResponseHeaderFilter(names);
+    filters.set(key, filter);
+    return filter;
+  };
   return routes.map((route) => {
     if (isForDecisionsOnly(route.config)) return undefined;
     const upstream = upstreams.get(route.config.upstream);
@@ -58,7 +69,7 @@ export function compileUpstreamPlans(
       },
       bodyLimit: route.config.bodyLimit,
       bodyIdleMs: config.listen.limits.bodyIdle,
-      responseHeaderFilter: route.cors === undefined ? identity : identityAndCors,
+      responseHeaderFilter: filterFor(route),
     };
   });
 }

@@ -167,6 +167,17 @@ t.test('what is refused anyway asks for no token', async (t) => {
   t.strictSame(seen(), []);
 });
 
+t.test(
+  'a backend that repeats its request in the response shows the client no token of its own',
+  async (t) => {
+    const { get } = await startExchange(t, {
+      backend: (request, response) =>
+        void response.writeHead(200, { Authorization: String(request.headers.authorization) }).end(),
+    });
+    t.equal((await get('/orders')).headers.get('authorization'), null);
+  },
+);
+
 t.test('after a 401 of the backend nothing is exchanged or sent again', async (t) => {
   const { endpoint, backend, token, get, seen } = await startExchange(t, {
     backend: (_, response) =>
