@@ -20,7 +20,7 @@ export interface CallStats {
   readonly calls: Readonly<Record<CallOutcome, number>>;
   readonly durations: DurationHistogram;
   readonly inFlight: number;
-  /** Why the last call failed; undefined when it did not. */
+  /** Why the last call failed; undefined when it did not, or only refused a caller. */
   readonly lastError: string | undefined;
 }
 

@@ -18,7 +18,8 @@ export interface CallReport {
 }
 
 export interface EndpointLog {
-  called(report: CallReport): void;
+  /** `failure` is why the endpoint does not serve; undefined where it does, also when it refuses a caller. */
+  called(report: CallReport, failure: string | undefined): void;
 }
 
 const NAMES = { introspection: 'issuer', token: 'upstream' } as const;
@@ -31,12 +32,8 @@ export function createEndpointLog(
   const owner = { endpoint, [NAMES[endpoint]]: name };
   let failing: string | undefined;
   return {
-    called(report) {
+    called(report, failure) {
       log?.debug({ ...owner, ...report }, 'asked an endpoint of the provider');
-      const { outcome, reason } = report;
-      // A token endpoint rejects grants as a matter of course.
-      const isHealthy = outcome === 'ok' || (endpoint === 'token' && outcome === 'rejected');
-      const failure = isHealthy ? undefined : (reason ?? outcome);
       if (failure === failing) return;
       failing = failure;
       if (failure === undefined) log?.info(owner, 'the endpoint of the provider responds again');

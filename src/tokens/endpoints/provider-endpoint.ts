@@ -90,14 +90,18 @@ export function createProviderEndpoint(options: ProviderEndpointOptions): Provid
     const outcome = outcomeOf(result);
     const reason = reasonOf(result);
     const durationMs = performance.now() - startedMono;
-    counter.end(outcome, durationMs, reason);
-    log.called({
-      url: seen.url && describePlace(seen.url),
-      status: result.status,
-      durationMs: Math.round(durationMs),
-      outcome,
-      reason,
-    });
+    const failure = refusesCaller(result) ? undefined : reason;
+    counter.end(outcome, durationMs, failure);
+    log.called(
+      {
+        url: seen.url && describePlace(seen.url),
+        status: result.status,
+        durationMs: Math.round(durationMs),
+        outcome,
+        reason,
+      },
+      failure,
+    );
     return result;
   }
 
@@ -127,6 +131,12 @@ export function reasonOf(result: EndpointResponse | EndpointFailure): string | u
   return isClientRefused(result)
     ? `responded with ${status}${named}: the provider does not accept the client credentials`
     : `responded with ${status}${named}`;
+}
+
+/** Whether a token endpoint refused what the caller brought, which it does as a matter of course. */
+function refusesCaller(result: EndpointResponse | EndpointFailure): boolean {
+  if (result.kind === 'failure' || result.status >= 500) return false;
+  return result.json?.error === 'invalid_grant' || result.json?.error === 'interaction_required';
 }
 
 /** Whether the provider refused the gateway itself: its credentials are wrong, or it may not ask. */
