@@ -36,12 +36,14 @@ const ROOMS = {
   http: { certificates: [] },
   tokens: {
     jwt: [],
+    replay: [],
     keys: ['jwt'],
     cache: ['jwt', 'keys'],
+    dpop: ['jwt', 'keys', 'cache', 'replay'],
     endpoints: ['jwt', 'keys'],
     exchange: ['cache', 'endpoints'],
     introspection: ['jwt', 'cache', 'endpoints'],
-    issuers: ['jwt', 'keys', 'endpoints'],
+    issuers: ['jwt', 'keys', 'endpoints', 'dpop'],
   },
   pipeline: {
     routing: [],
@@ -71,7 +73,7 @@ const ROOMS = {
     lifecycle: [],
     serving: ['server', 'reports'],
     decisions: ['server', 'serving'],
-    cluster: ['serving', 'lifecycle'],
+    cluster: ['serving', 'lifecycle', 'reports'],
   },
   cli: { output: [], check: ['output'] },
 };

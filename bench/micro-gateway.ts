@@ -7,6 +7,7 @@ import { systemClock } from '../src/core/clock.ts';
 import { compileGeneration, type Generation } from '../src/gateway/generation.ts';
 import { createProviderPool } from '../src/oauth/provider-pool.ts';
 import { createMemoryLimitStore } from '../src/pipeline/rate-limit/limit-store.ts';
+import { createSimulatedProofPool } from '../src/tokens/dpop/proof-pool.ts';
 import { createEndpointPool } from '../src/tokens/endpoints/endpoint-pool.ts';
 import { createExchangerPool } from '../src/tokens/exchange/exchanger-pool.ts';
 import { createKeyStorePool } from '../src/tokens/keys/key-store-pool.ts';
@@ -49,6 +50,7 @@ export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promi
       throw new Error(loaded.problems.map(({ message }) => message).join('; '));
     const shared = {
       clock: systemClock,
+      proofs: createSimulatedProofPool(),
       providers: createProviderPool(),
       exchangers: createExchangerPool({ endpoints: createEndpointPool(), clock: systemClock }),
       endpoints: createEndpointPool(),

@@ -2,6 +2,7 @@ import type { RecentDecision } from '../telemetry/recent-decisions.ts';
 import { DECISIONS_KEPT } from '../telemetry/recent-decisions.ts';
 import type { QuestionTraffic, RouteTraffic } from '../telemetry/request-metrics.ts';
 import type { OutcomeKind, TrafficSlice } from '../telemetry/traffic-history.ts';
+import type { ProofReport } from '../tokens/dpop/proof-pool.ts';
 
 /** The state of one issuer's keys. */
 export interface IssuerReport {
@@ -67,6 +68,8 @@ export interface GatewayReport {
   /** Of files that have any asked. */
   readonly endpoints: readonly EndpointReport[];
   readonly cache: CacheReport;
+  /** Of the issuers with `dpop`. */
+  readonly proofs: readonly ProofReport[];
   readonly connections: number;
 }
 
@@ -125,6 +128,15 @@ export function mergeReports(reports: readonly GatewayReport[]): GatewayReport {
       }),
     ),
     cache: reports.map(({ cache }) => cache).reduce(addCaches, NO_CACHE),
+    proofs: mergeBy(
+      reports.flatMap(({ proofs }) => proofs),
+      ({ issuer }) => issuer,
+      (a, b) => ({
+        issuer: a.issuer,
+        outcomes: addCounts(a.outcomes, b.outcomes) as ProofReport['outcomes'],
+        memory: a.memory ?? b.memory,
+      }),
+    ),
     connections: reports.reduce((sum, { connections }) => sum + connections, 0),
   };
 }

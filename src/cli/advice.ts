@@ -79,6 +79,8 @@ export const ADVICE = {
   message_slow: 'see that the client sends its message whole: it has 30 seconds for all of it',
   body_too_large: 'send a smaller body, or raise `bodyLimit` of the route',
   expectation_failed: 'leave `Expect` out, or send `Expect: 100-continue`',
+  proofs_too_many:
+    'raise `dpop.replay.maxEntries`, of which one key may hold a hundredth, lower `dpop.maxAge`, or let the client send fewer requests with one key',
   rate_limited: 'wait for the time in `Retry-After`, or raise `rateLimit` of the route or of `oauthProxy`',
   header_overflow:
     'send fewer or shorter header fields (cookies above all), or raise the limit: `listen.limits.headerBytes` for their size, `listen.limits.headers` for their number',
@@ -227,7 +229,38 @@ export const ADVICE = {
     'see which `iss` the provider puts into introspection responses; `issuer` must be that, or the token is not of this issuer',
   introspected_type:
     'send an access token: the provider states that this one is a refresh token, an ID token or another kind',
-  token_bound: 'ask the provider for a token that is not bound to a key',
+  proof_missing:
+    'let the client send a proof in a `DPoP` field with each request that has a bound token (RFC 9449)',
+  proof_twice: 'send exactly one `DPoP` field with one proof',
+  proof_malformed:
+    'let the client make the proof with a library for RFC 9449: a JWT in the compact form, of at most 8192 characters',
+  proof_type: 'let the client set `typ` of the proof to dpop+jwt',
+  proof_algorithm:
+    'let the client sign proofs with one of `dpop.algorithms`, which challenges list, or add its algorithm there',
+  proof_key:
+    'let the client put its public key, and nothing else of it, into `jwk` of the proof: RSA of 2048 to 8192 bits, or a point on its curve',
+  proof_other_key:
+    'let the client sign proofs with the key for which the provider issued the token; a token that came from somewhere else is of no use',
+  proof_method: 'let the client make a proof for each request: `htm` is its method, in capitals',
+  proof_uri:
+    'let the client make a proof for each request: `htu` is the URI that it sends the request to; `explain` shows the expected one, which comes from `listen.publicUrl` and the `host` of the route',
+  proof_undated: 'let the client put the time into `iat` of the proof, as a number of seconds',
+  proof_old:
+    'let the client make a new proof for each request and set its clock right, or raise `dpop.maxAge`',
+  proof_early:
+    'let the client set its clock right; it may be ahead by `clockTolerance`, or ask for nonces with `dpop.nonce: required`',
+  proof_identifier: 'let the client put a new random `jti` of up to 256 characters into each proof',
+  proof_token:
+    'let the client put the SHA-256 of the token that it sends, in base64url, into `ath` of the proof',
+  proof_signature: 'let the client sign the proof with the private key that belongs to its `jwk`',
+  proof_replayed:
+    'let the client make a new proof for each request, repeated ones too; if it does, somebody has sent its proof before it',
+  nonce_missing:
+    'let the client make a new proof with the nonce from `DPoP-Nonce` of the response, and send the request again',
+  nonce_unknown:
+    'let the client take the nonce of the latest response; gateways that serve the same clients need one `dpop.replay` store',
+  token_bound:
+    'let the client send the token with what it is bound to: the scheme DPoP and a proof where the issuer has `dpop`, or its certificate; or ask the provider for a token that is bound to nothing',
   certificate_missing:
     'send the request with the client certificate of the token; if the client did, see `listen.tls.clientCa`, or `listen.clientCertHeader` and `listen.trustedProxies` behind a proxy',
   certificate_mismatch:
@@ -400,6 +433,9 @@ export const ADVICE = {
   event_loop_behind: 'add CPU or workers, or raise `listen.overload`',
   messages_too_many:
     'try again later; the messages of MCP that wait in memory may take 64 MiB in all: see which callers send large ones, or lower `bodyLimit`',
+  replay_store_down:
+    'look at the Redis of `dpop.replay`, and at the log lines about it: without it no proof is accepted, and after it has lost its entries no old one',
+  replay_store_full: 'raise `dpop.replay.maxEntries`, or the memory of the Redis, or lower `dpop.maxAge`',
   limit_store_down: 'see why `rateLimitStore` does not respond: requests wait for it up to its time-out',
   keys_unusable:
     'let the provider publish a key for signatures by an accepted algorithm; see `sealgate keys`',

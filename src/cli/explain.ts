@@ -129,7 +129,7 @@ async function readToken({ request, tokenFile }: ExplainOptions, io: CommandIo):
   const given = tokenFile ?? request.token;
   const isFile = tokenFile !== undefined && tokenFile !== '-';
   const text = given === '-' ? await io.readStdin?.() : isFile ? readText(tokenFile) : given;
-  const token = text?.trim().replace(/^Bearer +/i, '');
+  const token = text?.trim().replace(/^(?:Bearer|DPoP) +/i, '');
   // Whatever should have written the token has failed, so a decision would be misleading.
   if (token === '' && given !== '')
     throw new Undecidable(`${isFile ? tokenFile : 'standard input'} contains no token`);

@@ -76,6 +76,11 @@ const TAKEN: readonly Taken[] = [
     hint: 'to pass the token on, set `identity.forwardToken: true`; else use another name',
   },
   {
+    names: ['dpop'],
+    reason: 'it carries the proofs of clients (RFC 9449), and is never passed on',
+    hint: ANOTHER_NAME,
+  },
+  {
     names: ['origin', 'sec-websocket-protocol'],
     reason: 'browsers write it, and it is passed on as they do',
     hint: ANOTHER_NAME,

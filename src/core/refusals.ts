@@ -135,6 +135,18 @@ export const REFUSALS = {
     title: 'The user must authenticate again, or in another way',
     challenge: 'insufficient_user_authentication',
   },
+  dpop_proof_invalid: {
+    status: 401,
+    source: 'client',
+    title: 'The DPoP proof does not hold',
+    challenge: 'invalid_dpop_proof',
+  },
+  dpop_nonce_required: {
+    status: 401,
+    source: 'client',
+    title: 'The DPoP proof needs the nonce of this gateway',
+    challenge: 'use_dpop_nonce',
+  },
 
   token_inactive: {
     status: 401,
@@ -222,6 +234,11 @@ export const REFUSALS = {
     status: 503,
     source: 'gateway',
     title: 'The token cannot be introspected',
+  },
+  replay_unavailable: {
+    status: 503,
+    source: 'gateway',
+    title: 'Whether the proof was used before is not known',
   },
   upstream_unhealthy: { status: 503, source: 'upstream', title: 'No healthy backend is available' },
   overloaded: { status: 503, source: 'gateway', title: 'The gateway is overloaded' },

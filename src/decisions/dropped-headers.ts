@@ -16,7 +16,7 @@ export interface DroppedHeaders {
 }
 
 export function compileDroppedHeaders({ identity, credentials }: SpoofableNames): DroppedHeaders {
-  const own = new Set([...identity, ...credentials, 'authorization']);
+  const own = new Set([...identity, ...credentials, 'authorization', 'dpop']);
   const spellings = [...own].flatMap(spellingsOf).filter((name) => !own.has(name));
   const always = [...new Set([...OVERRIDES].flatMap(spellingsOf).concat(spellings))];
   return {

@@ -18,7 +18,7 @@ export const ROLE = {
 /** Fields with a meaning of their own. A backend may take another spelling of their names for them. */
 const MEANINGFUL: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
-  ...['host', 'authorization', 'origin', 'cookie'],
+  ...['host', 'authorization', 'dpop', 'origin', 'cookie'],
   ...['content-length', 'content-type', 'content-encoding', 'sec-websocket-protocol'],
 ]);
 

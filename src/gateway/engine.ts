@@ -11,9 +11,11 @@ import { createTunnels } from '../proxy/websocket/tunnels.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metric } from '../telemetry/metric.ts';
 import { findTracing } from '../telemetry/tracing.ts';
+import { createProofPool, type ProofPoolOptions } from '../tokens/dpop/proof-pool.ts';
 import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
 import { createExchangerPool } from '../tokens/exchange/exchanger-pool.ts';
 import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/keys/key-store-pool.ts';
+import type { ReplayStore } from '../tokens/replay/replay-store.ts';
 import { createDecisionListeners, type DecisionAddresses } from './decisions/decision-listeners.ts';
 import { compileGeneration, type Generation, type GenerationSource, type SharedState } from './generation.ts';
 import { describeGateway } from './reports/gateway-metrics.ts';
@@ -43,6 +45,8 @@ export interface Engine {
   issuers(): IssuerReport[];
   metrics(): Metric[];
   refreshKeys(issuer: string | undefined): Promise<void>;
+  /** What this process remembers of the proofs for an issuer's tokens; undefined where it remembers none. */
+  proofMemory(issuer: string): ReplayStore | undefined;
   /** From now on responses ask clients to close. */
   beginDrain(): void;
   /** Stops accepting, lets what runs finish, and breaks off what is left after `graceMs`. */
@@ -64,6 +68,8 @@ export interface EngineOptions {
   readonly keys?: Pick<KeyStorePoolOptions, 'load' | 'onLoaded'>;
   /** Which of several processes this is; undefined if it is the only one. */
   readonly worker?: number | undefined;
+  /** Where proofs are remembered, other than in this process. */
+  readonly proofs?: Pick<ProofPoolOptions, 'remote'>;
 }
 
 /** After its connection has closed, a request has this long to report its end itself, with details. */
@@ -81,6 +87,7 @@ export async function createEngine({
   scheduler = systemScheduler,
   keys,
   worker,
+  proofs,
 }: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly PathProblem[] }> {
   const endpoints = createEndpointPool({ log, scheduler });
   const shared: SharedState = {
@@ -90,6 +97,7 @@ export async function createEngine({
     endpoints,
     exchangers: createExchangerPool({ endpoints, clock }),
     isWorker: worker !== undefined,
+    proofs: createProofPool({ clock, log, remote: proofs?.remote }),
     limitStore: await openLimitStore(source.config.rateLimitStore, { clock, log }),
     assertionKeys: worker === undefined ? 'rotate' : 'follow',
   };
@@ -183,12 +191,19 @@ export async function createEngine({
       before.introspection?.close();
       before.fronts.close();
       before.exchanges.close();
+      before.proofs.close();
       upstreams.release(before.upstreams.values());
     });
   }
 
   const report = (): GatewayReport =>
-    reportGateway({ generation: current, observation, connections: connections.size, nowMs: clock() });
+    reportGateway({
+      generation: current,
+      observation,
+      proofs: shared.proofs,
+      connections: connections.size,
+      nowMs: clock(),
+    });
 
   const engine: Engine = {
     async listen() {
@@ -212,6 +227,7 @@ export async function createEngine({
         current.introspection?.close();
         current.fronts.close();
         current.exchanges.close();
+        current.proofs.close();
         current.keyRotation?.close();
         throw error;
       }
@@ -235,6 +251,7 @@ export async function createEngine({
     issuers: () => reportIssuers(current),
     metrics: () => [...observation.requests.metrics(), ...describeGateway(report(), current.config)],
     refreshKeys: (issuer) => current.verifier.refresh(issuer),
+    proofMemory: (issuer) => shared.proofs.memoryOf(issuer),
     beginDrain() {
       isDraining = true;
     },
@@ -255,6 +272,7 @@ export async function createEngine({
       current.introspection?.close();
       current.fronts.close();
       current.exchanges.close();
+      current.proofs.close();
       current.keyRotation?.close();
       await shared.limitStore.close();
       await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));

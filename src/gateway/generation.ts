@@ -17,6 +17,8 @@ import { compileUpstreamPlans, type RouteUpstreamPlan } from '../proxy/request/u
 import { compileUpstreams } from '../proxy/upstream/compile-upstreams.ts';
 import type { Upstream } from '../proxy/upstream/upstream.ts';
 import type { CompiledRules } from '../simulate/file-tests.ts';
+import type { CompiledProofs } from '../tokens/dpop/issuer-proofs.ts';
+import { createSimulatedProofPool, type ProofPool } from '../tokens/dpop/proof-pool.ts';
 import { createEndpointPool, type EndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
 import { compileExchanges } from '../tokens/exchange/compile-exchanges.ts';
 import { createExchangerPool, type ExchangerPool } from '../tokens/exchange/exchanger-pool.ts';
@@ -50,6 +52,7 @@ export interface Generation {
   readonly verifier: LiveTokenVerifier;
   /** Undefined in files without introspection. */
   readonly introspection: IntrospectionEndpoints | undefined;
+  readonly proofs: CompiledProofs;
   /** For OAuth clients, by issuer. */
   readonly fronts: Fronts;
   /** Of tokens, for upstreams. */
@@ -81,6 +84,7 @@ export interface SharedState {
   readonly providers: ProviderPool;
   readonly exchangers: ExchangerPool;
   readonly endpoints: EndpointPool;
+  readonly proofs: ProofPool;
   readonly limitStore: LimitStore;
   /** Whether other processes serve the same file, so that limits of calls are shared with them. */
   readonly isWorker: boolean;
@@ -107,7 +111,7 @@ export interface Compiled {
  */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { generation, simulatedGate: gate, issuers, problems: found } = await compile(options);
-  const { config, verifier, introspection, fronts } = generation;
+  const { config, verifier, introspection, fronts, proofs } = generation;
   const { clock } = options.shared;
   const problems = found.some(isError)
     ? found
@@ -117,6 +121,7 @@ export async function compileGeneration(options: CompileOptions): Promise<Compil
   introspection?.close();
   fronts.close();
   generation.exchanges.close();
+  proofs.close();
   return { generation: undefined, problems };
 }
 
@@ -139,6 +144,7 @@ export async function compilePreview(
     endpoints,
     exchangers: createExchangerPool({ endpoints, clock: systemClock }),
     isWorker: false,
+    proofs: createSimulatedProofPool(),
     limitStore: createMemoryLimitStore(),
     assertionKeys: 'preview',
   };
@@ -193,6 +199,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     readFile,
     clock: shared.clock,
   });
+  const proofs = await shared.proofs.compile(issuers.issuers);
   const { gate, askedGate, simulatedGate, problems } = await compileGate({
     config,
     issuers: issuers.issuers,
@@ -201,6 +208,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     certificateHeader: certificateHeader.reader,
     limitStore: shared.limitStore,
     exchangers: exchanges.exchangers,
+    proofs: proofs.byIssuer,
     clock: shared.clock,
   });
   const upstreams = compileUpstreams(config, {
@@ -223,6 +231,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     decisions: compileDecisions(config, askedGate),
     verifier,
     introspection,
+    proofs,
     fronts: compileFronts({
       config,
       issuers: issuers.issuers,

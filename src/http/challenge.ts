@@ -1,4 +1,4 @@
-import { REFUSALS, type RefusalCode, type RefusalRow } from '../core/refusals.ts';
+import { type ChallengeError, REFUSALS, type RefusalCode, type RefusalRow } from '../core/refusals.ts';
 
 /** The beginning of the challenge of each code that has one: scheme, `realm` and what went wrong. */
 export type ChallengeHeads = Readonly<Partial<Record<RefusalCode, string>>>;
@@ -11,11 +11,44 @@ export function challengeHeads(realm: string): ChallengeHeads {
   const start = `Bearer realm=${quote(realm)}`;
   return Object.fromEntries(
     Object.entries<RefusalRow>(REFUSALS).flatMap(([code, { challenge, title }]) => {
-      if (challenge === undefined) return [];
+      if (challenge === undefined || isOfDpop(challenge)) return [];
       const error = challenge === 'none' ? '' : `, error="${challenge}", error_description=${quote(title)}`;
       return [[code, start + error]];
     }),
   );
+}
+
+/** Whether an error only concerns the proof of a bound token, which bearer tokens need none of. */
+export function isOfDpop(error: RefusalRow['challenge']): boolean {
+  return DPOP_ERRORS.has(error);
+}
+
+const DPOP_ERRORS: ReadonlySet<unknown> = new Set([
+  'invalid_dpop_proof',
+  'use_dpop_nonce',
+] satisfies ChallengeError[]);
+
+/**
+ * The beginnings of challenges of the scheme `DPoP` (RFC 9449 §7.1): those that concern the proof, or, where nothing but bound tokens
+ * is accepted, all of them. `algorithms` are those of proofs.
+ */
+export function dpopChallengeHeads(
+  algorithms: readonly string[],
+  { isRequired }: { readonly isRequired: boolean },
+): ChallengeHeads {
+  const algs = `algs=${quote(algorithms.join(' '))}`;
+  return Object.fromEntries(
+    Object.entries<RefusalRow>(REFUSALS).flatMap(([code, { challenge, title }]) => {
+      if (challenge === undefined || !(isRequired || isOfDpop(challenge))) return [];
+      if (challenge === 'none') return [[code, `DPoP ${algs}`]];
+      return [[code, `DPoP error="${challenge}", ${algs}, error_description=${quote(title)}`]];
+    }),
+  );
+}
+
+/** What stands behind a challenge for bearer tokens where bound ones are accepted too. */
+export function dpopChallenge(algorithms: readonly string[]): string {
+  return `, DPoP algs=${quote(algorithms.join(' '))}`;
 }
 
 /** Renders the rest of a challenge: the scopes that would do, and where the protected resource describes itself (RFC 9728 §5.1). */

@@ -8,6 +8,7 @@ import type { CertificateHeaderReader } from '../http/certificates/certificate-h
 import { type ChallengeHeads, challengeHeads } from '../http/challenge.ts';
 import { SPELLINGS } from '../http/target.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import type { IssuerProofs } from '../tokens/dpop/issuer-proofs.ts';
 import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import { loadConditionCompiler } from './access/cel/condition.ts';
@@ -18,6 +19,7 @@ import {
   type RouteChallenge,
 } from './access/challenge.ts';
 import { type AccessRules, type AccessSurroundings, compileAccess } from './access/compile-access.ts';
+import { compileRouteProofs, type RouteProofs } from './binding/route-proofs.ts';
 import { compileCors } from './cors/cors.ts';
 import { compileTokenSources } from './credentials/token-sources.ts';
 import type { Gate } from './gate.ts';
@@ -66,6 +68,8 @@ export interface GateOptions {
   readonly limitStore?: LimitStore;
   /** For rules that depend on the time. Default: that of the system. */
   readonly clock?: Clock;
+  /** By issuer with `dpop`. Default: none. */
+  readonly proofs?: ReadonlyMap<string, IssuerProofs>;
 }
 
 /**
@@ -82,6 +86,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     limitStore: options.limitStore ?? createMemoryLimitStore(),
     clock: options.clock ?? systemClock,
     identity: compileIdentity(config.identity, undefined, []),
+    proofs: options.proofs ?? new Map(),
     policies: new Map(),
     challengeHeads: challengeHeads(realmOf(config)),
     challenges: new Map(),
@@ -139,6 +144,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
 
 interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 'conditions' | 'clock'> {
   readonly limitStore: LimitStore;
+  readonly proofs: ReadonlyMap<string, IssuerProofs>;
   /** Of the file, for routes that add nothing to it. */
   readonly identity: ReturnType<typeof compileIdentity>;
   /** Policies without a problem, by the text of what they were compiled from. */
@@ -180,6 +186,8 @@ function compileRoute(
       : compileMcp({ ...route, mcp: route.mcp }, { ...compiler, parameters, place });
   problems.push(...ruled, ...(mcp?.problems ?? []));
   const resource = compiler.resources.ofRoutes.get(index);
+  const accepted = new Set(access.blocks.flatMap(({ issuers }) => [...issuers.keys()]));
+  const proofs = compileRouteProofs(route, { config, accepted, proofs: compiler.proofs });
 
   const compiled: Route = {
     index,
@@ -195,14 +203,22 @@ function compileRoute(
     access,
     reportsOnly: (route.mode ?? config.mode) === 'report',
     exposesReports: config.reportHeader,
-    tokenSources: compileTokenSources(route.tokenFrom ?? [], providerHeaders(compiler, access)),
+    tokenSources: compileTokenSources(
+      route.tokenFrom ?? [],
+      providerHeaders(compiler, accepted),
+      proofs !== undefined,
+    ),
+    proofs,
     identity,
     resource,
-    challenge: challengeOf(compiler, access, resource ?? NO_RESOURCE),
+    challenge: challengeOf(compiler, access, resource ?? NO_RESOURCE, proofs),
     cors:
       route.cors === undefined
         ? undefined
-        : compileCors(route.cors, mcp?.rules.methodsOfHttp ?? route.methods, { forMcp: mcp !== undefined }),
+        : compileCors(route.cors, mcp?.rules.methodsOfHttp ?? route.methods, {
+            forMcp: mcp !== undefined,
+            forDpop: proofs !== undefined,
+          }),
     limits:
       route.rateLimit === undefined
         ? undefined
@@ -238,9 +254,11 @@ function challengeOf(
   { challengeHeads: heads, challenges }: RouteCompiler,
   access: AccessRules,
   resource: ResourceChallenge,
+  proofs: RouteProofs | undefined,
 ): RouteChallenge | undefined {
-  if (resource !== NO_RESOURCE) return compileChallenge(access, heads, resource);
-  const challenge = challenges.get(access) ?? compileChallenge(access, heads, resource);
+  const compiled = () => compileChallenge(access, { heads, resource, algorithms: proofs?.algorithms });
+  if (resource !== NO_RESOURCE) return compiled();
+  const challenge = challenges.get(access) ?? compiled();
   challenges.set(access, challenge);
   return challenge;
 }
@@ -250,8 +268,7 @@ function realmOf({ listen }: Config): string {
 }
 
 /** The headers in which the providers of the accepted issuers send tokens. */
-function providerHeaders({ issuers }: RouteCompiler, { blocks }: AccessRules): readonly string[] {
-  const accepted = new Set(blocks.flatMap((block) => [...block.issuers.keys()]));
+function providerHeaders({ issuers }: RouteCompiler, accepted: ReadonlySet<string>): readonly string[] {
   return [...accepted].flatMap((name) => issuers.get(name)?.tokenHeaders ?? []);
 }
 

@@ -5,7 +5,7 @@ import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { checkAddressing } from './access/authorize.ts';
 import { passesInReportMode } from './access/report-mode.ts';
 import { authorizeToken } from './authorize-token.ts';
-import { provePossession } from './binding/prove-possession.ts';
+import { type Possession, provePossession } from './binding/prove-possession.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
 import type { PresentedToken } from './credentials/presented-token.ts';
 import { refuseMissing } from './credentials/refuse-missing-token.ts';
@@ -55,11 +55,48 @@ function decideVerified(
   if (isRefusal(token)) return { route, outcome: token };
   const misdirected = checkAddressing(route.access, { token, request: matched }, trace);
   if (misdirected !== undefined) return { route, outcome: misdirected, token };
-  return after(provePossession({ request: matched, token, presented }, trace), (unproven) =>
-    unproven === undefined
-      ? decideAuthorized(gate, { matched, token, rawToken: presented.rawToken }, trace)
-      : { route, outcome: unproven, token },
-  );
+  const isSimulated = !gate.appliesLimits;
+  const proven = provePossession({ request: matched, token, presented, isSimulated }, trace);
+  return after(proven, (possession) => {
+    const authenticated = { matched, token, rawToken: presented.rawToken };
+    if (possession === undefined) return decideAuthorized(gate, authenticated, trace);
+    const { refusal } = possession;
+    const decision =
+      refusal === undefined
+        ? decideAuthorized(gate, authenticated, trace)
+        : { route, outcome: refusal, token };
+    return after(useProof(decision, possession, { isSimulated, trace }), (made) =>
+      withHeaders(made, possession.addedHeaders),
+    );
+  });
+}
+
+/** Uses up the proof of a request that nothing else refuses: a proof that was of no use stays good. */
+function useProof(
+  decision: Decision,
+  { proof }: Possession,
+  { isSimulated, trace }: { readonly isSimulated: boolean; readonly trace: Trace | undefined },
+): Decision | Promise<Decision> {
+  if (proof === undefined || isRefusal(decision.outcome)) return decision;
+  if (isSimulated) {
+    trace?.add({ step: 'replay', ok: true, got: 'not asked: nothing is remembered of this request' });
+    return decision;
+  }
+  return after(proof.proofs.use(proof.held), (refusal) => {
+    if (refusal === undefined) return decision;
+    trace?.add({
+      step: 'replay',
+      ok: false,
+      expected: 'a proof that was not used before',
+      got: refusal.reason,
+    });
+    return { route: decision.route, outcome: refusal, ...(decision.token && { token: decision.token }) };
+  });
+}
+
+function withHeaders(decision: Decision, headers: readonly string[] = []): Decision {
+  if (headers.length === 0) return decision;
+  return { ...decision, addedHeaders: [...(decision.addedHeaders ?? []), ...headers] };
 }
 
 interface Authenticated {

@@ -3,6 +3,7 @@ import type { Refusal } from '../core/refusals.ts';
 import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import type { RouteChallenge } from './access/challenge.ts';
 import type { AccessRules } from './access/compile-access.ts';
+import type { RouteProofs } from './binding/route-proofs.ts';
 import type { CorsRules } from './cors/cors.ts';
 import type { TokenSources } from './credentials/token-sources.ts';
 import type { IdentityRules } from './identity/identity-rules.ts';
@@ -37,6 +38,8 @@ export interface Route {
   readonly exposesReports: boolean;
   /** Places for the token beside Authorization. */
   readonly tokenSources: TokenSources;
+  /** Undefined where no issuer with `dpop` is accepted. */
+  readonly proofs: RouteProofs | undefined;
   readonly identity: IdentityRules;
   /** The protected resource that it belongs to. */
   readonly resource: RouteResource | undefined;

@@ -7,6 +7,7 @@ import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier } from '../tokens/verifier.ts';
+import { makeTestClient } from './mint-proof.ts';
 import { makeTestIssuer, mintTestToken, type TestIssuer } from './mint-test-token.ts';
 import { type SimulatedDecision, simulate } from './simulate.ts';
 import { type Certainty, isRouteOpen, isTestOpen } from './test-certainty.ts';
@@ -102,11 +103,17 @@ async function runTest(
 }> {
   const [method = '', target = ''] = test.request.split(' ');
   const issuer = issuers.get(test.token?.issuer ?? [...issuers.keys()][0] ?? '');
+  const nowMs = clock();
+  const client =
+    test.token?.bound === 'dpop' && issuer !== undefined ? await makeTestClient(issuer.compiled) : undefined;
   const token =
     test.token === undefined || issuer === undefined
       ? undefined
-      : await mintTestToken(issuer, test.token, { config, nowMs: clock() });
+      : await mintTestToken(issuer, test.token, { config, nowMs, jkt: client?.thumbprint });
   const headers = Object.entries(test.headers ?? {});
+  if (client !== undefined && token !== undefined && !headers.some(isProof)) {
+    headers.push(['dpop', await client.prove({ method, uri: uriOf(target, config), token, nowMs })]);
+  }
   const simulated = await simulate(
     gate,
     { method, target, headers, token, mcp: test.mcp },
@@ -120,6 +127,17 @@ async function runTest(
     simulated,
     outcome: { name: test.name, ok, expected, got: wrong?.got ?? simulated.code, ...failed },
   };
+}
+
+/** As the client of a test names it: what is only a path is sent to the public URL. */
+function uriOf(target: string, { listen }: Config): string {
+  const [address = ''] = target.split('?');
+  if (/^https?:/i.test(address) || listen.publicUrl === undefined) return address;
+  return new URL(listen.publicUrl).origin + address;
+}
+
+function isProof([name]: readonly [name: string, value: string]): boolean {
+  return name.toLowerCase() === 'dpop';
 }
 
 /** The first identity header that is not as the test expects. */

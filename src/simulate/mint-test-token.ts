@@ -61,7 +61,16 @@ function keysNamingIssuers(jwk: JWK): readonly JWK[] {
 export function mintTestToken(
   { compiled, alg, privateKey }: TestIssuer,
   token: TestToken,
-  { config, nowMs }: { readonly config: Config; readonly nowMs: number },
+  {
+    config,
+    nowMs,
+    jkt,
+  }: {
+    readonly config: Config;
+    readonly nowMs: number;
+    /** The thumbprint of the key that it is bound to. */
+    readonly jkt?: string | undefined;
+  },
 ): Promise<string> {
   const now = Math.floor(nowMs / 1000);
   const audiences = token.audiences ?? audiencesOf(compiled, config);
@@ -79,6 +88,7 @@ export function mintTestToken(
   place(claims, compiled.scopeClaims[0], token.scopes?.join(' '));
   place(claims, compiled.roleClaims[0], token.roles);
   if (token.authAge !== undefined) claims.auth_time = Math.floor((nowMs - token.authAge) / 1000);
+  if (jkt !== undefined) claims.cnf = { jkt };
   const typ = compiled.tokenTypes.required ? [...compiled.tokenTypes.names][0] : 'JWT';
   return new SignJWT({ ...claims, ...token.claims })
     .setProtectedHeader({ alg, ...(typ === undefined ? {} : { typ }) })

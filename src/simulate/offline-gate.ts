@@ -4,6 +4,7 @@ import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
+import { createSimulatedProofPool } from '../tokens/dpop/proof-pool.ts';
 import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
 import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import { openIntrospectionEndpoints } from '../tokens/introspection/ask-provider.ts';
@@ -42,7 +43,9 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     introspect: introspection?.introspect,
   });
   const { signer } = compileAssertion(config, { resolvePath, clock, access: 'preview' });
+  const { byIssuer: proofs } = await createSimulatedProofPool(clock).compile(issuers);
   const { simulatedGate: gate } = await compileGate({
+    proofs,
     config,
     issuers,
     verifier,

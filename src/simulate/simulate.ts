@@ -49,6 +49,9 @@ const EXPECTATIONS: Readonly<Record<string, string>> = {
   token: 'one bearer token',
   form: 'a signed JWT in compact form',
   signature: 'the one that this key makes',
+  'proof form': 'one DPoP field with one signed JWT',
+  'proof type': 'the type dpop+jwt',
+  'proof signature': 'the one that the key in the proof makes',
   identity: 'every required header has its claim and fits',
   body: 'a message of the type application/json, without a content coding',
   message: 'one message of JSON-RPC that every server reads alike',
@@ -108,6 +111,11 @@ function challengeOf({ route, token }: Decision, refusal: Refusal, showClaims: b
   return hides ? `${challenge} (and in scope those that the token has)` : challenge;
 }
 
+/** Who shows a proof means a token that is bound. */
+function schemeFor(names: readonly string[]): string {
+  return names.includes('dpop') ? 'DPoP' : 'Bearer';
+}
+
 function toRequest(input: SimulatedRequest, { listen }: Config): RequestFacts {
   const url = /^https?:\/\/([^/?#]*)(.*)$/i.exec(input.target);
   const publicHost = listen.publicUrl === undefined ? 'localhost' : new URL(listen.publicUrl).host;
@@ -124,7 +132,7 @@ function toRequest(input: SimulatedRequest, { listen }: Config): RequestFacts {
         : ['content-type', 'application/json']),
       ...(names.includes('host') && input.host === undefined ? [] : ['host', host]),
       ...rest.flat(),
-      ...(token === undefined ? [] : ['authorization', `Bearer ${token}`]),
+      ...(token === undefined ? [] : ['authorization', `${schemeFor(names)} ${token}`]),
     ],
     httpVersion: '1.1',
     clientAddress: '127.0.0.1',

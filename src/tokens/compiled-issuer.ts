@@ -1,4 +1,5 @@
 import type { Refusal } from '../core/refusals.ts';
+import type { DpopPolicy } from './dpop/proof-policy.ts';
 import type { ClientCredentials } from './endpoints/client-credentials.ts';
 import type { CheckedKeySet } from './keys/key-set.ts';
 import type { Claims } from './verified-token.ts';
@@ -37,6 +38,8 @@ export interface CompiledIssuer {
   readonly rules: ProviderRules;
   /** Headers in which the provider itself puts the token, lower case; none for `Authorization: Bearer`. */
   readonly tokenHeaders: readonly string[];
+  /** Undefined where its bound tokens are refused. */
+  readonly dpop: DpopPolicy | undefined;
   readonly source: KeySource;
   readonly keys: KeySettings;
   /** Undefined where tokens are verified by keys alone. */

@@ -6,6 +6,7 @@ import { REFUSALS } from '../../src/core/refusals.ts';
 import { UPSTREAM_FAULTS } from '../../src/proxy/upstream-faults.ts';
 import { folderWith, sealgate } from '../support/cli/cli.ts';
 import { encode, mint, mintText, type SigningKey, signingKey } from '../support/tokens/mint.ts';
+import { makeProof, type ProofChanges, thumbprint } from '../support/tokens/proof.ts';
 import { inPlace } from '../support/tokens/verifier.ts';
 
 const KEY = signingKey('ES256');
@@ -32,6 +33,7 @@ issuers:
     tokenTypes: [at+jwt]
     maxTokenAge: 1h
   realm: { preset: keycloak, issuer: https://kc.example/realms/a, audiences: [api], jwks: { file: keys.json } }
+  bound: { issuer: https://bound.example, audiences: [api], algorithms: [ES256], jwks: { file: keys.json }, dpop: {} }
   nameless: { issuer: https://nameless.example, audiences: [api], jwks: { file: nameless.json } }
   fronted:
     issuer: https://fronted.example
@@ -62,6 +64,7 @@ routes:
   - { name: cookie, path: /cookie, upstream: app, access: authenticated, tokenFrom: [{ header: x-token }, { cookie: session }] }
   - { name: opaque, path: /opaque, upstream: app, access: { issuers: [opaque] } }
   - { name: corp, path: /corp, upstream: app, access: { issuers: [corp] } }
+  - { name: bound, path: /bound, upstream: app, access: { issuers: [bound] } }
   - { name: scope, path: /scope, upstream: app, access: { scopes: [read] } }
   - { name: tools, path: /tools, upstream: app, access: authenticated, resource: true }
   - { name: files, path: /files, upstream: app, access: authenticated, resource: true }
@@ -110,6 +113,21 @@ function sending(authorization: string, target = '/any'): string[] {
 
 function written(header: string, payload: string, key: SigningKey = KEY): string[] {
   return ['/any', '--token', mintText(key, header, payload)];
+}
+
+const CLIENT = signingKey('ES256', {}, 'client');
+const BOUND = mint(KEY, { ...claims, iss: 'https://bound.example', cnf: { jkt: thumbprint(CLIENT) } });
+
+/** Words of the command line that ask with a bound token and these proofs. */
+function proving(...proofs: readonly string[]): string[] {
+  const fields = [`Authorization: DPoP ${BOUND}`, ...proofs.map((proof) => `DPoP: ${proof}`)];
+  return ['/bound', ...fields.flatMap((field) => ['--header', field])];
+}
+
+/** The same with one proof that is changed. */
+function provenBy({ key = CLIENT, ...changes }: ProofChanges & { key?: SigningKey } = {}): string[] {
+  const asked = { method: 'GET', uri: 'https://api.example.com/bound', token: BOUND };
+  return proving(makeProof(key, asked, { ...changes, claims: { iat: NOW, ...changes.claims } }));
 }
 
 const HEADER = JSON.stringify({ alg: 'ES256', kid: KEY.kid });
@@ -300,6 +318,36 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['token_bound', having({ cnf: { jkt: 'x' } }), /`cnf`/],
   ['token_bound', having({ cnf: { jku: 'x' } }), /`cnf`/],
   ['certificate_missing', having({ cnf: { 'x5t#S256': SECRET } }), /came without one/],
+  ['proof_missing', proving(), /no DPoP field/],
+  ['proof_twice', proving('a', 'b'), /more than one DPoP field/],
+  ['proof_malformed', proving('a'), /not a JWT of three parts/],
+  ['proof_type', provenBy({ header: { typ: 'JWT' } }), /not dpop\+jwt/],
+  ['proof_algorithm', provenBy({ header: { alg: 'RS256' } }), /not among those of `dpop.algorithms`/],
+  ['proof_key', provenBy({ header: { jwk: { kty: 'oct', k: SECRET } } }), /private or symmetric/],
+  ['proof_other_key', provenBy({ key: KEY }), /another key than the one/],
+  ['proof_method', provenBy({ claims: { htm: 'POST' } }), /not the method/],
+  ['proof_uri', provenBy({ claims: { htu: `https://${SECRET}.example/` } }), /not the URI/],
+  ['proof_undated', provenBy({ claims: { iat: 'now' } }), /no date/],
+  ['proof_old', provenBy({ claims: { iat: NOW - 61 } }), /too long ago/],
+  ['proof_early', provenBy({ claims: { iat: NOW + 31 } }), /in the future/],
+  ['proof_identifier', provenBy({ claims: { jti: '' } }), /`jti`/],
+  ['proof_token', provenBy({ claims: { ath: SECRET } }), /not the hash/],
+  [
+    'proof_signature',
+    proving(
+      makeProof(
+        { ...KEY, jwk: CLIENT.jwk },
+        { method: 'GET', uri: 'https://api.example.com/bound', token: BOUND },
+        { claims: { iat: NOW } },
+      ),
+    ),
+    /signature of the proof does not verify/,
+  ],
+  [
+    'binding_required',
+    ['/bound', '--header', `Authorization: DPoP ${mint(KEY, { ...claims, iss: 'https://bound.example' })}`],
+    /bound to no key/,
+  ],
   ['claim_missing', having({ sub: undefined }), /`sub` is required/],
   ['claim_missing', having({ sub: '' }), /`sub` is required/],
   ['exp_missing', having({ exp: undefined }), /`exp` is required/],
@@ -430,6 +478,14 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
 
 /** The other causes, by the test file that produces them, with the words to find there where they differ from the name. */
 const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Cause, string])[]>> = {
+  'tokens/replay/replay-guard.test.ts': [
+    'proof_replayed',
+    'proofs_too_many',
+    'replay_store_full',
+    'replay_store_down',
+    'nonce_missing',
+    'nonce_unknown',
+  ],
   'gateway/serving/causes.test.ts': [
     'request_syntax',
     'request_framing',

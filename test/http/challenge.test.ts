@@ -1,6 +1,6 @@
 import t from 'tap';
 import { REFUSALS, type RefusalRow } from '../../src/core/refusals.ts';
-import { challengeHeads, challengeTail } from '../../src/http/challenge.ts';
+import { challengeHeads, challengeTail, dpopChallengeHeads } from '../../src/http/challenge.ts';
 
 t.test('without a token the challenge has no error (RFC 6750 §3)', async (t) => {
   t.equal(challengeHeads('sealgate').token_missing, 'Bearer realm="sealgate"');
@@ -33,7 +33,12 @@ t.test('nothing breaks out of a quoted string', async (t) => {
 
 t.test('every 401 and insufficient_scope have a challenge, and nothing else has', async (t) => {
   const heads = challengeHeads('r');
+  const ofProofs = dpopChallengeHeads(['ES256'], { isRequired: false });
+  t.same(Object.keys(ofProofs), ['dpop_proof_invalid', 'dpop_nonce_required']);
+  const ofBound = dpopChallengeHeads(['ES256'], { isRequired: true });
   for (const [code, { status }] of Object.entries<RefusalRow>(REFUSALS)) {
+    t.equal(code in ofBound, status === 401 || code === 'insufficient_scope', code);
+    if (code in ofProofs) continue;
     t.equal(code in heads, status === 401 || code === 'insufficient_scope', code);
   }
 });

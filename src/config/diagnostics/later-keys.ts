@@ -3,8 +3,8 @@ import type { ConfigPath } from '../problem.ts';
 /** Keys that a later version will have, by the mapping they belong to; `*` is any name or index. */
 const LATER_KEYS: readonly { readonly inside: readonly string[]; readonly keys: readonly string[] }[] = [
   { inside: [], keys: ['include', 'revocation'] },
-  { inside: ['issuers', '*'], keys: ['dpop', 'events', 'logout'] },
-  { inside: ['tests', '*', 'token'], keys: ['bound', 'introspected'] },
+  { inside: ['issuers', '*'], keys: ['events', 'logout'] },
+  { inside: ['tests', '*', 'token'], keys: ['introspected'] },
 ];
 
 /** Whether a key is no typing error, but one whose time has not come. */

@@ -35,6 +35,7 @@ import {
 } from './identity/identity.ts';
 import { identityHeadersMeanNothingElse } from './identity/other-meanings.ts';
 import { audiencesCanMatch } from './issuers/audiences.ts';
+import { proofsHaveTheirUri } from './issuers/dpop.ts';
 import {
   introspectionCanBeAsked,
   introspectionHasEffect,
@@ -163,6 +164,7 @@ const RULES: readonly Rule[] = [
   introspectionHasEffect,
   opaqueTokensHaveOneIssuer,
   frontsCanServe,
+  proofsHaveTheirUri,
   upstreamsLeadToBackends,
   exchangesCanBeRequested,
   exchangedTokensStandAlone,

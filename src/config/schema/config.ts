@@ -10,7 +10,8 @@ import { type claimName, name, size } from './scalars.ts';
 import { fileTest } from './tests.ts';
 import { upstreamSchema } from './upstreams.ts';
 
-export { ALGORITHMS, DEFAULT_KEYS, PRESETS } from './issuers.ts';
+export { ALGORITHMS } from './algorithms.ts';
+export { DEFAULT_KEYS, PRESETS } from './issuers.ts';
 export { DEFAULT_EJECTION, upstreamSchema } from './upstreams.ts';
 
 /**

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { SCOPE_TOKEN } from '../../core/scopes.ts';
+import { ALGORITHMS } from './algorithms.ts';
+import { dpop } from './dpop.ts';
 import { introspection } from './introspection.ts';
 import { oauthProxy } from './oauth-proxy.ts';
 import { claimName, duration, headerName, name, size, text, textList } from './scalars.ts';
@@ -13,20 +15,6 @@ export const issuerNames = z
 export const audiences = z.union([z.literal('any'), textList]).meta({
   description: 'Accepted audiences; `aud` must have one of them. `any` turns the check off (with a warning).',
 });
-
-export const ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const;
 
 const keys = z
   .strictObject({
@@ -177,6 +165,7 @@ export const issuer = z
       .meta({ description: 'Allows http: to other machines for this issuer.' }),
     keys: keys.optional(),
     introspection: introspection.optional(),
+    dpop: dpop.optional(),
     oauthProxy: oauthProxy.optional(),
   })
   .meta({ description: 'One trusted issuer of tokens.' });

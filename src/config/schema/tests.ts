@@ -25,6 +25,9 @@ const testToken = z
       description: 'How long ago its user authenticated, for its `auth_time`; none when left out.',
       examples: ['5m'],
     }),
+    bound: z.enum(['dpop']).optional().meta({
+      description: 'Binds it to a key of the client, and has the request bring a DPoP proof by that key.',
+    }),
     claims: z
       .record(text, z.unknown())
       .optional()

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/schema/config.ts';
 import type { KeyRecord } from '../../tokens/keys/key-generation.ts';
+import type { ProofUse } from '../../tokens/replay/replay-store.ts';
 import type { Addresses } from '../engine.ts';
 
 /** What a worker serves. It reads no file itself, so that it can never serve another configuration than the primary. */
@@ -38,7 +39,11 @@ export type PrimaryRequest =
       readonly port?: number | undefined;
     }
   /** A worker without keys gets stale ones as well, while they serve. */
-  | { readonly ask: 'keysOf'; readonly issuer: string; readonly hasNone: boolean };
+  | { readonly ask: 'keysOf'; readonly issuer: string; readonly hasNone: boolean }
+  /** The reply is the `ReplayOutcome`. */
+  | { readonly ask: 'useProof'; readonly issuer: string; readonly use: ProofUse }
+  /** The reply is the secret in base64url. */
+  | { readonly ask: 'nonceSecret'; readonly issuer: string; readonly epoch: number };
 
 /** The keys of an issuer, or why there are none. */
 export type KeyReply = { readonly record: KeyRecord } | { readonly error: string };

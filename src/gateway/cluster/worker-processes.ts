@@ -6,7 +6,9 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { Metric } from '../../telemetry/metric.ts';
 import { type Addresses, createEngine } from '../engine.ts';
 import type { Generation, GenerationSource } from '../generation.ts';
+import { describeReplayMemory } from '../reports/gateway-metrics.ts';
 import { createKeyBroker } from './key-broker.ts';
+import { serveReplayMemory } from './replay-memory.ts';
 import { connectRpc, type Rpc } from './rpc.ts';
 import type { CreatedProcesses, ServingProcesses } from './serving-processes.ts';
 import type { PrimaryRequest, WorkerFile, WorkerRequest } from './worker-messages.ts';
@@ -103,6 +105,9 @@ export async function createWorkerProcesses({
             return sent;
           case 'keysOf':
             return broker.keysOf(request);
+          case 'useProof':
+          case 'nonceSecret':
+            return serveReplayMemory((issuer) => engine?.proofMemory(issuer), request);
           case 'failed':
             return reject(
               Object.assign(new Error(request.error), { code: request.code, port: request.port }),
@@ -205,8 +210,11 @@ export async function createWorkerProcesses({
     },
     current: () => engine.current(),
     issuers: () => engine.issuers(),
-    reports: () => gather<GatewayReport>('report'),
-    metrics: () => gather<readonly Metric[]>('metrics'),
+    reports: async () => withReplayMemory(await gather<GatewayReport>('report'), engine.report()),
+    metrics: async () => [
+      ...(await gather<readonly Metric[]>('metrics')),
+      describeReplayMemory(engine.report().proofs),
+    ],
     refreshKeys: (issuer) => engine.refreshKeys(issuer),
     beginDrain: () => notifyAll({ ask: 'drain' }),
     async end(graceMs) {
@@ -221,6 +229,17 @@ export async function createWorkerProcesses({
     restarts: () => restarts,
   };
   return { processes, problems };
+}
+
+/** The primary remembers proofs, and the workers count them. */
+function withReplayMemory(
+  [first, ...rest]: readonly GatewayReport[],
+  { proofs }: GatewayReport,
+): readonly GatewayReport[] {
+  if (first === undefined || proofs.length === 0) return first === undefined ? [] : [first, ...rest];
+  const memoryOf = new Map(proofs.map(({ issuer, memory }) => [issuer, memory]));
+  const own = first.proofs.map((report) => ({ ...report, memory: memoryOf.get(report.issuer) ?? null }));
+  return [{ ...first, proofs: own }, ...rest];
 }
 
 /** The tests have been run; connections are distributed in turn, so each worker gets its share of the limit. */

@@ -10,6 +10,7 @@ import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { type LoadedKeys, restoreKeys } from '../../tokens/keys/key-generation.ts';
 import { createEngine, type Engine } from '../engine.ts';
 import type { GenerationSource } from '../generation.ts';
+import { replayMemoryOfPrimary } from './replay-memory.ts';
 import { connectRpc } from './rpc.ts';
 import type { KeyReply, PrimaryRequest, WorkerFile, WorkerRequest } from './worker-messages.ts';
 
@@ -105,6 +106,7 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
       log,
       clock: systemClock,
       keys: { load },
+      proofs: { remote: (issuer) => replayMemoryOfPrimary(issuer, (request) => primary.ask(request)) },
       worker: cluster.worker?.id,
     });
     engine = made.engine;

@@ -60,8 +60,41 @@ export function describeGateway(report: GatewayReport, { listen }: Config): Metr
       'Tokens forgotten for want of room.',
       single(cache.evictions),
     ),
+    ...describeProofs(report.proofs),
     ...describeUpstreams(report),
     ...describeEndpoints(report),
+  ];
+}
+
+function describeProofs(proofs: GatewayReport['proofs']): Metric[] {
+  if (proofs.length === 0) return [];
+  return [
+    counter(
+      'sealgate_dpop_proofs_total',
+      'DPoP proofs of bound tokens by how they ended: accepted, invalid, replayed, nonce (none or an old one), limited (too many of one key), unavailable (not known whether it was used before).',
+      proofs.flatMap(({ issuer, outcomes }) =>
+        Object.entries(outcomes).map(([outcome, value]) => ({ labels: { issuer, outcome }, value })),
+      ),
+    ),
+    ...describeReplayMemory(proofs),
+  ];
+}
+
+/** The memory of proofs, which one process holds for all. */
+export function describeReplayMemory(proofs: GatewayReport['proofs']): Metric[] {
+  const memories = proofs.flatMap(({ issuer, memory }) => (memory === null ? [] : [{ issuer, ...memory }]));
+  if (memories.length === 0) return [];
+  return [
+    gauge(
+      'sealgate_dpop_replay_entries',
+      'Used DPoP proofs that are remembered.',
+      memories.map(({ issuer, entries }) => ({ labels: { issuer }, value: entries })),
+    ),
+    gauge(
+      'sealgate_dpop_replay_entries_limit',
+      'Used DPoP proofs that `replay` lets the gateway remember.',
+      memories.map(({ issuer, maxEntries }) => ({ labels: { issuer }, value: maxEntries })),
+    ),
   ];
 }
 

@@ -10,6 +10,7 @@ import {
 import type { RouteFacts } from '../../admin/status.ts';
 import { VIAS, type Via } from '../../core/via.ts';
 import { describeAccess } from '../../pipeline/access/authorize.ts';
+import type { ProofPool } from '../../tokens/dpop/proof-pool.ts';
 import type { CallCacheStats, CallStats } from '../../tokens/endpoints/call-stats.ts';
 import type { Generation } from '../generation.ts';
 import type { Observation } from './observation.ts';
@@ -18,13 +19,20 @@ import type { Observation } from './observation.ts';
 export interface ReportSources {
   readonly generation: Generation;
   readonly observation: Observation;
+  readonly proofs: ProofPool;
   /** Open client connections. */
   readonly connections: number;
   readonly nowMs: number;
 }
 
 /** Reports the traffic of this process as plain data. */
-export function reportGateway({ generation, observation, connections, nowMs }: ReportSources): GatewayReport {
+export function reportGateway({
+  generation,
+  observation,
+  proofs,
+  connections,
+  nowMs,
+}: ReportSources): GatewayReport {
   return {
     traffic: observation.requests.traffic(),
     questions: observation.requests.questions(),
@@ -34,6 +42,7 @@ export function reportGateway({ generation, observation, connections, nowMs }: R
     upstreams: reportUpstreams(generation),
     endpoints: reportEndpoints(generation),
     cache: reportCache(generation),
+    proofs: proofs.report(generation.proofs),
     connections,
   };
 }

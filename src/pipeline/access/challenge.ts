@@ -1,6 +1,13 @@
 import { REFUSALS, type Refusal, type RefusalRow } from '../../core/refusals.ts';
 import { prefixedScopes, SCOPE_TOKEN } from '../../core/scopes.ts';
-import { type ChallengeHeads, challengeParameters, challengeTail } from '../../http/challenge.ts';
+import {
+  type ChallengeHeads,
+  challengeParameters,
+  challengeTail,
+  dpopChallenge,
+  dpopChallengeHeads,
+  isOfDpop,
+} from '../../http/challenge.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { AcceptedIssuer, AccessBlock, AccessRules } from './compile-access.ts';
 
@@ -17,8 +24,10 @@ export const NO_RESOURCE: ResourceChallenge = { resourceMetadata: undefined, isC
 
 /** The challenges of a route. What a refusal needs of them is rendered at load, and equal parts are shared. */
 export interface RouteChallenge extends ResourceChallenge {
-  /** Of all routes of a file. */
+  /** Of all routes of a file, and for bound tokens of all routes with the same algorithms of proofs. */
   readonly heads: ChallengeHeads;
+  /** The challenge for bound tokens, where they are accepted beside others. */
+  readonly beside: string;
   /** In the order of the file; at least one. */
   readonly alternatives: readonly AlternativeChallenge[];
 }
@@ -41,13 +50,29 @@ const NO_TAILS: ReadonlyMap<string, string> = new Map();
 /** Compiles the challenges of a route. Undefined where no token is verified. */
 export function compileChallenge(
   { blocks }: AccessRules,
-  heads: ChallengeHeads,
-  resource: ResourceChallenge,
+  {
+    heads,
+    resource,
+    algorithms,
+  }: {
+    readonly heads: ChallengeHeads;
+    readonly resource: ResourceChallenge;
+    /** Of proofs; undefined where bound tokens are refused. */
+    readonly algorithms: readonly string[] | undefined;
+  },
 ): RouteChallenge | undefined {
   if (blocks.length === 0) return undefined;
   const { resourceMetadata, isCumulative } = resource;
   const alternatives = blocks.map((block) => compileAlternative(block, resourceMetadata));
-  return { heads, alternatives, resourceMetadata, isCumulative };
+  if (algorithms === undefined) return { heads, beside: '', alternatives, resourceMetadata, isCumulative };
+  const isRequired = blocks.every(({ bindings }) => bindings.includes('dpop'));
+  return {
+    heads: { ...heads, ...dpopChallengeHeads(algorithms, { isRequired }) },
+    beside: isRequired ? '' : dpopChallenge(algorithms),
+    alternatives,
+    resourceMetadata,
+    isCumulative,
+  };
 }
 
 function compileAlternative(
@@ -81,15 +106,17 @@ export function challengeFor(
   const { scopes, issuer, parameters } = refusal;
   const head = beginning + challengeParameters(parameters);
   const { challenge: kind }: RefusalRow = REFUSALS[refusal.code];
+  const beside = isOfDpop(kind) ? '' : challenge.beside;
   const lacksScopes = kind === 'insufficient_scope';
   if (lacksScopes && scopes === undefined) return undefined;
   const alternative = findAlternative(challenge, scopes, issuer);
   const held = lacksScopes && challenge.isCumulative && token !== undefined ? presentable(token.scopes) : [];
   if (held.length === 0 && (scopes === undefined || scopes === alternative.scopes))
-    return head + tailFor(alternative, issuer);
+    return head + tailFor(alternative, issuer) + beside;
   const prefix = prefixFor(alternative, issuer);
   const needed = prefixedScopes(prefix, scopes ?? alternative.scopes);
-  return head + challengeTail(extendScopes(needed, prefixedScopes(prefix, held)), challenge.resourceMetadata);
+  const tail = challengeTail(extendScopes(needed, prefixedScopes(prefix, held)), challenge.resourceMetadata);
+  return head + tail + beside;
 }
 
 /** That of the refusal, else the first for tokens of the issuer, else the first. */

@@ -45,6 +45,9 @@ const MCP_HEADERS = [
   'Last-Event-ID',
 ] as const;
 const MCP_REQUEST_HEADERS = ['Authorization', 'Content-Type', ...MCP_HEADERS] as const;
+/** What clients with DPoP send and read (RFC 9449 §7.1, §8.2). */
+const DPOP_REQUEST_HEADERS = ['Authorization', 'DPoP'] as const;
+const DPOP_RESPONSE_HEADERS = ['DPoP-Nonce'] as const;
 /** Servers choose the names of further ones. */
 const MCP_HEADER = /^mcp-[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/;
 const MOST_MCP_HEADERS = 32;
@@ -59,11 +62,17 @@ const USUAL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 export function compileCors(
   config: CorsConfig,
   served?: readonly string[],
-  { forMcp = false }: { readonly forMcp?: boolean } = {},
+  { forMcp = false, forDpop = false }: { readonly forMcp?: boolean; readonly forDpop?: boolean } = {},
 ): CorsRules {
   const { origins, credentials, maxAge } = config;
-  const headers = forMcp ? withNames(config.headers, MCP_REQUEST_HEADERS) : config.headers;
-  const exposeHeaders = forMcp ? withNames(config.exposeHeaders, MCP_HEADERS) : config.exposeHeaders;
+  const headers = withNames(config.headers, [
+    ...(forMcp ? MCP_REQUEST_HEADERS : []),
+    ...(forDpop ? DPOP_REQUEST_HEADERS : []),
+  ]);
+  const exposeHeaders = withNames(config.exposeHeaders, [
+    ...(forMcp ? MCP_HEADERS : []),
+    ...(forDpop ? DPOP_RESPONSE_HEADERS : []),
+  ]);
   const wanted = config.methods ?? served ?? USUAL_METHODS;
   const methods = wanted.filter((method) => served?.includes(method) ?? true);
   const exposed = ['access-control-expose-headers', exposedNames(exposeHeaders).join(', ')];

@@ -6,8 +6,8 @@ import { describeSource, findHiddenToken, readTokenPlaces, type TokenSources } f
 
 /**
  * Finds the one token of a request (RFC 6750 §2); undefined when there is none. Refuses two of them, wherever they
- * are, and one that only some backends would find, with `multiple_tokens`; a bearer credential that is not one scheme, one space
- * and one token with `token_malformed`.
+ * are, and one that only some backends would find, with `multiple_tokens`; a credential of a scheme for tokens that is not one scheme,
+ * one space and one token with `token_malformed`.
  */
 export function extractToken(
   sources: TokenSources,
@@ -17,8 +17,11 @@ export function extractToken(
   const several = refuseSeveralAuthorizations(headers);
   if (several !== undefined) return several;
   const authorization = headers.authorizations[0];
-  const bearer = authorization === undefined ? undefined : parseBearer(authorization, 'Authorization');
-  if (sources.places.length === 0) return bearer;
+  const own =
+    authorization === undefined
+      ? undefined
+      : parseCredential(authorization, schemeOf(authorization, sources), 'Authorization');
+  if (sources.places.length === 0) return own;
 
   const hidden = findHiddenToken(sources, headers, target);
   if (hidden !== undefined) {
@@ -28,13 +31,15 @@ export function extractToken(
     );
   }
   const elsewhere = readTokenPlaces(sources, headers, target);
-  if (elsewhere.length > (bearer === undefined ? 1 : 0)) {
+  if (elsewhere.length > (own === undefined ? 1 : 0)) {
     return refuse('tokens_in_two_places', 'the request carries a token in more than one place');
   }
   const [found] = elsewhere;
-  if (found === undefined) return bearer;
+  if (found === undefined) return own;
   const { source, value } = found;
-  if (source.kind === 'header' && isBearer(value)) return parseBearer(value, `the ${describeSource(source)}`);
+  if (source.kind === 'header' && isBearer(value)) {
+    return parseCredential(value, 'Bearer', `the ${describeSource(source)}`);
+  }
   if (/^[!-~]+$/.test(value)) return { rawToken: value, scheme: 'Bearer' };
   const form = source.kind === 'header' ? ', with or without "Bearer" and one space before it' : '';
   return refuse('token_place', `the ${describeSource(source)} does not hold one token alone${form}`);
@@ -51,40 +56,60 @@ export function refuseSeveralAuthorizations(headers: FilteredHeaders): Refusal |
  * forwarded beside it, of another scheme or in the header of another route's provider, as it was not verified.
  */
 export function verifiedCredential(
-  { places }: TokenSources,
+  sources: TokenSources,
   { authorizations, credentials }: FilteredHeaders,
 ): readonly string[] {
   const [authorization] = authorizations;
-  if (authorization !== undefined && isBearer(authorization)) return ['authorization', authorization];
-  const own = new Set(places.flatMap(({ kind, name }) => (kind === 'header' ? [name] : [])));
+  if (authorization !== undefined && schemeOf(authorization, sources) !== undefined) {
+    return ['authorization', authorization];
+  }
+  const own = new Set(sources.places.flatMap(({ kind, name }) => (kind === 'header' ? [name] : [])));
   return credentials.filter((_, at) => own.has(credentials[at - (at % 2)] as string));
 }
 
+const BEARER = /^bearer(?:[ \t]|$)/i;
+const DPOP = /^dpop(?:[ \t]|$)/i;
+
 /** Whether a credential is of the scheme that tokens come in (RFC 6750 §2.1). */
 function isBearer(credential: string): boolean {
-  return /^bearer(?:[ \t]|$)/i.test(credential);
+  return BEARER.test(credential);
 }
 
-/** The token of a bearer credential; undefined for another scheme, which is no token at all. */
-function parseBearer(value: string, place: string): PresentedToken | undefined | Refusal {
-  if (!isBearer(value)) return undefined;
-  const rawToken = value.slice('bearer '.length);
+/** The scheme of a credential, if tokens come under it on this route. */
+function schemeOf(credential: string, { readsDpop }: TokenSources): PresentedToken['scheme'] | undefined {
+  if (isBearer(credential)) return 'Bearer';
+  return readsDpop && DPOP.test(credential) ? 'DPoP' : undefined;
+}
+
+/** The token of a credential; undefined for another scheme, which is no token at all. */
+function parseCredential(
+  value: string,
+  scheme: PresentedToken['scheme'] | undefined,
+  place: string,
+): PresentedToken | undefined | Refusal {
+  if (scheme === undefined) return undefined;
+  const rawToken = value.slice(scheme.length + 1);
   // The verifier checks the characters: to do so here would cost more than finding a remembered token.
   const mayBeOne = rawToken !== '' && !rawToken.includes(' ') && !rawToken.includes('\t');
-  if (value.charCodeAt(6) === 32 && mayBeOne) return { rawToken, scheme: 'Bearer' };
-  if (/,\s*bearer\s/i.test(value)) {
+  if (value.charCodeAt(scheme.length) === 32 && mayBeOne) return { rawToken, scheme };
+  if (/,\s*(?:bearer|dpop)\s/i.test(value)) {
     return refuse('tokens_in_one_field', `${place} holds more than one token`);
   }
-  return refuseBearer(value, place);
+  return refuseCredential(value, scheme, place);
 }
 
-/** Names the fault in the form of a bearer credential. */
-function refuseBearer(value: string, place: string): Refusal {
-  const rest = value.slice('bearer'.length).trim();
-  if (rest === '') return refuse('bearer_empty', `${place} is "Bearer" without a token`);
-  if (/^bearer\b/i.test(rest)) return refuse('bearer_repeated', `${place} has "Bearer" twice`);
+/** Names the fault in the form of a credential. */
+function refuseCredential(value: string, scheme: PresentedToken['scheme'], place: string): Refusal {
+  const rest = value.slice(scheme.length).trim();
+  if (rest === '') return refuse('bearer_empty', `${place} is "${scheme}" without a token`);
+  if (
+    rest.slice(0, scheme.length).toLowerCase() === scheme.toLowerCase() &&
+    !/^\w/.test(rest.slice(scheme.length))
+  ) {
+    return refuse('bearer_repeated', `${place} has "${scheme}" twice`);
+  }
   return refuse(
     'bearer_spacing',
-    `${place} is not "Bearer", one space and one token: it has other white space`,
+    `${place} is not "${scheme}", one space and one token: it has other white space`,
   );
 }

@@ -30,6 +30,8 @@ export interface TokenSource {
 /** The places that one route names, compiled. */
 export interface TokenSources {
   readonly places: readonly TokenSource[];
+  /** Whether tokens also come under the scheme `DPoP` (RFC 9449 §7.1). */
+  readonly readsDpop: boolean;
   /** The names of each kind of place, to look for other spellings of them. Headers need none: the header filter drops those. */
   readonly names: readonly (SourceNames & { readonly kind: Exclude<TokenSource['kind'], 'header'> })[];
 }
@@ -90,6 +92,7 @@ const KINDS = Object.keys(SPELLINGS) as (keyof typeof SPELLINGS)[];
 export function compileTokenSources(
   entries: readonly TokenSourceConfig[],
   providerHeaders: readonly string[],
+  readsDpop = false,
 ): TokenSources {
   const all = [
     ...entries.map(toTokenSource),
@@ -100,7 +103,7 @@ export function compileTokenSources(
     const exact = places.filter((place) => place.kind === kind).map(({ name }) => name);
     return exact.length === 0 ? [] : [{ kind, ...compileSourceNames(exact, SPELLINGS[kind]) }];
   });
-  return { places, names };
+  return { places, readsDpop, names };
 }
 
 /** The values in the places of a route; empty ones do not count. */

@@ -15,6 +15,7 @@ const ACTION = {
   cookie: 6,
   credential: 7,
   certificate: 8,
+  proof: 9,
 } as const;
 type HeaderAction = (typeof ACTION)[keyof typeof ACTION];
 
@@ -25,6 +26,7 @@ const SPECIAL: Readonly<Record<string, HeaderAction>> = {
   connection: ACTION.connection,
   origin: ACTION.origin,
   cookie: ACTION.cookie,
+  dpop: ACTION.proof,
   'content-length': ACTION.passed,
   'content-type': ACTION.passed,
   'content-encoding': ACTION.passed,
@@ -60,6 +62,8 @@ export interface FilteredHeaders {
   readonly credentials: readonly string[];
   /** The values of the field in which trusted proxies pass on the client's certificate. They never go up. */
   readonly certificates: readonly string[];
+  /** The values of the fields with a proof of possession (RFC 9449 §4.1), which never go up. */
+  readonly proofs: readonly string[];
 }
 
 /**
@@ -111,6 +115,7 @@ export function filterHeaders(
   let cookies = NONE;
   let credentials = NONE;
   let certificates = NONE;
+  let proofs = NONE;
   let connection = '';
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
@@ -144,6 +149,9 @@ export function filterHeaders(
       case ACTION.certificate:
         certificates = append(certificates, value);
         break;
+      case ACTION.proof:
+        proofs = append(proofs, value);
+        break;
     }
   }
   return {
@@ -154,6 +162,7 @@ export function filterHeaders(
     cookies,
     credentials,
     certificates,
+    proofs,
   };
 }
 

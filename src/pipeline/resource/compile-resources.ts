@@ -92,8 +92,27 @@ function compileDocument(
     ...(scopes.length > 0 && { scopes_supported: scopes }),
     bearer_methods_supported: ['header'],
     ...(clientsShowCertificates(surroundings.config) && { tls_client_certificate_bound_access_tokens: true }),
+    ...describeDpop(declared, accepted, surroundings),
     ...(title !== undefined && { resource_name: title }),
     ...(documentation !== undefined && { resource_documentation: documentation }),
+  };
+}
+
+/** Which proofs bound tokens need, and whether no others are accepted. */
+function describeDpop(
+  { members }: DeclaredResource,
+  accepted: readonly CompiledIssuer[],
+  { config }: Surroundings,
+): Partial<ResourceMetadata> {
+  const algorithms = unique(accepted.flatMap(({ dpop }) => dpop?.advertised ?? []));
+  if (algorithms.length === 0) return {};
+  const alternatives = alternativesOf(members, config);
+  const isRequired = alternatives.every(
+    ({ block }) => block.binding === 'dpop' || policyOf(block, config)?.binding === 'dpop',
+  );
+  return {
+    ...(isRequired && { dpop_bound_access_tokens_required: true }),
+    dpop_signing_alg_values_supported: algorithms,
   };
 }
 

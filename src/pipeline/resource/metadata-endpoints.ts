@@ -10,6 +10,9 @@ export interface ResourceMetadata {
   readonly scopes_supported?: readonly string[];
   readonly bearer_methods_supported: readonly ['header'];
   readonly tls_client_certificate_bound_access_tokens?: true;
+  /** RFC 9728 §2: the algorithms of DPoP proofs. */
+  readonly dpop_signing_alg_values_supported?: readonly string[];
+  readonly dpop_bound_access_tokens_required?: true;
   readonly resource_name?: string;
   readonly resource_documentation?: string;
 }

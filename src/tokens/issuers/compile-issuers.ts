@@ -6,6 +6,7 @@ import { ALGORITHMS, type Config, DEFAULT_KEYS, type IssuerConfig } from '../../
 import { readNamedFile } from '../../config/source/named-file.ts';
 import { decodeUtf8, type ReadFile } from '../../config/source/read-file.ts';
 import { type CompiledIssuer, NO_RULES, type TokenTypes } from '../compiled-issuer.ts';
+import type { DpopPolicy } from '../dpop/proof-policy.ts';
 import { normalizeType } from '../jwt/validate-claims.ts';
 import { compileIntrospection } from './compile-introspection.ts';
 import { type CompileTools, compileKeySource, readCertificates } from './compile-key-source.ts';
@@ -109,6 +110,7 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
     maxTokenAgeMs: written.maxTokenAge,
     rules: derived.rules ?? NO_RULES,
     tokenHeaders: preset?.tokenHeaders ?? [],
+    dpop: written.dpop && compileDpop(name, written.dpop, written.clockTolerance),
     source,
     keys: {
       refreshMs: keys.refresh,
@@ -158,6 +160,25 @@ function deriveIssuers(
 /** `EdDSA` includes `Ed25519` (RFC 9864 §2.2); who names `Ed25519` alone wants no other name. */
 function compileAlgorithms(written: readonly string[]): ReadonlySet<string> {
   return new Set(written.flatMap((name) => (name === 'EdDSA' ? [name, 'Ed25519'] : name)));
+}
+
+function compileDpop(
+  name: string,
+  { maxAge, algorithms, nonce, replay }: NonNullable<IssuerConfig['dpop']>,
+  clockToleranceMs: number,
+): DpopPolicy {
+  return {
+    name,
+    maxAgeMs: maxAge,
+    clockToleranceMs,
+    algorithms: compileAlgorithms(algorithms),
+    advertised: [...new Set(algorithms)],
+    requiresNonce: nonce === 'required',
+    replay:
+      typeof replay === 'string'
+        ? { kind: 'redis', url: replay }
+        : { kind: 'memory', maxEntries: replay.maxEntries },
+  };
 }
 
 const DEFAULT_TYPES: TokenTypes = { names: new Set(['jwt', 'at+jwt']), required: false };

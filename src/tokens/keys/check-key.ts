@@ -72,7 +72,8 @@ export function checkKey(member: unknown, accepted: ReadonlySet<string>): Checke
 
 type Flaw = readonly ['skipped' | 'broken', string];
 
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
+/** What no public key has: of all types, and of those that are symmetric. */
+export const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
 
 function findFlaw(jwk: Record<string, unknown>): Flaw | undefined {
   const { kty, kid, use, alg, crv, key_ops: operations } = jwk;

@@ -353,6 +353,17 @@ const ROWS: readonly Row[] = [
     'warning',
     /twice/,
   ],
+  ['issuers/corp/dpop', {}, 'fine'],
+  ['issuers/corp/dpop', { algorithms: ['HS256'] }, 'error', /got the text `HS256`/],
+  ['issuers/corp/dpop', { algorithms: [] }, 'error', /at least one algorithm/],
+  ['issuers/corp/dpop', { nonce: 'optional' }, 'error', /off|required/],
+  ['issuers/corp/dpop/maxAge', '500ms', 'error', /at least 1s/],
+  ['issuers/corp/dpop/maxAge', '1h', 'warning', /unusually long/],
+  ['issuers/corp/dpop/maxAge', '2s', 'warning', /unusually short/],
+  ['issuers/corp/dpop/replay', 'http://a:6379', 'error', /redis/],
+  ['issuers/corp/dpop/replay', 'disk', 'error', /memory/],
+  ['issuers/corp/dpop/replay', { maxEntries: 0 }, 'error', /1/],
+  ['issuers/corp/dpop/replay', 'redis://a:6379', 'fine'],
   ['issuers/corp/keys/refresh', '10ms', 'error', /shortest interval/],
   ['issuers/corp/keys', { refresh: '20h', maxStale: '30h' }, 'fine'],
   ['issuers/corp/keys', { refresh: '48h', maxStale: '96h' }, 'warning', /unusually long/],
@@ -1020,7 +1031,8 @@ function fileWith(key: string, value: unknown): string {
     Object.assign((file.routes as object[])[0] as object, { resource: true });
     file.listen = { publicUrl: 'https://api.example.com' };
   }
-  if (key.startsWith('identity/assertion')) file.listen = { publicUrl: 'https://api.example.com' };
+  if (/^(?:identity\/assertion|issuers\/corp\/dpop)/.test(key))
+    file.listen = { publicUrl: 'https://api.example.com' };
   return stringify(file);
 }
 

@@ -158,9 +158,10 @@ async function compiled(access: Access, resource: { isCumulative: boolean; resou
   const gate = await gateOf(fileWith([{ access }], { issuers: ISSUERS, defaults: { issuers: ['corp'] } }));
   const [route] = gate.routes;
   if (route === undefined) throw new Error('no route');
-  const challenge = compileChallenge(route.access, challengeHeads('r'), {
-    resourceMetadata: undefined,
-    ...resource,
+  const challenge = compileChallenge(route.access, {
+    heads: challengeHeads('r'),
+    resource: { resourceMetadata: undefined, ...resource },
+    algorithms: undefined,
   });
   const [block] = route.access.blocks;
   const lack = refuse('insufficient_scope', 'x', { scopes: block?.neededScopes ?? [], issuer: 'entra' });

@@ -13,6 +13,7 @@ const headerFilter = compileRequestHeaderFilter(
     }),
   ),
   ['x-api-token'],
+  'X-Client-Cert',
 );
 
 const passedNames = (...rawHeaders: string[]) =>
@@ -129,6 +130,10 @@ t.test('fields with a meaning are handed to the steps that need them', async (t)
     'spoof',
     'X-CLIENT-CERT',
     'b',
+    'DPoP',
+    'a.b.c',
+    'dpop',
+    'd',
   ]);
   t.strictSame(filtered, {
     passed: ['Origin', 'https://a.example', 'Cookie', 'a=b'],
@@ -138,6 +143,7 @@ t.test('fields with a meaning are handed to the steps that need them', async (t)
     cookies: ['a=b'],
     credentials: ['x-api-token', 'tok'],
     certificates: ['a', 'b'],
+    proofs: ['a.b.c', 'd'],
   });
 });
 

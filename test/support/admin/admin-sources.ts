@@ -104,6 +104,7 @@ export const BUSY_REPORT: GatewayReport = {
       targets: [{ url: 'https://partner:8443', healthy: false, running: 0, connections: 0 }],
     },
   ],
+  proofs: [],
   cache: { entries: 1_840, bytes: 3_100_000, hits: 47_000, misses: 1_900, evictions: 0 },
   connections: 212,
 };

@@ -47,7 +47,9 @@ function repliesHoldIdentityOnly(config: Config): readonly PathProblem[] {
   const sources = config.routes.flatMap(({ tokenFrom = [] }) =>
     tokenFrom.flatMap((place) => ('header' in place ? [place.header] : [])),
   );
-  const taken = new Set([...identityHeaderNames(config), ...sources, 'authorization'].map(foldHeaderName));
+  const taken = new Set(
+    [...identityHeaderNames(config), ...sources, 'authorization', 'dpop'].map(foldHeaderName),
+  );
   return Object.keys(config.listen.responseHeaders)
     .filter((name) => taken.has(foldHeaderName(name)) || /^x-(?:envoy|sealgate)-/.test(foldHeaderName(name)))
     .map((name) =>

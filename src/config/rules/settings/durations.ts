@@ -56,6 +56,9 @@ const TIMES: Readonly<Record<string, Bounds>> = {
   ...forRules('maxAuthAge', {
     usual: [0, 366 * DAY, 'hardly any user has to authenticate again because of it'],
   }),
+  'issuers.*.dpop.maxAge': {
+    usual: [5 * SECOND, 10 * MINUTE, 'proofs are too old when they arrive, or are remembered that long'],
+  },
   'issuers.*.keys.refresh': {
     usual: [10 * SECOND, DAY, 'a key that the provider withdraws is still accepted that long'],
   },

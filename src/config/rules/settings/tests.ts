@@ -34,6 +34,7 @@ const BEYOND_TESTS: ReadonlySet<string> = new Set<RefusalCode>([
   'upstream_unhealthy',
   'keys_unavailable',
   'introspection_unavailable',
+  'replay_unavailable',
   'overloaded',
   'shutting_down',
   'internal',

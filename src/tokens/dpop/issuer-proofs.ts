@@ -1,0 +1,116 @@
+import { after } from '../../core/after.ts';
+import type { Clock } from '../../core/clock.ts';
+import { isRefusal, REFUSALS, type Refusal } from '../../core/refusals.ts';
+import { createReplayGuard, type NonceResult } from '../replay/replay-guard.ts';
+import type { ReplayStorePool } from '../replay/replay-store-pool.ts';
+import type { ProofCount } from './proof-count.ts';
+import type { DpopPolicy, HeldProof } from './proof-policy.ts';
+import type { ProofCheck, VerifyProof } from './verify-proof.ts';
+
+/** What a request brings, for its proof. */
+export interface PresentedProof extends Omit<ProofCheck, 'policy' | 'nowMs'> {
+  /** Such a request has no nonce of this process. */
+  readonly isSimulated: boolean;
+}
+
+/** A proof that holds, with what the response to it has to bring. */
+export interface ProvenProof extends HeldProof {
+  /** For `DPoP-Nonce`. */
+  readonly nextNonce: string | undefined;
+}
+
+/** Verifies the proofs for the tokens of one issuer. */
+export interface IssuerProofs {
+  readonly policy: DpopPolicy;
+  /** All of RFC 9449 §4.3 but whether the proof was used before; `nextNonce` of a refusal comes with it. */
+  verify(presented: PresentedProof): ProvenProof | RefusedProof | Promise<ProvenProof | RefusedProof>;
+  /** Comes last, once nothing else refuses the request: a refusal unless it is the first use. */
+  use(proof: HeldProof): Refusal | undefined | Promise<Refusal | undefined>;
+}
+
+export interface RefusedProof {
+  readonly refusal: Refusal;
+  readonly nextNonce: string | undefined;
+}
+
+/** The proofs of a file, by issuer. */
+export interface CompiledProofs {
+  readonly byIssuer: ReadonlyMap<string, IssuerProofs>;
+  /** Lets go of the replay stores. */
+  close(): void;
+}
+
+export interface ProofSurroundings {
+  readonly pool: ReplayStorePool;
+  readonly verify: VerifyProof;
+  readonly count: ProofCount;
+  readonly clock: Clock;
+}
+
+/** Opens what the issuers with `dpop` need. Does not wait for a store that is down. */
+export async function compileProofs(
+  policies: readonly DpopPolicy[],
+  { pool, verify, count, clock }: ProofSurroundings,
+): Promise<CompiledProofs> {
+  const opened = await Promise.all(
+    policies.map(async (policy) => {
+      const store = await pool.acquire({ issuer: policy.name, memory: policy.replay });
+      return { store, proofs: compileIssuer(policy, { store, verify, count, clock }) };
+    }),
+  );
+  let closed = false;
+  return {
+    byIssuer: new Map(opened.map(({ proofs }) => [proofs.policy.name, proofs])),
+    close() {
+      if (closed) return;
+      closed = true;
+      for (const { store } of opened) pool.release(store);
+    },
+  };
+}
+
+function compileIssuer(
+  policy: DpopPolicy,
+  {
+    store,
+    verify,
+    count,
+    clock,
+  }: Omit<ProofSurroundings, 'pool'> & { readonly store: Parameters<typeof createReplayGuard>[0] },
+): IssuerProofs {
+  const { name: issuer, requiresNonce } = policy;
+  const guard = createReplayGuard(store, { issuer, requiresNonce });
+
+  function conclude(held: HeldProof, nonce: NonceResult | undefined): ProvenProof | RefusedProof {
+    const nextNonce = nonce?.next;
+    if (nonce?.refusal === undefined) return { ...held, nextNonce };
+    count.add(issuer, outcomeOf(nonce.refusal));
+    return { refusal: nonce.refusal, nextNonce };
+  }
+
+  return {
+    policy,
+    verify(presented) {
+      const nowMs = clock();
+      const held = verify({ ...presented, policy, nowMs });
+      if (isRefusal(held)) {
+        count.add(issuer, outcomeOf(held));
+        return { refusal: held, nextNonce: undefined };
+      }
+      if (guard.nonces === undefined || presented.isSimulated) return conclude(held, undefined);
+      return after(guard.nonces.check(held.unverifiedNonce, nowMs), (nonce) => conclude(held, nonce));
+    },
+    use: (proof) =>
+      after(guard.use(proof), (refusal) => {
+        count.add(issuer, refusal === undefined ? 'accepted' : outcomeOf(refusal));
+        return refusal;
+      }),
+  };
+}
+
+function outcomeOf({ code, cause }: Refusal): Parameters<ProofCount['add']>[1] {
+  if (cause === 'proof_replayed') return 'replayed';
+  if (code === 'dpop_nonce_required') return 'nonce';
+  if (code === 'rate_limited') return 'limited';
+  return REFUSALS[code].status === 503 ? 'unavailable' : 'invalid';
+}

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+
+/** One use of a proof. Nothing in it can be turned back into a key, a token or the name that the client gave to the proof. */
+export interface ProofUse {
+  /** Stands for the key and the name of the proof. */
+  readonly digest: string;
+  /** Stands for the key alone. */
+  readonly holder: string;
+  /** When the client made the proof, by its clock. */
+  readonly issuedMs: number;
+  /** The last moment at which the proof is accepted: it is remembered until then. */
+  readonly lastMs: number;
+}
+
+/**
+ * What became of a use: `stored` is the first one; `seen` is another; `crowded` means that the key has used up its share of the entries,
+ * `full` that there is no room for anybody, `down` that nobody can know.
+ */
+export type ReplayOutcome = 'stored' | 'seen' | 'crowded' | 'full' | 'down';
+
+/** Remembers proofs, so that each is good once (RFC 9449 §11.1), and shares the secrets of nonces. Never rejects. */
+export interface ReplayStore {
+  /** Stores a use unless it is there, as one step: of two at the same moment one is `seen`. */
+  use(use: ProofUse): ReplayOutcome | Promise<ReplayOutcome>;
+  /** The secret of the nonces of one epoch, the same for all that share the store; undefined when it cannot be read. */
+  secretOf(epoch: number): Buffer | undefined | Promise<Buffer | undefined>;
+  /** Undefined where it is not known here. */
+  stats(): ReplayStats | undefined;
+  close(): void;
+}
+
+export interface ReplayStats {
+  readonly entries: number;
+  readonly maxEntries: number;
+}
+
+/** The use of a proof as stores see it. */
+export function proofUse({
+  thumbprint,
+  jti,
+  issuedMs,
+  lastMs,
+}: {
+  readonly thumbprint: string;
+  readonly jti: string;
+  readonly issuedMs: number;
+  readonly lastMs: number;
+}): ProofUse {
+  return { digest: digestOf(`${thumbprint}.${jti}`), holder: thumbprint, issuedMs, lastMs };
+}
+
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}

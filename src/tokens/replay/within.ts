@@ -1,0 +1,10 @@
+/** Rejects when a reply takes longer. What was asked cannot be taken back; a late reply is dropped. */
+export function within<T>(timeoutMs: number, reply: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`the store did not reply within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    reply.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
