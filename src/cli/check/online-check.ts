@@ -11,13 +11,21 @@ import type { ConfigCheck } from './check.ts';
 import { checkClients } from './client-check.ts';
 import { checkExchanges } from './exchange-check.ts';
 import { checkFronts } from './front-check.ts';
+import { checkIntrospection } from './introspection-check.ts';
 
 /**
  * For `check --online`: fetches metadata and keys of every issuer and of the provider behind every front, opens a connection to every
- * backend, asks the token endpoint of every exchange, and plays a client of every protected resource. Success is a note, so that silence is never taken for it. A file with errors opens no connection.
+ * backend, asks every introspection endpoint and the token endpoint of every exchange, and plays a client of every protected resource. Success is a note, so that silence is never taken for it. A file with errors opens no connection.
  */
 export function onlineChecks(env: CommandIo['env']): readonly ConfigCheck[] {
-  return [checkIssuers(env), checkUpstreams, checkFronts(env), checkExchanges(env), checkClients(env)].map(
+  return [
+    checkIssuers(env),
+    checkIntrospection(env),
+    checkUpstreams,
+    checkFronts(env),
+    checkExchanges(env),
+    checkClients(env),
+  ].map(
     (check): ConfigCheck =>
       (sound) =>
         sound.isWhole ? check(sound) : {},
