@@ -7,10 +7,11 @@ import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { createTokenVerifier } from '../tokens/verifier.ts';
-import { makeTestClient } from './mint-proof.ts';
-import { makeTestIssuer, mintTestToken, type TestIssuer } from './mint-test-token.ts';
+import { makeTestIssuer, type TestIssuer } from './mint-test-token.ts';
 import { type SimulatedDecision, simulate } from './simulate.ts';
 import { type Certainty, isRouteOpen, isTestOpen } from './test-certainty.ts';
+import { createTestProvider } from './test-provider.ts';
+import { makeTestRequest, type TestSetup } from './test-request.ts';
 
 /** A configuration and what was compiled from it. */
 export interface CompiledRules {
@@ -64,14 +65,16 @@ export async function runFileTests(
   for (const issuer of rules.issuers) {
     if (used.has(issuer.name)) issuers.set(issuer.name, await makeTestIssuer(issuer));
   }
+  const provider = createTestProvider();
   const verifier = createTokenVerifier({
     issuers: rules.issuers.map((issuer) => issuers.get(issuer.name)?.compiled ?? issuer),
     clock,
     tokenBytes: config.listen.limits.tokenBytes,
     cacheBytes: 0,
     pool: createKeyStorePool({ clock, env: {} }),
+    introspect: provider.introspect,
   });
-  const setup: TestSetup = { config, issuers, clock, gate: { ...rules.gate, verifier } };
+  const setup: TestSetup = { config, issuers, clock, provider, gate: { ...rules.gate, verifier } };
   try {
     const outcomes: FileTestOutcome[] = [];
     for (const [index, test] of config.tests.entries()) {
@@ -87,38 +90,15 @@ export async function runFileTests(
   }
 }
 
-interface TestSetup {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly issuers: ReadonlyMap<string, TestIssuer>;
-  readonly gate: Gate;
-}
-
 async function runTest(
   test: FileTestConfig,
-  { config, clock, issuers, gate }: TestSetup,
+  setup: TestSetup,
 ): Promise<{
   readonly simulated: SimulatedDecision;
   readonly outcome: Omit<FileTestOutcome, 'index'>;
 }> {
-  const [method = '', target = ''] = test.request.split(' ');
-  const issuer = issuers.get(test.token?.issuer ?? [...issuers.keys()][0] ?? '');
-  const nowMs = clock();
-  const client =
-    test.token?.bound === 'dpop' && issuer !== undefined ? await makeTestClient(issuer.compiled) : undefined;
-  const token =
-    test.token === undefined || issuer === undefined
-      ? undefined
-      : await mintTestToken(issuer, test.token, { config, nowMs, jkt: client?.thumbprint });
-  const headers = Object.entries(test.headers ?? {});
-  if (client !== undefined && token !== undefined && !headers.some(isProof)) {
-    headers.push(['dpop', await client.prove({ method, uri: uriOf(target, config), token, nowMs })]);
-  }
-  const simulated = await simulate(
-    gate,
-    { method, target, headers, token, mcp: test.mcp },
-    { config, showClaims: true },
-  );
+  const request = await makeTestRequest(test, setup);
+  const simulated = await simulate(setup.gate, request, { config: setup.config, showClaims: true });
   const wrong = simulated.code === test.expect ? compareIdentity(test, simulated) : undefined;
   const ok = simulated.code === test.expect && wrong === undefined;
   const failed = ok ? {} : { failed: simulated };
@@ -127,17 +107,6 @@ async function runTest(
     simulated,
     outcome: { name: test.name, ok, expected, got: wrong?.got ?? simulated.code, ...failed },
   };
-}
-
-/** As the client of a test names it: what is only a path is sent to the public URL. */
-function uriOf(target: string, { listen }: Config): string {
-  const [address = ''] = target.split('?');
-  if (/^https?:/i.test(address) || listen.publicUrl === undefined) return address;
-  return new URL(listen.publicUrl).origin + address;
-}
-
-function isProof([name]: readonly [name: string, value: string]): boolean {
-  return name.toLowerCase() === 'dpop';
 }
 
 /** The first identity header that is not as the test expects. */

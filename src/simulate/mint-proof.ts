@@ -1,9 +1,9 @@
-import { createPublicKey, generateKeyPair, type KeyObject, randomUUID } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createPublicKey, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { readProofJwk, type ThumbprintMembers, thumbprintOf } from '../tokens/dpop/proof-key.ts';
 import { digestOf } from '../tokens/replay/replay-store.ts';
+import { generateTestKey } from './mint-test-token.ts';
 
 /** A client with a throw-away key, to which the token of a test is bound. */
 export interface TestClient {
@@ -20,13 +20,12 @@ interface ProvenRequest {
   readonly nowMs: number;
 }
 
-/** On the thread pool: a gateway that reloads a file keeps serving. */
-const generate = promisify(generateKeyPair);
-
 /** Makes a client that signs by the first algorithm the issuer accepts proofs with. */
 export async function makeTestClient({ dpop }: CompiledIssuer): Promise<TestClient> {
-  const alg = dpop?.advertised[0] ?? 'ES256';
-  const privateKey = await makeKey(alg);
+  const [wanted = 'ES256'] = dpop?.advertised ?? [];
+  const made = await generateTestKey(new Set([wanted]));
+  if (made === undefined) throw new Error(`no key for proofs by ${wanted} can be made`);
+  const { alg, privateKey } = made;
   const jwk = createPublicKey(privateKey).export({ format: 'jwk' });
   return {
     thumbprint: thumbprintOf(readProofJwk(jwk) as ThumbprintMembers),
@@ -41,11 +40,4 @@ export async function makeTestClient({ dpop }: CompiledIssuer): Promise<TestClie
         .setProtectedHeader({ typ: 'dpop+jwt', alg, jwk })
         .sign(privateKey),
   };
-}
-
-async function makeKey(alg: string): Promise<KeyObject> {
-  if (alg.startsWith('Ed')) return (await generate('ed25519')).privateKey;
-  if (!alg.startsWith('ES')) return (await generate('rsa', { modulusLength: 2048 })).privateKey;
-  const namedCurve = alg === 'ES512' ? 'P-521' : `P-${alg.slice(2)}`;
-  return (await generate('ec', { namedCurve })).privateKey;
 }

@@ -33,19 +33,27 @@ const MAKERS: readonly (readonly [
   [/^(?:RS|PS)/, () => generate('rsa', { modulusLength: 2048 })],
 ];
 
+/** A throw-away key for one of the algorithms; undefined where none is known. */
+export async function generateTestKey(
+  algorithms: ReadonlySet<string>,
+): Promise<Pick<TestIssuer, 'alg' | 'privateKey'> | undefined> {
+  for (const [pattern, make] of MAKERS) {
+    const alg = [...algorithms].find((name) => pattern.test(name));
+    if (alg !== undefined) return { alg, privateKey: (await make(alg)).privateKey };
+  }
+  return undefined;
+}
+
 /** Gives an issuer throw-away keys in place of its own, for an algorithm that it accepts. */
 export async function makeTestIssuer(issuer: CompiledIssuer): Promise<TestIssuer> {
-  for (const [pattern, make] of MAKERS) {
-    const alg = [...issuer.algorithms].find((name) => pattern.test(name));
-    if (alg === undefined) continue;
-    const { privateKey } = await make(alg);
-    const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), alg, use: 'sig' };
-    const checked = checkKeys(keysNamingIssuers(jwk), issuer.algorithms);
-    // Without keys, no JWT of the issuer verifies, in a test either.
-    const source = issuer.source.kind === 'none' ? issuer.source : ({ kind: 'static', checked } as const);
-    return { compiled: { ...issuer, source }, alg, privateKey };
-  }
-  throw new Error(`issuer ${issuer.name} accepts no algorithm that is known`);
+  const made = await generateTestKey(issuer.algorithms);
+  if (made === undefined) throw new Error(`issuer ${issuer.name} accepts no algorithm that is known`);
+  const { alg, privateKey } = made;
+  const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), alg, use: 'sig' };
+  const checked = checkKeys(keysNamingIssuers(jwk), issuer.algorithms);
+  // Without keys, no JWT of the issuer verifies, in a test either.
+  const source = issuer.source.kind === 'none' ? issuer.source : ({ kind: 'static', checked } as const);
+  return { compiled: { ...issuer, source }, alg, privateKey };
 }
 
 /** Entra's shared keys name the issuers they may sign for; other issuers ignore that. */
@@ -57,21 +65,12 @@ function keysNamingIssuers(jwk: JWK): readonly JWK[] {
   return templates.map((issuer, at) => ({ ...jwk, kid: `test-${at}`, issuer }));
 }
 
-/** Signs the token of a test: valid for all that the file requires of every token, except what the test changes. */
-export function mintTestToken(
-  { compiled, alg, privateKey }: TestIssuer,
+/** The claims of a test's token: valid for all that the file requires of every token, except what the test changes. */
+export function makeTestClaims(
+  compiled: CompiledIssuer,
   token: TestToken,
-  {
-    config,
-    nowMs,
-    jkt,
-  }: {
-    readonly config: Config;
-    readonly nowMs: number;
-    /** The thumbprint of the key that it is bound to. */
-    readonly jkt?: string | undefined;
-  },
-): Promise<string> {
+  { config, nowMs }: { readonly config: Config; readonly nowMs: number },
+): Readonly<Record<string, unknown>> {
   const now = Math.floor(nowMs / 1000);
   const audiences = token.audiences ?? audiencesOf(compiled, config);
   const kind = KINDS.find((marks) => compiled.rules.validateKind?.(marks, false) === undefined) ?? {};
@@ -88,9 +87,15 @@ export function mintTestToken(
   place(claims, compiled.scopeClaims[0], token.scopes?.join(' '));
   place(claims, compiled.roleClaims[0], token.roles);
   if (token.authAge !== undefined) claims.auth_time = Math.floor((nowMs - token.authAge) / 1000);
-  if (jkt !== undefined) claims.cnf = { jkt };
+  return claims;
+}
+
+export function signTestToken(
+  { compiled, alg, privateKey }: TestIssuer,
+  claims: Readonly<Record<string, unknown>>,
+): Promise<string> {
   const typ = compiled.tokenTypes.required ? [...compiled.tokenTypes.names][0] : 'JWT';
-  return new SignJWT({ ...claims, ...token.claims })
+  return new SignJWT(claims)
     .setProtectedHeader({ alg, ...(typ === undefined ? {} : { typ }) })
     .sign(privateKey);
 }

@@ -4,7 +4,6 @@ import type { ConfigPath } from '../problem.ts';
 const LATER_KEYS: readonly { readonly inside: readonly string[]; readonly keys: readonly string[] }[] = [
   { inside: [], keys: ['include', 'revocation'] },
   { inside: ['issuers', '*'], keys: ['events', 'logout'] },
-  { inside: ['tests', '*', 'token'], keys: ['introspected'] },
 ];
 
 /** Whether a key is no typing error, but one whose time has not come. */

@@ -25,8 +25,16 @@ const testToken = z
       description: 'How long ago its user authenticated, for its `auth_time`; none when left out.',
       examples: ['5m'],
     }),
-    bound: z.enum(['dpop']).optional().meta({
-      description: 'Binds it to a key of the client, and has the request bring a DPoP proof by that key.',
+    bound: z
+      .enum(['dpop', 'mtls'])
+      .optional()
+      .meta({
+        description:
+          'What it is bound to: a key of the client, of which the request has a proof (`dpop`), or the client certificate of the request (`mtls`).',
+        examples: ['dpop'],
+      }),
+    introspected: z.literal(true).optional().meta({
+      description: 'It is opaque, and its claims are what the provider states when it is asked about it.',
     }),
     claims: z
       .record(text, z.unknown())

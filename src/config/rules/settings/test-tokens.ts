@@ -1,15 +1,78 @@
+import { CERTIFICATE_HINT, certificateSource } from '../../client-certificates.ts';
+import type { ConfigPath, PathProblem } from '../../problem.ts';
+import type { Config, FileTestConfig } from '../../schema/config.ts';
 import { error, type Rule } from '../rule.ts';
+
+type TestToken = NonNullable<FileTestConfig['token']>;
 
 /** What the token of a test is to be, and cannot. */
 export const testTokensCanBeMade: Rule = ({ config }) =>
-  config.tests.flatMap(({ token }, index) =>
-    token?.authAge !== undefined && token.claims !== undefined && Object.hasOwn(token.claims, 'auth_time')
+  config.tests.flatMap(({ token }, index) => {
+    if (token === undefined) return [];
+    const path = ['tests', index, 'token'];
+    return [
+      ...bindingProblems(token, path, config),
+      ...introspectionProblems(token, path, config),
+      ...replaced(token, path),
+    ];
+  });
+
+function bindingProblems(
+  { bound, issuer }: TestToken,
+  path: ConfigPath,
+  config: Config,
+): readonly PathProblem[] {
+  const place = [...path, 'bound'];
+  if (bound === 'mtls' && certificateSource(config) === 'none')
+    return [error(place, 'no request has a client certificate here', { hint: CERTIFICATE_HINT })];
+  const name = issuerOf(issuer, config);
+  const named = name === undefined ? undefined : config.issuers[name];
+  return bound === 'dpop' && named !== undefined && named.dpop === undefined
+    ? [
+        error(place, `issuer \`${name}\` has no \`dpop\`, so its bound tokens are refused`, {
+          hint: 'set `dpop` on the issuer',
+        }),
+      ]
+    : [];
+}
+
+function introspectionProblems(
+  { introspected, issuer }: TestToken,
+  path: ConfigPath,
+  config: Config,
+): readonly PathProblem[] {
+  const name = issuerOf(issuer, config);
+  const named = name === undefined ? undefined : config.issuers[name];
+  return introspected !== undefined && named !== undefined && named.introspection === undefined
+    ? [
+        error(
+          [...path, 'introspected'],
+          `issuer \`${name}\` has no \`introspection\`, so nobody is asked about this token`,
+          {
+            hint: 'set `introspection` on the issuer, or leave this out',
+          },
+        ),
+      ]
+    : [];
+}
+
+/** Undefined where it is not certain, which another rule reports. */
+function issuerOf(name: string | undefined, { issuers }: Config): string | undefined {
+  const names = Object.keys(issuers);
+  return name ?? (names.length === 1 ? names[0] : undefined);
+}
+
+/** Keys that set a claim, which `claims` then replaces. */
+const CLAIMS = { authAge: 'auth_time', bound: 'cnf' } as const;
+
+function replaced(token: TestToken, path: ConfigPath): readonly PathProblem[] {
+  return Object.entries(CLAIMS).flatMap(([key, claim]) =>
+    token[key as keyof typeof CLAIMS] !== undefined && Object.hasOwn(token.claims ?? {}, claim)
       ? [
-          error(
-            ['tests', index, 'token', 'authAge'],
-            'nothing comes of this: `claims` has `auth_time`, which replaces it',
-            { hint: 'leave one out' },
-          ),
+          error([...path, key], `nothing comes of this: \`claims\` has \`${claim}\`, which replaces it`, {
+            hint: 'leave one out',
+          }),
         ]
       : [],
   );
+}
