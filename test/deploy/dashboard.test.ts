@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { startTokenEndpoint } from '../support/exchange/token-endpoint.ts';
 import { liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
 import { askOnce, QUESTIONS } from '../support/gateway/questions.ts';
 import { hasPrometheus, startPrometheus } from '../support/peers/prometheus.ts';
@@ -73,9 +74,13 @@ t.test(
   'every query of the dashboard gives data, and every metric of the alerts is there',
   { skip: hasPrometheus ? false : 'prometheus is not installed', timeout: 60_000 },
   async (t) => {
+    const endpoint = await startTokenEndpoint(t);
+    const exchange = `{ grant: jwt-bearer, tokenUrl: "${endpoint.url}", auth: { clientId: g, clientSecret: s }, audience: a }`;
     const file = liveText({
       top: 'decisions: { port: 0 }',
-      routes: '  - { name: gone, path: /gone, upstream: "http://127.0.0.1:1", access: authenticated }',
+      upstreams: `  own: { url: BACKEND, exchange: ${exchange} }`,
+      routes: `  - { name: gone, path: /gone, upstream: "http://127.0.0.1:1", access: authenticated }
+  - { name: own, path: /own, upstream: own, access: authenticated }`,
     });
     const live = await startLiveGateway(t, file);
     const { decisionsUrl } = live.lines.find(({ msg }) => msg === 'listening') as unknown as {
@@ -116,6 +121,8 @@ t.test(
         ['/a', token],
         ['/a', 'nonsense'],
         ['/gone', token],
+        ['/own', token],
+        ['/own', token],
       ] as const) {
         await (await live.get(path, own)).arrayBuffer();
       }

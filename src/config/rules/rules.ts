@@ -93,7 +93,11 @@ import { riskySettingsAreMeant } from './settings/risky-settings.ts';
 import { sizesMakeSense } from './settings/sizes.ts';
 import { testTokensCanBeMade } from './settings/test-tokens.ts';
 import { testsCanPass, testsNameTheirIssuer, testsSendMessages } from './settings/tests.ts';
-import { exchangedTokensStandAlone, exchangesCanBeRequested } from './upstreams/exchange.ts';
+import {
+  assertionsAreSigned,
+  exchangedTokensStandAlone,
+  exchangesCanBeRequested,
+} from './upstreams/exchange.ts';
 import { upstreamsLeadToBackends } from './upstreams/upstream-targets.ts';
 import { upstreamsAreWellFormed } from './upstreams/upstreams.ts';
 
@@ -168,6 +172,7 @@ const RULES: readonly Rule[] = [
   upstreamsLeadToBackends,
   exchangesCanBeRequested,
   exchangedTokensStandAlone,
+  assertionsAreSigned,
   routesOfDecisionsAreAskedAbout,
   askingProxiesAreServed,
   askedRoutesHaveTheirFront,

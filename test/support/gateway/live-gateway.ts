@@ -101,8 +101,10 @@ export async function startLiveGateway(
 }
 
 /** A file with one guarded route, `/a`, and whatever else is given. */
-export function liveText(more: string | { readonly routes?: string; readonly top?: string } = {}): string {
-  const { routes = '', top = '' } = typeof more === 'string' ? { routes: more } : more;
+export function liveText(
+  more: string | { readonly routes?: string; readonly top?: string; readonly upstreams?: string } = {},
+): string {
+  const { routes = '', top = '', upstreams = '' } = typeof more === 'string' ? { routes: more } : more;
   return `listen: { port: 0 }
 admin: { port: 0 }
 ${top}
@@ -110,6 +112,7 @@ issuers:
   corp: { issuer: ISSUER, audiences: [api] }
 upstreams:
   backend: { url: BACKEND }
+${upstreams}
 routes:
   - { name: a, path: /a, upstream: backend, access: authenticated }
 ${routes}

@@ -1,5 +1,6 @@
 import { isLoopbackHost } from '../../../core/ip.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
+import { acceptedIssuers, accessAlternatives } from '../../routes/route-access.ts';
 import type { ExchangeConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
@@ -90,6 +91,24 @@ function parameters(
 function isResource(text: string): boolean {
   return URL.canParse(text) && /^[a-z][a-z\d+.-]*:[!-~]+$/i.test(text) && !text.includes('#');
 }
+
+/** An assertion is a JWT (RFC 7523 §3): an opaque token of an introspected issuer is none. */
+export const assertionsAreSigned: Rule = ({ config }) =>
+  config.routes.flatMap(({ upstream, access }, index) => {
+    const { exchange } = Object.hasOwn(config.upstreams, upstream) ? (config.upstreams[upstream] ?? {}) : {};
+    if (exchange === undefined || exchange.grant === 'token-exchange') return [];
+    const accepted = accessAlternatives(access, []).flatMap(({ block }) => acceptedIssuers(block, config));
+    const opaque = accepted.find((name) => config.issuers[name]?.jwks === 'none');
+    return opaque === undefined
+      ? []
+      : [
+          warning(
+            ['routes', index, 'upstream'],
+            `tokens of \`${opaque}\` are opaque, and \`${exchange.grant}\` of \`${upstream}\` needs JWTs`,
+            { hint: 'let the provider issue JWTs, or exchange by `token-exchange` if it knows that' },
+          ),
+        ];
+  });
 
 /** Where a token is exchanged, that of the caller stays at the gateway. */
 export const exchangedTokensStandAlone: Rule = ({ config }) => [

@@ -52,6 +52,31 @@ t.test('an exchange without a route that brings tokens is a warning', async (t) 
   ]);
 });
 
+t.test('opaque tokens are no assertions', async (t) => {
+  const of = (grant: string, scopes: string) =>
+    loadText(`
+issuers:
+  legacy:
+    issuer: https://id.example.com
+    audiences: [api]
+    jwks: none
+    introspection: { url: https://id.example.com/introspect, auth: { clientId: g, clientSecret: s } }
+upstreams:
+  orders:
+    url: http://orders:3000
+    exchange: { grant: ${grant}, tokenUrl: https://id.example.com/token, auth: { clientId: g, clientSecret: s }, ${scopes} }
+routes:
+  - { name: orders, path: /orders, upstream: orders, access: authenticated }
+`).problems.map(({ severity, path, message }) => `${severity} ${path}: ${message}`);
+  t.strictSame(of('token-exchange', 'audience: orders'), []);
+  t.match(of('jwt-bearer', 'audience: orders'), [
+    /^warning routes\[0\]\.upstream: tokens of `legacy` are opaque/,
+  ]);
+  t.match(of('on-behalf-of', 'scopes: [a]'), [
+    /^warning routes\[0\]\.upstream: .*`on-behalf-of` of `orders`/,
+  ]);
+});
+
 t.test('an upstream in place has no exchange, and nothing is left of it as a later key', async (t) => {
   const { problems } = loadText(`
 issuers: { corp: { issuer: https://id.example.com, audiences: [api] } }
