@@ -16,6 +16,7 @@ import { listen } from '../../demo/process/listen.ts';
 import { loadOidcProvider, withoutStartupWarnings } from '../../demo/provider/oidc-provider.ts';
 import { freePorts } from '../support/backends/ports.ts';
 import { type Harness, startHarness } from '../support/gateway/gateway-harness.ts';
+import { hasHaproxy, runHaproxy } from '../support/peers/haproxy.ts';
 import { hasNginx, startNginx } from '../support/peers/nginx.ts';
 import { type Certificate, hasOpenssl, makeAuthority, makeCertificate } from '../support/tls/certificates.ts';
 
@@ -139,7 +140,11 @@ function startInFrontOf(t: Test, issuer: string, own: Readonly<Record<string, un
 /** The code of the refusal, or the status. */
 async function pay(url: string, token: string, shown?: Certificate): Promise<string | number> {
   const dispatcher = agentOf(shown);
-  const headers = { authorization: `Bearer ${token}`, 'x-client-cert': encodeURIComponent(robot.cert) };
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'x-client-cert': encodeURIComponent(robot.cert),
+    'client-cert': `:${new X509Certificate(robot.cert).raw.toString('base64')}:`,
+  };
   const response = await fetch(`${url}/pay`, { headers, dispatcher });
   const { code } = (await response.json()) as { code?: string };
   await dispatcher.close();
@@ -163,40 +168,84 @@ t.test(
   },
 );
 
-t.test(
-  'behind nginx, which passes the certificate on and whose clients cannot',
-  { skip: skip || (hasNginx ? false : 'nginx is not installed') },
-  async (t) => {
-    const issuer = await startBindingProvider(t);
-    const { port, upstream } = await startInFrontOf(t, issuer, {
-      trustedProxies: ['127.0.0.1'],
-      clientCertHeader: { name: 'x-client-cert', format: 'pem', ca: 'ca.pem' },
-    });
-    const folder = t.testdir({
-      'ca.pem': authority?.cert ?? '',
-      'tls.crt': server.cert,
-      'tls.key': server.key,
-    });
-    const [front] = await freePorts(1);
-    const nginx = await startNginx(`
+interface Front {
+  readonly name: string;
+  readonly isThere: boolean;
+  readonly header: Readonly<Record<string, string>>;
+  start(t: Test, ports: { readonly front: number; readonly gateway: number }): Promise<void>;
+}
+
+const files = { 'ca.pem': authority?.cert ?? '', 'tls.crt': server.cert, 'tls.key': server.key };
+
+const FRONTS: readonly Front[] = [
+  {
+    name: 'nginx',
+    isThere: hasNginx,
+    header: { name: 'x-client-cert', format: 'pem' },
+    async start(t, { front, gateway }) {
+      const folder = t.testdir(files);
+      const nginx = await startNginx(`
     listen 127.0.0.1:${front} ssl;
     ssl_certificate ${folder}/tls.crt;
     ssl_certificate_key ${folder}/tls.key;
     ssl_client_certificate ${folder}/ca.pem;
     ssl_verify_client optional;
     location / {
-      proxy_pass http://127.0.0.1:${port};
+      proxy_pass http://127.0.0.1:${gateway};
       proxy_set_header X-Client-Cert $ssl_client_escaped_cert;
     }`);
-    t.teardown(() => nginx.close());
-    const token = await obtainToken(issuer);
-    const url = `https://127.0.0.1:${front}`;
-    t.equal(await pay(url, token, robot), 200);
-    const [seen] = upstream.requests;
-    t.equal(seen?.headers['x-cert-uri'], 'spiffe://example.com/robot');
-    t.equal(seen?.headers['x-client-cert'], undefined);
-    t.equal(await pay(url, token, thief), 'token_bound');
-    t.equal(await pay(url, token), 'token_bound', 'the header of the client is replaced by none');
-    t.equal(upstream.requests.length, 1);
+      t.teardown(() => nginx.close());
+    },
   },
-);
+  {
+    name: 'HAProxy',
+    isThere: hasHaproxy,
+    header: { name: 'client-cert', format: 'rfc9440' },
+    async start(t, { front, gateway }) {
+      const folder = t.testdir({
+        ...files,
+        'tls.pem': server.cert + server.key,
+        'haproxy.cfg': `
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 10s
+  timeout server 10s
+frontend clients
+  bind 127.0.0.1:${front} ssl crt "\${FOLDER}/tls.pem" ca-file "\${FOLDER}/ca.pem" verify optional
+  http-request del-header client-cert
+  http-request set-header client-cert :%[ssl_c_der,base64]: if { ssl_c_used }
+  default_backend sealgate
+backend sealgate
+  server gateway 127.0.0.1:${gateway}
+`,
+      });
+      await runHaproxy(t, front, { file: `${folder}/haproxy.cfg`, env: { FOLDER: folder } });
+    },
+  },
+];
+
+for (const { name, isThere, header, start } of FRONTS) {
+  t.test(
+    `behind ${name}, which passes the certificate on and whose clients cannot`,
+    { skip: skip || (isThere ? false : `${name} is not installed`) },
+    async (t) => {
+      const issuer = await startBindingProvider(t);
+      const { port, upstream } = await startInFrontOf(t, issuer, {
+        trustedProxies: ['127.0.0.1'],
+        clientCertHeader: { ...header, ca: 'ca.pem' },
+      });
+      const [front = 0] = await freePorts(1);
+      await start(t, { front, gateway: port });
+      const token = await obtainToken(issuer);
+      const url = `https://127.0.0.1:${front}`;
+      t.equal(await pay(url, token, robot), 200);
+      const [seen] = upstream.requests;
+      t.equal(seen?.headers['x-cert-uri'], 'spiffe://example.com/robot');
+      t.notMatch(JSON.stringify(seen?.rawHeaders), /client-cert/i);
+      t.equal(await pay(url, token, thief), 'token_bound');
+      t.equal(await pay(url, token), 'token_bound', 'the header of the client is replaced by none');
+      t.equal(upstream.requests.length, 1);
+    },
+  );
+}

@@ -52,6 +52,11 @@ t.test('what none of them vouches for has none', { skip }, async (t) => {
   const cases: readonly (readonly [string, Certificate, string])[] = [
     ['signed itself', make({ subject: '/CN=orders', extensions: [SAN] }), root.cert],
     ['signed by one of the same name', leaf({ by: impostor }), root.cert],
+    [
+      'signed by one of the same name, with no identifier of its key',
+      leaf({ by: impostor, extensions: [SAN, 'authorityKeyIdentifier=none'] }),
+      root.cert,
+    ],
     ['signed by an intermediate that is not in the file', leaf({ by: intermediate }), root.cert],
     ['signed by another certificate of a client', leaf({ by: leaf() }), root.cert],
     ['for servers', leaf({ extensions: [SAN, 'extendedKeyUsage=serverAuth'] }), root.cert],

@@ -24,8 +24,18 @@ function haproxyEnvironment(front: number, ports: readonly Replica[]): Record<st
 /** Starts HAProxy with the sample file of `deploy` in front of the gateways, and waits until it listens. Gives its URL. */
 export async function startHaproxy(t: Test, ports: readonly Replica[]): Promise<string> {
   const [front = 0] = await freePorts(1);
-  const child = spawn('haproxy', ['-db', '-f', FILE], {
-    env: { ...process.env, ...haproxyEnvironment(front, ports) },
+  await runHaproxy(t, front, { file: FILE, env: haproxyEnvironment(front, ports) });
+  return `http://127.0.0.1:${front}`;
+}
+
+/** Starts HAProxy with a file that listens on this port, and waits until it does. */
+export async function runHaproxy(
+  t: Test,
+  front: number,
+  { file, env = {} }: { readonly file: string; readonly env?: Readonly<Record<string, string>> },
+): Promise<void> {
+  const child = spawn('haproxy', ['-db', '-f', file], {
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let errors = '';
@@ -41,5 +51,4 @@ export async function startHaproxy(t: Test, ports: readonly Replica[]): Promise<
     if (child.exitCode !== null) throw new Error(`haproxy ended: ${errors}`);
     await delay(10);
   }
-  return `http://127.0.0.1:${front}`;
 }
