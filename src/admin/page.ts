@@ -3,6 +3,7 @@ import { REFUSALS, type RefusalCode } from '../core/refusals.ts';
 import { showPath } from '../pipeline/routing/path-pattern.ts';
 import type { QuestionTraffic } from '../telemetry/request-metrics.ts';
 import { SLICE_MS, type TrafficSlice } from '../telemetry/traffic-history.ts';
+import type { ProofReport } from '../tokens/dpop/proof-pool.ts';
 import { type Html, html } from './html.ts';
 import { formatCount, formatMs, formatSeconds, formatTime } from './page-format.ts';
 import type { IssuerReport, UpstreamReport } from './report.ts';
@@ -44,6 +45,10 @@ ${
 }<section data-live="issuers">${issuersOf(status.issuers)}</section>
 <section data-live="upstreams">${upstreamsOf(status.upstreams)}</section>
 ${
+  status.proofs &&
+  html`<section data-live="proofs">${proofsOf(status.proofs)}</section>
+`
+}${
   status.endpoints &&
   html`<section data-live="endpoints">${endpointsOf(status.endpoints)}</section>
 `
@@ -206,6 +211,16 @@ function issuersOf(issuers: readonly IssuerReport[]): Html {
 <div><dt>next refresh</dt><dd>${issuer.nextRefreshSeconds === null ? '–' : `in ${formatSeconds(issuer.nextRefreshSeconds)}`}</dd></div>
 <div><dt>fetches</dt><dd>${formatCount(issuer.fetches)}${issuer.failures > 0 && html`, <span class="failed-text">${formatCount(issuer.failures)} failed</span>`}</dd></div></dl>
 ${issuer.lastError !== null && html`<p class="error">${issuer.lastError}</p>`}</article>`,
+  )}</div>`;
+}
+
+function proofsOf(proofs: readonly ProofReport[]): Html {
+  return html`<h2>Proofs of bound tokens <span class="count">${proofs.length}</span></h2>
+<div class="cards">${proofs.map(
+    ({ issuer, outcomes, memory }) =>
+      html`<article><header><b>${issuer}</b><span class="pill">DPoP</span></header>
+<dl>${Object.entries(outcomes).map(([outcome, count]) => html`<div><dt>${outcome}</dt><dd>${formatCount(count)}</dd></div>`)}
+${memory !== null && html`<div><dt>remembered</dt><dd>${formatCount(memory.entries)} of ${formatCount(memory.maxEntries)}</dd></div>`}</dl></article>`,
   )}</div>`;
 }
 

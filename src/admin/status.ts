@@ -4,6 +4,7 @@ import { estimateQuantileMs, REQUEST_BOUNDS_MS } from '../telemetry/duration-his
 import type { RecentDecision } from '../telemetry/recent-decisions.ts';
 import { NO_ROUTE, type QuestionTraffic } from '../telemetry/request-metrics.ts';
 import type { TrafficSlice } from '../telemetry/traffic-history.ts';
+import type { ProofReport } from '../tokens/dpop/proof-pool.ts';
 import { CALL_BOUNDS_MS } from '../tokens/endpoints/call-stats.ts';
 import type { CacheReport, EndpointReport, GatewayReport, IssuerReport, UpstreamReport } from './report.ts';
 
@@ -92,6 +93,8 @@ export interface GatewayStatus {
   readonly upstreams: readonly UpstreamReport[];
   /** Endpoints of providers that the gateway asks; absent in files that have none asked. */
   readonly endpoints?: readonly EndpointStatus[];
+  /** DPoP proofs by how they ended; absent in files without `dpop`. */
+  readonly proofs?: readonly ProofReport[];
   readonly cache: CacheReport;
   readonly history: readonly TrafficSlice[];
 }
@@ -134,6 +137,7 @@ export function describeStatus({ facts, report, nowMs }: StatusInput): GatewaySt
     issuers: report.issuers,
     upstreams: report.upstreams,
     ...(report.endpoints.length > 0 && { endpoints: report.endpoints.map(endpointStatus) }),
+    ...(report.proofs.length > 0 && { proofs: report.proofs }),
     cache: report.cache,
     history: report.history,
   };

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import t from 'tap';
+import { WebSocket, WebSocketServer } from 'ws';
 import {
   type Asked,
   CLIENT,
@@ -376,4 +379,99 @@ t.test('metrics and status count proofs', async (t) => {
   t.match(metrics, /sealgate_dpop_proofs_total\{issuer="corp",outcome="invalid"\} 1\n/);
   t.match(metrics, /sealgate_dpop_replay_entries\{issuer="corp"\} 1\n/);
   t.match(metrics, /sealgate_dpop_replay_entries_limit\{issuer="corp"\} 100000\n/);
+});
+
+t.test('a WebSocket handshake brings a proof like any other request', async (t) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  server.on('connection', (socket) => socket.on('error', () => {}));
+  const handshakes: unknown[] = [];
+  server.on('connection', (_, { headers }) => handshakes.push(headers));
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+  });
+  const { gateway, boundToken, proof } = await startBoundGateway(t, {
+    dpop: { nonce: 'required' },
+    change: ({ routes }) => {
+      const upstream = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      routes.push({ name: 'chat', path: '/chat', upstream, websocket: true, access: { issuers: ['corp'] } });
+    },
+  });
+  const token = boundToken();
+  const open = async (dpop: string) => {
+    const headers = { host: 'api.example.com', authorization: `DPoP ${token}`, dpop };
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/chat`, { headers });
+    socket.on('error', () => {});
+    const [event, response] = await Promise.race([
+      once(socket, 'open').then(() => ['open', undefined] as const),
+      once(socket, 'unexpected-response').then(([, reply]) => ['refused', reply] as const),
+    ]);
+    socket.terminate();
+    return {
+      event,
+      nonce: response?.headers['dpop-nonce'],
+      challenge: response?.headers['www-authenticate'],
+    };
+  };
+  const refused = await open(proof({ path: '/chat', token }));
+  t.match(refused, { event: 'refused', challenge: /^DPoP error="use_dpop_nonce"/ });
+  const good = proof({ path: '/chat', token, proof: { claims: { nonce: refused.nonce } } });
+  t.equal((await open(good)).event, 'open');
+  t.match(await open(good), { event: 'refused', challenge: /invalid_dpop_proof/ });
+  t.equal(handshakes.length, 1);
+  t.notMatch(JSON.stringify(handshakes), /dpop/i);
+});
+
+t.test('gRPC clients get refusals of proofs in their form, the nonce beside it', async (t) => {
+  const { gateway, boundToken, proof } = await startBoundGateway(t, { dpop: { nonce: 'required' } });
+  const response = await fetch(`${gateway.url}/orders`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/grpc',
+      authorization: `DPoP ${boundToken()}`,
+      dpop: proof({ method: 'POST' }),
+    },
+  });
+  t.equal(response.status, 200);
+  t.equal(response.headers.get('grpc-status'), '16');
+  t.match(response.headers.get('www-authenticate'), /^DPoP error="use_dpop_nonce"/);
+  t.match(response.headers.get('dpop-nonce'), /./);
+});
+
+t.test('limits by subject come behind the proof, those by address before it', async (t) => {
+  const { ask, proof, boundToken } = await startBoundGateway(t, {
+    change: ({ routes }) => {
+      Object.assign(routes[0] as object, { rateLimit: { max: 1, window: '1h', by: 'subject' } });
+    },
+  });
+  const token = boundToken();
+  t.equal((await ask({ token, proofs: [] })).code, 'dpop_proof_invalid', 'not counted');
+  const used = proof({ token });
+  t.equal((await ask({ token, proofs: [used] })).code, 'allow');
+  t.equal(
+    (await ask({ token, proofs: [used] })).code,
+    'dpop_proof_invalid',
+    'it is seen before it is counted',
+  );
+  t.equal((await ask({ token })).code, 'rate_limited');
+});
+
+t.test('report mode relaxes neither proof nor binding', async (t) => {
+  const { ask, token } = await startBoundGateway(t, {
+    change: (file) => Object.assign(file, { mode: 'report' }),
+  });
+  t.equal((await ask({ proofs: [] })).code, 'dpop_proof_invalid');
+  t.equal((await ask({ scheme: 'Bearer' })).code, 'token_bound');
+  t.equal((await ask({ token: token() })).code, 'binding_required');
+  t.equal((await ask({ path: '/scoped' })).code, 'allow', 'what only the rules refuse passes');
+});
+
+t.test('a token that is forwarded goes up as it came, its proof does not', async (t) => {
+  const { ask, upstream, boundToken } = await startBoundGateway(t, {
+    change: (file) => Object.assign(file, { identity: { forwardToken: true } }),
+  });
+  t.equal((await ask()).code, 'allow');
+  t.equal(upstream.requests[0]?.headers.authorization, `DPoP ${boundToken()}`);
+  t.notOk(upstream.requests[0]?.headers.dpop);
 });

@@ -15,6 +15,8 @@ export interface LogLine extends Readonly<Record<string, unknown>> {
 export interface TestGateway {
   readonly url: string;
   readonly adminUrl: string;
+  /** Where other proxies ask, if they can. */
+  readonly decisionsUrl: string | undefined;
   /** Where Envoy asks over gRPC, if it can. */
   readonly grpcUrl: string | undefined;
   /** What it logged so far, parsed. */
@@ -28,6 +30,8 @@ export interface TestGateway {
 export interface TestGatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  /** Where it listens; default: any free port. */
+  readonly port?: number | undefined;
   /** Whether to wait until it is ready, which it is not while an issuer is dead. Default true. */
   readonly untilReady?: boolean;
 }
@@ -45,14 +49,14 @@ export async function startGateway(text: string, options: TestGatewayOptions = {
     loaded,
     config: config && {
       ...config,
-      listen: { ...config.listen, port: 0 },
+      listen: { ...config.listen, port: options.port ?? 0 },
       admin: { ...config.admin, port: 0 },
     },
     ...(options.clock && { clock: options.clock }),
   });
-  const { url, adminUrl, grpcUrl } = await gateway.listen();
+  const { url, adminUrl, decisionsUrl, grpcUrl } = await gateway.listen();
   if (options.untilReady !== false) await waitUntilReady(adminUrl);
-  return { url, adminUrl, grpcUrl, lines, waitForLine, close: () => gateway.drain() };
+  return { url, adminUrl, decisionsUrl, grpcUrl, lines, waitForLine, close: () => gateway.drain() };
 }
 
 interface CreateOptions extends Omit<GatewayOptions, 'log' | 'config'> {
