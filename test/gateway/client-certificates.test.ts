@@ -390,3 +390,36 @@ t.test('renewed authorities count from the reload on', { skip }, async (t) => {
   writeFileSync(`${harness.folder}/clients.pem`, 'none');
   t.equal(await harness.reload(), 'refused');
 });
+
+t.test('a file that holds no such authorities stops the start, at its place', { skip }, async (t) => {
+  const header = { name: 'client-cert', format: 'rfc9440', ca: 'clients.pem' };
+  const start = (files: Readonly<Record<string, string>>) =>
+    startHarness(t, {
+      listen: { clientCertHeader: header, trustedProxies: ['127.0.0.0/8'] },
+      files,
+      routes: ROUTES,
+      file: { identity: IDENTITY },
+    }).then(
+      () => 'started',
+      (error: Error) => error.message,
+    );
+  const place = 'listen.clientCertHeader.ca';
+  for (const [files, words] of [
+    [{}, /no such file/],
+    [{ 'clients.pem': 'none' }, /no PEM certificate/],
+    [
+      { 'clients.pem': `${authority?.cert}${alice.cert}` },
+      /certificate 2 of the file is not that of an authority/,
+    ],
+  ] as const) {
+    const message = await start(files);
+    t.match(message, words);
+    t.ok(message.includes(place), message);
+  }
+  t.match(
+    await startHarness(t, {
+      routes: [{ name: 'a', path: '/a', upstream: 'backend', access: { when: 'has(request.certificate)' } }],
+    }).catch((error: Error) => error.message),
+    /routes\[0\]\.access\.when.*never there: no client shows a certificate/,
+  );
+});

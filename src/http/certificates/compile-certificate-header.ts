@@ -18,6 +18,8 @@ interface CompiledCertificateHeader {
 }
 
 const CA = ['listen', 'clientCertHeader', 'ca'];
+const CA_HINT =
+  'put those authorities into it, in PEM, that issue certificates of clients: intermediates too, certificates of clients never';
 
 /** Compiles `listen.clientCertHeader`, with the authorities of its file. */
 export function compileCertificateHeaderOf(
@@ -29,7 +31,8 @@ export function compileCertificateHeaderOf(
   const files: string[] = [];
   const pem = readNamedFile(clientCertHeader.ca, CA, { ...reading, files, problems });
   const read = pem && readAuthorities(pem);
-  for (const message of read?.faults ?? []) problems.push({ severity: 'error', path: CA, message });
+  for (const message of read?.faults ?? [])
+    problems.push({ severity: 'error', path: CA, message, hint: CA_HINT });
   const { format } = clientCertHeader;
   return {
     reader: compileCertificateHeader({ format, authorities: read?.authorities, clock }),

@@ -47,6 +47,5 @@ function findProblem(
 }
 
 function acceptsDpop({ issuers }: Config, name: string): boolean {
-  const issuer = issuers[name];
-  return issuer !== undefined && 'dpop' in issuer && issuer.dpop !== undefined;
+  return issuers[name]?.dpop !== undefined;
 }
