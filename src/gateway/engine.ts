@@ -212,6 +212,7 @@ export async function createEngine({
       void current.verifier.start();
       current.introspection?.start();
       current.fronts.start();
+      current.exchanges.start();
       try {
         const asked = await listeners?.listen();
         await app.listen({ host, port });
@@ -241,6 +242,7 @@ export async function createEngine({
       if (compiled.generation === undefined) return compiled.problems;
       // The keys of a new issuer come before the first request that needs them; known ones are warm.
       compiled.generation.fronts.start();
+      compiled.generation.exchanges.start();
       compiled.generation.introspection?.start();
       await compiled.generation.verifier.start();
       activate(compiled.generation);

@@ -29,7 +29,7 @@ export interface EndpointSettings {
 
 /** The endpoint of a provider that the gateway asks as its client. */
 export interface ProviderEndpoint {
-  /** Begins to find the endpoint, where it must be found. Further calls do nothing. */
+  /** Gets ready for calls: loads what authenticates the gateway, and begins to find the endpoint. Further calls do nothing. */
   start(): void;
   /** Sends the parameters with what identifies the gateway. Never rejects, and ends within the time-out. */
   call(parameters: Readonly<Record<string, string>>): Promise<EndpointResponse | EndpointFailure>;
@@ -53,12 +53,16 @@ export function createProviderEndpoint(options: ProviderEndpointOptions): Provid
   const finder = createPlaceFinder(settings.place, options);
   let authenticate: Promise<Authenticate> | undefined;
 
+  function prepare(): Promise<Authenticate> {
+    authenticate ??= createAuthenticate(settings.credentials, settings.audience);
+    return authenticate;
+  }
+
   async function post(
     parameters: Readonly<Record<string, string>>,
     { signal, seen }: { readonly signal: AbortSignal; readonly seen: { url: URL | undefined } },
   ): Promise<EndpointResponse | EndpointFailure> {
-    authenticate ??= createAuthenticate(settings.credentials, settings.audience);
-    const [url, add] = await Promise.all([finder.find(), authenticate]);
+    const [url, add] = await Promise.all([finder.find(), prepare()]);
     if (typeof url === 'string') return { ...NO_PLACE, reason: url };
     seen.url = url;
     if (signal.aborted) return LATE;
@@ -105,7 +109,15 @@ export function createProviderEndpoint(options: ProviderEndpointOptions): Provid
     return result;
   }
 
-  return { start: finder.start, call, close: finder.close };
+  return {
+    start() {
+      finder.start();
+      // A call that needs it reports why it fails.
+      prepare().catch(() => {});
+    },
+    call,
+    close: finder.close,
+  };
 }
 
 const NO_PLACE: EndpointFailure = {

@@ -20,6 +20,8 @@ export interface ExchangeSettings extends ExchangeRequestSettings {
 export interface ExchangerPool {
   /** Gives the exchanger in use where nothing about it has changed. Pair with `release`. */
   acquire(settings: ExchangeSettings): TokenExchanger;
+  /** Gets its endpoint ready, so that the first caller waits for nothing else. */
+  start(exchanger: TokenExchanger): void;
   /** Forgets the exchanger and its tokens after its last user; requests that are running can go on with it. */
   release(exchanger: TokenExchanger): void;
   /** The calls for an upstream, whatever its settings were. */
@@ -62,6 +64,9 @@ export function createExchangerPool({
       });
       pool.add({ exchanger, text, endpoint, users: 1 });
       return exchanger;
+    },
+    start(exchanger) {
+      [...pool].find((shared) => shared.exchanger === exchanger)?.endpoint.start();
     },
     release(exchanger) {
       const shared = [...pool].find((candidate) => candidate.exchanger === exchanger);

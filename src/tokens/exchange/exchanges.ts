@@ -6,6 +6,8 @@ import type { TokenExchanger } from './token-exchanger.ts';
 export interface Exchanges {
   /** By upstream. */
   readonly exchangers: ReadonlyMap<string, TokenExchanger>;
+  /** Gets ready for the first caller. Asks nobody. */
+  start(): void;
   stats(): readonly ExchangeStats[];
   /** Lets go of those that no later configuration uses. Requests that are still running can go on. */
   close(): void;
@@ -26,6 +28,9 @@ export function acquireExchanges(
   let closed = false;
   return {
     exchangers,
+    start() {
+      for (const exchanger of exchangers.values()) pool.start(exchanger);
+    },
     stats: () =>
       [...exchangers].map(([name, exchanger]) => ({ calls: pool.calls(name), cache: exchanger.stats() })),
     close() {

@@ -1,6 +1,8 @@
 import t from 'tap';
 import { CLIENT, startBoundGateway } from '../../support/dpop/bound-gateway.ts';
+import { startExchange } from '../../support/exchange/exchange-harness.ts';
 import { respondWith, startTokenEndpoint } from '../../support/exchange/token-endpoint.ts';
+import { openEndpoint, sendJson } from '../../support/tokens/scripted-endpoint.ts';
 
 t.test('a bound token is exchanged for a bearer token, and neither proof nor token goes up', async (t) => {
   const endpoint = await startTokenEndpoint(t);
@@ -39,4 +41,53 @@ t.test('a bound token is exchanged for a bearer token, and neither proof nor tok
   const reply = await ask({ token: boundToken({ sub: 'bob' }, CLIENT) });
   t.match(reply, { status: 401, code: 'insufficient_claims' });
   t.match(reply.challenge, /^DPoP error="insufficient_claims", .*claims="eyJhIjoxfQ=="/);
+});
+
+t.test('an opaque token is exchanged once it was introspected, and as long as it is active', async (t) => {
+  let active = true;
+  const introspection = await openEndpoint((_, response) =>
+    sendJson(response, active ? { active, aud: 'api', sub: 'alice' } : { active }),
+  );
+  t.teardown(() => introspection.close());
+  const { endpoint, get, seen } = await startExchange(t, {
+    file: {
+      issuers: {
+        legacy: {
+          issuer: introspection.origin,
+          audiences: ['api'],
+          jwks: 'none',
+          introspection: {
+            url: introspection.url,
+            auth: { clientId: 'gateway', clientSecret: 's' },
+            cache: { active: '1s', inactive: '1s' },
+          },
+        },
+      },
+    },
+  });
+  for (const _ of ['first', 'again']) t.equal((await get('/orders', 'opaque-1')).status, 200);
+  t.equal((await get('/orders', 'opaque-2')).status, 200);
+  t.strictSame(
+    endpoint.requests.map(({ subject }) => subject),
+    ['opaque-1', 'opaque-2'],
+  );
+  t.strictSame(seen(), [
+    'Bearer exchanged-1-orders',
+    'Bearer exchanged-1-orders',
+    'Bearer exchanged-2-orders',
+  ]);
+  active = false;
+  const refused = await get('/orders', 'opaque-3');
+  t.match(await refused.json(), { code: 'token_inactive' });
+  t.equal(endpoint.requests.length, 2);
+  // What is remembered of an exchange lets in nobody whose own token no longer holds.
+  let late = await get('/orders', 'opaque-1');
+  while (late.status === 200) {
+    await late.text();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    seen();
+    late = await get('/orders', 'opaque-1');
+  }
+  t.match(await late.json(), { code: 'token_inactive' });
+  t.strictSame(seen(), []);
 });
