@@ -4,11 +4,11 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { SigningKey } from './tokens.ts';
+import { AUDIENCE, type SigningKey } from './tokens.ts';
 
 /** The issuer's addresses and keys for the peers. */
 export interface IssuerFacts {
-  /** Serves the key set at any path that ends in `/jwks.json`, and exchanges every token at `/token`. */
+  /** Serves the key set at any path that ends in `/jwks.json`, exchanges every token at `/token`, and knows every one at `/introspect`. */
   readonly origin: string;
   readonly jwksUri: string;
   /** PEM of the RS256 key, for peers that fetch nothing. */
@@ -27,6 +27,16 @@ const EXCHANGED = JSON.stringify({
   expires_in: 86_400,
 });
 
+/** What the introspection endpoint responds (RFC 7662 §2.2), with the claims of the tokens that are minted. */
+const INTROSPECTED = JSON.stringify({
+  active: true,
+  token_type: 'Bearer',
+  client_id: 'bench',
+  sub: 'auth0|64b7f0c2a1d3e4f5a6b7c8d9',
+  aud: AUDIENCE,
+  scope: 'openid profile email orders:read',
+});
+
 /** Serves the public halves of the keys on loopback. */
 export async function startIssuer(keys: readonly SigningKey[], folder: string): Promise<RunningIssuer> {
   const set = keys.map(({ algorithm, kid, privateKey }) => ({
@@ -38,6 +48,7 @@ export async function startIssuer(keys: readonly SigningKey[], folder: string): 
   const bodies: Readonly<Record<string, string>> = {
     'jwks.json': JSON.stringify({ keys: set }),
     token: EXCHANGED,
+    introspect: INTROSPECTED,
   };
   const server = createServer((request, response) => {
     const body = bodies[request.url?.split('/').at(-1) ?? ''];

@@ -1,7 +1,7 @@
 import { MCP_PATH, mcpCall } from '../load/mcp.ts';
 import { type Algorithm, forge, mintToken, type Pool } from '../load/tokens.ts';
 import { LARGE_PATH } from '../load/upstream.ts';
-import { EXCHANGED_PATH } from '../peers/sealgate.ts';
+import { EXCHANGED_PATH, INTROSPECTED_PATH } from '../peers/sealgate.ts';
 
 export type Pools = Readonly<Record<Algorithm, Pool>>;
 
@@ -90,6 +90,15 @@ export const CASES: readonly Case[] = [
     expect: 'allowed',
     tokens: one,
     path: EXCHANGED_PATH,
+  },
+  {
+    name: 'introspected',
+    about:
+      'the same opaque token in every request: the provider is asked once a minute, and what it stated is kept',
+    peers: 'sealgate',
+    expect: 'allowed',
+    tokens: async () => [`op_${'o'.repeat(40)}`],
+    path: INTROSPECTED_PATH,
   },
   {
     name: 'new connection',

@@ -92,6 +92,11 @@ ${decisions}admin: { port: ${adminPort} }
 defaults: { issuers: any }
 issuers:
 ${issuerLines.join('\n')}
+  opaque:
+    issuer: https://opaque.bench.test
+    audiences: ['${AUDIENCE}']
+    jwks: none
+    introspection: { url: '${origin}/introspect', auth: { clientId: bench, clientSecret: bench }, prefix: op_ }
 upstreams:
   backend: { url: 'http://127.0.0.1:${ground.upstreamPort}' }
   exchanging:
@@ -108,12 +113,16 @@ ${routeLines.join('\n')}
     access: { scopes: ['orders:read'] }
     mcp: { tools: { 'orders_*': allow, orders_cancel: { scopes: ['orders:write'] } } }
   - { name: exchanged, path: ${EXCHANGED_PATH}, upstream: exchanging, access: { scopes: ['orders:read'] } }
+  - { name: introspected, path: ${INTROSPECTED_PATH}, upstream: backend, access: { issuers: [opaque], scopes: ['orders:read'] } }
   - { name: large, path: /large, upstream: backend, access: authenticated }
 `;
 }
 
 /** A route whose backend gets a token that was exchanged for the caller's. */
 export const EXCHANGED_PATH = '/exchanged';
+
+/** A route whose tokens are introspected. */
+export const INTROSPECTED_PATH = '/introspected';
 
 export function issuerName(index: number): string {
   return index === 0 ? ISSUER : `${ISSUER}/${index}`;

@@ -1,13 +1,17 @@
+/* A signed JWT is three parts of base64url, of which the signature may be missing. All else is opaque to the gateway, JWE too. */
+
+/** Whether a token has as many parts as a signed JWT: all that a good one pays for introspection in its file. */
+export function hasThreeParts(rawToken: string): boolean {
+  const headerEnd = rawToken.indexOf('.');
+  // Most opaque tokens have no dots at all.
+  if (headerEnd === -1) return false;
+  const payloadEnd = rawToken.indexOf('.', headerEnd + 1);
+  return payloadEnd !== -1 && rawToken.indexOf('.', payloadEnd + 1) === -1;
+}
+
 const PARTS = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
-/**
- * Whether a token has the form of a signed JWT: three parts of base64url, of which the signature may be missing. Everything else is
- * opaque to the gateway, encrypted tokens (JWE) too.
- */
+/** Whether its three parts are base64url. */
 export function hasJwtForm(rawToken: string): boolean {
-  const headerEnd = rawToken.indexOf('.');
-  const payloadEnd = rawToken.indexOf('.', headerEnd + 1);
-  // Most opaque tokens have no dots at all.
-  if (payloadEnd === -1 || headerEnd === -1) return false;
-  return rawToken.indexOf('.', payloadEnd + 1) === -1 && PARTS.test(rawToken);
+  return PARTS.test(rawToken);
 }

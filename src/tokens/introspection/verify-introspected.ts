@@ -7,7 +7,7 @@ import type { TokenOutcome, VerificationRequest } from '../verify-token.ts';
 import { createFindIssuer } from './find-issuer.ts';
 import type { Introspect } from './introspect.ts';
 import { createIntrospector, type Introspector } from './introspector.ts';
-import { hasJwtForm } from './token-form.ts';
+import { hasJwtForm, hasThreeParts } from './token-form.ts';
 
 type Verify = (rawToken: string, request: VerificationRequest) => TokenOutcome | Promise<TokenOutcome>;
 
@@ -73,9 +73,18 @@ export function addIntrospection(
     });
   const verifySigned = covering.size === 0 ? verifyJwt : verifyCovered;
 
+  const verify: Verify = (rawToken, request) => {
+    if (!hasThreeParts(rawToken)) return verifyOpaque(rawToken, request);
+    // A trace is to show one form.
+    if (request.trace !== undefined && !hasJwtForm(rawToken)) return verifyOpaque(rawToken, request);
+    const outcome = verifySigned(rawToken, request);
+    // The characters of good JWTs were looked at when they were decoded, and kept ones need no look at all.
+    const isMalformed = isRefusal(outcome) && outcome.code === 'token_malformed';
+    return isMalformed && !hasJwtForm(rawToken) ? verifyOpaque(rawToken, request) : outcome;
+  };
+
   return {
-    verify: (rawToken, request) =>
-      hasJwtForm(rawToken) ? verifySigned(rawToken, request) : verifyOpaque(rawToken, request),
+    verify,
     cacheStats: () =>
       new Map([...introspectors].map(([name, introspector]) => [name, introspector.cacheStats()])),
   };
