@@ -66,6 +66,7 @@ t.test('check --online asks the token endpoint with a token that is none', async
     const { found, valid } = await checkOnline(fileOf(endpoint.url));
     t.match(found, { severity, path: `upstreams.orders.exchange${key}`, message });
     if (severity === 'error') t.match(found?.hint, /.{20}/);
+    t.notMatch(found?.hint ?? '', /--online/, 'it is what was just done');
     t.equal(valid, severity !== 'error');
   }
   t.equal(endpoint.requests.at(-1)?.form.audience, 'orders');

@@ -1,5 +1,6 @@
 import type { ConfigPath, PathProblem } from '../../config/problem.ts';
 import { error, note, warning } from '../../config/rules/rule.ts';
+import type { Cause } from '../../core/causes.ts';
 import { isRefusal, type Refusal } from '../../core/refusals.ts';
 import { createEndpointPool } from '../../tokens/endpoints/endpoint-pool.ts';
 import { askForToken } from '../../tokens/exchange/ask-for-token.ts';
@@ -30,6 +31,14 @@ export function checkExchanges(env: CommandIo['env']): ConfigCheck {
   };
 }
 
+/** Where the advice for a refusal would lead to this very check. */
+const HINTS: Partial<Record<Cause, string>> = {
+  exchange_unreachable:
+    'check host, port and firewall; a private authority is named in `ca`, a proxy that alone leads out in HTTPS_PROXY',
+  exchange_client_refused:
+    'compare `auth` with the client at the provider: id, secret (an expired one, too) or key, and `method`',
+};
+
 function describe(
   outcome: Refusal | object,
   { grant, scopes, audience }: Omit<ExchangeSettings, 'endpoint'>,
@@ -43,7 +52,7 @@ function describe(
   }
   const { cause, reason } = outcome;
   const described = reason.replace('token exchange: ', '');
-  const hint = ADVICE[cause];
+  const hint = HINTS[cause] ?? ADVICE[cause];
   switch (cause) {
     case 'exchange_refused':
     case 'exchange_consent_missing':

@@ -44,7 +44,7 @@ const MARGIN_SECONDS = 30;
 /** What an entry costs beside its token. */
 const ENTRY_BYTES = 500;
 /** So many tokens are exchanged at once for an upstream; a further one is refused, so that a slow endpoint holds no more than these. */
-export const MAX_RUNNING = 64;
+const MAX_RUNNING = 64;
 
 const FULL = refuse('exchange_full', `token exchange: ${MAX_RUNNING} requests to the endpoint already run`, {
   retryAfterSeconds: 1,
