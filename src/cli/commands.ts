@@ -41,7 +41,10 @@ const checkCommand: Command = {
   options: {
     ...CONFIG_OPTIONS,
     strict: { type: 'boolean', description: 'warnings are errors' },
-    online: { type: 'boolean', description: 'also fetch the keys of issuers and connect to backends' },
+    online: {
+      type: 'boolean',
+      description: 'also fetch the keys of issuers, ask endpoints of providers and connect to backends',
+    },
     'allow-missing-env': { type: 'boolean', description: 'a missing variable is only a warning' },
     ...FORMAT_OPTION,
   },

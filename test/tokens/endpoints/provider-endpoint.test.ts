@@ -357,6 +357,11 @@ t.test('a question is asked again on a fresh connection where the server closed 
     outcome: 'unreachable',
   });
   t.equal(endpoint.requests.length, 4, 'once, not for ever');
+  endpoint.respond = (_, response) => HOSTILE_RESPONSES['a body that breaks off']?.(response);
+  t.match(await acquire(settingsOf(endpoint.url, { isRepeatable: true })).call({}), {
+    outcome: 'unreachable',
+  });
+  t.equal(endpoint.requests.length, 5, 'and not after a response has begun');
 });
 
 t.test('calls are counted by outcome, and failures are logged when they begin and end', async (t) => {
