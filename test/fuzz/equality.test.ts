@@ -36,6 +36,9 @@ const CODES = [
     'signature_invalid',
     'type_not_allowed',
     'step_up_required',
+    'token_bound',
+    'binding_required',
+    'dpop_proof_invalid',
   ],
   ...['claim_missing', 'insufficient_scope', 'role_missing', 'claim_mismatch', 'condition_failed'],
   ...[

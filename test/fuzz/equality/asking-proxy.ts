@@ -18,9 +18,10 @@ export function isOfProxies(name: string): boolean {
   return (
     HOPS.has(name) ||
     /^(?:x-forwarded-|x-envoy-)/.test(name) ||
-    ['host', 'expect', 'forwarded', 'x-real-ip', 'true-client-ip', 'x-request-id', 'content-length'].includes(
-      name,
-    )
+    [
+      ...['host', 'expect', 'forwarded', 'x-real-ip', 'true-client-ip', 'client-cert'],
+      ...['x-request-id', 'content-length'],
+    ].includes(name)
   );
 }
 

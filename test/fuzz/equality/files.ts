@@ -6,11 +6,14 @@ export interface EqualityFile {
   readonly dropped: readonly string[];
   /** Paths at which the gateway itself responds. */
   readonly own?: readonly string[];
+  /** Further keys of each issuer, and of `listen`. */
+  readonly issuer?: Readonly<Record<string, unknown>>;
+  readonly listen?: Readonly<Record<string, unknown>>;
 }
 
 const backend = { upstream: 'backend' };
 const PAGES = ['https://app.example', 'https://*.pages.example'];
-const IDENTITY = ['x-user-id', 'x-user-issuer', 'x-user-scopes', 'authorization'];
+const IDENTITY = ['x-user-id', 'x-user-issuer', 'x-user-scopes', 'authorization', 'dpop'];
 
 /**
  * Every feature that a decision may hang on, in few files. All routes have an upstream, since routes without one differ by design. Names and
@@ -266,6 +269,29 @@ export const FILES: Readonly<Record<string, EqualityFile>> = {
       ],
     },
     dropped: IDENTITY,
+  },
+  bound: {
+    issuer: { dpop: { replay: { maxEntries: 10_000_000 } } },
+    listen: { clientCertHeader: { name: 'client-cert', format: 'rfc9440' } },
+    file: {
+      identity: { headers: { 'x-user-cert': '$certificateSha256' } },
+      routes: [
+        { name: 'public', path: '/public', access: 'public', ...backend },
+        { name: 'asked', path: '/asked', access: 'authenticated', ...backend },
+        { name: 'admin', path: '/admin', access: { binding: 'dpop', scopes: ['admin'] }, ...backend },
+        { name: 'shop', path: '/shop', access: { binding: 'mtls' }, cors: { origins: PAGES }, ...backend },
+        {
+          name: 'socket',
+          path: '/socket',
+          access: { binding: 'any' },
+          mode: 'report',
+          websocket: true,
+          ...backend,
+        },
+        { name: 'either', path: '/either', access: 'optional', identity: { forwardToken: true }, ...backend },
+      ],
+    },
+    dropped: [...IDENTITY, 'x-user-cert', 'client-cert'],
   },
   own: {
     file: {

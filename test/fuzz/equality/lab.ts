@@ -14,7 +14,7 @@ import { type EqualityFile, FILES } from './files.ts';
 import { type Lane, openLane } from './lane.ts';
 import { createRecords, type Records } from './records.ts';
 import type { ClientRequest } from './requests.ts';
-import { mintTokens } from './tokens.ts';
+import { mintTokens, PROOFS } from './tokens.ts';
 import { type AskingProxy, type Ports, WAYS } from './ways.ts';
 
 interface StationPorts extends Ports {
@@ -35,12 +35,14 @@ export interface Lab {
   readonly backend: RecordingBackend;
   readonly records: Records;
   station(file: string): Station;
-  /** Puts tokens in place of their names. */
+  /** Puts tokens in place of their names, and proofs, each of which is good once. */
   withTokens(request: ClientRequest): ClientRequest;
   close(): Promise<void>;
 }
 
 const TOKEN_NAME = /<(\w+)>/g;
+/** By which clients know the gateway. */
+const ORIGIN = 'https://api.example';
 
 export async function openLab(): Promise<Lab> {
   const key = signingKey('ES256', { kid: 'k1' });
@@ -54,14 +56,14 @@ export async function openLab(): Promise<Lab> {
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-equality-'));
   for (const [name, file] of Object.entries(FILES)) {
     const text = stringify({
-      listen: { port: 0, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'], publicUrl: 'https://api.example' },
+      listen: { port: 0, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'], publicUrl: ORIGIN, ...file.listen },
       decisions: { port: 0, grpc: 0, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'] },
       admin: { port: 0 },
       shutdown: { grace: '1s' },
       issuers: Object.fromEntries(
         Object.entries(issuers).map(([name, issuer]) => [
           name,
-          { issuer, audiences: ['api'], jwksUri: `${issuer}/keys`, algorithms: ['ES256'] },
+          { issuer, audiences: ['api'], jwksUri: `${issuer}/keys`, algorithms: ['ES256'], ...file.issuer },
         ]),
       ),
       defaults: { issuers: ['main'] },
@@ -74,16 +76,29 @@ export async function openLab(): Promise<Lab> {
     const proxies = new Map(WAYS.map(({ name, open }) => [name, open(ports, file)]));
     stations.set(name, { file, ports, client, proxies });
   }
-  const tokens = mintTokens(issuers, key, signingKey('ES256', { kid: 'k1' }, 'stranger'));
-  const put = (text: string): string => text.replace(TOKEN_NAME, (whole, name) => tokens[name] ?? whole);
+  const client = signingKey('ES256', { kid: 'client' }, 'client');
+  const stranger = signingKey('ES256', { kid: 'k1' }, 'stranger');
+  const tokens = mintTokens(issuers, { key, stranger, client });
+  const put = (text: string, { method, target, fields }: ClientRequest): string =>
+    text.replace(TOKEN_NAME, (whole, name) => {
+      const makeOne = PROOFS[name];
+      if (makeOne === undefined) return tokens[name] ?? whole;
+      const [, proven = 'bound'] = /^authorization: dpop <(\w+)>/im.exec(fields.join('\n')) ?? [];
+      const about = {
+        method,
+        uri: ORIGIN + (target.split('?')[0] as string),
+        token: tokens[proven] as string,
+      };
+      return makeOne(about, { client, stranger });
+    });
   return {
     backend,
     records,
     station: (file) => stations.get(file) as Station,
     withTokens: (request) => ({
       ...request,
-      target: put(request.target),
-      fields: request.fields.map(put),
+      target: put(request.target, request),
+      fields: request.fields.map((field) => put(field, request)),
     }),
     async close() {
       for (const { client, proxies } of stations.values())

@@ -13,11 +13,16 @@ export interface Played {
 }
 
 export async function play(lab: Lab, named: ClientRequest): Promise<Played> {
-  const request = lab.withTokens(named);
-  const station = lab.station(request.file);
+  const station = lab.station(named.file);
   const [proxied, ...asked] = await Promise.all([
-    inProxyMode(lab, station, request),
-    ...WAYS.map((way) => ask(lab, { proxy: station.proxies.get(way.name) as AskingProxy, way, request })),
+    inProxyMode(lab, station, lab.withTokens(named)),
+    ...WAYS.map((way) =>
+      ask(lab, {
+        proxy: station.proxies.get(way.name) as AskingProxy,
+        way,
+        request: lab.withTokens(named),
+      }),
+    ),
   ]);
   const arrivals = lab.backend.takeArrivals();
   const faults: string[] = [];

@@ -222,6 +222,34 @@ const target = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...WHOLE_TARGETS) },
 );
 
+/** Tokens that are bound, with what proves it and what does not. */
+const BOUND: readonly (readonly string[])[] = [
+  ['Authorization: DPoP <bound>', 'DPoP: <proof>'],
+  ['Authorization: DPoP <bound>', 'DPoP: <proof>'],
+  ['authorization: dpop <bound>', 'dpop: <proof>'],
+  ['Authorization: DPoP <bound>', 'DPoP: <strangeProof>'],
+  ['Authorization: DPoP <bound>', 'DPoP: <oldProof>'],
+  ['Authorization: DPoP <bound>', 'DPoP: <otherProof>'],
+  ['Authorization: DPoP <bound>', 'DPoP: <typelessProof>'],
+  ['Authorization: DPoP <bound>', 'DPoP: made up'],
+  ['Authorization: DPoP <bound>'],
+  ['Authorization: DPoP <good>', 'DPoP: <proof>'],
+  ['Authorization: Bearer <bound>', 'DPoP: <proof>'],
+  ['Authorization: Bearer <bound>'],
+  ['Authorization: Bearer <rich>', 'DPoP: <proof>'],
+  ['DPoP: <proof>'],
+  ['Authorization: Bearer <certified>', 'Client-Cert: <certificate>'],
+  ['Authorization: Bearer <certified>', 'Client-Cert: <certificate>'],
+  ['Authorization: Bearer <certified>', 'Client-Cert: <otherCertificate>'],
+  ['Authorization: Bearer <certified>', 'Client-Cert: :AAAA:'],
+  ['Authorization: Bearer <certified>', 'Client-Cert:'],
+  ['Authorization: Bearer <certified>'],
+  ['Authorization: Bearer <good>', 'Client-Cert: <certificate>'],
+  ['Authorization: DPoP <twiceBound>', 'DPoP: <proof>', 'Client-Cert: <certificate>'],
+  ['Authorization: DPoP <bound>', 'DPoP: <proof>', 'Client-Cert: <certificate>'],
+  ['Authorization: Bearer <oddlyBound>'],
+];
+
 const credential = fc.oneof(
   { weight: 10, arbitrary: token.map((value) => [`Authorization: Bearer ${value}`]) },
   { weight: 2, arbitrary: fc.constant([]) },
@@ -243,6 +271,7 @@ const credential = fc.oneof(
     weight: 1,
     arbitrary: fc.constantFrom(['Authorization:'], ['Authorization: Basic YTpi'], ['Authorization: Bearer']),
   },
+  { weight: 1, arbitrary: fc.constantFrom(...BOUND).map((fields) => [...fields]) },
   { weight: 2, arbitrary: token.map((value) => [`Cookie: a=b; session=${value}; c=d`]) },
   { weight: 1, arbitrary: token.map((value) => [`Cookie: session=${value}`]) },
   { weight: 1, arbitrary: token.map((value) => [`X-Token: ${value}`]) },
@@ -413,12 +442,15 @@ export const clientRequest: fc.Arbitrary<ClientRequest> = fc
     ),
     client: fc.constantFrom(...CLIENTS),
     credential,
+    bound: fc.option(fc.constantFrom(...BOUND), { freq: 4 }),
     kind,
     further,
     copiesHops: fc.boolean(),
     hasBoth: fc.boolean(),
   })
-  .map(({ credential, kind, further, hasBoth, ...rest }) => {
+  .map(({ credential, bound, kind, further, hasBoth, ...rest }) => {
+    // Where tokens are bound, little else is allowed.
+    const credentials = rest.file === 'bound' && bound !== null ? bound : credential;
     const isPreflight = kind.some((field) => field.startsWith('Access-Control-Request-Method'));
     const isHandshake = kind.some((field) => field.startsWith('Upgrade: websocket'));
     // A preflight or handshake by another method is mostly none.
@@ -432,7 +464,7 @@ export const clientRequest: fc.Arbitrary<ClientRequest> = fc
       // The parser refuses either of the two for its own reason, whichever it reads first.
       target: method === 'CONNECT' ? target.replace(/[^!-~]/g, 'x') : target,
       // Two tokens are refused nearly everywhere.
-      fields: [...(hasBoth || !target.includes('token=<') ? credential : []), ...kind, ...further],
+      fields: [...(hasBoth || !target.includes('token=<') ? credentials : []), ...kind, ...further],
     };
   });
 
