@@ -1,7 +1,8 @@
 -- The requests of wrk. Arguments after `--`:
 --   file of paths, file of tokens or `-`, index of the first token, mean pause in ms or 0, `close` or `keep`,
---   file of the header lines and body of a POST or `-`, file of further header lines or `-`
-local paths, tokens, index, closing, post, fields = {}, nil, 0, '', nil, ''
+--   file of the header lines and body of a POST or `-`, file of further header lines or `-`,
+--   what stands before each token, `Authorization: Bearer ` or `DPoP: `
+local paths, tokens, index, closing, post, fields, field = {}, nil, 0, '', nil, '', ''
 
 local function lines(name)
   local list = {}
@@ -25,13 +26,14 @@ function init(args)
     post = file:read('a')
     file:close()
   end
+  field = args[8]
   if args[7] ~= '-' then fields = table.concat(lines(args[7]), '\r\n') .. '\r\n' end
 end
 
 function request()
   local path = paths[index % #paths + 1]
   local token = ''
-  if tokens then token = 'Authorization: Bearer ' .. tokens[index % #tokens + 1] .. '\r\n' end
+  if tokens then token = field .. tokens[index % #tokens + 1] .. '\r\n' end
   index = index + 1
   if post then return 'POST ' .. path .. ' HTTP/1.1\r\nHost: api.bench.test\r\n' .. closing .. token .. post end
   return 'GET ' .. path .. ' HTTP/1.1\r\nHost: api.bench.test\r\nAccept: */*\r\n' .. fields .. closing .. token .. '\r\n'

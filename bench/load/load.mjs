@@ -2,13 +2,25 @@
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 
-const [connections, duration, url, pathsFile, tokensFile, first, pauseMs, closing, postFile, fieldsFile] =
-  process.argv.slice(2);
+const [
+  connections,
+  duration,
+  url,
+  pathsFile,
+  tokensFile,
+  first,
+  pauseMs,
+  closing,
+  postFile,
+  fieldsFile,
+  tokenField,
+] = process.argv.slice(2);
 const paths = lines(pathsFile);
 const tokens = tokensFile === '-' ? undefined : lines(tokensFile);
 const post = postFile === '-' ? undefined : readPost(postFile);
 const fields =
   fieldsFile === '-' ? {} : Object.fromEntries(lines(fieldsFile).map((line) => line.split(': ')));
+const [tokenName, tokenStart] = tokenField.split(': ');
 let index = Number(first);
 
 const result = await autocannon({
@@ -24,7 +36,7 @@ const result = await autocannon({
 function setupRequest(request) {
   const path = paths[index % paths.length];
   const headers = { host: 'api.bench.test', ...fields };
-  if (tokens) headers.authorization = `Bearer ${tokens[index % tokens.length]}`;
+  if (tokens) headers[tokenName] = tokenStart + tokens[index % tokens.length];
   if (closing === 'close') headers.connection = 'close';
   index += 1;
   if (post)

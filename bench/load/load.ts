@@ -14,8 +14,10 @@ export interface Load {
   readonly seconds: number;
   readonly connections: number;
   readonly paths: readonly string[];
-  /** Bearer tokens in turn; an empty list sends no Authorization. */
+  /** Bearer tokens in turn, or what `tokenField` holds; an empty list sends no such field. */
   readonly tokens: readonly string[];
+  /** What stands before each token. Default: `Authorization: Bearer `. */
+  readonly tokenField?: string | undefined;
   /** Index of the first token. */
   readonly first: number;
   /** Mean pause of a connection between response and next request; 0 for maximum load. */
@@ -24,7 +26,7 @@ export interface Load {
   /** Header lines and body that make each request a POST. */
   readonly post?: string;
   /** Further header lines of each request. */
-  readonly fields?: readonly string[];
+  readonly fields?: readonly string[] | undefined;
 }
 
 export interface LoadResult {
@@ -54,6 +56,7 @@ export async function applyLoad(load: Load, folder: string): Promise<LoadResult>
     load.newConnections ? 'close' : 'keep',
     load.post === undefined ? '-' : postFile(load.post, folder),
     load.fields === undefined ? '-' : listFile(load.fields, folder),
+    load.tokenField ?? 'Authorization: Bearer ',
   ];
   const url = `http://127.0.0.1:${load.port}`;
   const argv =

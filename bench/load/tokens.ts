@@ -35,6 +35,7 @@ interface Wanted {
   readonly issuer?: string;
   readonly audience?: string;
   readonly lifetimeSeconds?: number;
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 const signAsync = promisify(sign) as unknown as (
@@ -61,6 +62,7 @@ export async function mintToken(
     scope: 'openid profile orders:read orders:write',
     roles: ['reader', 'orders-clerk'],
     note: 'p'.repeat(ALGORITHMS[algorithm].padding),
+    ...wanted.claims,
   };
   const signed = `${encode(header)}.${encode(payload)}`;
   const key = { key: privateKey, dsaEncoding: 'ieee-p1363' };

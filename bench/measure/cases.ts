@@ -1,4 +1,5 @@
 import { MCP_PATH, mcpCall } from '../load/mcp.ts';
+import { BOUND_PATH, makeProofs, type Proofs } from '../load/proofs.ts';
 import { type Algorithm, forge, mintToken, type Pool } from '../load/tokens.ts';
 import { LARGE_PATH } from '../load/upstream.ts';
 import { EXCHANGED_PATH, INTROSPECTED_PATH } from '../peers/sealgate.ts';
@@ -12,6 +13,8 @@ export interface Case {
   readonly peers: 'all' | Algorithm | 'mcp' | 'sealgate';
   readonly expect: 'allowed' | 'refused';
   readonly tokens: (pools: Pools) => Promise<readonly string[]>;
+  /** In place of `tokens`: one bound token, with another proof in every request. */
+  readonly proofs?: (pools: Pools) => Promise<Proofs>;
   readonly path?: string;
   readonly connections?: number;
   readonly newConnections?: true;
@@ -81,6 +84,16 @@ export const CASES: readonly Case[] = [
     peers: 'RS256',
     expect: 'refused',
     tokens: async (pools) => pools.RS256.tokens.map(forge),
+  },
+  {
+    name: 'DPoP',
+    about: 'the same good token, bound to a key of its client, with another ES256 proof in every request',
+    peers: 'sealgate',
+    expect: 'allowed',
+    tokens: async () => [],
+    // Each is good once: more than all runs together need.
+    proofs: (pools) => makeProofs(pools.ES256.key, 4 * pools.ES256.tokens.length),
+    path: BOUND_PATH,
   },
   {
     name: 'exchanged',

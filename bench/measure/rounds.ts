@@ -28,7 +28,9 @@ export async function measureInRounds(wanted: Wanted): Promise<Results> {
   const { started, cases, pools, runs, seconds } = wanted;
   const results = new Map<string, Map<string, Sample | Error>>();
   for (const one of cases) {
-    const tokens = await one.tokens(pools);
+    const proofs = await one.proofs?.(pools);
+    const tokens = proofs?.proofs ?? (await one.tokens(pools));
+    const fields = proofs && [`Authorization: DPoP ${proofs.token}`];
     const tracks = started
       .filter(({ peer }) => takesPart(one, peer))
       .map(({ peer, running }) => ({
@@ -41,7 +43,7 @@ export async function measureInRounds(wanted: Wanted): Promise<Results> {
     for (let round = 0; round <= runs; round += 1) {
       for (const track of tracks) {
         if (track.failure) continue;
-        const run = { ...wanted, tokens, track };
+        const run = { ...wanted, tokens, fields, track };
         try {
           const sample = round === 0 ? await warmUp(one, run) : await runOnce(one, run, seconds);
           track.first += sample.requests + CONNECTIONS;
@@ -69,6 +71,8 @@ function takesPart(one: Case, peer: Peer): boolean {
 
 interface Run extends Wanted {
   readonly tokens: readonly string[];
+  /** With the bound token, where `tokens` are its proofs. */
+  readonly fields: readonly string[] | undefined;
   readonly track: { readonly running: RunningPeer; readonly first: number };
 }
 
@@ -76,19 +80,20 @@ interface Run extends Wanted {
 const WARM_REQUESTS = 20_000;
 const WARM_SECONDS = 8;
 
-/** Loads a peer until its code is warm, however slow the machine is at the moment; returns the last second's sample. */
+/** Loads a peer until its code is warm, however slow the machine is at the moment; returns the last second's sample with all requests. */
 async function warmUp(one: Case, run: Run): Promise<Sample> {
-  let requests = 0;
-  let sample = await runOnce(one, run, 1);
-  for (let second = 1; second < WARM_SECONDS; second += 1) {
-    requests += sample.requests;
-    if (requests >= WARM_REQUESTS || one.path === LARGE_PATH) break;
-    sample = await runOnce(one, run, 1);
+  let { first } = run.track;
+  for (let second = 1; ; second += 1) {
+    const sample = await runOnce(one, { ...run, track: { ...run.track, first } }, 1);
+    first += sample.requests + CONNECTIONS;
+    const requests = first - run.track.first;
+    if (requests >= WARM_REQUESTS || second === WARM_SECONDS || one.path === LARGE_PATH) {
+      return { ...sample, requests };
+    }
   }
-  return { ...sample, requests };
 }
 
-function runOnce(one: Case, { tokens, track, folder }: Run, seconds: number): Promise<Sample> {
+function runOnce(one: Case, { tokens, fields, track, folder }: Run, seconds: number): Promise<Sample> {
   const { running } = track;
   return measure({
     pid: running.pid,
@@ -101,6 +106,7 @@ function runOnce(one: Case, { tokens, track, folder }: Run, seconds: number): Pr
       connections: one.connections ?? CONNECTIONS,
       paths: one.path === undefined ? PATHS : [one.path],
       tokens,
+      ...(fields && { fields, tokenField: 'DPoP: ' }),
       first: track.first,
       pauseMs: 0,
       newConnections: one.newConnections ?? false,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MCP_PATH } from '../load/mcp.ts';
+import { BOUND_HOST, BOUND_ISSUER, BOUND_PATH } from '../load/proofs.ts';
 import { ALGORITHM_NAMES, AUDIENCE, ISSUER } from '../load/tokens.ts';
 import {
   CORE,
@@ -89,7 +90,7 @@ function gatewayFile({ routes, issuers }: Size, ground: Ground, ports: Ports): s
   const decisions = decisionsPort === 0 ? '' : `decisions: { port: ${decisionsPort}, grpc: ${grpcPort} }\n`;
   return `listen: { port: ${port} }
 ${decisions}admin: { port: ${adminPort} }
-defaults: { issuers: any }
+defaults: { issuers: ${JSON.stringify(Array.from({ length: issuers }, (_, index) => `issuer${index}`))} }
 issuers:
 ${issuerLines.join('\n')}
   opaque:
@@ -97,6 +98,11 @@ ${issuerLines.join('\n')}
     audiences: ['${AUDIENCE}']
     jwks: none
     introspection: { url: '${origin}/introspect', auth: { clientId: bench, clientSecret: bench }, prefix: op_ }
+  bound:
+    issuer: ${BOUND_ISSUER}
+    audiences: [${JSON.stringify(AUDIENCE)}]
+    jwksUri: '${origin}/bound/jwks.json'
+    dpop: { maxAge: 24h, replay: { maxEntries: 100000000 } }
 upstreams:
   backend: { url: 'http://127.0.0.1:${ground.upstreamPort}' }
   exchanging:
@@ -114,6 +120,7 @@ ${routeLines.join('\n')}
     mcp: { tools: { 'orders_*': allow, orders_cancel: { scopes: ['orders:write'] } } }
   - { name: exchanged, path: ${EXCHANGED_PATH}, upstream: exchanging, access: { scopes: ['orders:read'] } }
   - { name: introspected, path: ${INTROSPECTED_PATH}, upstream: backend, access: { issuers: [opaque], scopes: ['orders:read'] } }
+  - { name: bound, host: ${BOUND_HOST}, path: ${BOUND_PATH}, upstream: backend, access: { issuers: [bound], scopes: ['orders:read'] } }
   - { name: large, path: /large, upstream: backend, access: authenticated }
 `;
 }
