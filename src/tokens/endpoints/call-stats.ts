@@ -5,7 +5,7 @@ import {
 } from '../../telemetry/duration-histogram.ts';
 
 /** How a call of an endpoint ended: with what was asked for, with an error status, or without a response that can be used. */
-export const CALL_OUTCOMES = ['ok', 'rejected', 'invalid', 'timeout', 'unreachable'] as const;
+const CALL_OUTCOMES = ['ok', 'rejected', 'invalid', 'timeout', 'unreachable'] as const;
 
 export type CallOutcome = (typeof CALL_OUTCOMES)[number];
 

@@ -81,7 +81,7 @@ function ownerOf({ name }: CompiledIssuer) {
 }
 
 /** How the endpoint of an issuer is asked. */
-export function endpointSettings(
+function endpointSettings(
   issuer: CompiledIssuer,
   { url, credentials, timeoutMs }: IntrospectionSettings,
 ): EndpointSettings {
