@@ -94,6 +94,7 @@ t.test('tokens of tests are opaque, bound and of any age as the file has it', as
     '  - { name: m0, token: { issuer: corp, bound: mtls }, request: POST /mcp, mcp: tools/call search, expect: allow }',
     '  - { name: m1, token: { issuer: corp, bound: mtls }, request: POST /mcp, mcp: tools/call pay, expect: binding_required }',
     '  - { name: m2, token: { issuer: keyed, bound: dpop }, request: POST /mcp, mcp: tools/call pay, expect: allow }',
+    '  - { name: m3, headers: { authorization: Bearer made-up }, request: GET /any, expect: token_inactive }',
   ];
   const report = await check(t, `${FILE}tests:\n${[...tests, ...messages].join('\n')}\n`);
   t.strictSame(
