@@ -4,7 +4,7 @@ import { duration } from './scalars.ts';
 
 /* `dpop` of an issuer. */
 
-export const DEFAULT_REPLAY_ENTRIES = 100_000;
+const DEFAULT_REPLAY_ENTRIES = 100_000;
 
 const replay = z
   .union([

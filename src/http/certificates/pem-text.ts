@@ -6,7 +6,7 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
  * The DER of the certificates in a text that holds them and white space alone; undefined for any other text. Proxies that put PEM into
  * a header field write spaces (Apache httpd) or tabs (`$ssl_client_cert` of nginx) for line breaks.
  */
-export function readPemText(text: string): readonly Buffer[] | undefined {
+function readPemText(text: string): readonly Buffer[] | undefined {
   const blocks: Buffer[] = [];
   for (let at = skipSpace(text, 0); at < text.length; at = skipSpace(text, BLOCK.lastIndex)) {
     BLOCK.lastIndex = at;

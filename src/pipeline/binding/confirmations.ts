@@ -2,7 +2,7 @@ import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Claims } from '../../tokens/verified-token.ts';
 
 /** The members of `cnf` that a proof is known for (RFC 8705 §3.1, RFC 9449 §6.1). */
-export const CONFIRMATIONS = ['x5t#S256', 'jkt'] as const;
+const CONFIRMATIONS = ['x5t#S256', 'jkt'] as const;
 export type ConfirmationName = (typeof CONFIRMATIONS)[number];
 
 /**

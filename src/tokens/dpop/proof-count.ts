@@ -1,5 +1,5 @@
 /** How a proof can end. */
-export const PROOF_OUTCOMES = ['accepted', 'invalid', 'replayed', 'nonce', 'limited', 'unavailable'] as const;
+const PROOF_OUTCOMES = ['accepted', 'invalid', 'replayed', 'nonce', 'limited', 'unavailable'] as const;
 export type ProofOutcome = (typeof PROOF_OUTCOMES)[number];
 
 /** Counts proofs since the process started, by issuer and outcome. */

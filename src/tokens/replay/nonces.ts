@@ -3,7 +3,7 @@ import { after } from '../../core/after.ts';
 import type { ReplayStore } from './replay-store.ts';
 
 /** How long a nonce is good. */
-export const NONCE_LIFE_MS = 300_000;
+const NONCE_LIFE_MS = 300_000;
 /** From this age on responses bring the next one. */
 const RENEWAL_MS = NONCE_LIFE_MS / 2;
 /** A secret makes nonces for this long, and is then known for as long as they live. */

@@ -7,8 +7,8 @@ import { mint, type SigningKey, signingKey } from '../tokens/mint.ts';
 import { makeProof, type ProofChanges, thumbprint } from '../tokens/proof.ts';
 import { inPlace } from '../tokens/verifier.ts';
 
-export const ISSUER = 'https://corp.example';
-export const ISSUER_KEY = signingKey('ES256');
+const ISSUER = 'https://corp.example';
+const ISSUER_KEY = signingKey('ES256');
 export const CLIENT = signingKey('ES256', {}, 'client');
 export const OTHER_CLIENT = signingKey('ES256', {}, 'other client');
 export const PUBLIC_URL = 'https://api.example.com';
