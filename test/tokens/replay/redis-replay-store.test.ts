@@ -126,6 +126,7 @@ t.test('it goes away, and comes back without what it held', { skip }, async (t) 
   }
   t.equal(outcome, 'down');
   t.strictSame(states, ['down', 'up', 'emptied']);
+  t.equal(await use('a', { issuedMs }), 'down', 'it was used before, and the store has forgotten it');
   t.equal(await use('a', { issuedMs }), 'seen', 'one that was tried since');
   t.equal(await use('c', { issuedMs }), 'down', 'it may have been used before');
   t.equal(await nonces.check(nonce, time.ms), 'unknown', 'so may nonces');
