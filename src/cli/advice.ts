@@ -414,7 +414,7 @@ export const ADVICE = {
   exchange_token_unusable:
     'let the provider issue a bearer access token for the backend: the reason names what is wrong with the one it sent',
   exchange_full:
-    'see why the token endpoint responds so slowly that exchanges pile up; tokens that are cached need none',
+    'see why the token endpoint responds so slowly that exchanges pile up, or why one client address needs so many; tokens that are cached need none',
 
   // The gateway and what it depends on
   keys_unavailable: 'see with `sealgate keys` why the keys cannot be fetched, or use saved ones with --jwks',

@@ -39,8 +39,8 @@ export function exchangeToken(
   permit: PermitToExchange,
   trace: Trace | undefined,
 ): Permit | Refusal | Promise<Permit | Refusal> {
-  const { exchanger, rawToken, token } = permit.exchange;
-  return after(exchanger.exchange(rawToken, token.rejectedFromMs), (credential) => {
+  const { exchanger, token } = permit.exchange;
+  return after(exchanger.exchange(permit.exchange), (credential) => {
     if (!isRefusal(credential)) {
       trace?.add({ step: 'exchange', ok: true, expected: expectation(permit), got: 'a token' });
       return permitExchanged(permit, credential);

@@ -1,7 +1,8 @@
 import type { McpMethod } from '../config/mcp/mcp-methods.ts';
 import type { Refusal } from '../core/refusals.ts';
 import type { Target } from '../http/target.ts';
-import type { ExchangedCredential, TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
+import type { ExchangedCredential } from '../tokens/exchange/exchange-cache.ts';
+import type { CallersToken, TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { verifiedCredential } from './credentials/extract-token.ts';
 import { offersProtocol } from './credentials/token-places.ts';
@@ -42,9 +43,8 @@ export interface Permit {
 }
 
 /** What a token for the backend is obtained with. */
-export interface PendingExchange {
+export interface PendingExchange extends CallersToken {
   readonly exchanger: TokenExchanger;
-  readonly rawToken: string;
   readonly token: VerifiedToken;
 }
 
@@ -101,13 +101,13 @@ export function permitVerified(
     readonly rawToken: string;
   } & Pick<Permit, 'identity' | 'wouldRefuse'>,
 ): Permit {
-  const { route, headers } = matched;
+  const { route, headers, clientAddress } = matched;
   const credentials = route.identity.forwardsToken
     ? verifiedCredential(route.tokenSources, headers)
     : passedAuthorization(matched);
   const socketProtocol = announcedProtocol(matched);
   const { exchanger } = route;
-  const exchange = exchanger === undefined ? undefined : { exchanger, rawToken, token };
+  const exchange = exchanger === undefined ? undefined : { exchanger, rawToken, token, clientAddress };
   return grant(request, { identity, credentials, token, socketProtocol, wouldRefuse, exchange });
 }
 

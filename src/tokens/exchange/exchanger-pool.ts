@@ -36,6 +36,9 @@ interface Shared {
   users: number;
 }
 
+/** So many tokens are exchanged at once for an upstream, so that a slow endpoint holds no more requests than these. */
+const MAX_RUNNING = 64;
+
 /** Makes an empty pool; each generation of the configuration acquires its exchangers from it. */
 export function createExchangerPool({
   endpoints,
@@ -58,6 +61,8 @@ export function createExchangerPool({
       }
       const exchanger = createTokenExchanger({
         ask: askForToken(endpoint, request),
+        // The same one across reloads.
+        gate: endpoints.gate(settings, MAX_RUNNING),
         maxBytes,
         clock,
         scheduler: endpoints.scheduler,

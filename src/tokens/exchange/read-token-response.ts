@@ -28,11 +28,13 @@ export function readTokenResponse(
   if (json === undefined) return unavailable('exchange_unreadable', 'the response is no JSON object');
   const flaw = findFlaw(json, { grant, rawToken });
   if (flaw !== undefined) return unavailable('exchange_token_unusable', flaw);
-  const lifetime = json.expires_in;
-  return {
-    accessToken: json.access_token as string,
-    lifetimeSeconds: typeof lifetime === 'number' && lifetime > 0 ? lifetime : undefined,
-  };
+  return { accessToken: json.access_token as string, lifetimeSeconds: readLifetime(json.expires_in) };
+}
+
+/** RFC 6749 §5.1 has a number. The v1 endpoints of Entra ID and AD FS write its digits as a text. */
+function readLifetime(stated: unknown): number | undefined {
+  const seconds = typeof stated === 'string' && /^\d{1,10}$/.test(stated) ? Number(stated) : stated;
+  return typeof seconds === 'number' && seconds > 0 ? seconds : undefined;
 }
 
 function findFlaw(

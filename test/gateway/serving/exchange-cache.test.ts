@@ -4,6 +4,10 @@ import { freezeTime, until } from '../../support/core/frozen-time.ts';
 import { startExchange } from '../../support/exchange/exchange-harness.ts';
 import { issue, type Respond } from '../../support/exchange/token-endpoint.ts';
 
+/** The client's address is what this proxy states. */
+const BEHIND_PROXY = { listen: { port: 0, trustedProxies: ['127.0.0.1'] } };
+const from = (at: number) => ({ 'x-forwarded-for': `192.0.2.${at}` });
+
 /** Responds to all that wait at once. */
 function held(): { readonly respond: Respond; release(): void } {
   const waiting: (() => void)[] = [];
@@ -63,13 +67,16 @@ t.test('a message whose client leaves while its token is waited for goes nowhere
 });
 
 t.test('so many tokens are exchanged at once, and no more', async (t) => {
-  const { endpoint, token, get, seen } = await startExchange(t, { exchange: { timeout: '60s' } });
+  const { endpoint, token, get, seen } = await startExchange(t, {
+    exchange: { timeout: '60s' },
+    file: BEHIND_PROXY,
+  });
   const { respond, release } = held();
   endpoint.respond = respond;
   const tokens = Array.from({ length: 64 }, (_, at) => token({ sub: `u${at}` }));
-  const first = tokens.map((own) => get('/orders', own));
+  const first = tokens.map((own, at) => get('/orders', own, from(Math.floor(at / 8))));
   await until(() => endpoint.requests.length === 64);
-  const refused = await get('/orders', token({ sub: 'late' }));
+  const refused = await get('/orders', token({ sub: 'late' }), from(8));
   t.equal(refused.status, 503);
   t.match(await refused.json(), { code: 'overloaded' });
   t.equal(refused.headers.get('retry-after'), '1');
@@ -81,6 +88,26 @@ t.test('so many tokens are exchanged at once, and no more', async (t) => {
   t.equal((await get('/orders', token({ sub: 'late' }))).status, 200);
   // One is that of the route without exchange.
   t.equal(new Set(seen()).size, 66, 'each caller has a token of its own');
+});
+
+t.test('one address has an eighth of the places, so that it blocks nobody else', async (t) => {
+  const { endpoint, token, get } = await startExchange(t, {
+    exchange: { timeout: '60s' },
+    file: BEHIND_PROXY,
+  });
+  const { respond, release } = held();
+  endpoint.respond = respond;
+  const flood = Array.from({ length: 20 }, (_, at) => get('/orders', token({ jti: `${at}` }), from(1)));
+  const codes: number[] = [];
+  for (const one of flood) void one.then(({ status }) => codes.push(status));
+  await until(() => codes.length === 12);
+  t.equal(endpoint.requests.length, 8);
+  const other = get('/orders', token({ sub: 'bob' }), from(2));
+  await until(() => endpoint.requests.length === 9);
+  release();
+  t.equal((await other).status, 200);
+  await Promise.all(flood);
+  t.strictSame(codes.sort(), [...Array(8).fill(200), ...Array(12).fill(503)]);
 });
 
 t.test('what is cached, and until when', async (t) => {
@@ -98,7 +125,13 @@ t.test('what is cached, and until when', async (t) => {
   };
   for (const [name, expiresIn, seconds, expected] of [
     ['no lifetime', undefined, 0, 2],
-    ['a lifetime as text', '3600', 0, 2],
+    ['a lifetime as text', '3600', 3569.999, 1],
+    ['a lifetime as text, in its last 30 seconds', '3600', 3570, 2],
+    ['another text', '3600s', 0, 2],
+    ['a text with a sign', '-3600', 0, 2],
+    ['a text of a fraction', '3600.5', 0, 2],
+    ['no digits', '', 0, 2],
+    ['too many digits', '99999999999', 0, 2],
     ['null', null, 0, 2],
     ['nothing', 0, 0, 2],
     ['less than nothing', -3600, 0, 2],

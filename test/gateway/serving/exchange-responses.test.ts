@@ -227,7 +227,11 @@ for (const [name, respond, cause, reason] of ROWS) {
     for (const secret of [own, JWT, 'alice@', 'x'.repeat(100)]) t.notOk(text.includes(secret));
 
     endpoint.respond = issue();
-    t.equal((await get('/orders', own)).status, 200, 'a failure is not remembered');
+    const asked = endpoint.requests.length;
+    const isKept = code === 'exchange_refused';
+    t.equal((await get('/orders', own)).status, isKept ? 403 : 200, 'only that a caller is refused is kept');
+    t.equal(endpoint.requests.length - asked, isKept ? 0 : 1);
+    t.equal((await get('/orders', token({ sub: `another of ${name}` }))).status, 200);
     seen();
   });
 }

@@ -1,7 +1,16 @@
 import t from 'tap';
+import type { Cause } from '../../../src/core/causes.ts';
 import { refuse } from '../../../src/core/refusals.ts';
+import { createCallGate } from '../../../src/tokens/endpoints/call-gate.ts';
 import { createTokenExchanger } from '../../../src/tokens/exchange/token-exchanger.ts';
 import { freezeTime } from '../../support/core/frozen-time.ts';
+
+/** The token of a caller. */
+const callers = (
+  rawToken: string,
+  rejectedFromMs: number,
+  { issuer = 'corp', clientAddress = '192.0.2.1' } = {},
+) => ({ rawToken, token: { issuer, rejectedFromMs }, clientAddress });
 
 /** An exchanger whose endpoint takes so long to issue tokens of this lifetime. */
 function exchangerOf({ lifetimeSeconds = 90, takesMs = 0, endsInMs = 3_600_000 } = {}) {
@@ -13,13 +22,14 @@ function exchangerOf({ lifetimeSeconds = 90, takesMs = 0, endsInMs = 3_600_000 }
       time.advance(takesMs);
       return { accessToken: `t${asked}`, lifetimeSeconds };
     },
+    gate: createCallGate(64),
     maxBytes: 1024 ** 2,
     clock: time.clock,
     scheduler: time.scheduler,
   });
   const endsAtMs = time.clock() + endsInMs;
   const get = async (rawToken = 'caller') =>
-    (await exchanger.exchange(rawToken, endsAtMs)) as readonly string[];
+    (await exchanger.exchange(callers(rawToken, endsAtMs))) as readonly string[];
   return { time, exchanger, get, asked: () => asked };
 }
 
@@ -55,11 +65,11 @@ t.test('the time that the endpoint took counts', async (t) => {
 t.test("a cached token ends with the caller's own", async (t) => {
   const { time, exchanger } = exchangerOf({ lifetimeSeconds: 3600 });
   const endsAtMs = time.clock() + 10_000;
-  await exchanger.exchange('caller', endsAtMs);
+  await exchanger.exchange(callers('caller', endsAtMs));
   time.advance(9_999);
-  t.notOk(exchanger.exchange('caller', endsAtMs) instanceof Promise);
+  t.notOk(exchanger.exchange(callers('caller', endsAtMs)) instanceof Promise);
   time.advance(1);
-  t.ok(exchanger.exchange('caller', endsAtMs) instanceof Promise);
+  t.ok(exchanger.exchange(callers('caller', endsAtMs)) instanceof Promise);
 });
 
 t.test('a hit is no promise, and every token has an entry of its own', async (t) => {
@@ -69,27 +79,97 @@ t.test('a hit is no promise, and every token has an entry of its own', async (t)
   for (const token of tokens) first.push(await get(token));
   t.equal(asked(), tokens.length);
   tokens.forEach((token, at) => {
-    t.equal(exchanger.exchange(token, Number.POSITIVE_INFINITY), first[at]);
+    t.equal(exchanger.exchange(callers(token, Infinity)), first[at]);
   });
   t.match(exchanger.stats(), { entries: tokens.length, hits: tokens.length, misses: tokens.length });
 });
 
-t.test('a refusal is for those who waited, and not remembered', async (t) => {
-  let asked = 0;
+/** An exchanger whose endpoint refuses everybody, for one cause. */
+function refusing(cause: Cause, { maxBytes = 1024 ** 2 } = {}) {
   const time = freezeTime();
+  let asked = 0;
   const exchanger = createTokenExchanger({
     ask: async () => {
       asked += 1;
-      return refuse('exchange_refused', 'no');
+      return refuse(cause, 'no');
     },
-    maxBytes: 1024,
+    gate: createCallGate(64),
+    maxBytes,
     clock: time.clock,
     scheduler: time.scheduler,
   });
-  const waiting = [exchanger.exchange('caller', Infinity), exchanger.exchange('caller', Infinity)];
-  t.equal(waiting[0], waiting[1]);
-  t.match(await waiting[0], { code: 'exchange_refused' });
-  t.equal(asked, 1);
-  t.match(await exchanger.exchange('caller', Infinity), { code: 'exchange_refused' });
-  t.equal(asked, 2);
+  const get = (rawToken = 'caller') => exchanger.exchange(callers(rawToken, Infinity));
+  return { time, exchanger, get, asked: () => asked };
+}
+
+t.test('that a caller is refused is kept for five seconds by either clock', async (t) => {
+  for (const cause of ['exchange_refused', 'exchange_consent_missing'] as const) {
+    for (const move of ['advance', 'jump'] as const) {
+      const { time, get, asked, exchanger } = refusing(cause);
+      const waiting = [get(), get()];
+      t.equal(waiting[0], waiting[1]);
+      t.match(await waiting[0], { code: 'exchange_refused' });
+      time[move](4_999);
+      t.match(get(), { code: 'exchange_refused' }, 'no promise');
+      t.equal(asked(), 1);
+      t.match(await get('other'), { code: 'exchange_refused' });
+      t.equal(asked(), 2, 'another token is asked about');
+      time[move](1);
+      t.ok(get() instanceof Promise);
+      t.equal(asked(), 3, move);
+      t.match(exchanger.stats(), { hits: 1, entries: 1 });
+    }
+  }
+});
+
+t.test('a failure is not kept, nor what a new login changes', async (t) => {
+  for (const cause of ['insufficient_claims', 'exchange_failed', 'exchange_client_refused'] as const) {
+    const { get, asked, exchanger } = refusing(cause);
+    await get();
+    await get();
+    t.equal(asked(), 2, cause);
+    t.equal(exchanger.stats().entries, 0);
+  }
+});
+
+t.test('refused callers have an eighth of the memory and evict no token', async (t) => {
+  const time = freezeTime();
+  const exchanger = createTokenExchanger({
+    ask: async (rawToken) =>
+      rawToken === 'good' ? { accessToken: 't', lifetimeSeconds: 90 } : refuse('exchange_refused', 'no'),
+    gate: createCallGate(64),
+    maxBytes: 16 * 1024,
+    clock: time.clock,
+    scheduler: time.scheduler,
+  });
+  await exchanger.exchange(callers('good', Infinity));
+  for (let at = 0; at < 200; at += 1) await exchanger.exchange(callers(`bad-${at}`, Infinity));
+  t.strictSame(exchanger.exchange(callers('good', Infinity)), ['authorization', 'Bearer t']);
+  t.equal(exchanger.stats().entries, 5);
+});
+
+t.test('one opaque text of two issuers is two tokens', async (t) => {
+  const { exchanger, asked } = exchangerOf();
+  const first = await exchanger.exchange(callers('same', Infinity, { issuer: 'a' }));
+  const second = await exchanger.exchange(callers('same', Infinity, { issuer: 'b' }));
+  t.not(first, second);
+  t.equal(asked(), 2);
+  t.equal(exchanger.exchange(callers('same', Infinity, { issuer: 'a' })), first);
+});
+
+t.test('a place at the endpoint is free again however the exchange ends', async (t) => {
+  const time = freezeTime();
+  const exchanger = createTokenExchanger({
+    ask: async (rawToken) =>
+      rawToken.endsWith('1') ? refuse('exchange_failed', 'no') : { accessToken: 't', lifetimeSeconds: 90 },
+    gate: createCallGate(1),
+    maxBytes: 1024 ** 2,
+    clock: time.clock,
+    scheduler: time.scheduler,
+  });
+  for (let at = 0; at < 4; at += 1) {
+    const running = exchanger.exchange(callers(`t${at}`, Infinity));
+    t.match(exchanger.exchange(callers('late', Infinity)), { code: 'overloaded', cause: 'exchange_full' });
+    await running;
+  }
 });
