@@ -78,6 +78,8 @@ t.test(
     const exchange = `{ grant: jwt-bearer, tokenUrl: "${endpoint.url}", auth: { clientId: g, clientSecret: s }, audience: a }`;
     const file = liveText({
       top: 'decisions: { port: 0 }',
+      listen: ', publicUrl: "https://api.example.com"',
+      corp: ', dpop: {}',
       upstreams: `  own: { url: BACKEND, exchange: ${exchange} }`,
       routes: `  - { name: gone, path: /gone, upstream: "http://127.0.0.1:1", access: authenticated }
   - { name: own, path: /own, upstream: own, access: authenticated }`,

@@ -102,14 +102,25 @@ export async function startLiveGateway(
 
 /** A file with one guarded route, `/a`, and whatever else is given. */
 export function liveText(
-  more: string | { readonly routes?: string; readonly top?: string; readonly upstreams?: string } = {},
+  more:
+    | string
+    | {
+        readonly routes?: string;
+        readonly top?: string;
+        readonly upstreams?: string;
+        readonly listen?: string;
+        readonly corp?: string;
+        readonly issuers?: string;
+      } = {},
 ): string {
-  const { routes = '', top = '', upstreams = '' } = typeof more === 'string' ? { routes: more } : more;
-  return `listen: { port: 0 }
+  const parts = typeof more === 'string' ? { routes: more } : more;
+  const { routes = '', top = '', upstreams = '', listen = '', corp = '', issuers = '' } = parts;
+  return `listen: { port: 0${listen} }
 admin: { port: 0 }
 ${top}
 issuers:
-  corp: { issuer: ISSUER, audiences: [api] }
+  corp: { issuer: ISSUER, audiences: [api]${corp} }
+${issuers}
 upstreams:
   backend: { url: BACKEND }
 ${upstreams}
