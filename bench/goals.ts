@@ -64,6 +64,11 @@ export function checkGoals(evidence: Evidence): readonly Goal[] {
       1.3,
       overVerify('fresh EdDSA', 'EdDSA'),
     ),
+    atMost(
+      'DPoP, a fresh proof: (CPU − repeated) ÷ one native ES256 verification',
+      1.3,
+      overVerify('DPoP', 'ES256'),
+    ),
     atMost('no token: CPU ÷ bare Node', 0.5, refusal('no token')),
     atMost('expired: CPU ÷ bare Node', 0.5, refusal('expired')),
     atMost('forged, seen before: CPU ÷ bare Node', 0.5, refusal('forged, seen before')),

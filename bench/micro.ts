@@ -1,4 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
 import { isRefusal } from '../src/core/refusals.ts';
 import { resolveForwarded } from '../src/http/forwarded.ts';
 import { Peer } from '../src/http/peer.ts';
@@ -13,7 +13,9 @@ import { planUpstreamRequest, type RouteUpstreamPlan } from '../src/proxy/reques
 import { buildResponseHeaders } from '../src/proxy/response/response-headers.ts';
 import { renderAccessLine } from '../src/telemetry/access-line.ts';
 import type { RequestRecord } from '../src/telemetry/request-record.ts';
+import { createVerifyProof } from '../src/tokens/dpop/verify-proof.ts';
 import type { VerifiedToken } from '../src/tokens/verified-token.ts';
+import { BOUND_HOST, BOUND_PATH, makeProofs } from './load/proofs.ts';
 import { ALGORITHM_NAMES, type Algorithm, forge, tokenPool } from './load/tokens.ts';
 import { compileForMicro } from './micro-gateway.ts';
 import { routePath } from './peers/sealgate.ts';
@@ -100,6 +102,32 @@ for (const algorithm of ALGORITHM_NAMES) {
   measure(`  of which one native verification`, nativeCheck(algorithm));
 }
 
+const bound = await makeProofs(pools.ES256.key, POOL);
+const verifyProof = createVerifyProof();
+const proofContext = {
+  policy: {
+    name: 'corp',
+    maxAgeMs: 3_600_000,
+    clockToleranceMs: 30_000,
+    algorithms: new Set(['ES256', 'EdDSA', 'Ed25519']),
+    advertised: ['ES256', 'EdDSA'],
+    requiresNonce: false,
+    replay: { kind: 'memory', maxEntries: 100_000 },
+  },
+  request: { method: 'GET', origin: `https://${BOUND_HOST}`, path: BOUND_PATH },
+  rawToken: bound.token,
+  nowMs: Date.now(),
+  jkt: partOf<{ readonly cnf: { readonly jkt: string } }>(bound.token, 1).cnf.jkt,
+} as const;
+measure('verify a DPoP proof, ES256', (index) =>
+  must(verifyProof({ ...proofContext, proofs: [bound.proofs[index % POOL] as string] })),
+);
+const { jwk } = partOf<{ readonly jwk: JsonWebKey }>(bound.proofs[0] as string, 0);
+measure(
+  '  of which one native verification',
+  nativeCheckOf(createPublicKey({ key: jwk, format: 'jwk' }), 'sha256', bound.proofs),
+);
+
 const { route } = must(matchRoute(gate.table, { method: 'GET', host, target }));
 const verified = must(verifier.verify(token, ANY_ISSUER) as VerifiedToken);
 const permit = must(
@@ -163,16 +191,22 @@ process.exit(last === undefined ? 1 : 0);
 
 function nativeCheck(algorithm: Algorithm): (index: number) => boolean {
   const { key, tokens } = pools[algorithm];
-  const publicKey = createPublicKey(key.privateKey);
-  const digest = algorithm === 'EdDSA' ? null : 'sha256';
-  const cut = tokens.map((one) => {
+  return nativeCheckOf(createPublicKey(key.privateKey), algorithm === 'EdDSA' ? null : 'sha256', tokens);
+}
+
+function nativeCheckOf(publicKey: KeyObject, digest: string | null, signedTexts: readonly string[]) {
+  const cut = signedTexts.map((one) => {
     const at = one.lastIndexOf('.');
     return { signed: Buffer.from(one.slice(0, at)), signature: Buffer.from(one.slice(at + 1), 'base64url') };
   });
-  return (index) => {
+  return (index: number): boolean => {
     const { signed, signature } = cut[index % POOL] as (typeof cut)[number];
     return verify(digest, signed, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
   };
+}
+
+function partOf<Part>(jwt: string, at: 0 | 1): Part {
+  return JSON.parse(Buffer.from(jwt.split('.')[at] as string, 'base64url').toString());
 }
 
 function must<Value>(value: Value): Exclude<Value, { readonly refused: true }> {
