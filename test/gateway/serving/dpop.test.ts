@@ -53,6 +53,11 @@ t.test('schemes', async (t) => {
     ['an unbound token under DPoP', { token: token() }, 'binding_required'],
     ['an unbound token under DPoP, without a proof', { token: token(), proofs: [] }, 'binding_required'],
     ['bound by something else', { token: token({ cnf: { jwk: {} } }) }, 'token_bound'],
+    [
+      'a thumbprint by another hash',
+      { token: token({ cnf: { 'jkt#S512': thumbprint(CLIENT) } }) },
+      'token_bound',
+    ],
     ['an empty binding', { token: token({ cnf: {} }) }, 'token_bound'],
     ['a binding of text', { token: token({ cnf: thumbprint(CLIENT) }) }, 'token_bound'],
     ['a list', { token: token({ cnf: [{ jkt: thumbprint(CLIENT) }] }) }, 'token_bound'],

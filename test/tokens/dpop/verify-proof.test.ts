@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import t from 'tap';
 import type { Cause } from '../../../src/core/causes.ts';
 import { isRefusal, type Refusal } from '../../../src/core/refusals.ts';
@@ -167,15 +167,14 @@ const BAD: readonly (readonly [string, string | readonly string[], Cause])[] = [
   ['§4.3 item 12: another key than the one of the token', proofOf({}, OTHER), 'proof_other_key'],
 
   // RFC 9449 §11
-  ['§11.1 a proof that was made in advance', claims({ iat: SECOND + 3600 }), 'proof_early'],
   ['§11.1 a proof that was kept', claims({ iat: SECOND - 3600 }), 'proof_old'],
-  [
-    '§11.3 a token by another key of the same client',
-    proofOf({ header: { jwk: publicJwk(OTHER) } }),
-    'proof_other_key',
-  ],
+  ['§11.1 a proof for another method', claims({ htm: 'DELETE' }), 'proof_method'],
+  ['§11.1 a proof for another server', claims({ htu: 'https://evil.example/orders/7' }), 'proof_uri'],
+  ['§11.2 a proof that was made in advance', claims({ iat: SECOND + 3600 }), 'proof_early'],
+  ['§11.2 a proof that was made before the token', claims({ ath: undefined }), 'proof_token'],
   ['§11.5 an access token as proof', header({ typ: 'at+jwt' }), 'proof_type'],
   ['§11.5 an ID token as proof', mintText(KEY, '{"alg":"ES256"}', goodClaims()), 'proof_type'],
+  ['§11.6 no algorithm', withPart(header({ alg: 'none' }), 2, ''), 'proof_algorithm'],
   [
     '§11.6 a symmetric algorithm',
     header({ alg: 'HS256', jwk: { kty: 'oct', k: 'c2VjcmV0' } }),
@@ -183,36 +182,60 @@ const BAD: readonly (readonly [string, string | readonly string[], Cause])[] = [
   ],
   ['§11.6 a symmetric key', header({ jwk: { kty: 'oct', k: 'c2VjcmV0' } }), 'proof_key'],
   ['§11.6 a symmetric part', jwk({ k: 'c2VjcmV0' }), 'proof_key'],
-  ['§11.7 another method, the same message', claims({ htm: 'DELETE' }), 'proof_method'],
+  ['§11.8 another key than the one in the token', proofOf({}, OTHER), 'proof_other_key'],
+  [
+    '§11.8 the header names another key than the one that signed',
+    proofOf({ header: { jwk: publicJwk(OTHER) } }),
+    'proof_other_key',
+  ],
   ['§11.8 the hash of no token', claims({ ath: hashOfToken('') }), 'proof_token'],
-  ['§11.9 a proof for another server', claims({ htu: 'https://evil.example/orders/7' }), 'proof_uri'],
+  [
+    '§11.10 ath by another hash',
+    claims({ ath: createHash('sha512').update(TOKEN).digest('base64url') }),
+    'proof_token',
+  ],
 
   // RFC 8725 §3
   ['8725 §3.1 the algorithm of another key type', header({ alg: 'EdDSA' }), 'proof_key'],
   [
-    '8725 §3.2 P-384 under ES256',
+    '8725 §3.1 a key of P-384 under ES256',
     proofOf({ header: { alg: 'ES256' } }, signingKey('ES384')),
     'proof_other_key',
   ],
+  ['8725 §3.2 none', withPart(header({ alg: 'none' }), 2, ''), 'proof_algorithm'],
+  ['8725 §3.2 an algorithm that the file does not list', proofOf({}, signingKey('RS256')), 'proof_algorithm'],
+  ['8725 §3.3 a signature that does not hold', mintText(OTHER, goodHeader, goodClaims()), 'proof_signature'],
   ['8725 §3.4 a point off its curve', jwk({ y: publicJwk(OTHER).y }), 'proof_other_key'],
-  ['8725 §3.5 no key', header({ jwk: undefined }), 'proof_key'],
-  ['8725 §3.5 a key that is text', header({ jwk: JSON.stringify(publicJwk(KEY)) }), 'proof_key'],
-  ['8725 §3.5 a list of keys', header({ jwk: [publicJwk(KEY)] }), 'proof_key'],
-  ['8725 §3.5 a key without its point', header({ jwk: { kty: 'EC', crv: 'P-256' } }), 'proof_key'],
-  ['8725 §3.5 a key for encryption', jwk({ use: 'enc' }), 'proof_key'],
-  ['8725 §3.5 a key for another operation', jwk({ key_ops: ['encrypt'] }), 'proof_key'],
+  ['8725 §3.4 a key without its point', header({ jwk: { kty: 'EC', crv: 'P-256' } }), 'proof_key'],
+  ['8725 §3.4 a key that is text', header({ jwk: JSON.stringify(publicJwk(KEY)) }), 'proof_key'],
+  ['8725 §3.4 a list of keys', header({ jwk: [publicJwk(KEY)] }), 'proof_key'],
   ['8725 §3.6 compression', header({ zip: 'DEF' }), 'proof_malformed'],
   [
-    '8725 §3.8 nothing vouches for jku',
-    header({ jwk: undefined, jku: 'https://evil.example/k' }),
-    'proof_key',
+    '8725 §3.7 a payload that is not UTF-8',
+    withPart(proofOf(), 1, Buffer.concat([Buffer.from('{"jti":"'), Buffer.from([0xff]), Buffer.from('"}')])),
+    'proof_malformed',
   ],
-  ['8725 §3.10 nor for x5u', header({ jwk: undefined, x5u: 'https://evil.example/k' }), 'proof_key'],
-  ['8725 §3.10 nor for x5c', header({ jwk: undefined, x5c: ['MIIB'] }), 'proof_key'],
+  [
+    '8725 §3.7 UTF-16',
+    withPart(proofOf(), 1, Buffer.from(`\ufeff${goodClaims()}`, 'utf16le')),
+    'proof_malformed',
+  ],
+  ['8725 §3.8 the key of another client', proofOf({}, OTHER), 'proof_other_key'],
+  ['8725 §3.9 for another server', claims({ htu: 'https://api.example.org/orders/7' }), 'proof_uri'],
+  ['8725 §3.10 jku', header({ jwk: undefined, jku: 'https://evil.example/k' }), 'proof_key'],
+  ['8725 §3.10 x5u', header({ jwk: undefined, x5u: 'https://evil.example/k' }), 'proof_key'],
+  ['8725 §3.10 x5c', header({ jwk: undefined, x5c: ['MIIB'] }), 'proof_key'],
   ['8725 §3.11 the type of another JWT', header({ typ: 'secevent+jwt' }), 'proof_type'],
-  ['8725 §3.12 expired', claims({ exp: SECOND - 31 }), 'proof_old'],
-  ['8725 §3.12 exp a text', claims({ exp: 'soon' }), 'proof_old'],
-  ['8725 §3.12 not valid yet', claims({ nbf: SECOND + 31 }), 'proof_early'],
+  ['8725 §3.11 no type', header({ typ: undefined }), 'proof_type'],
+  ['8725 §3.12 an access token', header({ typ: 'at+jwt' }), 'proof_type'],
+
+  // RFC 7517 to 7519
+  ['7515 §4.1.3 no key', header({ jwk: undefined }), 'proof_key'],
+  ['7517 §4.2 a key for encryption', jwk({ use: 'enc' }), 'proof_key'],
+  ['7517 §4.3 a key for another operation', jwk({ key_ops: ['encrypt'] }), 'proof_key'],
+  ['7519 §4.1.4 expired', claims({ exp: SECOND - 31 }), 'proof_old'],
+  ['7519 §4.1.4 exp a text', claims({ exp: 'soon' }), 'proof_old'],
+  ['7519 §4.1.5 not valid yet', claims({ nbf: SECOND + 31 }), 'proof_early'],
 
   // RFC 7515
   ['7515 §4.1.11 crit', header({ crit: ['exp'], exp: 1 }), 'proof_malformed'],
@@ -249,7 +272,7 @@ t.test(
       const own = { ...key, jwk };
       return check(proofOf({ header: { ...header, jwk } }, key), { policy, jkt: thumbprint(own) });
     };
-    t.match(boundTo(WEAK), { cause: 'proof_key' }, 'RSA of 1024 bits');
+    t.match(boundTo(WEAK), { cause: 'proof_key' }, '8725 §3.5 RSA of 1024 bits');
     t.match(
       boundTo(signingKey('RS256', { exponent: 3 })),
       { jti: /./ },
@@ -258,7 +281,7 @@ t.test(
     t.match(
       boundTo(KEY, { jwk: { y: publicJwk(OTHER).y } }),
       { cause: 'proof_key' },
-      'a point off its curve',
+      '8725 §3.4 a point off its curve, in the token too',
     );
     t.match(boundTo(KEY, { jwk: { x: `${publicJwk(KEY).x}=` } }), { cause: 'proof_key' }, 'padding');
     const rsa = publicJwk(signingKey('RS256'));
@@ -279,7 +302,11 @@ t.test(
       'a key that did not sign',
     );
     const small = { kty: 'OKP', crv: 'Ed25519', x: Buffer.alloc(32).toString('base64url') };
-    t.match(boundTo(signingKey('EdDSA'), { jwk: small }), { cause: 'proof_key' }, 'a point of small order');
+    t.match(
+      boundTo(signingKey('EdDSA'), { jwk: small }),
+      { cause: 'proof_key' },
+      '8725 §3.4 a point of small order',
+    );
   },
 );
 
