@@ -56,3 +56,13 @@ t.test('systemd accepts the unit', systemd, async (t) => {
   t.equal(status, 0, stderr);
   t.equal(stderr, '');
 });
+
+t.test('no core dump where the deployment can choose', async (t) => {
+  t.match(readFileSync('deploy/systemd/sealgate.service', 'utf8'), /^LimitCORE=0$/m);
+  const { services } = parse(readFileSync('docker-compose.yml', 'utf8'));
+  t.equal(services.gateway.ulimits.core, 0);
+  t.equal(services.gateway.read_only, true);
+  const [container] = parse(readFileSync('deploy/kubernetes/deployment.yaml', 'utf8')).spec.template.spec
+    .containers;
+  t.equal(container.securityContext.readOnlyRootFilesystem, true);
+});
