@@ -122,7 +122,7 @@ module.exports = {
     {
       name: 'only-decide-makes-permits',
       severity: 'error',
-      from: { pathNot: '^src/pipeline/decide-(access|exchange|message)\\.ts$' },
+      from: { pathNot: '^src/pipeline/decide-(access|proof|exchange|message)\\.ts$' },
       to: { path: '^src/pipeline/permit\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -53,7 +53,8 @@ export function replyTo(outcome: Decision['outcome'], asked: AskedRequest): Allo
   // The proxy refuses these two when it forwards.
   if (isUpgrade === true && method !== 'GET') return HANDSHAKE_METHOD;
   if (isUpgrade !== true && asked.hasUnmetExpectation) return UNMET_EXPECTATION;
-  const { identity, credentials, exchange } = outcome;
+  const { identity, credentials, proof, exchange } = outcome;
+  if (proof !== undefined) throw new Error('a request would be allowed without using up its proof');
   if (exchange !== undefined) throw new Error('a request would be allowed without its token for the backend');
   const set = credentials.length === 0 ? identity : [...identity, ...credentials];
   if (!leavesTokenOut(outcome)) return { set, cut: NOTHING, toClient: NOTHING };

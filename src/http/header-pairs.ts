@@ -37,6 +37,12 @@ export function dropNominated(
   return kept;
 }
 
+/** Adds fields in place of those of the same names; all names are in lower case. */
+export function replaceFields(pairs: HeaderPairs, added: HeaderPairs): string[] {
+  const names = new Set(added.filter((_, at) => at % 2 === 0));
+  return [...pairs.filter((_, at) => !names.has(pairs[at - (at % 2)] as string)), ...added];
+}
+
 /** Converts to what HTTP/2 can carry: without the fields of a connection (RFC 9113 §8.2.2), and one of each single-valued field. */
 export function toHeaderObject(pairs: HeaderPairs): HeaderObject {
   const fields: HeaderObject = Object.create(null);

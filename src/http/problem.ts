@@ -65,7 +65,10 @@ export function renderProblem(refusal: Refusal, context: ProblemContext): Render
   if (wwwAuthenticate !== undefined) headers.push('www-authenticate', wwwAuthenticate);
   if (allow !== undefined) headers.push('allow', allow.join(', '));
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
-  for (const item of addedHeaders) headers.push(item);
+  for (let at = 0; at < addedHeaders.length; at += 2) {
+    const name = addedHeaders[at] as string;
+    if (name !== 'cache-control') headers.push(name, addedHeaders[at + 1] as string);
+  }
   const { status } = REFUSALS[code];
   if (context.via === 'auth-request' && status < 500 && status !== 401) {
     headers.push('x-sealgate-status', String(status));

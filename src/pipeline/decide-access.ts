@@ -5,7 +5,8 @@ import type { VerifiedToken } from '../tokens/verified-token.ts';
 import { checkAddressing } from './access/authorize.ts';
 import { passesInReportMode } from './access/report-mode.ts';
 import { authorizeToken } from './authorize-token.ts';
-import { type Possession, provePossession } from './binding/prove-possession.ts';
+import type { KeyProof } from './binding/key-proof.ts';
+import { provePossession } from './binding/prove-possession.ts';
 import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
 import type { PresentedToken } from './credentials/presented-token.ts';
 import { refuseMissing } from './credentials/refuse-missing-token.ts';
@@ -58,39 +59,14 @@ function decideVerified(
   const isSimulated = !gate.appliesLimits;
   const proven = provePossession({ request: matched, token, presented, isSimulated }, trace);
   return after(proven, (possession) => {
-    const authenticated = { matched, token, rawToken: presented.rawToken };
+    const authenticated = { matched, token, rawToken: presented.rawToken, proof: possession?.proof };
     if (possession === undefined) return decideAuthorized(gate, authenticated, trace);
-    const { refusal } = possession;
+    const { refusal, addedHeaders } = possession;
     const decision =
       refusal === undefined
         ? decideAuthorized(gate, authenticated, trace)
         : { route, outcome: refusal, token };
-    return after(useProof(decision, possession, { isSimulated, trace }), (made) =>
-      withHeaders(made, possession.addedHeaders),
-    );
-  });
-}
-
-/** Uses up the proof of a request that nothing else refuses: a proof that was of no use stays good. */
-function useProof(
-  decision: Decision,
-  { proof }: Possession,
-  { isSimulated, trace }: { readonly isSimulated: boolean; readonly trace: Trace | undefined },
-): Decision | Promise<Decision> {
-  if (proof === undefined || isRefusal(decision.outcome)) return decision;
-  if (isSimulated) {
-    trace?.add({ step: 'replay', ok: true, got: 'not asked: nothing is remembered of this request' });
-    return decision;
-  }
-  return after(proof.proofs.use(proof.held), (refusal) => {
-    if (refusal === undefined) return decision;
-    trace?.add({
-      step: 'replay',
-      ok: false,
-      expected: 'a proof that was not used before',
-      got: refusal.reason,
-    });
-    return { route: decision.route, outcome: refusal, ...(decision.token && { token: decision.token }) };
+    return withHeaders(decision, addedHeaders);
   });
 }
 
@@ -103,11 +79,12 @@ interface Authenticated {
   readonly matched: Matched;
   readonly token: VerifiedToken;
   readonly rawToken: string;
+  readonly proof: KeyProof | undefined;
 }
 
 function decideAuthorized(
   gate: Gate,
-  { matched, token, rawToken }: Authenticated,
+  { matched, token, rawToken, proof }: Authenticated,
   trace: Trace | undefined,
 ): Decision {
   const { route } = matched;
@@ -130,6 +107,7 @@ function decideAuthorized(
     identity: reported,
     token,
     rawToken,
+    proof,
     wouldRefuse: access,
   });
   if (access === undefined || !route.exposesReports) return { route, outcome, token };

@@ -1,6 +1,7 @@
 import { after } from '../core/after.ts';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
+import { awaitsMessage } from './awaits-message.ts';
 import type { Decision, Gate } from './gate.ts';
 import { isServedHere } from './messages/direct-response.ts';
 import { type Permit, type PermitToExchange, permitExchanged, withoutExchange } from './permit.ts';
@@ -48,10 +49,6 @@ export function exchangeToken(
     trace?.add({ step: 'exchange', ok: false, expected: expectation(permit), got: credential.reason });
     return { ...credential, issuer: token.issuer };
   });
-}
-
-function awaitsMessage({ mcp }: Permit): boolean {
-  return mcp !== undefined && mcp.message === undefined && mcp.request.method === 'POST';
 }
 
 function expectation({ route }: Permit): string {

@@ -3,6 +3,7 @@ import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import { passesInReportMode } from './access/report-mode.ts';
 import { exchangeToken, isToExchange } from './decide-exchange.ts';
+import { isToProve, useProof } from './decide-proof.ts';
 import type { Decision } from './gate.ts';
 import { checkBodyHeader } from './mcp/admit-request.ts';
 import { authorizeMessage } from './mcp/authorize-message.ts';
@@ -35,7 +36,7 @@ export function admitBody(permit: PermitForMessages, hasBody: boolean, trace?: T
 
 /**
  * Decides on the message of a request whose access held. The permit that comes of it is for these bytes and no others. A promise only
- * where a token for the backend must be waited for.
+ * where the replay store or a token for the backend must be waited for.
  */
 export function decideMessage(
   permit: PermitForMessages,
@@ -43,6 +44,16 @@ export function decideMessage(
   trace?: Trace,
 ): MessageDecision | Promise<MessageDecision> {
   const decision = decideBytes(permit, bytes, trace);
+  const { outcome } = decision;
+  if (isRefusal(outcome) || isServedHere(outcome)) return decision;
+  const proven = isToProve(outcome) ? useProof(decision, outcome, trace) : decision;
+  return after(proven, (made) => exchangeForMessage(made, trace));
+}
+
+function exchangeForMessage(
+  decision: MessageDecision,
+  trace: Trace | undefined,
+): MessageDecision | Promise<MessageDecision> {
   const { outcome } = decision;
   if (isRefusal(outcome) || isServedHere(outcome) || !isToExchange(outcome)) return decision;
   return after(exchangeToken(outcome, trace), (exchanged) => ({ ...decision, outcome: exchanged }));

@@ -14,6 +14,7 @@ import { explainPreflight } from './cors/explain-preflight.ts';
 import { type PathPlace, routeOfPath } from './cors/route-of-path.ts';
 import { decideAccess, refusedBy } from './decide-access.ts';
 import { decideExchange } from './decide-exchange.ts';
+import { decideProof } from './decide-proof.ts';
 import type { Decision, Gate } from './gate.ts';
 import { checkMethod, checkOrigin } from './mcp/admit-request.ts';
 import { findCertificate } from './messages/client-certificate.ts';
@@ -35,8 +36,9 @@ export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decisi
   const decision = decideRequest(gate, request, trace);
   const decided =
     request.isUpgrade === true ? after(decision, (made) => decideUpgrade(made, trace)) : decision;
-  const { exchanges } = gate;
-  return exchanges === undefined ? decided : after(decided, (made) => decideExchange(made, exchanges, trace));
+  const { proofs, exchanges } = gate;
+  const proven = proofs === undefined ? decided : after(decided, (made) => decideProof(made, proofs, trace));
+  return exchanges === undefined ? proven : after(proven, (made) => decideExchange(made, exchanges, trace));
 }
 
 /** Comes last, so that only clients that may use the route learn that it takes no WebSockets. */
@@ -173,7 +175,8 @@ function decideWithin(gate: Gate, matched: Matched, trace: Trace | undefined): D
         consume(limits.byToken, { clientAddress, token: outcome.token }, consumed),
         (consumedByToken) => {
           if (consumedByToken.refusal === undefined) return carrying(decision, consumedByToken);
-          return refusedWithin('limits', consumedByToken.refusal, consumedByToken);
+          const refused = refusedBy(route, 'limits', consumedByToken.refusal, trace);
+          return carrying({ ...decision, ...refused }, consumedByToken);
         },
       );
     });

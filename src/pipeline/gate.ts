@@ -33,6 +33,8 @@ export interface Gate {
   readonly certificateHeader: CertificateHeaderReader | undefined;
   /** Undefined in files that ask for no assertion. */
   readonly assertion: AssertionSigner | undefined;
+  /** Whether proofs of keys are used up. Those of simulated requests are not; undefined in files that accept none. */
+  readonly proofs: 'used' | 'simulated' | undefined;
   /** Whether tokens are exchanged. Simulated requests only show that they would be; undefined in files that exchange none. */
   readonly exchanges: 'requested' | 'simulated' | undefined;
   /** False for simulated requests, which are not counted. */

@@ -4,6 +4,7 @@ import type { Target } from '../http/target.ts';
 import type { ExchangedCredential } from '../tokens/exchange/exchange-cache.ts';
 import type { CallersToken, TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
+import type { KeyProof } from './binding/key-proof.ts';
 import { verifiedCredential } from './credentials/extract-token.ts';
 import { offersProtocol } from './credentials/token-places.ts';
 import type { McpRules } from './mcp/mcp-rules.ts';
@@ -16,7 +17,7 @@ declare const permitted: unique symbol;
 
 /**
  * The proof that a request was decided and may be forwarded; the proxy forwards nothing without one. Only this file makes one, and only
- * `decide-access.ts`, `decide-exchange.ts` and `decide-message.ts` may ask for it (.dependency-cruiser.cjs holds that).
+ * `decide-access.ts`, `decide-proof.ts`, `decide-exchange.ts` and `decide-message.ts` may ask for it (.dependency-cruiser.cjs holds that).
  */
 export interface Permit {
   readonly [permitted]: true;
@@ -38,6 +39,8 @@ export interface Permit {
   readonly wouldRefuse: Refusal | undefined;
   /** Set on routes with `mcp`. Without its message, a POST request there is not forwarded. */
   readonly mcp: McpPermit | undefined;
+  /** Set while the proof of the client's key is still to be used up. Until then nothing is forwarded. */
+  readonly proof: KeyProof | undefined;
   /** Set while the token that the backend gets in place of the caller's is still to be obtained. Until then nothing is forwarded. */
   readonly exchange: PendingExchange | undefined;
 }
@@ -47,6 +50,8 @@ export interface PendingExchange extends CallersToken {
   readonly exchanger: TokenExchanger;
   readonly token: VerifiedToken;
 }
+
+export type PermitToProve = Permit & { readonly proof: KeyProof };
 
 export type PermitToExchange = Permit & { readonly exchange: PendingExchange };
 
@@ -82,6 +87,7 @@ export function permitAnonymous(matched: Matched): Permit {
     token: undefined,
     socketProtocol: undefined,
     wouldRefuse: undefined,
+    proof: undefined,
     exchange: undefined,
   });
 }
@@ -94,12 +100,13 @@ export function permitVerified(
     identity,
     token,
     rawToken,
+    proof,
     wouldRefuse,
   }: {
     readonly request: Matched;
     readonly token: VerifiedToken;
     readonly rawToken: string;
-  } & Pick<Permit, 'identity' | 'wouldRefuse'>,
+  } & Pick<Permit, 'identity' | 'proof' | 'wouldRefuse'>,
 ): Permit {
   const { route, headers, clientAddress } = matched;
   const credentials = route.identity.forwardsToken
@@ -108,7 +115,7 @@ export function permitVerified(
   const socketProtocol = announcedProtocol(matched);
   const { exchanger } = route;
   const exchange = exchanger === undefined ? undefined : { exchanger, rawToken, token, clientAddress };
-  return grant(request, { identity, credentials, token, socketProtocol, wouldRefuse, exchange });
+  return grant(request, { identity, credentials, token, socketProtocol, wouldRefuse, proof, exchange });
 }
 
 /** Permits the message of a request that has a permit without it. */
@@ -119,6 +126,11 @@ export function permitMessage(
 ): Permit {
   const { mcp } = permit;
   return { ...permit, mcp: { ...mcp, message }, wouldRefuse: permit.wouldRefuse ?? wouldRefuse };
+}
+
+/** Permits a request whose proof was used up, or of which nothing is remembered. */
+export function permitProven(permit: PermitToProve): Permit {
+  return { ...permit, proof: undefined };
 }
 
 /** Permits a request with the token that was obtained for the backend, and with no other. */
@@ -154,8 +166,12 @@ function grant(
     token,
     socketProtocol,
     wouldRefuse,
+    proof,
     exchange,
-  }: Pick<Permit, 'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse' | 'exchange'>,
+  }: Pick<
+    Permit,
+    'identity' | 'credentials' | 'token' | 'socketProtocol' | 'wouldRefuse' | 'proof' | 'exchange'
+  >,
 ): Permit {
   const { route, parameters, target, host, headers } = matched;
   const { mcp } = route;
@@ -171,6 +187,7 @@ function grant(
     socketProtocol,
     wouldRefuse,
     mcp: mcp === undefined ? undefined : { rules: mcp, request: matched, message: undefined },
+    proof,
     exchange,
   } as Permit;
 }

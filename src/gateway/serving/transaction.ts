@@ -4,6 +4,7 @@ import type { Via } from '../../core/via.ts';
 import type { OutgoingResponse } from '../../http/client-messages.ts';
 import type { ForwardedFor } from '../../http/forwarded.ts';
 import { grpcResponseType } from '../../http/grpc.ts';
+import { replaceFields } from '../../http/header-pairs.ts';
 import type { ProblemContext } from '../../http/problem.ts';
 import { challengeFor } from '../../pipeline/access/challenge.ts';
 import type { MessageDecision } from '../../pipeline/decide-message.ts';
@@ -146,7 +147,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
 
   messageDecided({ outcome, message, addedHeaders }: MessageDecision): void {
     this.#mcpMethod = message?.method;
-    if (addedHeaders !== undefined) this.addedHeaders = [...this.addedHeaders, ...addedHeaders];
+    if (addedHeaders !== undefined) this.addedHeaders = replaceFields(this.addedHeaders, addedHeaders);
     if (!isRefusal(outcome) && !isServedHere(outcome)) this.#permit = outcome;
   }
 

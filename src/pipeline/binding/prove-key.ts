@@ -1,19 +1,12 @@
 import { after } from '../../core/after.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import type { Trace } from '../../core/trace.ts';
-import type { IssuerProofs } from '../../tokens/dpop/issuer-proofs.ts';
-import type { HeldProof } from '../../tokens/dpop/proof-policy.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { PresentedToken } from '../credentials/presented-token.ts';
 import type { Matched } from '../permit.ts';
 import { confirmationText } from './confirmations.ts';
+import type { KeyProof } from './key-proof.ts';
 import type { RouteProofs } from './route-proofs.ts';
-
-/** A proof that holds. Whether it was used before is only asked once nothing else refuses the request. */
-export interface KeyProof {
-  readonly proofs: IssuerProofs;
-  readonly held: HeldProof;
-}
 
 /** How the proof of a key went. */
 export interface ProvenKey {
@@ -65,11 +58,16 @@ export function proveKey(
     isSimulated,
   });
   return after(outcome, (verified) => {
-    const addedHeaders = verified.nextNonce === undefined ? NONE : ['dpop-nonce', verified.nextNonce];
+    const addedHeaders = nonceFields(verified.nextNonce);
     return 'refusal' in verified
       ? { refusal: verified.refusal, proof: undefined, addedHeaders }
       : { refusal: undefined, proof: { proofs, held: verified }, addedHeaders };
   });
+}
+
+/** Nonces of one client must not be another's by way of a cache (RFC 9449 §8.2). */
+function nonceFields(nonce: string | undefined): readonly string[] {
+  return nonce === undefined ? NONE : ['dpop-nonce', nonce, 'cache-control', 'no-store'];
 }
 
 function refuseKey(refusal: Refusal): ProvenKey {

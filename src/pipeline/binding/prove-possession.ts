@@ -5,8 +5,9 @@ import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { PresentedToken } from '../credentials/presented-token.ts';
 import type { Matched } from '../permit.ts';
 import { type ConfirmationName, readConfirmations } from './confirmations.ts';
+import type { KeyProof } from './key-proof.ts';
 import { proveCertificate } from './prove-certificate.ts';
-import { type KeyProof, proveKey } from './prove-key.ts';
+import { proveKey } from './prove-key.ts';
 
 /** What a proof of possession is about. */
 export interface Presentation {

@@ -16,7 +16,7 @@ export interface RateLimits {
 }
 
 export interface RateLimit {
-  /** What the `RateLimit` fields call it: `ip`, `subject`, `client` or `claim`. */
+  /** What the `RateLimit` fields call it: `ip`, `subject`, `client` or `claim`; `dpop` is the share of a key in the replay store. */
   readonly by: string;
   /** Begins every key; the same limit of the same route keeps its counts over a reload. */
   readonly prefix: string;
@@ -82,7 +82,7 @@ function consumeFrom(
   if (limit === undefined) return before;
   const proceed = (count: Count | undefined): RateLimitResult | Promise<RateLimitResult> => {
     if (count === undefined) return { refusal: STORE_DOWN, headers: before.headers };
-    const headers = describeCount(limit, count);
+    const headers = describeQuota(limit, count);
     if (count.allowed) return consumeFrom(limits, at + 1, caller, { refusal: undefined, headers });
     const retryAfterSeconds = Math.max(1, Math.ceil(count.retryMs / 1000));
     const refusal = refuse('rate_limited', `the limit by ${limit.by} is used up`, { retryAfterSeconds });
@@ -106,7 +106,10 @@ function keyOf(limit: RateLimit, { clientAddress, token }: LimitedCaller): strin
  * The fields of draft-ietf-httpapi-ratelimit-headers-10, and beside them the three of its first drafts, which more clients
  * know. Both describe the limit that was checked last.
  */
-function describeCount({ by, quota }: RateLimit, { remaining, resetMs }: Count): readonly string[] {
+export function describeQuota(
+  { by, quota }: Pick<RateLimit, 'by' | 'quota'>,
+  { remaining, resetMs }: Pick<Count, 'remaining' | 'resetMs'>,
+): readonly string[] {
   const resetSeconds = Math.ceil(resetMs / 1000);
   return [
     ...['ratelimit-policy', `"${by}";q=${quota.max};w=${Math.ceil(quota.windowMs / 1000)}`],

@@ -41,14 +41,16 @@ export function compileUpstreamPlans(
   // Some backends echo their request; what they were sent about a caller must not reach a client.
   const reserved = identityHeaderNames(config);
   const filters = new Map<string, ResponseHeaderFilter>();
-  const filterFor = ({ cors, exchanger }: Route): ResponseHeaderFilter => {
+  const filterFor = ({ cors, exchanger, proofs }: Route): ResponseHeaderFilter => {
     const names = [
       ...reserved,
       ...(cors === undefined ? [] : CORS_RESPONSE_FIELDS),
       // The client has no other way to the token that was obtained for the backend.
       ...(exchanger === undefined ? [] : ['authorization']),
+      // Clients would put it in their next proof, in place of the gateway's.
+      ...(proofs === undefined ? [] : ['dpop-nonce']),
     ];
-    const key = `${cors === undefined} ${exchanger === undefined}`;
+    const key = `${cors === undefined} ${exchanger === undefined} ${proofs === undefined}`;
     const filter = filters.get(key) ?? new ResponseHeaderFilter(names);
     filters.set(key, filter);
     return filter;
@@ -99,7 +101,8 @@ export function planUpstreamRequest(
   upstreamPlan: RouteUpstreamPlan,
   { method, forwarded, requestId, responseHeaders }: UpstreamRequestContext,
 ): UpstreamRequestPlan {
-  const { headers, target, identity, credentials, socketProtocol, mcp, exchange } = permit;
+  const { headers, target, identity, credentials, socketProtocol, mcp, proof, exchange } = permit;
+  if (proof !== undefined) throw new Error('a request would be forwarded without using up its proof');
   if (exchange !== undefined)
     throw new Error('a request would be forwarded without its token for the backend');
   if (mcp !== undefined && mcp.message === undefined && method === 'POST')

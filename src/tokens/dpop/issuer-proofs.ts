@@ -1,10 +1,10 @@
 import { after } from '../../core/after.ts';
 import type { Clock } from '../../core/clock.ts';
-import { isRefusal, REFUSALS, type Refusal } from '../../core/refusals.ts';
+import { isRefusal, REFUSALS, type Refusal, refuse } from '../../core/refusals.ts';
 import { createReplayGuard, type NonceResult } from '../replay/replay-guard.ts';
 import type { ReplayStorePool } from '../replay/replay-store-pool.ts';
 import type { ProofCount } from './proof-count.ts';
-import type { DpopPolicy, HeldProof } from './proof-policy.ts';
+import { type DpopPolicy, type HeldProof, type KeyQuota, quotaOfKey } from './proof-policy.ts';
 import type { ProofCheck, VerifyProof } from './verify-proof.ts';
 
 /** What a request brings, for its proof. */
@@ -22,6 +22,8 @@ export interface ProvenProof extends HeldProof {
 /** Verifies the proofs for the tokens of one issuer. */
 export interface IssuerProofs {
   readonly policy: DpopPolicy;
+  /** How many proofs one key may use. */
+  readonly quota: KeyQuota;
   /** All of RFC 9449 §4.3 but whether the proof was used before; `nextNonce` of a refusal comes with it. */
   verify(presented: PresentedProof): ProvenProof | RefusedProof | Promise<ProvenProof | RefusedProof>;
   /** Comes last, once nothing else refuses the request: a refusal unless it is the first use. */
@@ -78,8 +80,11 @@ function compileIssuer(
     clock,
   }: Omit<ProofSurroundings, 'pool'> & { readonly store: Parameters<typeof createReplayGuard>[0] },
 ): IssuerProofs {
-  const { name: issuer, requiresNonce } = policy;
-  const guard = createReplayGuard(store, { issuer, requiresNonce });
+  const { name: issuer, requiresNonce, maxAgeMs } = policy;
+  const guard = createReplayGuard(store, { issuer, requiresNonce, maxAgeMs });
+  const aged = refuse('proof_old', 'the proof has become too old while the request was decided on', {
+    issuer,
+  });
 
   function conclude(held: HeldProof, nonce: NonceResult | undefined): ProvenProof | RefusedProof {
     const nextNonce = nonce?.next;
@@ -90,6 +95,7 @@ function compileIssuer(
 
   return {
     policy,
+    quota: quotaOfKey(policy),
     verify(presented) {
       const nowMs = clock();
       const held = verify({ ...presented, policy, nowMs });
@@ -101,7 +107,8 @@ function compileIssuer(
       return after(guard.nonces.check(held.unverifiedNonce, nowMs), (nonce) => conclude(held, nonce));
     },
     use: (proof) =>
-      after(guard.use(proof), (refusal) => {
+      // A message may have been waited for. What is remembered of a proof is forgotten with its last moment.
+      after(clock() > proof.lastMs ? aged : guard.use(proof), (refusal) => {
         count.add(issuer, refusal === undefined ? 'accepted' : outcomeOf(refusal));
         return refusal;
       }),

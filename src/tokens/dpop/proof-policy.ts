@@ -1,3 +1,4 @@
+import { MAX_OF_KEY, shareOfKey } from '../replay/replay-store.ts';
 import type { ReplayMemory } from '../replay/replay-store-pool.ts';
 
 /** What proofs for the tokens of one issuer must be like (the key `dpop` of an issuer). */
@@ -12,6 +13,19 @@ export interface DpopPolicy {
   readonly advertised: readonly string[];
   readonly requiresNonce: boolean;
   readonly replay: ReplayMemory;
+}
+
+/** How many proofs of one key are remembered at once: each is for up to the longest age. */
+export function quotaOfKey({ replay, maxAgeMs }: Pick<DpopPolicy, 'replay' | 'maxAgeMs'>): KeyQuota {
+  return {
+    max: replay.kind === 'redis' ? MAX_OF_KEY : shareOfKey(replay.maxEntries),
+    windowMs: maxAgeMs,
+  };
+}
+
+export interface KeyQuota {
+  readonly max: number;
+  readonly windowMs: number;
 }
 
 /** The request that a proof must have been made for. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
-import type { ReplayOutcome, ReplayStore } from './replay-store.ts';
+import { type ReplayOutcome, type ReplayStore, shareOfKey } from './replay-store.ts';
 
 export interface MemoryReplayStore extends ReplayStore {
   /** A smaller number drops nothing: it keeps new entries out until old ones have aged. */
@@ -14,8 +14,6 @@ export interface MemoryReplayStoreOptions {
   readonly scheduler?: Pick<Scheduler, 'monotonicMs'>;
 }
 
-/** The part of all entries that one key may hold. */
-const SHARE = 0.01;
 const SECOND_MS = 1000;
 
 /** The entries that age in the same second. */
@@ -68,7 +66,7 @@ export function createMemoryReplayStore({
     forgetAged(nowMs);
     if (digests.has(digest)) return 'seen';
     const count = held.get(holder) ?? 0;
-    if (count >= Math.max(1, Math.floor(maxEntries * SHARE))) return 'crowded';
+    if (count >= shareOfKey(maxEntries)) return 'crowded';
     if (digests.size >= maxEntries) return 'full';
     digests.add(digest);
     held.set(holder, count + 1);

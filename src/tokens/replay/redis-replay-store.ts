@@ -1,13 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createClient } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
-import { digestOf, type ProofUse, type ReplayOutcome, type ReplayStore } from './replay-store.ts';
+import { digestOf, MAX_OF_KEY, type ProofUse, type ReplayOutcome, type ReplayStore } from './replay-store.ts';
 import { within } from './within.ts';
 
 const PREFIX = 'sealgate:dpop:';
 const MARK_KEY = `${PREFIX}mark`;
-/** How many proofs of one key may be stored at once; the store itself is bounded by its memory. */
-const MAX_OF_KEY = 10_000;
 const TIMEOUT_MS = 1_000;
 /** No request waits for a store that failed less than this ago. */
 const PAUSE_MS = 1_000;

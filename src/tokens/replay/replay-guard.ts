@@ -33,10 +33,14 @@ export interface NonceResult {
 /** Makes the guard over a store. */
 export function createReplayGuard(
   store: ReplayStore,
-  { issuer, requiresNonce }: { readonly issuer: string; readonly requiresNonce: boolean },
+  {
+    issuer,
+    requiresNonce,
+    maxAgeMs,
+  }: { readonly issuer: string; readonly requiresNonce: boolean; readonly maxAgeMs: number },
 ): ReplayGuard {
   const nonces = createNonces(store);
-  const refusals = compileRefusals(issuer);
+  const refusals = compileRefusals(issuer, maxAgeMs);
   const check: NonceCheck = {
     check: (nonce, nowMs) =>
       after(nonces.check(nonce, nowMs), (state) => {
@@ -55,17 +59,21 @@ export function createReplayGuard(
   };
 }
 
-/** Seconds after which another attempt may find room, or the store. */
+/** Seconds after which another attempt may find the store, or room that other keys leave. */
 const RETRY_SECONDS = 1;
 
 type Case = ReplayOutcome | 'nonceMissing' | 'nonceUnknown' | Extract<NonceState, 'down'>;
 
-function compileRefusals(issuer: string) {
+function compileRefusals(issuer: string, maxAgeMs: number) {
   const later = { issuer, retryAfterSeconds: RETRY_SECONDS };
   return {
     stored: undefined,
     seen: refuse('proof_replayed', 'the proof was used before', { issuer }),
-    crowded: refuse('proofs_too_many', 'the key of the client has made too many proofs in this time', later),
+    crowded: refuse('proofs_too_many', 'the key of the client has made too many proofs in this time', {
+      issuer,
+      // Its own proofs leave room as they age, and the last of them is so old by then.
+      retryAfterSeconds: Math.ceil(maxAgeMs / 1000),
+    }),
     full: refuse('replay_store_full', 'the replay memory of `dpop` is full', later),
     down: refuse('replay_store_down', 'the replay store of `dpop` cannot be asked', later),
     nonceMissing: refuse('nonce_missing', 'the proof has no nonce', { issuer }),

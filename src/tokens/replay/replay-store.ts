@@ -29,6 +29,17 @@ export interface ReplayStore {
   close(): void;
 }
 
+/** The part of all entries of a memory that one key may hold. */
+const SHARE = 0.01;
+
+/** How many entries of a memory one key may hold. */
+export function shareOfKey(maxEntries: number): number {
+  return Math.max(1, Math.floor(maxEntries * SHARE));
+}
+
+/** How many proofs of one key may be stored at once in a shared store, which is itself bounded by its memory. */
+export const MAX_OF_KEY = 10_000;
+
 export interface ReplayStats {
   readonly entries: number;
   readonly maxEntries: number;

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
+import { startCountingUpstream } from '../../support/backends/counting-upstream.ts';
 import {
   type Asked,
   CLIENT,
@@ -181,7 +183,10 @@ t.test('one key fills its share, and then others still get in', async (t) => {
   t.equal((await ask()).code, 'allow');
   const crowded = await ask();
   t.match(crowded, { status: 429, code: 'rate_limited' });
-  t.match(crowded.headers['retry-after'], /^\d+$/);
+  t.equal(crowded.headers['retry-after'], '60', 'by then its proofs have aged');
+  t.equal(crowded.headers['ratelimit-policy'], '"dpop";q=2;w=60');
+  t.equal(crowded.headers.ratelimit, '"dpop";r=0;t=60');
+  t.equal(crowded.headers['ratelimit-limit'], '2');
   t.equal((await ask({ key: OTHER_CLIENT, token: boundToken({}, OTHER_CLIENT) })).code, 'allow');
 });
 
@@ -206,6 +211,9 @@ t.test('nonces', async (t) => {
   const { ask, time, boundToken } = await startBoundGateway(t, {
     dpop: { nonce: 'required' },
     change: ({ routes }) => {
+      const { upstream } = routes[0] as { upstream: string };
+      const rateLimit = { max: 1, window: '1h', by: 'subject' };
+      routes.push({ name: 'limited', path: '/limited', upstream, access: { issuers: ['corp'] }, rateLimit });
       Object.assign(routes[0] as object, { cors: { origins: ['https://app.example'] } });
     },
   });
@@ -229,6 +237,13 @@ t.test('nonces', async (t) => {
   t.equal(aging.code, 'allow');
   const next = String(aging.headers['dpop-nonce']);
   t.not(next, nonce, 'the next one comes with the response');
+  t.equal(aging.headers['cache-control'], 'no-store', 'which no cache may keep');
+  const limited = await ask({ path: '/limited', proof: { claims: { nonce } } });
+  t.equal(limited.code, 'allow');
+  const over = await ask({ path: '/limited', proof: { claims: { nonce } } });
+  t.equal(over.code, 'rate_limited');
+  t.equal(over.headers['dpop-nonce'], next, 'refusals have it too');
+  t.equal(over.headers['cache-control'], 'no-store');
   time.ms = START + 300_000;
   t.equal((await withNonce(nonce)).code, 'allow', 'the last moment');
   time.ms = START + 300_001;
@@ -239,6 +254,30 @@ t.test('nonces', async (t) => {
 
   const invalid = await ask({ token: boundToken({}, OTHER_CLIENT) });
   t.equal(invalid.code, 'dpop_proof_invalid', 'what else is wrong comes first');
+});
+
+t.test('the nonce of a backend is not that of the gateway', async (t) => {
+  const backend = await startCountingUpstream((_, res) => {
+    res.writeHead(200, { 'DPoP-Nonce': 'of the backend', 'cache-control': 'public, max-age=600' });
+    res.end();
+  });
+  t.teardown(() => backend.close());
+  const { ask, time } = await startBoundGateway(t, {
+    dpop: { nonce: 'required' },
+    change: ({ routes }) => {
+      routes.push({ name: 'own', path: '/own', upstream: backend.url, access: { issuers: ['corp'] } });
+    },
+  });
+  const nonce = String((await ask({ path: '/own' })).headers['dpop-nonce']);
+  const fresh = await ask({ path: '/own', proof: { claims: { nonce } } });
+  t.equal(fresh.code, 'allow');
+  t.equal(fresh.headers['dpop-nonce'], undefined);
+  t.equal(fresh.headers['cache-control'], 'public, max-age=600');
+  time.ms = START + 200_000;
+  const aging = await ask({ path: '/own', proof: { claims: { nonce } } });
+  t.equal(aging.code, 'allow');
+  t.notMatch(aging.headers['dpop-nonce'], /of the backend/);
+  t.equal(aging.headers['cache-control'], 'no-store', 'a response with a nonce is for its client alone');
 });
 
 t.test('challenges', async (t) => {
@@ -452,14 +491,85 @@ t.test('limits by subject come behind the proof, those by address before it', as
   });
   const token = boundToken();
   t.equal((await ask({ token, proofs: [] })).code, 'dpop_proof_invalid', 'not counted');
-  const used = proof({ token });
-  t.equal((await ask({ token, proofs: [used] })).code, 'allow');
-  t.equal(
-    (await ask({ token, proofs: [used] })).code,
-    'dpop_proof_invalid',
-    'it is seen before it is counted',
-  );
+  t.equal((await ask({ token })).code, 'allow');
   t.equal((await ask({ token })).code, 'rate_limited');
+  const other = boundToken({ sub: 'bob' });
+  const used = proof({ token: other });
+  t.equal((await ask({ token: other, proofs: [used] })).code, 'allow');
+  t.equal((await ask({ token: other, proofs: [used] })).code, 'rate_limited', 'a second use is counted');
+});
+
+t.test('a proof stays good where a limit, the route or the message ends the request', async (t) => {
+  const { ask, proof, gateway, upstream, time, boundToken } = await startBoundGateway(t, {
+    change: ({ routes }) => {
+      const { upstream } = routes[0] as { upstream: string };
+      const access = { issuers: ['corp'] };
+      const rateLimit = { max: 1, window: '1s', by: 'subject' };
+      const mcp = { tools: { a: 'allow' } };
+      routes.push({ name: 'limited', path: '/limited', upstream, access, rateLimit });
+      routes.push({ name: 'mcp', path: '/mcp', upstream, access, mcp });
+    },
+  });
+  t.equal((await ask({ path: '/limited' })).code, 'allow');
+  const late = proof({ path: '/limited' });
+  t.equal((await ask({ path: '/limited', proofs: [late] })).code, 'rate_limited');
+  time.ms += 2000;
+  t.equal((await ask({ path: '/limited', proofs: [late] })).code, 'allow');
+  time.ms += 2000;
+  t.equal((await ask({ path: '/limited', proofs: [late] })).code, 'dpop_proof_invalid');
+
+  const upgrade = proof();
+  const handshake = [
+    ...['connection', 'upgrade', 'upgrade', 'websocket', 'sec-websocket-version', '13'],
+    ...['sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+  ];
+  t.equal((await ask({ proofs: [upgrade], headers: handshake })).code, 'upgrade_refused');
+  t.equal((await ask({ proofs: [upgrade] })).code, 'allow');
+  t.equal((await ask({ proofs: [upgrade] })).code, 'dpop_proof_invalid');
+
+  const own = proof({ path: '/mcp', method: 'POST' });
+  upstream.reset();
+  const call = async (name: string) => {
+    const response = await fetch(`${gateway.url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `DPoP ${boundToken()}`, dpop: own },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } }),
+    });
+    const { error } = (await response.json().catch(() => ({}))) as { error?: { data: { code: string } } };
+    return error?.data.code ?? response.status;
+  };
+  t.equal(await call('b'), 'mcp_denied');
+  t.equal(upstream.requests.length, 0);
+  t.equal(await call('a'), 200);
+  t.equal(await call('a'), 'dpop_proof_invalid');
+  t.equal(upstream.requests.length, 1);
+});
+
+t.test('a proof that aged while its message arrived is too old', async (t) => {
+  const { gateway, time, boundToken, proof, upstream } = await startBoundGateway(t, {
+    change: ({ routes }) => {
+      Object.assign(routes[0] as object, { mcp: {} });
+    },
+  });
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' });
+  const sent = request(`${gateway.url}/orders`, {
+    method: 'POST',
+    headers: {
+      ...{ 'content-type': 'application/json', 'content-length': body.length, expect: '100-continue' },
+      ...{ authorization: `DPoP ${boundToken()}`, dpop: proof({ method: 'POST' }) },
+    },
+    agent: false,
+  });
+  const responded = once(sent, 'response');
+  sent.flushHeaders();
+  await once(sent, 'continue');
+  time.ms = START + 60_001;
+  sent.end(body);
+  const [response] = await responded;
+  response.resume();
+  t.equal(response.statusCode, 401);
+  t.match(response.headers['www-authenticate'], /^DPoP error="invalid_dpop_proof"/);
+  t.equal(upstream.requests.length, 0);
 });
 
 t.test('report mode relaxes neither proof nor binding', async (t) => {

@@ -14,13 +14,13 @@ function guardOver(store: Partial<ReplayStore>) {
     stats: () => undefined,
     close: () => {},
   };
-  return createReplayGuard({ ...all, ...store }, { issuer: 'corp', requiresNonce: true });
+  return createReplayGuard({ ...all, ...store }, { issuer: 'corp', requiresNonce: true, maxAgeMs: 60_000 });
 }
 
 t.test('each outcome of a store but the first use is a refusal', async (t) => {
   const rows: readonly (readonly [ReplayOutcome, Cause, string, number | undefined])[] = [
     ['seen', 'proof_replayed', 'dpop_proof_invalid', undefined],
-    ['crowded', 'proofs_too_many', 'rate_limited', 1],
+    ['crowded', 'proofs_too_many', 'rate_limited', 60],
     ['full', 'replay_store_full', 'replay_unavailable', 1],
     ['down', 'replay_store_down', 'replay_unavailable', 1],
   ];
