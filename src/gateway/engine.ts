@@ -45,8 +45,8 @@ export interface Engine {
   issuers(): IssuerReport[];
   metrics(): Metric[];
   refreshKeys(issuer: string | undefined): Promise<void>;
-  /** What this process remembers of the proofs for an issuer's tokens; undefined where it remembers none. */
-  proofMemory(issuer: string): ReplayStore | undefined;
+  /** What this process remembers of the proofs for tokens with this `iss`; undefined where it remembers none. */
+  proofMemory(iss: string): ReplayStore | undefined;
   /** From now on responses ask clients to close. */
   beginDrain(): void;
   /** Stops accepting, lets what runs finish, and breaks off what is left after `graceMs`. */
@@ -105,6 +105,7 @@ export async function createEngine({
   if (first.generation === undefined) return { problems: first.problems };
 
   let current = first.generation;
+  current.proofs.activate();
   current.keyRotation?.start({ log });
   let isDraining = false;
   let running: FastifyInstance | undefined;
@@ -179,6 +180,7 @@ export async function createEngine({
     const before = current;
     upstreams.take(next.upstreams.values());
     current = next;
+    next.proofs.activate();
     before.keyRotation?.close();
     next.keyRotation?.start({ log });
     if (running !== undefined) watch(next);
@@ -253,7 +255,7 @@ export async function createEngine({
     issuers: () => reportIssuers(current),
     metrics: () => [...observation.requests.metrics(), ...describeGateway(report(), current.config)],
     refreshKeys: (issuer) => current.verifier.refresh(issuer),
-    proofMemory: (issuer) => shared.proofs.memoryOf(issuer),
+    proofMemory: (iss) => shared.proofs.memoryOf(iss),
     beginDrain() {
       isDraining = true;
     },

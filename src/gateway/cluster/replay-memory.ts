@@ -6,10 +6,10 @@ type MemoryRequest = Extract<PrimaryRequest, { readonly ask: 'useProof' | 'nonce
 
 /** Replies to a worker from the memory of the primary: a proof is good once in all workers. */
 export async function serveReplayMemory(
-  memoryOf: (issuer: string) => ReplayStore | undefined,
+  memoryOf: (iss: string) => ReplayStore | undefined,
   request: MemoryRequest,
 ): Promise<ReplayOutcome | string> {
-  const memory = memoryOf(request.issuer);
+  const memory = memoryOf(request.iss);
   if (memory === undefined) throw new Error('no proofs are remembered for this issuer');
   if (request.ask === 'useProof') return memory.use(request.use);
   const secret = await memory.secretOf(request.epoch);
@@ -19,11 +19,11 @@ export async function serveReplayMemory(
 
 /** The memory of the primary, as a worker uses it. */
 export function replayMemoryOfPrimary(
-  issuer: string,
+  iss: string,
   ask: <Reply>(request: MemoryRequest) => Promise<Reply>,
 ): ReplayStore {
   return createRemoteReplayStore({
-    use: (use) => ask<ReplayOutcome>({ ask: 'useProof', issuer, use }),
-    secretOf: (epoch) => ask<string>({ ask: 'nonceSecret', issuer, epoch }),
+    use: (use) => ask<ReplayOutcome>({ ask: 'useProof', iss, use }),
+    secretOf: (epoch) => ask<string>({ ask: 'nonceSecret', iss, epoch }),
   });
 }

@@ -41,9 +41,9 @@ export type PrimaryRequest =
   /** A worker without keys gets stale ones as well, while they serve. */
   | { readonly ask: 'keysOf'; readonly issuer: string; readonly hasNone: boolean }
   /** The reply is the `ReplayOutcome`. */
-  | { readonly ask: 'useProof'; readonly issuer: string; readonly use: ProofUse }
+  | { readonly ask: 'useProof'; readonly iss: string; readonly use: ProofUse }
   /** The reply is the secret in base64url. */
-  | { readonly ask: 'nonceSecret'; readonly issuer: string; readonly epoch: number };
+  | { readonly ask: 'nonceSecret'; readonly iss: string; readonly epoch: number };
 
 /** The keys of an issuer, or why there are none. */
 export type KeyReply = { readonly record: KeyRecord } | { readonly error: string };

@@ -107,7 +107,7 @@ export async function createWorkerProcesses({
             return broker.keysOf(request);
           case 'useProof':
           case 'nonceSecret':
-            return serveReplayMemory((issuer) => engine?.proofMemory(issuer), request);
+            return serveReplayMemory((iss) => engine?.proofMemory(iss), request);
           case 'failed':
             return reject(
               Object.assign(new Error(request.error), { code: request.code, port: request.port }),

@@ -106,7 +106,7 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
       log,
       clock: systemClock,
       keys: { load },
-      proofs: { remote: (issuer) => replayMemoryOfPrimary(issuer, (request) => primary.ask(request)) },
+      proofs: { remote: (iss) => replayMemoryOfPrimary(iss, (request) => primary.ask(request)) },
       worker: cluster.worker?.id,
     });
     engine = made.engine;

@@ -38,6 +38,8 @@ export interface RefusedProof {
 /** The proofs of a file, by issuer. */
 export interface CompiledProofs {
   readonly byIssuer: ReadonlyMap<string, IssuerProofs>;
+  /** Call it when the configuration becomes active. */
+  activate(): void;
   /** Lets go of the replay stores. */
   close(): void;
 }
@@ -56,13 +58,17 @@ export async function compileProofs(
 ): Promise<CompiledProofs> {
   const opened = await Promise.all(
     policies.map(async (policy) => {
-      const store = await pool.acquire({ issuer: policy.name, memory: policy.replay });
+      const { name: issuer, issuers, replay: memory, maxAgeMs, clockToleranceMs } = policy;
+      const store = await pool.acquire({ issuer, issuers, memory, maxAgeMs, clockToleranceMs });
       return { store, proofs: compileIssuer(policy, { store, verify, count, clock }) };
     }),
   );
   let closed = false;
   return {
     byIssuer: new Map(opened.map(({ proofs }) => [proofs.policy.name, proofs])),
+    activate() {
+      for (const { store } of opened) pool.activate(store);
+    },
     close() {
       if (closed) return;
       closed = true;

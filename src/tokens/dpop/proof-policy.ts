@@ -5,6 +5,8 @@ import type { ReplayMemory } from '../replay/replay-store-pool.ts';
 export interface DpopPolicy {
   /** Of the issuer. */
   readonly name: string;
+  /** Each exact `iss` of it. */
+  readonly issuers: readonly [string, ...string[]];
   readonly maxAgeMs: number;
   /** How far `iat` may lie in the future. */
   readonly clockToleranceMs: number;

@@ -15,8 +15,8 @@ import { createVerifyProof } from './verify-proof.ts';
 export interface ProofPool {
   /** Compiles the proofs of one configuration; close them after its last request. */
   compile(issuers: Iterable<{ readonly dpop: DpopPolicy | undefined }>): Promise<CompiledProofs>;
-  /** The memory of an issuer in this process, for other processes; undefined where there is none. */
-  memoryOf(issuer: string): ReplayStore | undefined;
+  /** The memory of an `iss` in this process, for other processes; undefined where there is none. */
+  memoryOf(iss: string): ReplayStore | undefined;
   /** Of each issuer with `dpop`. */
   report(proofs: CompiledProofs): readonly ProofReport[];
 }
@@ -48,6 +48,7 @@ export function createSimulatedProofPool(clock: Clock = systemClock): ProofPool 
   };
   const pool: ReplayStorePool = {
     acquire: async () => unasked,
+    activate: () => undefined,
     release: () => undefined,
     memoryOf: () => undefined,
     stats: () => new Map(),
@@ -63,13 +64,13 @@ function poolOver(pool: ReplayStorePool, clock: Clock): ProofPool {
       const policies = [...issuers].flatMap(({ dpop }) => dpop ?? []);
       return compileProofs(policies, { pool, verify, count, clock });
     },
-    memoryOf: (issuer) => pool.memoryOf(issuer),
+    memoryOf: (iss) => pool.memoryOf(iss),
     report({ byIssuer }) {
       const stats = pool.stats();
       return [...byIssuer].map(([issuer, { policy }]) => ({
         issuer,
         outcomes: { ...count.of(issuer) },
-        memory: policy.replay.kind === 'memory' ? (stats.get(issuer) ?? null) : null,
+        memory: policy.replay.kind === 'memory' ? (stats.get(policy.issuers[0]) ?? null) : null,
       }));
     },
   };

@@ -110,7 +110,7 @@ function compileIssuer(name: string, written: IssuerConfig, tools: CompileTools)
     maxTokenAgeMs: written.maxTokenAge,
     rules: derived.rules ?? NO_RULES,
     tokenHeaders: preset?.tokenHeaders ?? [],
-    dpop: written.dpop && compileDpop(name, written.dpop, written.clockTolerance),
+    dpop: written.dpop && compileDpop(name, derived.issuers, written.dpop, written.clockTolerance),
     source,
     keys: {
       refreshMs: keys.refresh,
@@ -164,11 +164,13 @@ function compileAlgorithms(written: readonly string[]): ReadonlySet<string> {
 
 function compileDpop(
   name: string,
+  [first = name, ...issuers]: readonly string[],
   { maxAge, algorithms, nonce, replay }: NonNullable<IssuerConfig['dpop']>,
   clockToleranceMs: number,
 ): DpopPolicy {
   return {
     name,
+    issuers: [first, ...issuers],
     maxAgeMs: maxAge,
     clockToleranceMs,
     algorithms: compileAlgorithms(algorithms),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
-import { type ReplayOutcome, type ReplayStore, shareOfKey } from './replay-store.ts';
+import { type ProofUse, type ReplayOutcome, type ReplayStore, shareOfKey } from './replay-store.ts';
 
 export interface MemoryReplayStore extends ReplayStore {
   /** A smaller number drops nothing: it keeps new entries out until old ones have aged. */
@@ -20,13 +20,16 @@ const SECOND_MS = 1000;
 interface Cohort {
   /** Digests and holders in turn. */
   readonly entries: string[];
+  /** When the last of them was made, by its client. */
+  issuedMs: number;
   /** By the clock that never jumps. */
   agesAtMs: number;
 }
 
 /**
  * Remembers proofs in this process. Entries go once their second has passed by both clocks: a wall clock that is set forward and back
- * makes no proof good twice. No entry ever makes room for another.
+ * makes no proof good twice, nor does a longer `maxAge` than the entries were stored for: proofs made when forgotten ones were are not
+ * taken any more. No entry ever makes room for another.
  */
 export function createMemoryReplayStore({
   clock,
@@ -39,15 +42,18 @@ export function createMemoryReplayStore({
   const cohorts = new Map<number, Cohort>();
   const secrets = new Map<number, Buffer>();
   let checkedAtSecond = Number.NEGATIVE_INFINITY;
+  /** The latest moment at which a forgotten proof was made. */
+  let forgottenUpToMs = Number.NEGATIVE_INFINITY;
 
   function forgetAged(nowMs: number): void {
     const second = Math.floor(nowMs / SECOND_MS);
     if (second === checkedAtSecond) return;
     checkedAtSecond = second;
     const monotonicMs = scheduler.monotonicMs();
-    for (const [last, { entries, agesAtMs }] of cohorts) {
+    for (const [last, { entries, issuedMs, agesAtMs }] of cohorts) {
       if (last >= second || agesAtMs > monotonicMs) continue;
       cohorts.delete(last);
+      forgottenUpToMs = Math.max(forgottenUpToMs, issuedMs);
       for (let at = 0; at < entries.length; at += 2) {
         digests.delete(entries[at] as string);
         release(entries[at + 1] as string);
@@ -61,10 +67,11 @@ export function createMemoryReplayStore({
     else held.delete(holder);
   }
 
-  function use(digest: string, holder: string, lastMs: number): ReplayOutcome {
+  function use({ digest, holder, issuedMs, lastMs }: ProofUse): ReplayOutcome {
     const nowMs = clock();
     forgetAged(nowMs);
     if (digests.has(digest)) return 'seen';
+    if (issuedMs <= forgottenUpToMs) return 'down';
     const count = held.get(holder) ?? 0;
     if (count >= shareOfKey(maxEntries)) return 'crowded';
     if (digests.size >= maxEntries) return 'full';
@@ -74,8 +81,9 @@ export function createMemoryReplayStore({
     // Whole cohorts age together, up to a second late.
     const agesAtMs = scheduler.monotonicMs() + Math.max(0, lastMs - nowMs);
     const cohort = cohorts.get(last);
-    if (cohort === undefined) cohorts.set(last, { entries: [digest, holder], agesAtMs });
+    if (cohort === undefined) cohorts.set(last, { entries: [digest, holder], issuedMs, agesAtMs });
     else {
+      cohort.issuedMs = Math.max(cohort.issuedMs, issuedMs);
       cohort.entries.push(digest, holder);
       cohort.agesAtMs = Math.max(cohort.agesAtMs, agesAtMs);
     }
@@ -83,7 +91,7 @@ export function createMemoryReplayStore({
   }
 
   return {
-    use: ({ digest, holder, lastMs }) => use(digest, holder, lastMs),
+    use,
     secretOf(epoch) {
       const known = secrets.get(epoch);
       if (known !== undefined) return known;

@@ -22,7 +22,7 @@ export interface Nonces {
 }
 
 /** Makes the nonces of all gateways that share the store. */
-export function createNonces(store: Pick<ReplayStore, 'secretOf'>): Nonces {
+export function createNonces(store: Pick<ReplayStore, 'secretOf' | 'secretAgain'>): Nonces {
   return {
     issue(nowMs) {
       const madeMs = Math.floor(nowMs);
@@ -38,10 +38,13 @@ export function createNonces(store: Pick<ReplayStore, 'secretOf'>): Nonces {
       if (ageMs > NONCE_LIFE_MS || ageMs < -MAX_SKEW_MS) return 'unknown';
       return after(store.secretOf(epochOf(madeMs)), (secret) => {
         if (secret === undefined) return 'down';
-        const expected = Buffer.from(writeNonce(madeMs, secret), 'latin1');
-        const given = Buffer.from(nonce, 'latin1');
-        if (expected.length !== given.length || !timingSafeEqual(expected, given)) return 'unknown';
-        return ageMs >= RENEWAL_MS ? 'aging' : 'fresh';
+        const state = ageMs >= RENEWAL_MS ? 'aging' : 'fresh';
+        if (isBy(secret, madeMs, nonce)) return state;
+        // Another gateway may have made another secret since, in a store that had lost the one known here.
+        if (store.secretAgain === undefined) return 'unknown';
+        return after(store.secretAgain(epochOf(madeMs)), (again) =>
+          again !== undefined && isBy(again, madeMs, nonce) ? state : 'unknown',
+        );
       });
     },
   };
@@ -51,6 +54,12 @@ const FORM = /^[0-9a-z]{1,11}\.[A-Za-z0-9_-]{22}$/;
 
 function epochOf(ms: number): number {
   return Math.floor(ms / EPOCH_MS);
+}
+
+function isBy(secret: Buffer, madeMs: number, nonce: string): boolean {
+  const expected = Buffer.from(writeNonce(madeMs, secret), 'latin1');
+  const given = Buffer.from(nonce, 'latin1');
+  return expected.length === given.length && timingSafeEqual(expected, given);
 }
 
 function writeNonce(madeMs: number, secret: Buffer): string {

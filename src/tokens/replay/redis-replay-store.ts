@@ -1,15 +1,19 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createClient } from '@redis/client';
+import { ErrorReply } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
+import { openRedisConnection, type RedisClient } from './redis-connection.ts';
 import { digestOf, MAX_OF_KEY, type ProofUse, type ReplayOutcome, type ReplayStore } from './replay-store.ts';
-import { within } from './within.ts';
+import { NoReplyError, within } from './within.ts';
 
 const PREFIX = 'sealgate:dpop:';
 const MARK_KEY = `${PREFIX}mark`;
 const TIMEOUT_MS = 1_000;
+/** With all that is read before a connection is used. */
+const CONNECT_TIMEOUT_MS = 3_000;
 /** No request waits for a store that failed less than this ago. */
 const PAUSE_MS = 1_000;
-const LONGEST_RECONNECT_MS = 2_000;
+/** Anybody can make up nonces: secrets are read again for them this often at most. */
+const REREAD_MS = 1_000;
 /** How much longer proofs are stored than this gateway accepts them: the clocks of others differ. */
 const MAX_SKEW_MS = 60_000;
 const SECRET_LIFE_MS = 2 * 3_600_000;
@@ -39,8 +43,10 @@ export type StoreState = 'up' | 'down' | 'emptied' | 'evicts';
 
 export interface RedisReplayStoreContext {
   readonly clock: Clock;
+  /** How far in the future proofs may have been made that are accepted. */
+  readonly toleranceMs: () => number;
   /**
-   * Called once when the store fails, once when it is back, when it has lost what it held, and at each connection when it may evict
+   * Called once when the store fails, once when it is back, when it may have lost what it held, and at each connection when it may evict
    * what it holds. The error never has the URL's password.
    */
   readonly onState?: ((state: StoreState, error?: Error) => void) | undefined;
@@ -52,50 +58,64 @@ export interface RedisReplayStoreContext {
  */
 export function createRedisReplayStore(
   url: string,
-  { clock, onState = () => {} }: RedisReplayStoreContext,
+  { clock, toleranceMs, onState = () => {} }: RedisReplayStoreContext,
 ): ReplayStore {
-  const client = createClient({
-    url,
-    disableOfflineQueue: true,
-    socket: {
-      connectTimeout: TIMEOUT_MS,
-      reconnectStrategy: (attempts) => Math.min(50 * 2 ** Math.min(attempts, 10), LONGEST_RECONNECT_MS),
-    },
-  });
   const origin = randomBytes(16).toString('base64url');
   let calls = 0;
   const secrets = new Map<number, Buffer>();
   let mark: string | undefined;
+  let server: string | undefined;
   /** Proofs made up to here may have been used before the store lost them. */
   let lostUpToMs = Number.NEGATIVE_INFINITY;
+  let latestMs = Number.NEGATIVE_INFINITY;
   let isDown = false;
   let pausedUntilMs = 0;
-  client.on('error', (error: Error) => failed(error));
-  client.on('ready', () => {
-    pausedUntilMs = 0;
-    // A store that hides its settings is taken at its word.
-    client.info('memory').then(
-      (info) => {
-        if (mayEvict(info)) onState('evicts');
-      },
-      () => undefined,
-    );
+  let rereadAtMs = Number.NEGATIVE_INFINITY;
+  let rereading: Promise<Buffer | undefined> | undefined;
+  const connection = openRedisConnection(url, {
+    timeoutMs: CONNECT_TIMEOUT_MS,
+    greet,
+    onFailed: failed,
+    onReady() {
+      pausedUntilMs = 0;
+    },
   });
-  /** Until the first attempt to connect has ended. */
-  let connecting: Promise<unknown> | undefined = client
-    .connect()
-    .catch(failed)
-    .finally(() => {
-      connecting = undefined;
-    });
 
-  async function ask<Reply>(command: () => Promise<Reply>): Promise<Reply | 'full' | 'down'> {
-    if (!client.isReady && connecting !== undefined && !isDown) {
-      await within(TIMEOUT_MS, connecting).catch(failed);
+  /** Before a connection is used, so that no proof is taken for new by a store that has lost what this process knows of. */
+  async function greet(client: RedisClient): Promise<void> {
+    const found = { server: runOf(await infoOf(client, 'server')), mark: await readMark(client) };
+    worked();
+    // Started again, it has what was saved at some moment, and the mark with it; a replica in its place may have less.
+    const isOther = server !== undefined && (found.server !== server || found.server === HIDDEN);
+    server = found.server;
+    follow(found.mark, isOther);
+    if (mayEvict(await infoOf(client, 'memory'))) onState('evicts');
+  }
+
+  /** The first to connect makes it. */
+  async function readMark(client: RedisClient): Promise<string | null> {
+    const found = await client.get(MARK_KEY);
+    if (found !== null) return found;
+    await client.set(MARK_KEY, nextMark(), { condition: 'NX' });
+    return client.get(MARK_KEY);
+  }
+
+  /** Another one each time: a store that was emptied must not get back the mark that it had. */
+  function nextMark(): string {
+    calls += 1;
+    return `${origin}.${calls}`;
+  }
+
+  async function ask<Reply>(
+    command: (client: RedisClient) => Promise<Reply>,
+  ): Promise<Reply | 'full' | 'down'> {
+    if (connection.client === undefined && !isDown) {
+      await within(TIMEOUT_MS, connection.firstAttempt).catch(() => undefined);
     }
-    if (!client.isReady || performance.now() < pausedUntilMs) return 'down';
+    const { client } = connection;
+    if (client === undefined || performance.now() < pausedUntilMs) return 'down';
     try {
-      const reply = await within(TIMEOUT_MS, command());
+      const reply = await within(TIMEOUT_MS, command(client));
       worked();
       return reply;
     } catch (error) {
@@ -103,18 +123,16 @@ export function createRedisReplayStore(
       if ((error as Error).message.startsWith('OOM')) return 'full';
       pausedUntilMs = performance.now() + PAUSE_MS;
       failed(error as Error);
+      if (error instanceof NoReplyError) connection.leave(client, error);
       return 'down';
     }
   }
 
-  function run(use: ProofUse): Promise<unknown> {
+  function run(client: RedisClient, use: ProofUse): Promise<unknown> {
     const lifeMs = Math.max(1, Math.ceil(use.lastMs - clock())) + MAX_SKEW_MS;
-    // Another one each time: a store that was emptied must not get back the mark that it had.
-    calls += 1;
-    const candidate = `${origin}.${calls}`;
     const options = {
       keys: [`${PREFIX}${digestOf(use.holder)}`, MARK_KEY],
-      arguments: [use.digest, String(lifeMs), String(MAX_OF_KEY), candidate],
+      arguments: [use.digest, String(lifeMs), String(MAX_OF_KEY), nextMark()],
     };
     return client.evalSha(SCRIPT_SHA1, options).catch((error: Error) => {
       if (!error.message.startsWith('NOSCRIPT')) throw error;
@@ -122,10 +140,11 @@ export function createRedisReplayStore(
     });
   }
 
-  function follow(found: unknown): void {
-    if (typeof found !== 'string' || found === mark) return;
-    if (mark !== undefined) {
-      lostUpToMs = clock();
+  function follow(found: unknown, isOther = false): void {
+    if (typeof found !== 'string') return;
+    if (isOther || (mark !== undefined && found !== mark)) {
+      // Until now proofs were accepted that state a later moment.
+      lostUpToMs = Math.max(lostUpToMs, clock() + toleranceMs());
       secrets.clear();
       onState('emptied');
     }
@@ -146,39 +165,71 @@ export function createRedisReplayStore(
 
   return {
     async use(use) {
-      const reply = await ask(() => run(use));
+      latestMs = Math.max(latestMs, clock());
+      const reply = await ask((client) => run(client, use));
       if (reply === 'full' || reply === 'down') return reply;
       const [outcome, found] = Array.isArray(reply) ? reply : [];
       follow(found);
       if (!OUTCOMES.has(outcome)) return 'down';
-      return outcome === 'stored' && use.issuedMs <= lostUpToMs ? 'down' : (outcome as ReplayOutcome);
+      if (outcome !== 'stored') return outcome as ReplayOutcome;
+      // The latter once the clock is set back: the store has forgotten what was too old by it before.
+      return use.issuedMs <= lostUpToMs || use.lastMs + MAX_SKEW_MS < latestMs ? 'down' : 'stored';
     },
-    secretOf(epoch) {
-      const known = secrets.get(epoch);
-      return known ?? fetchSecret(epoch);
+    secretOf: (epoch) => secrets.get(epoch) ?? fetchSecret(epoch),
+    secretAgain(epoch) {
+      if (rereading !== undefined) return rereading.then(() => secrets.get(epoch));
+      if (performance.now() < rereadAtMs + REREAD_MS) return secrets.get(epoch);
+      rereadAtMs = performance.now();
+      rereading = fetchSecret(epoch).finally(() => {
+        rereading = undefined;
+      });
+      return rereading;
     },
     stats: () => undefined,
-    close: () => client.destroy(),
+    close: () => connection.close(),
   };
 
   /** The first to ask makes it. */
   async function fetchSecret(epoch: number): Promise<Buffer | undefined> {
     const key = `${PREFIX}nonce:${epoch}`;
     const made = randomBytes(32).toString('base64url');
-    const reply = await ask(async () => {
-      await client.set(key, made, { condition: 'NX', expiration: { type: 'PX', value: SECRET_LIFE_MS } });
-      return client.get(key);
-    });
-    if (typeof reply !== 'string' || reply === 'full' || reply === 'down') return undefined;
+    const reply = await ask((client) =>
+      Promise.all([
+        client.set(key, made, { condition: 'NX', expiration: { type: 'PX', value: SECRET_LIFE_MS } }),
+        client.get(key),
+        readMark(client),
+      ]),
+    );
+    if (reply === 'full' || reply === 'down') return undefined;
+    const [, text, found] = reply;
+    follow(found);
     for (const other of secrets.keys()) if (Math.abs(other - epoch) > 1) secrets.delete(other);
-    const secret = Buffer.from(reply, 'base64url');
+    const secret = Buffer.from(text ?? '', 'base64url');
     if (secret.length !== 32) return undefined;
     secrets.set(epoch, secret);
     return secret;
   }
 }
 
-/** A proof that is evicted before its time would be good twice. Volatile keys are all that we have. */
+/** Of a server that does not say which one it is: each connection may be to another. */
+const HIDDEN = 'hidden';
+
+function runOf(info: string): string {
+  return /^run_id:(\S+)/m.exec(info)?.[1] ?? HIDDEN;
+}
+
+/** Empty where the server hides it. */
+function infoOf(client: RedisClient, section: string): Promise<string> {
+  return client.info(section).catch((error: Error) => {
+    if (error instanceof ErrorReply) return '';
+    throw error;
+  });
+}
+
+/**
+ * A proof that is evicted before its time would be good twice. Volatile keys are all that we have. A store that hides its settings is
+ * taken at its word.
+ */
 function mayEvict(info: string): boolean {
   const limit = /^maxmemory:(\d+)/m.exec(info)?.[1] ?? '0';
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';

@@ -1,12 +1,18 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { createMemoryReplayStore, type MemoryReplayStore } from './memory-replay-store.ts';
 import type { StoreState } from './redis-replay-store.ts';
+import { isForgotten, NOTHING_FORGOTTEN, nextPast, type Past } from './replay-past.ts';
 import type { ReplayStats, ReplayStore } from './replay-store.ts';
 
 /** Where the proofs for the tokens of one issuer are remembered. */
 export interface ReplaySettings {
+  /** As the file calls it, for the log. */
   readonly issuer: string;
+  /** Each exact `iss`, the first of which names its memory: what the file calls it may change. */
+  readonly issuers: readonly [string, ...string[]];
   readonly memory: ReplayMemory;
+  readonly maxAgeMs: number;
+  readonly clockToleranceMs: number;
 }
 
 export type ReplayMemory =
@@ -17,11 +23,13 @@ export type ReplayMemory =
 export interface ReplayStorePool {
   /** Gives the store that the issuer has, also from before a reload. Does not wait for a store that is down. */
   acquire(settings: ReplaySettings): Promise<ReplayStore>;
+  /** Makes settings count: call it when the configuration becomes active. Until then nothing that runs changes. */
+  activate(store: ReplayStore): void;
   /** Closes a shared store after its last user. Memory stays: it forgets by itself. */
   release(store: ReplayStore): void;
-  /** The memory of an issuer in this process, for other processes; undefined where there is none. */
-  memoryOf(issuer: string): ReplayStore | undefined;
-  /** Of each memory in this process, by issuer. */
+  /** The memory of an `iss` in this process, for other processes; undefined where there is none. */
+  memoryOf(iss: string): ReplayStore | undefined;
+  /** Of each memory in this process, by `iss`. */
   stats(): ReadonlyMap<string, ReplayStats>;
 }
 
@@ -33,14 +41,26 @@ export interface ReplayLog {
 export interface ReplayStorePoolOptions {
   readonly clock?: Clock;
   readonly log?: ReplayLog | undefined;
-  /** Gives the memory of an issuer where another process holds it. */
-  readonly remote?: ((issuer: string) => ReplayStore) | undefined;
+  /** Gives the memory of an `iss` where another process holds it. */
+  readonly remote?: ((iss: string) => ReplayStore) | undefined;
 }
 
 interface Shared {
   readonly url: string;
   readonly store: ReplayStore;
+  /** Differs when the same one is opened again: what it has lost meanwhile, nobody has seen. */
+  readonly place: string;
+  toleranceMs: number;
   users: number;
+}
+
+/** What one configuration has acquired for one issuer. */
+interface Held {
+  readonly settings: ReplaySettings;
+  readonly place: string;
+  readonly memory?: MemoryReplayStore;
+  readonly shared?: Shared;
+  past: Past;
 }
 
 /** Makes an empty pool; each generation of the configuration acquires its stores from it. */
@@ -51,49 +71,93 @@ export function createReplayStorePool({
 }: ReplayStorePoolOptions = {}): ReplayStorePool {
   const memories = new Map<string, MemoryReplayStore>();
   const shared = new Map<string, Shared>();
+  const held = new Map<ReplayStore, Held>();
+  /** What the active configuration uses, by the first `iss`. */
+  const active = new Map<string, ReplayStore>();
+  const pasts = new Map<string, Past>();
+  let opened = 0;
 
-  function openMemory(issuer: string, maxEntries: number): ReplayStore {
-    const known = memories.get(issuer);
-    if (known !== undefined) {
-      known.resize(maxEntries);
-      return known;
-    }
+  function openMemory(iss: string, maxEntries: number): MemoryReplayStore {
+    const known = memories.get(iss);
+    if (known !== undefined) return known;
     const made = createMemoryReplayStore({ clock, maxEntries });
-    memories.set(issuer, made);
+    memories.set(iss, made);
     return made;
   }
 
-  async function openShared(url: string): Promise<ReplayStore> {
+  async function openShared(url: string, toleranceMs: number): Promise<Shared> {
     // Loaded only where it is asked for.
     const { createRedisReplayStore } = await import('./redis-replay-store.ts');
     const known = shared.get(url);
     if (known !== undefined) {
       known.users += 1;
-      return known.store;
+      known.toleranceMs = Math.max(known.toleranceMs, toleranceMs);
+      return known;
     }
-    const store = createRedisReplayStore(url, { clock, onState: (...state) => report(log, ...state) });
-    shared.set(url, { url, store, users: 1 });
+    opened += 1;
+    const entry: Shared = {
+      url,
+      store: createRedisReplayStore(url, {
+        clock,
+        toleranceMs: () => entry.toleranceMs,
+        onState: (...state) => report(log, ...state),
+      }),
+      place: `${url} ${opened}`,
+      toleranceMs,
+      users: 1,
+    };
+    shared.set(url, entry);
+    return entry;
+  }
+
+  function hold(inner: ReplayStore, entry: Held): ReplayStore {
+    const store: ReplayStore = {
+      ...inner,
+      use: (use) => (isForgotten(use, entry.past, clock()) ? 'down' : inner.use(use)),
+    };
+    held.set(store, entry);
     return store;
   }
 
   return {
-    async acquire({ issuer, memory }) {
-      if (memory.kind === 'redis') return openShared(memory.url);
-      return remote === undefined ? openMemory(issuer, memory.maxEntries) : remote(issuer);
+    async acquire(settings) {
+      const { memory, issuers, clockToleranceMs } = settings;
+      const past = NOTHING_FORGOTTEN;
+      if (memory.kind === 'redis') {
+        const entry = await openShared(memory.url, clockToleranceMs);
+        return hold(entry.store, { settings, place: entry.place, shared: entry, past });
+      }
+      const place = `memory ${issuers[0]}`;
+      if (remote !== undefined) return hold(remote(issuers[0]), { settings, place, past });
+      const own = openMemory(issuers[0], memory.maxEntries);
+      return hold(own, { settings, place, memory: own, past });
+    },
+    activate(store) {
+      const entry = held.get(store);
+      if (entry === undefined) return;
+      const { settings, place, memory } = entry;
+      const before = settings.issuers.flatMap((iss) => pasts.get(iss) ?? []);
+      entry.past = nextPast(before, { ...settings, place }, clock());
+      for (const iss of settings.issuers) pasts.set(iss, entry.past);
+      active.set(settings.issuers[0], store);
+      if (settings.memory.kind === 'memory') memory?.resize(settings.memory.maxEntries);
+      if (before.some((past) => past.place !== place)) log?.info({ issuer: settings.issuer }, MOVED);
     },
     release(store) {
-      const entry = [...shared.values()].find((candidate) => candidate.store === store);
+      const entry = held.get(store)?.shared;
+      held.delete(store);
       if (entry === undefined) return;
       entry.users -= 1;
       if (entry.users > 0) return;
       shared.delete(entry.url);
       entry.store.close();
     },
-    memoryOf: (issuer) => memories.get(issuer),
-    stats: () =>
-      new Map([...memories].map(([issuer, store]) => [issuer, store.stats() as ReplayStats] as const)),
+    memoryOf: (iss) => (memories.has(iss) ? active.get(iss) : undefined),
+    stats: () => new Map([...memories].map(([iss, store]) => [iss, store.stats() as ReplayStats] as const)),
   };
 }
+
+const MOVED = 'used proofs of an issuer are remembered elsewhere from now on; proofs from before are refused';
 
 function report(log: ReplayLog | undefined, state: StoreState, error?: Error): void {
   const level = state === 'up' ? 'info' : 'warn';

@@ -24,6 +24,8 @@ export interface ReplayStore {
   use(use: ProofUse): ReplayOutcome | Promise<ReplayOutcome>;
   /** The secret of the nonces of one epoch, the same for all that share the store; undefined when it cannot be read. */
   secretOf(epoch: number): Buffer | undefined | Promise<Buffer | undefined>;
+  /** The same as it is there now, for a nonce that fits none that is known; left out where secrets never change. */
+  secretAgain?(epoch: number): Buffer | undefined | Promise<Buffer | undefined>;
   /** Undefined where it is not known here. */
   stats(): ReplayStats | undefined;
   close(): void;

@@ -1,8 +1,11 @@
+/** No reply came in time. */
+export class NoReplyError extends Error {}
+
 /** Rejects when a reply takes longer. What was asked cannot be taken back; a late reply is dropped. */
 export function within<T>(timeoutMs: number, reply: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error(`the store did not reply within ${timeoutMs} ms`)),
+      () => reject(new NoReplyError(`the store did not reply within ${timeoutMs} ms`)),
       timeoutMs,
     );
     reply.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { freePorts } from '../backends/ports.ts';
 
 export interface RedisServer {
@@ -18,8 +19,8 @@ export function hasRedisServer(): boolean {
   }
 }
 
-/** Starts a Redis on a free port of the loopback that keeps nothing on disk. */
-export async function startRedisServer(port?: number): Promise<RedisServer> {
+/** Starts a Redis on a free port of the loopback that saves nothing by itself; `folder` may have what was saved. */
+export async function startRedisServer(port?: number, folder = tmpdir()): Promise<RedisServer> {
   const own = port ?? (await freePorts(1))[0];
   const child = spawn(
     'redis-server',
@@ -30,6 +31,10 @@ export async function startRedisServer(port?: number): Promise<RedisServer> {
       '127.0.0.1',
       '--save',
       '',
+      '--dir',
+      folder,
+      '--dbfilename',
+      `sealgate-${own}.rdb`,
       '--appendonly',
       'no',
       '--requirepass',

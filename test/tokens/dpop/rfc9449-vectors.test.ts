@@ -10,6 +10,7 @@ const POLICY: DpopPolicy = {
   clockToleranceMs: 30_000,
   algorithms: new Set(['ES256']),
   advertised: ['ES256'],
+  issuers: ['https://corp.example'],
   requiresNonce: false,
   replay: { kind: 'memory', maxEntries: 100 },
 };

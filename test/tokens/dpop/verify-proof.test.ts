@@ -26,6 +26,7 @@ const POLICY: DpopPolicy = {
   clockToleranceMs: 30_000,
   algorithms: new Set(['ES256', 'EdDSA', 'Ed25519']),
   advertised: ['ES256', 'EdDSA'],
+  issuers: ['https://corp.example'],
   requiresNonce: false,
   replay: { kind: 'memory', maxEntries: 100 },
 };

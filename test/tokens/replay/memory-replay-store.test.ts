@@ -18,8 +18,8 @@ function open(maxEntries = 1000) {
       time.wallMs += ms;
       time.monotonicMs += ms;
     },
-    use: (jti: string, { key = 'key', lastMs = time.wallMs + 60_000 } = {}) =>
-      store.use(proofUse({ thumbprint: key, jti, issuedMs: time.wallMs, lastMs })),
+    use: (jti: string, { key = 'key', issuedMs = time.wallMs, lastMs = time.wallMs + 60_000 } = {}) =>
+      store.use(proofUse({ thumbprint: key, jti, issuedMs, lastMs })),
   };
 }
 
@@ -103,4 +103,17 @@ t.test('entries that age at other times do not hold each other up', async (t) =>
   t.match(store.stats(), { entries: 450 });
   pass(46_000);
   t.match(store.stats(), { entries: 0 });
+});
+
+t.test('a proof that was forgotten is not taken again, nor is one as old', async (t) => {
+  const { use, pass, time } = open();
+  const old = { issuedMs: START, lastMs: START + 2_000 };
+  t.equal(use('a', old), 'stored');
+  pass(4_000);
+  t.equal(use('b'), 'stored');
+  const longer = { issuedMs: START, lastMs: START + 60_000 };
+  t.equal(use('a', longer), 'down', 'with a longer `maxAge`');
+  t.equal(use('c', { ...longer, issuedMs: START + 1 }), 'stored', 'made later than all that is forgotten');
+  time.wallMs = START + 1_000;
+  t.equal(use('a', old), 'down', 'with the clock set back');
 });
