@@ -116,6 +116,7 @@ export const PROXY_FIELDS: ReadonlySet<string> = new Set([
   'client-cert-chain',
   'x-arr-clientcert',
   'x-client-cert',
+  'x-client-verify',
   // The request
   'x-request-id',
   // CGI makes `HTTP_PROXY` of it, a proxy through which libraries then send their own requests

@@ -1,149 +1,11 @@
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { parse, parseAllDocuments } from 'yaml';
-import { freePorts } from '../../support/backends/ports.ts';
-import { exchangeRaw } from '../../support/clients/raw.ts';
-import { type CheckClient, connectCheckClient } from '../../support/decisions/check-client.ts';
-import { startGatewayProcess } from '../../support/gateway/gateway-process.ts';
-import { bearer, fileWith, valuesOf } from './asking-harness.ts';
-import {
-  checkThroughEnvoy,
-  type ExtAuthz,
-  filterOfIstio,
-  type Manager,
-  passThroughEnvoy,
-} from './models/envoy-model.ts';
-import { type ClientRequest, passThroughTraefik, type TraefikFile } from './models/traefik-model.ts';
+import { parse } from 'yaml';
+import { bearer, valuesOf } from './asking-harness.ts';
+import { arrived, fileOfObjects, get, type Modeled, startModeled } from './models/modeled-proxies.ts';
+import type { TraefikFile } from './models/traefik-model.ts';
 
-/** Traefik, Envoy and Istio are not in Debian. Their files go through models of what these proxies do, by their sources. */
-
-const read = (name: string): string => readFileSync(`config/examples/decisions/${name}`, 'utf8');
-
-interface Passed {
-  readonly status: number;
-  /** Of the response to the client. */
-  readonly toClient: Readonly<Record<string, readonly string[]>>;
-  /** What the backend gets, names and values in turn; undefined where it gets nothing. */
-  readonly forwarded: readonly string[] | undefined;
-}
-
-interface Modeled {
-  readonly name: string;
-  /** Statuses and fields of spoofed requests: dropped, or refused with 400. */
-  pass(request: ClientRequest): Promise<Passed>;
-}
-
-let port = 0;
-let client: CheckClient;
-t.before(async () => {
-  const [decisions = 0, admin = 0, grpc = 0] = await freePorts(3);
-  const file = fileWith({ decisions, admin });
-  await startGatewayProcess(t, file.replace(`port: ${decisions}`, `port: ${decisions}, grpc: ${grpc}`));
-  port = decisions;
-  client = connectCheckClient(`http://127.0.0.1:${grpc}`);
-});
-t.teardown(() => client.close());
-
-async function ask(method: string, path: string, lines: readonly string[]) {
-  const { response } = await exchangeRaw(port, `${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
-  if (response === undefined) throw new Error(`no response to ${path}`);
-  return response;
-}
-
-function traefik(name: string, file: TraefikFile): Modeled {
-  return {
-    name,
-    async pass(request) {
-      const { response, forwarded } = await passThroughTraefik(file, request, (path, lines) =>
-        ask('GET', path, lines),
-      );
-      return { status: response.status, toClient: response.headers, forwarded };
-    },
-  };
-}
-
-function envoy(name: string, extAuthz: ExtAuthz, manager: Manager): Modeled {
-  return {
-    name,
-    async pass(request) {
-      const { status, toClient, forwarded } = await passThroughEnvoy({ extAuthz, ...manager }, request, ask);
-      const headers: Record<string, string[]> = {};
-      for (const [field, value] of toClient) headers[field] = [...(headers[field] ?? []), value];
-      return { status, toClient: headers, forwarded: forwarded?.flat() };
-    },
-  };
-}
-
-function envoyOverGrpc(name: string, settings: Parameters<typeof checkThroughEnvoy>[0]): Modeled {
-  return {
-    name,
-    async pass(request) {
-      const { status, toClient, forwarded } = await checkThroughEnvoy(settings, request, client);
-      const headers = Object.fromEntries(toClient.map(([field, value]) => [field, [value]]));
-      return { status, toClient: headers, forwarded: forwarded?.flat() };
-    },
-  };
-}
-
-/** dynamic.yaml as it would be if made from the objects of Kubernetes. */
-function fileOfObjects(): TraefikFile {
-  const objects = parseAllDocuments(read('traefik/kubernetes.yaml')).map((document) => document.toJS());
-  const named = objects
-    .filter(({ kind }) => kind === 'Middleware')
-    .map(({ metadata, spec }) => [metadata.name, spec]);
-  const routes = objects.find(({ kind }) => kind === 'IngressRoute').spec.routes as readonly {
-    readonly match: string;
-    readonly priority: number;
-    readonly middlewares: readonly { readonly name: string }[];
-  }[];
-  const routers = routes.map(({ match, priority, middlewares }, at) => [
-    `route-${at}`,
-    { rule: match, priority, middlewares: middlewares.map(({ name }) => name) },
-  ]);
-  return { http: { routers: Object.fromEntries(routers), middlewares: Object.fromEntries(named) } };
-}
-
-const managerOf = (name: string) =>
-  parse(read(`envoy/${name}`)).static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-const settingsOf = ({
-  common_http_protocol_options,
-  route_config,
-}: ReturnType<typeof managerOf>): Manager => ({
-  dropsUnderscores: common_http_protocol_options.headers_with_underscores_action === 'DROP_HEADER',
-  routes: route_config.virtual_hosts[0].routes,
-});
-/** Istio sets none of it. */
-const OF_ISTIO: Manager = { dropsUnderscores: false, routes: [] };
-const overHttp = managerOf('envoy-http.yaml');
-const overGrpc = managerOf('envoy.yaml');
-const provider = (name: string) =>
-  parse(read('istio/mesh-config.yaml')).meshConfig.extensionProviders.find(
-    (own: { name: string }) => own.name === name,
-  );
-
-const MODELED: readonly Modeled[] = [
-  traefik('Traefik by its file', parse(read('traefik/dynamic.yaml'))),
-  traefik('Traefik by objects of Kubernetes', fileOfObjects()),
-  envoy('Envoy over HTTP', overHttp.http_filters[0].typed_config, settingsOf(overHttp)),
-  envoy('Istio over HTTP', filterOfIstio(provider('sealgate-http').envoyExtAuthzHttp), OF_ISTIO),
-  envoyOverGrpc('Envoy over gRPC', {
-    isRaw: overGrpc.http_filters[0].typed_config.encode_raw_headers === true,
-    ...settingsOf(overGrpc),
-  }),
-  envoyOverGrpc('Istio over gRPC', { isRaw: false, ...OF_ISTIO }),
-];
-
-const get = (target: string, lines: readonly string[] = []): ClientRequest => ({
-  method: 'GET',
-  target,
-  host: 'api.example.com',
-  lines,
-});
-
-const arrived = (fields: readonly string[] | undefined) => {
-  if (fields === undefined) throw new Error('nothing is forwarded');
-  return { method: '', target: '', body: '', fields };
-};
+const { modeled: MODELED } = await startModeled(t);
 
 for (const { name, pass } of MODELED) {
   t.test(`${name}: refusals reach the client`, async (t) => {
@@ -261,7 +123,10 @@ t.test('Envoy and Istio: two tokens are two, and a client appends nothing to its
 });
 
 t.test('Traefik: every router asks, and the address of the gateway is one way of asking', async (t) => {
-  for (const { http } of [parse(read('traefik/dynamic.yaml')) as TraefikFile, fileOfObjects()]) {
+  for (const { http } of [
+    parse(readFileSync('config/examples/decisions/traefik/dynamic.yaml', 'utf8')) as TraefikFile,
+    fileOfObjects(),
+  ]) {
     for (const { middlewares } of Object.values(http.routers)) t.equal(middlewares.at(-1), 'sealgate');
     t.match(http.middlewares.sealgate?.forwardAuth?.address, /:8081\/forward-auth$/);
   }

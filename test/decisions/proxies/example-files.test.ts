@@ -18,6 +18,15 @@ t.test('the files of Envoy are of the types of its API', async (t) => {
   for (const name of readdirSync(`${FOLDER}/envoy`).filter((file) => file.startsWith('envoy')))
     t.strictSame(findTypeErrors(bootstrap, parse(read(`envoy/${name}`))), [], name);
 
+  const filter = loadEnvoyTypes().lookupType(
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter',
+  );
+  const patches = parseAllDocuments(read('istio/authorization-policy.yaml'))
+    .map((document) => document.toJS())
+    .flatMap(({ spec }) => spec.configPatches ?? []);
+  t.equal(patches.length, 1);
+  for (const { patch } of patches) t.strictSame(findTypeErrors(filter, patch.value), [], 'of Istio');
+
   t.comment('what is not of the types is found');
   const wrong = (text: string, by: string) =>
     findTypeErrors(bootstrap, parse(read('envoy/envoy-http.yaml').replace(text, by))).length;
@@ -37,13 +46,16 @@ t.test('both files of Envoy differ only in how they ask', async (t) => {
   const filterOf = (name: string) => {
     const file = parse(read(`envoy/${name}`));
     const manager = file.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-    return { manager, extAuthz: manager.http_filters[0].typed_config };
+    return { manager, extAuthz: manager.http_filters[1].typed_config };
   };
   const grpc = filterOf('envoy.yaml');
   const http = filterOf('envoy-http.yaml');
   t.strictSame(grpc.manager.route_config, http.manager.route_config);
   for (const { manager, extAuthz } of [grpc, http]) {
-    t.equal(manager.http_filters[0].name, 'envoy.filters.http.ext_authz', 'the first filter');
+    t.strictSame(
+      manager.http_filters.map(({ name }: { name: string }) => name.slice('envoy.filters.http.'.length)),
+      ['header_mutation', 'ext_authz', 'router'],
+    );
     t.equal(extAuthz.failure_mode_allow, false);
     t.equal(extAuthz.status_on_error.code, 'ServiceUnavailable');
     t.notOk('filter_enabled' in extAuthz || 'with_request_body' in extAuthz);
@@ -97,7 +109,7 @@ for (const [name, models] of OBJECTS) {
       t.throws(() =>
         new Model({
           ...document,
-          spec: { ...document.spec, unknown: 1, routes: 1, action: 1, mtls: 1, headers: 1 },
+          spec: { ...document.spec, unknown: 1, routes: 1, action: 1, mtls: 1, headers: 1, configPatches: 1 },
         }).validate(),
       );
     }

@@ -16,6 +16,8 @@ local TO_CLIENT = {
   "access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers",
   "access-control-allow-methods", "access-control-allow-headers", "access-control-max-age",
   "ratelimit", "ratelimit-policy", "x-request-id",
+  -- The next nonce for proofs of DPoP (`dpop: { nonce: required }`). A refusal has it by itself.
+  "dpop-nonce",
 }
 
 local function refuse(txn, status, headers, body)

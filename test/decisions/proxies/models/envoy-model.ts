@@ -46,6 +46,8 @@ interface Route {
 /** The parts of the connection manager that the files have. */
 export interface Manager {
   readonly dropsUnderscores: boolean;
+  /** Names that are removed from requests before the filter asks. */
+  readonly removed: readonly string[];
   readonly routes: readonly Route[];
 }
 
@@ -187,7 +189,10 @@ function ownResponse({ routes }: Manager, fields: Fields): Passed | undefined {
 }
 
 /** What is left of the fields of a client when the filter sees them. */
-function receivedFields(lines: readonly string[], { dropsUnderscores }: Manager): Fields | undefined {
+function receivedFields(
+  lines: readonly string[],
+  { dropsUnderscores, removed }: Manager,
+): Fields | undefined {
   const fields = lines.map((line) => {
     const [, name = '', value = ''] = /^([^:]+):[ \t]*(.*)$/s.exec(line) ?? [];
     return [name.toLowerCase(), value] as const;
@@ -211,7 +216,7 @@ function receivedFields(lines: readonly string[], { dropsUnderscores }: Manager)
     'content-length',
     'x-forwarded-proto',
     'x-request-id',
-  ].concat(named, isUpgrade ? [] : ['connection', 'upgrade']);
+  ].concat(named, removed, isUpgrade ? [] : ['connection', 'upgrade']);
   const kept = fields.filter(
     ([name]) => !dropped.includes(name) && !(dropsUnderscores && name.includes('_')),
   );
