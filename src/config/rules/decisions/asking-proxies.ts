@@ -10,7 +10,11 @@ type Decisions = NonNullable<Config['decisions']>;
 export const askingProxiesAreServed: Rule = ({ config }) =>
   config.decisions === undefined
     ? []
-    : [...trustsWhoCanConnect(config.decisions), ...repliesHoldIdentityOnly(config)];
+    : [
+        ...trustsWhoCanConnect(config.decisions),
+        ...certificatesComeFromProxies(config),
+        ...repliesHoldIdentityOnly(config),
+      ];
 
 /** A peer that is not trusted gets 403, as do all where these two do not meet. */
 function trustsWhoCanConnect({ host, trustedProxies }: Decisions): readonly PathProblem[] {
@@ -40,6 +44,24 @@ function trustsWhoCanConnect({ host, trustedProxies }: Decisions): readonly Path
 
 function takesLoopback({ address, prefix }: AddressRange): boolean {
   return isLoopbackAddress(address) || prefix < 8;
+}
+
+/**
+ * Proxies pass the fields of clients on in questions. A stolen token that is bound to a certificate, and that certificate, which is public, would be
+ * enough through one that leaves this header as it came; nothing in a question shows whether it did.
+ */
+function certificatesComeFromProxies({ listen: { clientCertHeader } }: Config): readonly PathProblem[] {
+  if (clientCertHeader === undefined) return [];
+  const { name } = clientCertHeader;
+  return [
+    warning(
+      ['listen', 'clientCertHeader', 'name'],
+      `each proxy that asks must set or drop \`${name}\` in every question: otherwise a client shows any certificate by sending the header`,
+      {
+        hint: `see that the file of each proxy names \`${name}\`, as docs/other-proxies.md has it; for Envoy over gRPC leave \`clientCertHeader\` out and set \`include_peer_certificate\` there`,
+      },
+    ),
+  ];
 }
 
 /** Asking proxies copy these fields of a 200 to the request, or obey them. */

@@ -226,6 +226,27 @@ const ROWS: readonly Row[] = [
     found: [['error', 'decisions.trustedProxies', /at least one address/]],
   },
 
+  // Certificates of clients
+  {
+    name: 'a header that clients could send through a proxy that asks',
+    listen: '{ clientCertHeader: { name: x-ssl-client-cert, format: pem } }',
+    found: [
+      [
+        'warning',
+        'listen.clientCertHeader.name',
+        /each proxy that asks must set or drop `x-ssl-client-cert`/,
+        /names `x-ssl-client-cert`.*include_peer_certificate/,
+      ],
+    ],
+  },
+  {
+    name: 'the same where nobody asks',
+    decisions: undefined,
+    route: 'upstream: "http://u"',
+    listen: '{ trustedProxies: [10.0.0.1], clientCertHeader: { name: x-ssl-client-cert, format: pem } }',
+    found: [],
+  },
+
   // What replies hold
   {
     name: 'an identity header in every reply',
