@@ -83,7 +83,8 @@ const NO_HEADER = Object.freeze({});
 
 function validateIssuer(json: Claims, { name, issuers, rules }: CompiledIssuer): Refusal | undefined {
   const { iss } = json;
-  if (isAbsent(iss)) return undefined;
+  // An empty one names nobody, which is not the same as naming none.
+  if (iss === undefined || iss === null) return undefined;
   if (typeof iss === 'string' && (issuers.includes(iss) || rules.recognizes?.(json) === true))
     return undefined;
   const reason = `the introspection endpoint of ${name} states another \`iss\``;

@@ -7,7 +7,7 @@ import type { TokenOutcome, VerificationRequest } from '../verify-token.ts';
 import { createFindIssuer } from './find-issuer.ts';
 import type { Introspect } from './introspect.ts';
 import { createIntrospector, type Introspector } from './introspector.ts';
-import { hasJwtForm, hasThreeParts } from './token-form.ts';
+import { hasJwtForm, hasThreeParts, isBrokenJwt } from './token-form.ts';
 
 type Verify = (rawToken: string, request: VerificationRequest) => TokenOutcome | Promise<TokenOutcome>;
 
@@ -53,7 +53,8 @@ export function addIntrospection(
   ): TokenOutcome | Promise<TokenOutcome> {
     const issuer = findIssuer(rawToken, request.accepts);
     // Nobody can be asked, or nobody is: it is refused by its form.
-    if (issuer === undefined || rawToken.length > tokenBytes) return verifyJwt(rawToken, request);
+    if (issuer === undefined || rawToken.length > tokenBytes || isBrokenJwt(rawToken))
+      return verifyJwt(rawToken, request);
     const { clientAddress, trace } = request;
     trace?.add({ step: 'form', ok: true, got: 'an opaque token' });
     if (isRefusal(issuer)) {

@@ -122,6 +122,29 @@ t.test('what is not exactly three parts of base64url is asked about, a JWT never
   t.equal(rig.asked.length, opaque.length);
 });
 
+t.test('a JWT that is broken is sent nowhere', async (t) => {
+  const rig = rigOf(t, active());
+  const headOf = (text: string, encoding: 'base64url' | 'base64' = 'base64url') =>
+    Buffer.from(text).toString(encoding);
+  const head = headOf('{"alg":"ES256","kid":"k1"}');
+  const padded = headOf('{"alg": "ES256"}', 'base64');
+  t.match(padded, /=$/);
+  const broken = [
+    `${head}.e30.c2ln=`,
+    `${head}.e30=.c2ln`,
+    `${padded}.e30.c2ln`,
+    `${head}.e30.c2l+`,
+    `${head}.e30.~`,
+  ];
+  for (const raw of broken) {
+    t.equal((await rig.verify(raw)).code, 'token_malformed', raw);
+  }
+  t.equal(rig.asked.length, 0);
+  for (const raw of [`${headOf('{"typ":"x"}')}.b.c=`, `${headOf('["alg"]')}.b.c=`, `${head}.e30.c2ln.x=`]) {
+    t.equal((await rig.verify(raw)).code, 'ok', raw);
+  }
+});
+
 t.test('only `active: true` is active', async (t) => {
   const rows: readonly [unknown, cause: string][] = [
     [false, 'token_inactive'],
@@ -146,7 +169,10 @@ t.test('what the response states is validated like the claims of a JWT', async (
   const rows: readonly [claims: Record<string, unknown>, code: string, issuer?: Record<string, unknown>][] = [
     [{}, 'ok'],
     [{ iss: ISS }, 'ok'],
-    [{ iss: '' }, 'ok'],
+    [{ iss: '' }, 'issuer_unknown'],
+    [{ iss: [] }, 'issuer_unknown'],
+    [{ iss: null }, 'ok'],
+    [{ exp: '' }, 'token_malformed'],
     [{ iss: `${ISS}/` }, 'issuer_unknown'],
     [{ iss: 'https://evil.example' }, 'issuer_unknown'],
     [{ iss: [ISS] }, 'issuer_unknown'],

@@ -15,7 +15,7 @@ export const exchangesCanBeRequested: Rule = ({ config }) =>
 /** The URL is not shown: it may hold a password. */
 function endpoint({ tokenUrl, insecure }: ExchangeConfig, path: ConfigPath): readonly PathProblem[] {
   if (!URL.canParse(tokenUrl)) return [];
-  const { protocol, hostname, pathname, username, password } = new URL(tokenUrl);
+  const { protocol, hostname, pathname, search, username, password } = new URL(tokenUrl);
   const place = [...path, 'tokenUrl'];
   if (username !== '' || password !== '') {
     return [
@@ -25,6 +25,11 @@ function endpoint({ tokenUrl, insecure }: ExchangeConfig, path: ConfigPath): rea
     ];
   }
   if (tokenUrl.includes('#')) return [error(place, 'the URL of a token endpoint has no fragment')];
+  if (/[?&](?:client_id|client_secret|client_assertion|subject_token|assertion|token)=/i.test(search)) {
+    return [
+      error(place, 'what is sent to the endpoint does not stand in its URL', { hint: 'write it in `auth`' }),
+    ];
+  }
   if (/%7B|%3C|[{<$]/i.test(tokenUrl)) {
     return [error(place, 'the URL has a placeholder', { hint: 'fill in the tenant or realm that is meant' })];
   }

@@ -52,6 +52,17 @@ t.test('an exchange without a route that brings tokens is a warning', async (t) 
   ]);
 });
 
+t.test('a secret does not stand in the URL of the endpoint', async (t) => {
+  for (const query of ['client_secret=s', 'a=b&client_id=g', 'Subject_Token=x']) {
+    const exchange = EXCHANGE.replace('/token', `/token?${query}`);
+    t.match(problemsOf('access: authenticated', { exchange }), [
+      /^error upstreams\.orders\.exchange\.tokenUrl: what is sent to the endpoint does not stand in its URL$/,
+    ]);
+  }
+  const exchange = EXCHANGE.replace('/token', '/token?tenant=a');
+  t.strictSame(problemsOf('access: authenticated', { exchange }), []);
+});
+
 t.test('opaque tokens are no assertions', async (t) => {
   const of = (grant: string, scopes: string) =>
     loadText(`
