@@ -137,3 +137,15 @@ export function acceptedIssuers(block: AccessBlockConfig, config: Config): reado
   const names = first === undefined || first === 'any' ? Object.keys(config.issuers) : first;
   return names.filter((name) => rest.every((others) => others === 'any' || others.includes(name)));
 }
+
+/** What a rule and its policy want a token to be bound to: all of them. */
+export function bindingsOf(block: AccessBlockConfig, config: Config): readonly Binding[] {
+  return [policyOf(block, config)?.binding, block.binding].filter((binding) => binding !== undefined);
+}
+
+type Binding = NonNullable<PolicyConfig['binding']>;
+
+/** Whether tokens that are bound in this way, and no other, can have all of these bindings; or whether this is one of them. */
+export function takesBound(bindings: readonly Binding[], way: 'dpop' | 'mtls'): boolean {
+  return bindings.includes(way) || bindings.every((binding) => binding === 'any');
+}

@@ -1,7 +1,13 @@
 import { clientsShowCertificates } from '../../config/client-certificates.ts';
 import type { PathProblem } from '../../config/problem.ts';
 import { type DeclaredResource, declaredResources } from '../../config/routes/resource.ts';
-import { acceptedIssuers, accessAlternatives, policyOf } from '../../config/routes/route-access.ts';
+import {
+  acceptedIssuers,
+  accessAlternatives,
+  bindingsOf,
+  policyOf,
+  takesBound,
+} from '../../config/routes/route-access.ts';
 import { error } from '../../config/rules/rule.ts';
 import type { Config, PolicyConfig, RouteConfig } from '../../config/schema/config.ts';
 import { isRefusal } from '../../core/refusals.ts';
@@ -91,28 +97,40 @@ function compileDocument(
     authorization_servers: servers,
     ...(scopes.length > 0 && { scopes_supported: scopes }),
     bearer_methods_supported: ['header'],
-    ...(clientsShowCertificates(surroundings.config) && { tls_client_certificate_bound_access_tokens: true }),
-    ...describeDpop(declared, accepted, surroundings),
+    ...describeCertificates(declared, surroundings),
+    ...describeDpop(declared, surroundings),
     ...(title !== undefined && { resource_name: title }),
     ...(documentation !== undefined && { resource_documentation: documentation }),
   };
 }
 
-/** Which proofs bound tokens need, and whether no others are accepted. */
-function describeDpop(
+/** Whether any route accepts tokens that are bound to a client certificate (RFC 8705 §3.3). */
+function describeCertificates(
   { members }: DeclaredResource,
-  accepted: readonly CompiledIssuer[],
   { config }: Surroundings,
 ): Partial<ResourceMetadata> {
-  const algorithms = unique(accepted.flatMap(({ dpop }) => dpop?.advertised ?? []));
-  if (algorithms.length === 0) return {};
-  const alternatives = alternativesOf(members, config);
-  const isRequired = alternatives.every(
-    ({ block }) => block.binding === 'dpop' || policyOf(block, config)?.binding === 'dpop',
+  if (!clientsShowCertificates(config)) return {};
+  const isAccepted = alternativesOf(members, config).some(({ block }) =>
+    takesBound(bindingsOf(block, config), 'mtls'),
   );
+  return isAccepted ? { tls_client_certificate_bound_access_tokens: true } : {};
+}
+
+/** Which proofs tokens that are bound to a key need, where any route accepts them, and whether no others are accepted. */
+function describeDpop(
+  { members }: DeclaredResource,
+  { config, issuers }: Surroundings,
+): Partial<ResourceMetadata> {
+  const alternatives = alternativesOf(members, config);
+  const taking = alternatives.filter(({ block }) => takesBound(bindingsOf(block, config), 'dpop'));
+  const algorithms = taking
+    .flatMap(({ block }) => acceptedIssuers(block, config))
+    .flatMap((name) => issuers.get(name)?.dpop?.advertised ?? []);
+  if (algorithms.length === 0) return {};
+  const isRequired = alternatives.every(({ block }) => bindingsOf(block, config).includes('dpop'));
   return {
     ...(isRequired && { dpop_bound_access_tokens_required: true }),
-    dpop_signing_alg_values_supported: algorithms,
+    dpop_signing_alg_values_supported: unique(algorithms),
   };
 }
 

@@ -43,7 +43,7 @@ function checkMethod({ htm }: Claims, { request, trace }: ProofContext): Refusal
     step: 'proof method',
     ok,
     expected: request.method,
-    got: typeof htm === 'string' ? shown(htm, trace) : 'no `htm`',
+    got: typeof htm === 'string' ? shown(htm, ok ? request.method : 'another', trace) : 'no `htm`',
   });
   return ok ? undefined : refuse('proof_method', '`htm` of the proof is not the method of the request');
 }
@@ -54,7 +54,10 @@ function checkUri({ htu }: Claims, { request, trace }: ProofContext): Refusal | 
     step: 'proof URI',
     ok,
     expected: request.origin + request.path,
-    got: typeof htu === 'string' ? shown(htu, trace) : 'no `htu`',
+    got:
+      typeof htu === 'string'
+        ? shown(htu, ok ? request.origin + request.path : 'another', trace)
+        : 'no `htu`',
   });
   return ok ? undefined : refuse('proof_uri', '`htu` of the proof is not the URI of the request');
 }
@@ -136,7 +139,7 @@ function checkToken({ ath }: Claims, { rawToken, trace }: ProofContext): Refusal
   return ok ? undefined : refuse('proof_token', '`ath` of the proof is not the hash of the token');
 }
 
-/** What a client states may be anything. */
-function shown(value: string, { showClaims }: Trace): string {
-  return showClaims ? value : 'another';
+/** What a client states may be anything, so only what is known of it is shown unless claims are. */
+function shown(value: string, known: string, { showClaims }: Trace): string {
+  return showClaims ? value : known;
 }

@@ -101,3 +101,42 @@ t.test('metadata of resources has it where clients can show a certificate', { sk
   });
   t.notOk('tls_client_certificate_bound_access_tokens' in (await documentOf(without)));
 });
+
+t.test('metadata of resources lists the ways to bind a token that its routes accept', { skip }, async (t) => {
+  const boundBy: Readonly<Record<string, unknown>> = {
+    mtls: { binding: 'mtls' },
+    dpop: { binding: 'dpop' },
+    any: { policy: 'bound' },
+    policy: { policy: 'certified' },
+    either: [{ binding: 'mtls' }, { binding: 'dpop' }],
+    open: [{ binding: 'dpop' }, { scopes: ['x'] }],
+  };
+  const { port } = await startHarness(t, {
+    listen: LISTEN,
+    issuerSettings: { dpop: { algorithms: ['ES256'] } },
+    routes: Object.entries(boundBy).map(([name, access]) => ({
+      ...{ name, path: `/${name}`, upstream: 'backend', access, resource: true },
+    })),
+    file: { policies: { bound: { binding: 'any' }, certified: { binding: 'mtls' } } },
+  });
+  const factsOf = async (name: string) => {
+    const response = await send(port, `GET /.well-known/oauth-protected-resource/${name}`, []);
+    const document = JSON.parse(String(response?.body));
+    return [
+      document.tls_client_certificate_bound_access_tokens,
+      document.dpop_bound_access_tokens_required,
+      document.dpop_signing_alg_values_supported,
+    ];
+  };
+  const facts = await Promise.all(
+    Object.keys(boundBy).map(async (name) => [name, ...(await factsOf(name))] as const),
+  );
+  t.strictSame(facts, [
+    ['mtls', true, undefined, undefined],
+    ['dpop', undefined, true, ['ES256']],
+    ['any', true, undefined, ['ES256']],
+    ['policy', true, undefined, undefined],
+    ['either', true, undefined, ['ES256']],
+    ['open', true, undefined, ['ES256']],
+  ]);
+});

@@ -41,6 +41,8 @@ export interface Harness {
 export interface HarnessOptions {
   readonly routes?: readonly Readonly<Record<string, unknown>>[];
   readonly listen?: Readonly<Record<string, unknown>>;
+  /** Added to the issuer. */
+  readonly issuerSettings?: Readonly<Record<string, unknown>>;
   /** Laid over the whole file. */
   readonly file?: Readonly<Record<string, unknown>>;
   readonly upstream?: CountingUpstream;
@@ -73,7 +75,10 @@ export async function startHarness(t: Test, options: HarnessOptions = {}): Promi
     admin: { port: 0 },
     shutdown: { grace: '1s' },
     issuers: {
-      test: { issuer: issuer.url, audiences: ['api'], jwksUri: `${issuer.url}/keys`, algorithms: ['ES256'] },
+      test: {
+        ...{ issuer: issuer.url, audiences: ['api'], jwksUri: `${issuer.url}/keys`, algorithms: ['ES256'] },
+        ...options.issuerSettings,
+      },
     },
     upstreams: { backend: { url: upstream.url } },
     routes: options.routes ?? AREAS,
