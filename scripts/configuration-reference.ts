@@ -2,7 +2,7 @@ import type { JsonSchema } from '../src/config/schema/json-schema.ts';
 
 /** Writes docs/configuration.md: one section per mapping of the file, one row per key. */
 export function configurationReference(schema: JsonSchema): string {
-  const sections = sectionsOf(schema, '').map(writeSection);
+  const sections = writeSections(sectionsOf(schema, ''));
   return `${INTRODUCTION}\n${sections.join('\n')}`;
 }
 
@@ -83,12 +83,41 @@ function sectionsOf(schema: JsonSchema, place: string): readonly Section[] {
       : []),
     ...branches.flatMap((branch) => sectionsOf(branch, place)),
   ];
-  // A list of blocks has the same keys as one block.
-  return nested.filter(
-    (section, index) =>
-      nested.findIndex(({ schema: other }) => JSON.stringify(other) === JSON.stringify(section.schema)) ===
-      index,
-  );
+  return nested;
+}
+
+/** A list of blocks has the same keys as one block. The same keys at another place are written once, with those below, and linked. */
+function writeSections(sections: readonly Section[]): readonly string[] {
+  const places = new Map<string, string>();
+  const written: string[] = [];
+  const linked: string[] = [];
+  return sections.flatMap(({ place, schema }) => {
+    const keys = JSON.stringify(schema.properties);
+    const known = places.get(keys);
+    if (known === undefined) {
+      places.set(keys, place);
+      written.push(place);
+      return [writeSection({ place, schema })];
+    }
+    const isBelow = [...linked, ...written.map((other) => `${other}[]`)].some((other) =>
+      place.startsWith(other),
+    );
+    if (isBelow || `${known}[]` === place) return [];
+    linked.push(place);
+    return [writeLink({ place, schema }, known)];
+  });
+}
+
+function writeLink({ place, schema }: Section, to: string): string {
+  const lead = schema.description === undefined ? [] : [schema.description, ''];
+  const anchor = to.toLowerCase().replace(/[^a-z0-9_-]/g, '');
+  return [
+    `## \`${place}\``,
+    '',
+    ...lead,
+    `Has the keys of [\`${to}\`](#${anchor}), and those below them.`,
+    '',
+  ].join('\n');
 }
 
 function writeSection({ place, schema }: Section): string {

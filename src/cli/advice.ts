@@ -314,6 +314,10 @@ export const ADVICE = {
     'see what the condition saw with --show-claims, and change the token, the request or `when`',
   condition_not_evaluated:
     'see what the condition saw with --show-claims; ask with `has(claims.NAME)` for what may be missing before it is used',
+  condition_without_certificate:
+    'send the request with a client certificate (`--cert` of explain); if the client did, see `listen.tls.clientCa`, or `listen.clientCertHeader` and `listen.trustedProxies` behind a proxy. Where it may be missing, ask with `has(request.certificate)` first',
+  condition_certificate_unvouched:
+    'use a certificate that is valid now, for clients, and signed by an authority in the file of `listen.tls.clientCa` or `listen.clientCertHeader.ca`, intermediates included; or compare `request.certificate.sha256`, which needs nobody to vouch for it',
   condition_exceeded:
     'let the condition visit fewer entries: ask with `in` rather than with a macro in a macro, and limit what a request may list',
   acr_absent:

@@ -116,7 +116,10 @@ const explainCommand: Command = {
       value: 'TIME',
       description: 'decide as of this time: ISO 8601, or seconds since 1970',
     },
-    online: { type: 'boolean', description: 'ask the provider about a token that is no JWT' },
+    online: {
+      type: 'boolean',
+      description: 'ask the provider about a token that is no JWT, or with `for: all` about a JWT too',
+    },
     'show-claims': { type: 'boolean', description: 'show the claims of the token' },
     ...FORMAT_OPTION,
   },

@@ -16,7 +16,7 @@ import { checkKeys } from '../tokens/keys/key-set.ts';
 import { ADVICE } from './advice.ts';
 import type { CommandIo } from './io.ts';
 import { colorsFor } from './io.ts';
-import { describeDecision } from './output/decision-text.ts';
+import { describeDecision, isUndecided } from './output/decision-text.ts';
 
 export interface ExplainOptions {
   readonly file: string;
@@ -39,9 +39,6 @@ const EXIT_ALLOWED = 0;
 const EXIT_UNDECIDED = 1;
 const EXIT_REFUSED = 3;
 
-/** Nothing was found out about the token. */
-const UNDECIDED: ReadonlySet<string> = new Set(['keys_unavailable', 'introspection_unavailable']);
-
 const MAX_FILE_BYTES = 1024 ** 2;
 
 /** Nothing can be decided; the message is for the user. */
@@ -58,7 +55,7 @@ export async function runExplain(options: ExplainOptions, io: CommandIo): Promis
         ? JSON.stringify(toJson(simulated, options), null, 2)
         : [...describeDecision(simulated, colorsFor(io)), ...describeIdentity(simulated, options)].join('\n');
     io.stdout.write(`${text}\n`);
-    if (UNDECIDED.has(simulated.code)) return EXIT_UNDECIDED;
+    if (isUndecided(simulated.code)) return EXIT_UNDECIDED;
     return simulated.code === 'allow' ? EXIT_ALLOWED : EXIT_REFUSED;
   } catch (error) {
     if (!(error instanceof Undecidable)) throw error;

@@ -4,6 +4,7 @@ import { formatProblem, isError } from '../config/problem.ts';
 import type { RouteConfig } from '../config/schema/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { describeAccess } from '../pipeline/access/authorize.ts';
+import { exchangesToken } from '../pipeline/decide-exchange.ts';
 import type { Route } from '../pipeline/route.ts';
 import { listInMatchingOrder } from '../pipeline/routing/match-route.ts';
 import { showPath } from '../pipeline/routing/path-pattern.ts';
@@ -48,6 +49,8 @@ interface Row {
   readonly exact: boolean;
   readonly upstream: string;
   readonly access: string;
+  /** Whether the backend gets another token than the caller's. */
+  readonly exchanged: boolean;
   /** Identifier of the protected resource. */
   readonly resource: string | null;
   /** As in the file. */
@@ -61,14 +64,9 @@ function describeMcp({ config: { mcp } }: Route): string {
   return maps.length === 0 ? '; MCP' : `; MCP rules on ${maps.join(', ')}`;
 }
 
-/** Whether the backend gets another token than the caller's. */
-function describeExchange(route: Route): string {
-  const { exchanger, access } = route;
-  return exchanger === undefined || access.token === 'public' ? '' : '; token exchanged';
-}
-
 function describeRoute(route: Route): Row {
   const { host, methods, path, exact, upstream } = route.config;
+  const exchanged = exchangesToken(route);
   return {
     name: route.name,
     host: host ?? null,
@@ -76,7 +74,8 @@ function describeRoute(route: Route): Row {
     path,
     exact,
     upstream,
-    access: `${describeAccess(route.access)}${describeMcp(route)}${describeExchange(route)}${route.reportsOnly ? ' (reports only)' : ''}`,
+    access: `${describeAccess(route.access)}${describeMcp(route)}${exchanged ? '; token exchanged' : ''}${route.reportsOnly ? ' (reports only)' : ''}`,
+    exchanged,
     mcp: route.config.mcp ?? null,
     resource: route.resource?.identifier ?? null,
   };

@@ -147,7 +147,10 @@ function withPosition(
   const place = { file, path: formatPath(path), ...source.locate(path, at) };
   if (substitution === undefined) return { ...problem, ...(hint !== undefined && { hint }), ...place };
   // A substituted value may be a secret; the message shows what is written in the file instead.
-  const message = problem.message.replaceAll(`\`${substitution.text}\``, `\`${substitution.written}\``);
+  // Where only defaults of the file were filled in, there is nothing to hide.
+  const { text, written, parts, placeholder } = substitution;
+  const isHidden = parts.length > 0 || placeholder;
+  const message = isHidden ? problem.message.replaceAll(`\`${text}\``, `\`${written}\``) : problem.message;
   const isShown = hint !== undefined && hintShowsValue !== true;
   return { ...problem, message, ...(isShown && { hint }), ...place };
 }

@@ -205,6 +205,8 @@ export const CAUSES = {
   claim_joined: 'claim_mismatch',
   condition_failed: 'condition_failed',
   condition_not_evaluated: 'condition_failed',
+  condition_without_certificate: 'condition_failed',
+  condition_certificate_unvouched: 'condition_failed',
   condition_exceeded: 'condition_failed',
   acr_absent: 'step_up_required',
   acr_unreadable: 'step_up_required',

@@ -5,6 +5,7 @@ import { awaitsMessage } from './awaits-message.ts';
 import type { Decision, Gate } from './gate.ts';
 import { isServedHere } from './messages/direct-response.ts';
 import { type Permit, type PermitToExchange, permitExchanged, withoutExchange } from './permit.ts';
+import type { Route } from './route.ts';
 
 /**
  * Obtains the token for the backend, where its upstream has an `exchange`: the last step of a decision, so that no endpoint is asked
@@ -53,4 +54,9 @@ export function exchangeToken(
 
 function expectation({ route }: Permit): string {
   return `a token for upstream ${route.config.upstream} in exchange for the caller's`;
+}
+
+/** Whether the backend gets another token than the caller's, where the caller has one. */
+export function exchangesToken({ exchanger, access }: Pick<Route, 'exchanger' | 'access'>): boolean {
+  return exchanger !== undefined && access.token !== 'public';
 }

@@ -54,7 +54,7 @@ issuers:
 defaults: { issuers: [corp, strict, realm, nameless, gone, tenants] }
 identity:
   assertion: { header: x-sealgate-assertion }
-listen: { publicUrl: https://api.example.com }
+listen: { publicUrl: https://api.example.com, trustedProxies: [127.0.0.1], clientCertHeader: { name: client-cert, format: rfc9440 } }
 upstreams: { app: { url: "http://127.0.0.1:1" } }
 routes:
   - { name: open, path: /open, upstream: app, access: public }
@@ -73,6 +73,7 @@ routes:
   - { name: plan, path: /plan, upstream: app, access: { claims: { plan: 5 } } }
   - { name: org, path: /org, upstream: app, access: { claims: { org.id: x } } }
   - { name: when, path: /when, upstream: app, access: { when: 'claims.tenant == "acme"' } }
+  - { name: shown, path: /shown, upstream: app, access: { when: 'request.certificate.sha256 != ""' } }
   - { name: class, path: /class, upstream: app, access: { acr: [urn:mfa] } }
   - { name: age, path: /age, upstream: app, access: { maxAuthAge: 10m } }
   - { name: macros, path: /macros, upstream: app, access: { when: 'claims.list.all(a, claims.list.all(b, a == b))' } }
@@ -459,6 +460,7 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['claim_nested', having({ org: { id: 'x' } }, '/org'), /"org.id" is absent, but \[org, id\] is there/],
   ['condition_failed', having({ tenant: 'x' }, '/when'), /is false/],
   ['condition_not_evaluated', having({}, '/when'), /could not be evaluated/],
+  ['condition_without_certificate', having({}, '/shown'), /came without one/],
   ['condition_exceeded', having({ list: Array(1500).fill('a') }, '/macros'), /more than its 10000 steps/],
   ['acr_absent', having({}, '/class'), /no claim `acr`/],
   ['acr_unreadable', having({ acr: ['urn:mfa'] }, '/class'), /not a text/],
@@ -546,6 +548,9 @@ const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Ca
     'client_certificate_field',
     'certificate_mismatch',
     'binding_required',
+  ],
+  'cli/explain-certificate.test.ts': [
+    ['condition_certificate_unvouched', 'no authority of the file vouches'],
   ],
   'gateway/lifecycle/drain.test.ts': ['shutting_down'],
   'gateway/serving/unforeseen.test.ts': ['internal'],

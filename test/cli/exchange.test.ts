@@ -98,6 +98,14 @@ t.test('routes, explain and tests name the exchange, and ask nobody', async (t) 
   t.match(routes, /\/orders.*scopes read; token exchanged/);
   t.match(routes, /\/open.*optional.*; token exchanged/);
   t.notMatch(routes, /\/health.*exchanged/);
+  const { stdout: json } = await sealgate(['routes', '-c', path('gw.yaml'), '--format', 'json']);
+  const rows = JSON.parse(json) as { path: string; exchanged: boolean }[];
+  t.strictSame(rows.map(({ path: at, exchanged }) => [at, exchanged]).sort(), [
+    ['/health', false],
+    ['/mcp', true],
+    ['/open', true],
+    ['/orders', true],
+  ]);
 
   const { code, stdout: checked } = await sealgate(['check', '-c', path('gw.yaml')]);
   t.equal(code, 0, checked);

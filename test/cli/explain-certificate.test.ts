@@ -18,6 +18,7 @@ identity: { headers: { x-cert: $certificateSubject, x-cert-sha256: $certificateS
 routes:
   - { name: all, path: /, upstream: http://127.0.0.1:1, access: { binding: mtls } }
   - { name: named, path: /named, upstream: http://127.0.0.1:1, access: { when: 'request.certificate.uris == ["spiffe://a/b"]' } }
+  - { name: listed, path: /listed, upstream: http://127.0.0.1:1, access: { when: 'claims.list == request.certificate.uris' } }
 `;
 const TLS = 'tls: { cert: tls.crt, key: tls.key, clientCa: ca.pem }';
 
@@ -42,7 +43,7 @@ t.test('explain decides on a request with a client certificate', { skip }, async
       'tls.yaml': file(TLS),
       'header.yaml': file('clientCertHeader: { name: client-cert, format: rfc9440, ca: ca.pem }'),
       'bare.yaml': file('clientCertHeader: { name: client-cert, format: rfc9440 }')
-        .replace(/^ {2}- \{ name: named.*\n/m, '')
+        .replace(/^ {2}- \{ name: (?:named|listed).*\n/gm, '')
         .replace('x-cert: $certificateSubject, ', ''),
       'none.yaml': file('port: 8080')
         .replace(/^identity.*\n/m, '')
@@ -106,10 +107,20 @@ t.test('explain decides on a request with a client certificate', { skip }, async
   t.match(await explain('tls', other.cert, '/', 'client.pem'), { exit: 3, code: 'token_bound' });
   t.match(await explain('tls', undefined, '/', 'client.pem'), { exit: 3, code: 'binding_required' });
 
-  t.match(await explain('header', undefined, '/named', 'stranger.pem'), {
-    exit: 3,
-    code: 'condition_failed',
-  });
+  const unnamed = await explain('header', undefined, '/named', 'stranger.pem');
+  t.match(unnamed, { exit: 3, code: 'condition_failed' });
+  t.match(unnamed.steps.at(-1).got, /no authority of the file vouches for it/);
+  t.match(unnamed.steps.at(-1).note, /intermediates included/);
+  for (const name of ['tls', 'header']) {
+    const without = await explain(name, undefined, '/named');
+    t.match(without, { exit: 3, code: 'condition_failed' });
+    t.match(without.steps.at(-1).got, /reads the client certificate, and the request came without one/);
+  }
+  t.match(
+    (await explain('tls', undefined, '/listed', 'client.pem')).steps.at(-1).got,
+    /could not be evaluated at character/,
+    'what is missing is another value',
+  );
   const unvouched = await explain('header', stranger.cert, '/', 'stranger.pem');
   t.match(unvouched, { exit: 0, identity: { 'x-cert-sha256': /^[0-9a-f]{64}$/ } });
   t.notOk('x-cert' in unvouched.identity, 'only its fingerprint counts');
@@ -123,4 +134,12 @@ t.test('explain decides on a request with a client certificate', { skip }, async
     ['none', 'client.pem', /no request has a client certificate here: set `listen.tls.clientCa`/],
   ] as const)
     t.match(await explain(name, client.cert, '/', certificate), { exit: 1, stderr: message });
+});
+
+t.test('a file that cannot be read is named as the defaults of the file make it', async (t) => {
+  const listen = 'tls: { cert: "${TLS_CERT:-absent.crt}", key: tls.key }';
+  const path = await folderWith({ 'gw.yaml': file(listen), 'keys.json': JSON.stringify(inPlace(KEY)) }, t);
+  const { code, stdout, stderr } = await sealgate(['check', '-c', path('gw.yaml')]);
+  t.equal(code, 1);
+  t.match(stdout + stderr, /listen\.tls\.cert: cannot read `absent\.crt`: there is no such file/);
 });

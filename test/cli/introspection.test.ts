@@ -43,6 +43,8 @@ t.test('explain asks with --online only', async (t) => {
   t.equal(offline.code, 1, 'undecided');
   t.match(offline.stdout, /introspection_unavailable[\s\S]*only the introspection endpoint of legacy knows/);
   t.match(offline.stdout, /add `--online`/);
+  t.match(offline.stdout, /^Cannot decide by route a: introspection_unavailable/m);
+  t.notMatch(offline.stdout, /Refused|503/);
   t.equal(endpoint.requests.length, 0);
 
   const online = await sealgate([...ask, '--online']);
@@ -53,6 +55,10 @@ t.test('explain asks with --online only', async (t) => {
   t.match(
     json.steps.map(({ step }: { step: string }) => step),
     ['path', 'host', 'match', 'token', 'form', 'introspection', 'issuer', 'kind', 'claims', 'times'],
+  );
+  t.match(
+    json.steps.find(({ step }: { step: string }) => step === 'form'),
+    { ok: true, expected: /or an opaque token/, got: 'an opaque token' },
   );
   const refused = await sealgate(['explain', '-c', file, '/b', '--token', TOKEN, '--online']);
   t.equal(refused.code, 3);

@@ -46,12 +46,20 @@ function describeOutcome({ decision, challenge }: SimulatedDecision, colors: Col
   }
   const { status, title } = REFUSALS[outcome.code];
   const advice = ADVICE[outcome.cause];
+  const heading = isUndecided(outcome.code)
+    ? colors.red(`Cannot decide${where}: ${outcome.code}: ${title}`)
+    : colors.red(`Refused${where}: ${status} ${outcome.code}: ${title}`);
   return [
-    colors.red(`Refused${where}: ${status} ${outcome.code}: ${title}`),
+    heading,
     `  ${escapeText(outcome.reason)}`,
     ...(challenge === undefined ? [] : [`  WWW-Authenticate: ${escapeText(challenge)}`]),
     `  To change this: ${advice}`,
   ];
+}
+
+/** Nothing was found out about the token: the running gateway may well allow the request. */
+export function isUndecided(code: string): boolean {
+  return code === 'keys_unavailable' || code === 'introspection_unavailable';
 }
 
 function describeReport({ wouldRefuse }: Permit): readonly string[] {

@@ -10,6 +10,7 @@ import {
 import type { RouteFacts } from '../../admin/status.ts';
 import { VIAS, type Via } from '../../core/via.ts';
 import { describeAccess } from '../../pipeline/access/authorize.ts';
+import { exchangesToken } from '../../pipeline/decide-exchange.ts';
 import type { ProofPool } from '../../tokens/dpop/proof-pool.ts';
 import type { CallCacheStats, CallStats } from '../../tokens/endpoints/call-stats.ts';
 import type { Generation } from '../generation.ts';
@@ -117,14 +118,14 @@ function reportCache({ verifier }: Generation): CacheReport {
 
 /** The routes of the file as the status shows them. */
 export function describeRoutes({ gate }: Generation): RouteFacts[] {
-  return gate.routes.map(({ config, access, reportsOnly }) => ({
+  return gate.routes.map(({ config, access, exchanger, reportsOnly }) => ({
     name: config.name,
     host: config.host ?? null,
     path: config.path,
     exact: config.exact,
     methods: config.methods ?? null,
     upstream: withoutPassword(config.upstream),
-    access: describeAccess(access),
+    access: `${describeAccess(access)}${exchangesToken({ access, exchanger }) ? '; token exchanged' : ''}`,
     mode: reportsOnly ? 'report' : 'enforce',
   }));
 }

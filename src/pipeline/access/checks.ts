@@ -196,14 +196,28 @@ function checkConditions({ conditions }: AccessBlock, { token, request }: Caller
         `the condition of the route takes more than its ${STEP_BUDGET} steps`,
       );
     }
-    return result.kind === 'false'
-      ? refuse('condition_failed', 'the condition of the route is false')
-      : refuse(
-          'condition_not_evaluated',
-          `the condition of the route could not be evaluated at ${result.near}`,
-        );
+    if (result.kind === 'false') return refuse('condition_failed', 'the condition of the route is false');
+    return (
+      (result.atCertificate ? findCertificateLack(request) : undefined) ??
+      refuse('condition_not_evaluated', `the condition of the route could not be evaluated at ${result.near}`)
+    );
   }
   return undefined;
+}
+
+/** Why a condition could not read the client certificate, or a name in it. */
+function findCertificateLack({ certificate }: FilteredRequest): Refusal | undefined {
+  const shown = certificate?.();
+  if (shown === undefined)
+    return refuse(
+      'condition_without_certificate',
+      'the condition of the route reads the client certificate, and the request came without one',
+    );
+  if (shown.names() !== undefined) return undefined;
+  return refuse(
+    'condition_certificate_unvouched',
+    'the condition of the route reads names of the client certificate, and no authority of the file vouches for it',
+  );
 }
 
 /** Clients are asked for all that the block asks of an authentication, and its scopes, which a new token must have again. */

@@ -4,7 +4,7 @@ import { createKeyTransport } from '../keys/fetch/key-transport.ts';
 import { type CallGate, createCallGate } from './call-gate.ts';
 import { type CallCounter, type CallStats, createCallCounter } from './call-stats.ts';
 import type { ClientCredentials } from './client-credentials.ts';
-import { type CallLog, createEndpointLog } from './endpoint-log.ts';
+import { type CallLog, createEndpointLog, type EndpointLog } from './endpoint-log.ts';
 import { createProviderEndpoint, type EndpointSettings, type ProviderEndpoint } from './provider-endpoint.ts';
 
 /**
@@ -48,6 +48,8 @@ export function createEndpointPool(options: EndpointPoolOptions = {}): EndpointP
   const pool = new Map<string, Shared>();
   const counters = new Map<string, CallCounter>();
   const gates = new Map<string, CallGate>();
+  /** Kept too, so that an endpoint that failed is seen to respond again, also where new settings are why. */
+  const logs = new Map<string, EndpointLog>();
 
   const nameOf = ({ endpoint, name }: EndpointOwner): string => `${endpoint} ${name}`;
 
@@ -55,6 +57,12 @@ export function createEndpointPool(options: EndpointPoolOptions = {}): EndpointP
     const counter = counters.get(nameOf(owner)) ?? createCallCounter(owner.endpoint, owner.name);
     counters.set(nameOf(owner), counter);
     return counter;
+  }
+
+  function logOf(owner: EndpointOwner): EndpointLog {
+    const log = logs.get(nameOf(owner)) ?? createEndpointLog(options.log, owner);
+    logs.set(nameOf(owner), log);
+    return log;
   }
 
   function open(settings: EndpointSettings, key: string): Shared {
@@ -67,7 +75,7 @@ export function createEndpointPool(options: EndpointPoolOptions = {}): EndpointP
       scheduler,
       random,
       counter: counterOf(settings),
-      log: createEndpointLog(options.log, settings),
+      log: logOf(settings),
     });
     // Lets calls that are running end.
     return { key, endpoint, closeTransport: () => void dispatcher.close(), users: 0 };

@@ -56,7 +56,7 @@ export function addIntrospection(
     if (issuer === undefined || rawToken.length > tokenBytes || isBrokenJwt(rawToken))
       return verifyJwt(rawToken, request);
     const { clientAddress, trace } = request;
-    trace?.add({ step: 'form', ok: true, got: 'an opaque token' });
+    trace?.add({ step: 'form', ok: true, expected: EXPECTED_FORM, got: 'an opaque token' });
     if (isRefusal(issuer)) {
       trace?.add({ step: 'issuer', ok: false, got: issuer.reason });
       return issuer;
@@ -90,6 +90,8 @@ export function addIntrospection(
       new Map([...introspectors].map(([name, introspector]) => [name, introspector.cacheStats()])),
   };
 }
+
+const EXPECTED_FORM = 'a signed JWT, or an opaque token that a provider can be asked about';
 
 const refuseOffline: Introspect = async ({ issuer: { name } }) =>
   refuse('introspection_offline', `only the introspection endpoint of ${name} knows, and it was not asked`, {

@@ -439,3 +439,20 @@ t.test('a gate lets so many through, and of one client an eighth', (t) => {
   t.notOk(narrow.enter('2001:db8::2'), 'a network counts as one client');
   t.end();
 });
+
+t.test('an endpoint that failed is seen to respond again where new settings are why', async (t) => {
+  const endpoint = await open(t);
+  const messages: string[] = [];
+  const note = (_: object, message: string) => void messages.push(message);
+  const pool = createEndpointPool({ log: { debug: () => {}, info: note, warn: note } });
+  const failing = pool.acquire(settingsOf('http://127.0.0.1:1'));
+  t.match(await failing.call({ token: 'a' }), { kind: 'failure' });
+  const mended = pool.acquire(settingsOf(endpoint.url));
+  pool.release(failing);
+  t.match(await mended.call({ token: 'a' }), { kind: 'response' });
+  pool.release(mended);
+  t.strictSame(messages, [
+    'the endpoint of the provider does not serve',
+    'the endpoint of the provider responds again',
+  ]);
+});

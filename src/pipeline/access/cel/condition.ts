@@ -1,5 +1,6 @@
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
 import type { FilteredRequest } from '../../messages/request.ts';
+import { readsCertificate } from './certificate-reads.ts';
 import { type ConditionFault, checkCondition, type VariableField } from './check-condition.ts';
 import { meterMacros } from './condition-macros.ts';
 import { type Meter, meterFunctions, STEP_BUDGET } from './condition-meter.ts';
@@ -23,8 +24,13 @@ export interface Condition {
 export type ConditionResult =
   | { readonly kind: 'true' }
   | { readonly kind: 'false' }
-  /** `near` is a piece of the condition's own text; `detail` may hold claim values. */
-  | { readonly kind: 'broken'; readonly near: string; readonly detail: string }
+  /** `near` is a piece of the condition's own text, `atCertificate` where that reads the client certificate; `detail` may hold claim values. */
+  | {
+      readonly kind: 'broken';
+      readonly near: string;
+      readonly atCertificate: boolean;
+      readonly detail: string;
+    }
   /** It would have taken more steps than its budget has; its result is unknown. */
   | { readonly kind: 'exceeded' };
 
@@ -71,7 +77,8 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
   ): ReturnType<ConditionCompiler['compile']> => {
     const parsed = attempt(() => cel.parse(source));
     if (parsed instanceof Error) return { problems: [describeSyntaxError(parsed, source)] };
-    const place = (id: bigint) => describePlace(source, parsed.sourceInfo?.positions[String(id)]);
+    const offsetOf = (id: bigint) => parsed.sourceInfo?.positions[String(id)];
+    const place = (id: bigint) => describePlace(source, offsetOf(id));
     const checked = checkCondition({ env, keepPattern: patterns.keep }, parsed.expr, parameters);
     const describe = (
       severity: ConditionProblem['severity'],
@@ -90,11 +97,11 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
       if (meter.stepsLeft < 0) return EXCEEDED;
       if (value === true) return TRUE;
       if (value === false) return FALSE;
-      const near =
-        cel.isCelError(value) && value.exprId !== undefined ? place(value.exprId) : 'the condition';
+      const id = cel.isCelError(value) ? value.exprId : undefined;
       return {
         kind: 'broken',
-        near,
+        near: id === undefined ? 'the condition' : place(id),
+        atCertificate: id !== undefined && readsCertificate(source, offsetOf(id)),
         detail: value instanceof Error ? value.message : 'it is neither true nor false',
       };
     };
