@@ -243,7 +243,11 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),
     trustedProxies,
-    findCertificate: compileCertificateSource(config, { trustedProxies, clock: shared.clock }),
+    findCertificate: compileCertificateSource(config, {
+      trustedProxies,
+      authorities: listener.tls?.authorities,
+      clock: shared.clock,
+    }),
     tls: listener.tls,
     decisionsTls: asked.tls,
     responseHeaders: Object.entries(config.listen.responseHeaders).flatMap(([name, value]) => [

@@ -1,17 +1,20 @@
 import type { Socket } from 'node:net';
 import type { SecureContextOptions, Server, TLSSocket, TlsOptions } from 'node:tls';
-import { isError, type PathProblem } from '../../config/problem.ts';
+import { type ConfigPath, isError, type PathProblem } from '../../config/problem.ts';
 import { error, warning } from '../../config/rules/rule.ts';
 import type { Config, ListenerTlsConfig } from '../../config/schema/config.ts';
 import { readNamedFile } from '../../config/source/named-file.ts';
 import type { ReadFile } from '../../config/source/read-file.ts';
 import { holdsCertificates, isKeyPair, NO_CERTIFICATES, NO_PAIR, readCertificate } from '../../core/pem.ts';
+import { type ClientAuthorities, readClientAuthorities } from '../../http/certificates/client-authorities.ts';
 
 /** What the listener needs to speak TLS, read from its files. */
 export interface ListenerTls {
   readonly context: SecureContextOptions;
   /** `none` asks clients for no certificate; `optional` accepts clients without one, but no invalid one. */
   readonly clientCert: 'none' | 'optional' | 'required';
+  /** Undefined where it asks for none. */
+  readonly authorities: ClientAuthorities | undefined;
   readonly http2: boolean;
 }
 
@@ -47,8 +50,7 @@ export function readListenerTls(
   if (problems.length > 0) return { tls: undefined, problems, files };
 
   if (!isKeyPair({ cert, key })) problems.push(error([...path, 'key'], NO_PAIR));
-  if (ca !== undefined && !holdsCertificates(ca))
-    problems.push(error([...path, 'clientCa'], NO_CERTIFICATES));
+  const authorities = ca && readAuthorities(ca, [...path, 'clientCa'], problems);
   const leaf = cert && readCertificate(cert);
   if (leaf !== undefined && Date.parse(leaf.validTo) <= nowMs) {
     problems.push(warning([...path, 'cert'], `the certificate expired on ${leaf.validTo}`));
@@ -56,7 +58,24 @@ export function readListenerTls(
   if (problems.some(isError)) return { tls: undefined, problems, files };
   const context: SecureContextOptions = { cert, key, minVersion: config.minVersion, ...(ca && { ca }) };
   const clientCert = ca === undefined ? 'none' : (config.clientCert ?? 'required');
-  return { tls: { context, clientCert, http2: config.http2 }, problems, files };
+  return { tls: { context, clientCert, authorities, http2: config.http2 }, problems, files };
+}
+
+const CA_HINT =
+  'put the authorities that issue certificates of clients into it, in PEM: with their root, and without certificates of clients';
+
+function readAuthorities(
+  ca: Buffer,
+  path: ConfigPath,
+  problems: PathProblem[],
+): ClientAuthorities | undefined {
+  if (!holdsCertificates(ca)) {
+    problems.push(error(path, NO_CERTIFICATES));
+    return undefined;
+  }
+  const { authorities, faults } = readClientAuthorities(ca);
+  for (const message of faults) problems.push(error(path, message, { hint: CA_HINT }));
+  return authorities;
 }
 
 interface TlsServerOptions {
@@ -79,9 +98,28 @@ export function tlsServerOptions(
   };
 }
 
+const AUTHORITIES = Symbol('authorities of handshakes');
+type Verifying = object & { [AUTHORITIES]?: ClientAuthorities | undefined };
+
+/** Each connection keeps the authorities under which its handshake runs: a reload may come before its first request. */
+export function rememberAuthorities(server: Server & Verifying, { authorities }: ListenerTls): void {
+  if (authorities === undefined) return;
+  server[AUTHORITIES] = authorities;
+  server.on('connection', (tcp: Socket & Verifying) => {
+    tcp[AUTHORITIES] = server[AUTHORITIES];
+  });
+}
+
+/** The authorities under which a client was verified. */
+export function authoritiesOf(socket: TLSSocket): ClientAuthorities | undefined {
+  return (underneath(socket) as Verifying)[AUTHORITIES];
+}
+
 /** Applies new files to future connections; open ones keep the files they began with. */
 export function renewListenerTls(server: unknown, tls: ListenerTls | undefined): void {
-  if (tls !== undefined) (server as Server).setSecureContext(tls.context);
+  if (tls === undefined) return;
+  (server as Server).setSecureContext(tls.context);
+  (server as Verifying)[AUTHORITIES] = tls.authorities;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server as NetServer, Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Config } from '../../config/schema/config.ts';
 import { connectionOf } from './client-connection.ts';
 import type { ClientConnections } from './client-connections.ts';
@@ -11,7 +11,13 @@ import { Http1Response } from './http1/http1-response.ts';
 import { createHttp2Listener } from './http2/http2-listener.ts';
 import type { ListenerEvents } from './listener-events.ts';
 import { applyLimits, KEEP_ALIVE_MS } from './listener-limits.ts';
-import { admitsClient, type ListenerTls, tlsServerOptions, underneath } from './listener-tls.ts';
+import {
+  admitsClient,
+  type ListenerTls,
+  rememberAuthorities,
+  tlsServerOptions,
+  underneath,
+} from './listener-tls.ts';
 
 type Limits = Config['listen']['limits'];
 
@@ -58,6 +64,7 @@ export function createListener(limits: Limits, { connections, events, tls }: Lis
 
 /** Chooses the protocol of each connection. Node's HTTP/1.1 would serve every connection once TLS is set up. */
 function serveOverTls(server: Server, tls: ListenerTls, limits: Limits, events: ListenerEvents): void {
+  rememberAuthorities(server as unknown as TlsServer, tls);
   const serveHttp1 = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
   const http2 = tls.http2 ? createHttp2Listener(server, limits, events) : undefined;
   server.removeAllListeners('secureConnection');

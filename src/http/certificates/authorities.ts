@@ -63,7 +63,7 @@ function vouchFor(
 }
 
 /** A signature that cannot be verified, for example of another kind of key, is none. */
-function isIssuedBy(certificate: X509Certificate, anchor: X509Certificate): boolean {
+export function isIssuedBy(certificate: X509Certificate, anchor: X509Certificate): boolean {
   try {
     return certificate.checkIssued(anchor) && certificate.verify(anchor.publicKey);
   } catch {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
+import { createSieveCache, type SieveEntry, UNLINKED } from '../../core/sieve-cache.ts';
 import type { Authorities } from './authorities.ts';
 import {
   type ClientCertificate,
@@ -14,8 +15,16 @@ export type CertificateHeaderFormat = 'rfc9440' | 'xfcc' | 'pem';
 /** Reads the certificate that a trusted proxy saw, from the values of the field in which it passes it on. */
 export type CertificateHeaderReader = (values: readonly string[]) => ClientCertificate | Refusal | undefined;
 
-/** Values whose result is kept: a client that keeps its connection sends the same certificate with each request. */
-const MAX_KEPT = 512;
+/** For results that are kept: clients send the same certificate with each request. A thousand or so fit. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
+
+/** What a result costs beside its value, and what it costs per character of it (measured). */
+const RESULT_BYTES = 1500;
+const BYTES_PER_CHARACTER = 2;
+
+interface Result extends SieveEntry {
+  readonly certificate: ClientCertificate | Refusal;
+}
 
 interface ReaderOptions {
   readonly format: CertificateHeaderFormat;
@@ -35,17 +44,17 @@ export function compileCertificateHeader({
   const parse = FORMATS[format];
   const vouching = authorities && { by: authorities, clock };
   const read = (der: Buffer) => readClientCertificate(der, vouching);
-  const kept = new Map<string, ClientCertificate | Refusal>();
+  const kept = createSieveCache<Result>(MAX_KEPT_BYTES);
   return (values) => {
     if (values.length === 0) return undefined;
     if (values.length > 1) return TWICE;
     const value = (values[0] as string).trim();
     if (value === '') return undefined;
     const known = kept.get(value);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.certificate;
     const certificate = parse(value, read) ?? UNREADABLE[format];
-    if (kept.size >= MAX_KEPT) kept.clear();
-    kept.set(value, certificate);
+    const bytes = RESULT_BYTES + value.length * BYTES_PER_CHARACTER;
+    kept.add({ key: value, bytes, certificate, ...UNLINKED });
     return certificate;
   };
 }

@@ -1,4 +1,8 @@
-import { CERTIFICATE_HINT, certificateSource } from '../../config/client-certificates.ts';
+import {
+  CERTIFICATE_HINT,
+  type CertificateSource,
+  certificateSource,
+} from '../../config/client-certificates.ts';
 import type { PathProblem } from '../../config/problem.ts';
 import {
   type AccessAlternative,
@@ -147,8 +151,9 @@ function compileBlock(
       if (rules.when === undefined) return [];
       const compiled = conditions?.compile(rules.when, parameters);
       for (const problem of compiled?.problems ?? []) problems.push({ ...problem, path: [...place, 'when'] });
-      if (compiled?.condition?.asksCertificate === true && certificateSource(config) === 'none')
-        problems.push({ ...NO_CERTIFICATE, path: [...place, 'when'] });
+      const message = whyNoCertificate(compiled?.condition?.asksCertificate, certificateSource(config));
+      if (message !== undefined)
+        problems.push({ severity: 'error', path: [...place, 'when'], message, hint: CERTIFICATE_HINT });
       return compiled?.condition ?? NEVER;
     }),
     stepUp: compileStepUp(
@@ -158,17 +163,22 @@ function compileBlock(
   };
 }
 
-const NO_CERTIFICATE = {
-  severity: 'error',
-  message: '`request.certificate` is never there: no client shows a certificate',
-  hint: CERTIFICATE_HINT,
-} as const;
+function whyNoCertificate(
+  asked: Condition['asksCertificate'],
+  source: CertificateSource,
+): string | undefined {
+  if (asked === undefined || source === 'names') return undefined;
+  if (source === 'none') return '`request.certificate` is never there: no client shows a certificate';
+  return asked === 'names'
+    ? '`request.certificate` never has more than `sha256`: no authority vouches for the names in certificates'
+    : undefined;
+}
 
 /** Replaces a condition that could not be compiled; a file with that error does not serve. */
 const NEVER: Condition = {
   source: 'false',
   asksRequest: false,
-  asksCertificate: false,
+  asksCertificate: undefined,
   evaluate: () => ({ kind: 'false' }),
   show: () => ({}),
 };

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { after } from '../../core/after.ts';
 import type { Clock } from '../../core/clock.ts';
 import { isRefusal } from '../../core/refusals.ts';
+import { type CacheStats, createSieveCache, type SieveEntry, UNLINKED } from '../../core/sieve-cache.ts';
 import { refuseIssuer } from '../jwt/validate-header.ts';
 import { validateLifetime } from '../jwt/validate-lifetime.ts';
 import { verifySignature } from '../jwt/verify-signature.ts';
@@ -16,7 +17,6 @@ import {
   type VerifyOptions,
   type VerifyToken,
 } from '../verify-token.ts';
-import { type CacheStats, createSieveCache, type SieveEntry, UNLINKED } from './sieve-cache.ts';
 import { createSignatureResultTable } from './signature-result-table.ts';
 
 export interface TokenCacheStats {

@@ -1,5 +1,5 @@
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
-import { createSieveCache, type SieveEntry, UNLINKED } from '../cache/sieve-cache.ts';
+import { createSieveCache, type SieveEntry, UNLINKED } from '../../core/sieve-cache.ts';
 import { type Algorithm, findAlgorithm } from '../jwt/algorithms.ts';
 import { normalizeType } from '../jwt/validate-claims.ts';
 import { checkSignature } from '../jwt/verify-signature.ts';

@@ -1,5 +1,5 @@
 import type { Refusal } from '../../core/refusals.ts';
-import { type CacheStats, createSieveCache, type SieveEntry, UNLINKED } from '../cache/sieve-cache.ts';
+import { type CacheStats, createSieveCache, type SieveEntry, UNLINKED } from '../../core/sieve-cache.ts';
 
 /** `Authorization` with a token for the backend, as name and value. */
 export type ExchangedCredential = readonly [name: 'authorization', value: string];

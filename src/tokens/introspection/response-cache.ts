@@ -1,6 +1,6 @@
 import type { Refusal } from '../../core/refusals.ts';
-import type { CacheStats, SieveEntry } from '../cache/sieve-cache.ts';
-import { createSieveCache, UNLINKED } from '../cache/sieve-cache.ts';
+import type { CacheStats, SieveEntry } from '../../core/sieve-cache.ts';
+import { createSieveCache, UNLINKED } from '../../core/sieve-cache.ts';
 import type { Lifetime } from '../jwt/validate-lifetime.ts';
 import type { VerifiedToken } from '../verified-token.ts';
 

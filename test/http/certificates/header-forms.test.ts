@@ -168,9 +168,10 @@ t.test('a reader remembers what it read, and not for ever', async (t) => {
   const reader = compileCertificateHeader({ format: 'xfcc', authorities: undefined, clock: Date.now });
   const first = reader([`Hash=${HASH}`]);
   t.equal(reader([`Hash=${HASH}`]), first);
-  for (let at = 0; at < 1000; at += 1) reader([`Hash=${HASH};By=${at}`]);
-  const again = reader([`Hash=${HASH}`]) as ClientCertificate;
-  t.not(again, first);
+  const once = reader([`By=once;Hash=${HASH}`]);
+  for (let at = 0; at < 5000; at += 1) reader([`Hash=${HASH};By=${at}`]);
+  const again = reader([`By=once;Hash=${HASH}`]) as ClientCertificate;
+  t.not(again, once);
   t.equal(again.sha256, HASH);
 });
 
@@ -195,4 +196,22 @@ t.test('no bytes in the place of a certificate make a reader fail', async (t) =>
     { numRuns: 3000 },
   );
   t.ok(readable > 100, `${readable} could be read`);
+});
+
+t.test('of more certificates than are kept, those that come again and again stay kept', async (t) => {
+  const reader = compileCertificateHeader({ format: 'rfc9440', authorities: undefined, clock: Date.now });
+  const nth = (n: number) => {
+    const der = Buffer.from(DER);
+    der.writeUInt16BE(n, der.length - 2);
+    return reader([`:${der.toString('base64')}:`]);
+  };
+  const often = nth(0);
+  const first = nth(1);
+  const hundreds = Array.from({ length: 700 }, (_, n) => nth(n + 2));
+  t.ok(hundreds.every((kept, n) => kept === nth(n + 2)));
+  for (let n = 1000; n < 5000; n += 1) {
+    nth(n);
+    if (nth(0) !== often) t.fail(`it was read again after ${n} others`);
+  }
+  t.not(nth(1), first, 'not all are kept');
 });

@@ -1,19 +1,48 @@
+import { parseAddressRange } from '../../../core/ip.ts';
 import { CERTIFICATE_HINT, certificateSource, whyNoCertificateHeader } from '../../client-certificates.ts';
+import { foldHeaderName } from '../../identity-headers.ts';
 import type { PathProblem } from '../../problem.ts';
-import { error, type Rule } from '../rule.ts';
+import { error, type Rule, warning } from '../rule.ts';
+
+/** The forms of headers that have one by a standard or their vendor. */
+const USUAL_FORMATS: ReadonlyMap<string, string> = new Map([
+  ['client-cert', 'rfc9440'],
+  ['x-forwarded-client-cert', 'xfcc'],
+  ['x-amzn-mtls-clientcert-leaf', 'pem'],
+]);
 
 /** A header counts from trusted proxies alone, and only where it means nothing else. */
 export const certificateHeadersCanBeRead: Rule = ({ config }) => {
   const { clientCertHeader, trustedProxies } = config.listen;
   if (clientCertHeader === undefined) return [];
   const problems: PathProblem[] = [];
-  const { name } = clientCertHeader;
+  const { name, format } = clientCertHeader;
   const path = ['listen', 'clientCertHeader'];
   if (trustedProxies.length === 0 && config.decisions === undefined) {
     problems.push(
       error(path, 'no proxy is trusted, so the header never counts', {
         at: 'key',
         hint: 'name the proxies in front in `listen.trustedProxies`',
+      }),
+    );
+  }
+  for (const section of ['listen', 'decisions'] as const) {
+    for (const [index, range] of (config[section]?.trustedProxies ?? []).entries()) {
+      if (parseAddressRange(range)?.prefix !== 0) continue;
+      problems.push(
+        error(
+          [section, 'trustedProxies', index],
+          `every client is trusted as a proxy, so anybody may claim any certificate in \`${name}\``,
+          { hint: 'name the addresses of the proxies in front' },
+        ),
+      );
+    }
+  }
+  const usual = USUAL_FORMATS.get(foldHeaderName(name));
+  if (usual !== undefined && usual !== format) {
+    problems.push(
+      warning([...path, 'format'], `proxies write \`${name}\` as ${usual}: in another form it is refused`, {
+        hint: `write \`format: ${usual}\`, or the name of the header that your proxy sets`,
       }),
     );
   }

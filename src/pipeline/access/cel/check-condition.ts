@@ -9,7 +9,7 @@ import {
   conditionVariables,
   DYN,
   fitsParameter,
-  INT,
+  LITERALS,
   nameType,
   STRING,
   typeNamed,
@@ -33,6 +33,8 @@ export interface CheckedCondition {
   readonly fields: readonly VariableField[];
   /** The variables that it uses as a whole, by any of their fields. */
   readonly wholes: ReadonlySet<string>;
+  /** The fields of records that it reads, such as `request.certificate.uris`, however it came to the record. */
+  readonly reads: ReadonlySet<string>;
   /** What it means and was most likely not meant to. */
   readonly doubts: readonly ConditionFault[];
 }
@@ -45,16 +47,6 @@ export interface VariableField {
 /** Nested comprehensions cost a power of the list; a token can hold thousands of entries. */
 const DEEPEST_COMPREHENSION = 2;
 
-const LITERALS: Readonly<Record<string, ConditionType>> = {
-  boolValue: BOOL,
-  bytesValue: typeNamed('bytes'),
-  doubleValue: typeNamed('double'),
-  int64Value: INT,
-  nullValue: typeNamed('null_type'),
-  stringValue: STRING,
-  uint64Value: typeNamed('uint'),
-};
-
 const TYPE_NAMES: ReadonlySet<string> = new Set(
   'bool bytes double int list map null_type string type uint'.split(' '),
 );
@@ -66,6 +58,7 @@ interface Checker {
   readonly speaksOf: Set<string>;
   readonly fields: VariableField[];
   readonly wholes: Set<string>;
+  readonly reads: Set<string>;
   readonly doubts: ConditionFault[];
   /** Throws when a literal pattern is malformed. */
   readonly keepPattern: (pattern: string) => void;
@@ -94,6 +87,7 @@ export function checkCondition(
     speaksOf: new Set(),
     fields: [],
     wholes: new Set(),
+    reads: new Set(),
     doubts: [],
   };
   try {
@@ -121,6 +115,7 @@ function typeOf(checker: Checker, expression: Expression, scope: Scope, depth: n
       const variable = operand?.exprKind.case === 'identExpr' ? operand.exprKind.value.name : undefined;
       if (variable !== undefined) checker.fields.push({ variable, field });
       const type = fieldOf(
+        checker,
         variable === undefined ? of(operand) : typeOfName(checker, variable, scope, operand?.id ?? id),
         field,
         id,
@@ -182,10 +177,11 @@ function typeOfName(checker: Checker, name: string, scope: Scope, at: bigint): C
   throw new Fault({ fault: `unknown name \`${name}\``, hint, at });
 }
 
-function fieldOf(type: ConditionType, field: string, at: bigint): ConditionType {
+function fieldOf({ reads }: Checker, type: ConditionType, field: string, at: bigint): ConditionType {
   if (type.kind === 'dyn') return DYN;
   if (type.kind === 'map') return type.value;
   if (type.kind !== 'record') throw new Fault({ fault: `a ${nameType(type)} has no field \`${field}\``, at });
+  reads.add(`${type.name}.${field}`);
   const found = Object.hasOwn(type.fields, field) ? type.fields[field] : undefined;
   if (found !== undefined) return found;
   const known = Object.keys(type.fields);
@@ -210,7 +206,7 @@ interface Call {
 }
 
 /** Operators whose rule is not in the table of functions. */
-const OPERATORS: Readonly<Record<string, (call: Call) => ConditionType>> = {
+const OPERATORS: Readonly<Record<string, (call: Call, checker: Checker) => ConditionType>> = {
   '_&&_': allBool,
   '_||_': allBool,
   '@not_strictly_false': allBool,
@@ -220,11 +216,11 @@ const OPERATORS: Readonly<Record<string, (call: Call) => ConditionType>> = {
     allBool({ ...call, types: [condition] });
     return commonType(branches);
   },
-  '_[_]': ({ types: [operand = DYN], args, id }) => {
+  '_[_]': ({ types: [operand = DYN], args, id }, checker) => {
     const key = args[1]?.exprKind;
     const name = key?.case === 'constExpr' ? key.value.constantKind : undefined;
     if (operand.kind === 'list') return operand.element;
-    if (name?.case === 'stringValue') return fieldOf(operand, name.value, id);
+    if (name?.case === 'stringValue') return fieldOf(checker, operand, name.value, id);
     return operand.kind === 'map' ? operand.value : DYN;
   },
   '@in': ({ types: [value = DYN, range = DYN], id }) => {
@@ -237,7 +233,7 @@ const OPERATORS: Readonly<Record<string, (call: Call) => ConditionType>> = {
 
 function typeOfCall(checker: Checker, call: Call): ConditionType {
   const operator = OPERATORS[call.name];
-  if (operator !== undefined) return operator(call);
+  if (operator !== undefined) return operator(call, checker);
   const overloads = [...(checker.env.funcs.find(call.name) ?? [])];
   if (overloads.length === 0) {
     const known = [...checker.env.funcs].map(({ name }) => name).filter((name) => /^[a-z]/i.test(name));

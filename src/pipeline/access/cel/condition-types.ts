@@ -14,10 +14,21 @@ export type ConditionType =
 
 export const DYN: ConditionType = { kind: 'dyn' };
 export const BOOL: ConditionType = { kind: 'scalar', name: 'bool' };
-export const INT: ConditionType = { kind: 'scalar', name: 'int' };
+const INT: ConditionType = { kind: 'scalar', name: 'int' };
 export const STRING: ConditionType = { kind: 'scalar', name: 'string' };
 const TIMESTAMP: ConditionType = { kind: 'scalar', name: 'google.protobuf.Timestamp' };
 const STRINGS: ConditionType = { kind: 'list', element: STRING };
+
+/** By their kind in a parsed expression. */
+export const LITERALS: Readonly<Record<string, ConditionType>> = {
+  boolValue: BOOL,
+  bytesValue: typeNamed('bytes'),
+  doubleValue: typeNamed('double'),
+  int64Value: INT,
+  nullValue: typeNamed('null_type'),
+  stringValue: STRING,
+  uint64Value: typeNamed('uint'),
+};
 
 /** The variables of conditions, on a route with these path parameters. */
 export function conditionVariables(

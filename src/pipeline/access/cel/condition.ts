@@ -13,8 +13,8 @@ export interface Condition {
   readonly source: string;
   /** False when its result depends on the token alone, so that it can be remembered with the token. */
   readonly asksRequest: boolean;
-  /** True where it reads the client certificate. */
-  readonly asksCertificate: boolean;
+  /** What it reads of the client certificate; undefined where it reads nothing of it. */
+  readonly asksCertificate: 'fingerprint' | 'names' | undefined;
   readonly evaluate: (token: VerifiedToken, request: FilteredRequest) => ConditionResult;
   /** The values it reads, by name, for traces that may show them. */
   readonly show: (token: VerifiedToken, request: FilteredRequest) => Readonly<Record<string, unknown>>;
@@ -105,7 +105,7 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
         detail: value instanceof Error ? value.message : 'it is neither true nor false',
       };
     };
-    const { speaksOf, fields, wholes, doubts } = checked;
+    const { speaksOf, fields, wholes, reads, doubts } = checked;
     const needed: Needed = {
       speaksOf,
       requestFields: wholes.has('request')
@@ -115,9 +115,7 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
     const condition: Condition = {
       source,
       asksRequest: speaksOf.has('request') || speaksOf.has('params'),
-      asksCertificate: fields.some(
-        ({ variable, field }) => variable === 'request' && field === 'certificate',
-      ),
+      asksCertificate: findAskedCertificate(reads),
       evaluate: (token, request) => {
         const { bindings, holdsInexact } = bindCondition(needed, token, request);
         return resultFor({ ...bindings }, holdsInexact);
@@ -205,4 +203,13 @@ function describeConstant(result: ConditionResult): ConditionProblem {
   } as const;
   if (result.kind !== 'true') return never;
   return { severity: 'warning', message: 'this condition is always true, so it restricts nothing' };
+}
+
+const CERTIFICATE = 'request.certificate';
+
+function findAskedCertificate(reads: ReadonlySet<string>): Condition['asksCertificate'] {
+  if (!reads.has(CERTIFICATE)) return undefined;
+  const isOfNames = (field: string): boolean =>
+    field.startsWith(`${CERTIFICATE}.`) && field !== `${CERTIFICATE}.sha256`;
+  return [...reads].some(isOfNames) ? 'names' : 'fingerprint';
 }

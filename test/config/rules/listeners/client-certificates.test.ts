@@ -46,6 +46,21 @@ const FINE: readonly (readonly [string, File])[] = [
 ];
 
 const WRONG: readonly (readonly [string, File, string, RegExp])[] = [
+  ...['0.0.0.0/0', '::/0'].map(
+    (range) =>
+      [
+        `everybody is trusted, as ${range}`,
+        { listen: `{ trustedProxies: [192.0.2.1, "${range}"], ${HEADER} } }` },
+        'listen/trustedProxies/1',
+        /anybody may claim any certificate/,
+      ] as const,
+  ),
+  [
+    'everybody is trusted with questions',
+    { listen: `{ ${HEADER} } }`, more: 'decisions: { trustedProxies: [0.0.0.0/0] }' },
+    'decisions/trustedProxies/0',
+    /anybody may claim any certificate/,
+  ],
   ['no proxy is trusted', { listen: `{ ${HEADER} } }` }, 'listen/clientCertHeader', /no proxy is trusted/],
   ...[
     ...['authorization', 'Host', 'COOKIE', 'dpop', 'origin', 'content-type', 'connection', 'te', 'forwarded'],
@@ -111,6 +126,30 @@ const WRONG: readonly (readonly [string, File, string, RegExp])[] = [
     /missing|mandatory|expected/i,
   ],
 ];
+
+const UNLIKELY: readonly (readonly [name: string, format: string, usual: string | undefined])[] = [
+  ['x-forwarded-client-cert', 'rfc9440', 'xfcc'],
+  ['X_Forwarded_Client_Cert', 'pem', 'xfcc'],
+  ['client-cert', 'xfcc', 'rfc9440'],
+  ['x-amzn-mtls-clientcert-leaf', 'xfcc', 'pem'],
+  ['x-forwarded-client-cert', 'xfcc', undefined],
+  ['client-cert', 'rfc9440', undefined],
+  ['x-client-cert', 'rfc9440', undefined],
+];
+
+for (const [name, format, usual] of UNLIKELY) {
+  const outcome = usual === undefined ? 'no warning' : 'a warning';
+  t.test(`${outcome}: the header ${name} with the format ${format}`, async (t) => {
+    const { problems } = loadText(
+      fileOf({ listen: `{ ${TRUSTED}, clientCertHeader: { name: ${name}, format: ${format} } }` }),
+    );
+    const found = problems.filter(({ path }) => path === 'listen.clientCertHeader.format');
+    t.strictSame(
+      found.map(({ severity, hint }) => [severity, hint?.includes(`format: ${usual}`)]),
+      usual === undefined ? [] : [['warning', true]],
+    );
+  });
+}
 
 for (const [name, file] of FINE) {
   t.test(`fine: ${name}`, async (t) => {

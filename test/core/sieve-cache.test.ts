@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createSieveCache, type SieveEntry, UNLINKED } from '../../../src/tokens/cache/sieve-cache.ts';
+import { createSieveCache, type SieveEntry, UNLINKED } from '../../src/core/sieve-cache.ts';
 
 interface Numbered extends SieveEntry {
   readonly value: number;
