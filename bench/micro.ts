@@ -107,6 +107,7 @@ const verifyProof = createVerifyProof();
 const proofContext = {
   policy: {
     name: 'corp',
+    issuers: ['https://corp.example'],
     maxAgeMs: 3_600_000,
     clockToleranceMs: 30_000,
     algorithms: new Set(['ES256', 'EdDSA', 'Ed25519']),
