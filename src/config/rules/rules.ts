@@ -39,6 +39,7 @@ import { proofsHaveTheirUri } from './issuers/dpop.ts';
 import {
   introspectionCanBeAsked,
   introspectionHasEffect,
+  introspectionIsShared,
   opaqueTokensHaveOneIssuer,
 } from './issuers/introspection.ts';
 import { issuersAreSpelledAsInTokens } from './issuers/issuer-spelling.ts';
@@ -89,6 +90,7 @@ import {
   limitsFindWhomTheyCount,
   settingsHaveTheirOccasion,
 } from './settings/ineffective-settings.ts';
+import { storesCanBeOpened } from './settings/redis-urls.ts';
 import { riskySettingsAreMeant } from './settings/risky-settings.ts';
 import { sizesMakeSense } from './settings/sizes.ts';
 import { testTokensCanBeMade } from './settings/test-tokens.ts';
@@ -159,6 +161,7 @@ const RULES: readonly Rule[] = [
   bindingsCanBeProven,
   durationsMakeSense,
   sizesMakeSense,
+  storesCanBeOpened,
   issuersAreSpelledAsInTokens,
   audiencesCanMatch,
   tokenTypesCanCome,
@@ -166,6 +169,7 @@ const RULES: readonly Rule[] = [
   keyHeadersCanBeSent,
   introspectionCanBeAsked,
   introspectionHasEffect,
+  introspectionIsShared,
   opaqueTokensHaveOneIssuer,
   frontsCanServe,
   proofsHaveTheirUri,

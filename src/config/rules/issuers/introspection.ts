@@ -2,7 +2,7 @@ import { isLoopbackHost } from '../../../core/ip.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { acceptedIssuers, allAlternatives } from '../../routes/route-access.ts';
 import type { Config, IssuerConfig } from '../../schema/config.ts';
-import { error, type Rule, warning } from '../rule.ts';
+import { error, note, type Rule, warning } from '../rule.ts';
 
 /** The endpoint is one that tokens and the credentials of the gateway may be sent to. */
 export const introspectionCanBeAsked: Rule = ({ config }) =>
@@ -11,13 +11,9 @@ export const introspectionCanBeAsked: Rule = ({ config }) =>
     if (introspection === undefined) {
       return jwks === 'none'
         ? [
-            error(
-              ['issuers', name, 'jwks'],
-              'without keys and without `introspection`, no token of it can hold',
-              {
-                hint: 'add `introspection`, or leave `jwks: none` out to have its keys found',
-              },
-            ),
+            error(path, 'missing: with `jwks: none` and without it, no token of this issuer can hold', {
+              hint: 'add `introspection`, or leave `jwks: none` out to have its keys found',
+            }),
           ]
         : [];
     }
@@ -56,6 +52,33 @@ function endpoint(url: string | undefined, path: ConfigPath, insecure: boolean):
         }),
       ];
 }
+
+/** The part of `concurrency` that one client address may have. */
+const SHARES = 8;
+
+/** Workers divide `concurrency`, and each of them asks at least one question at a time. */
+export const introspectionIsShared: Rule = ({ config: { issuers, workers } }) => {
+  if (typeof workers !== 'number' || workers === 1) return [];
+  return Object.entries(issuers).flatMap(([name, { introspection }]) => {
+    if (introspection === undefined) return [];
+    const { concurrency } = introspection;
+    const path = ['issuers', name, 'introspection', 'concurrency'];
+    if (concurrency < workers) {
+      return [
+        error(path, `fewer than the ${workers} workers, of which each asks at least one question at a time`, {
+          hint: `set at least ${workers}, or fewer \`workers\``,
+        }),
+      ];
+    }
+    return concurrency < workers * SHARES
+      ? [
+          note(path, `one client address can have ${workers} questions running, one for each worker`, {
+            hint: `from ${workers * SHARES} on it has at most an eighth of them`,
+          }),
+        ]
+      : [];
+  });
+};
 
 /** What only JWTs have: settings about it do nothing for an issuer whose JWTs are all refused. */
 const ABOUT_JWTS = ['algorithms', 'tokenTypes'] as const;

@@ -124,7 +124,7 @@ t.test(
     const without = problemsOf(({ issuers }) => {
       delete issuers.legacy?.introspection;
     });
-    t.match(without.join('\n'), /error issuers\.legacy\.jwks: without keys and without `introspection`/);
+    t.match(without.join('\n'), /error issuers\.legacy\.introspection: missing: with `jwks: none`/);
     for (const jwks of ['none', inPlace(signingKey('ES256'))]) {
       const unfound = problemsOf(({ issuers }) => {
         Object.assign(issuers.legacy as object, { issuer: 'legacy-name', jwks });
@@ -142,3 +142,30 @@ t.test(
     }
   },
 );
+
+t.test('an `introspection` with a mistake is there all the same', (t) => {
+  const broken = problemsOf(({ issuers }) => {
+    Object.assign(issuers.legacy?.introspection as object, { auth: { clientId: 'gateway' } });
+  });
+  t.match(broken.join('\n'), /expected exactly one of/);
+  t.notMatch(broken.join('\n'), /missing: with/);
+  t.end();
+});
+
+t.test('workers divide the questions that run at a time', (t) => {
+  const about = (workers: number, concurrency?: number) =>
+    problemsOf((file) => {
+      Object.assign(file, { workers });
+      if (concurrency !== undefined)
+        Object.assign(file.issuers.legacy?.introspection as object, { concurrency });
+    }).filter((problem) => problem.includes('concurrency'));
+  t.strictSame(about(4), [], 'the default has an eighth for each address');
+  t.strictSame(about(1, 1), []);
+  t.match(about(4, 3).join(), /error issuers\.legacy\.introspection\.concurrency: fewer than the 4 workers/);
+  t.match(
+    about(4, 31).join(),
+    /note issuers\.legacy\.introspection\.concurrency: one client address can have 4/,
+  );
+  t.strictSame(about(4, 32), []);
+  t.end();
+});
