@@ -39,7 +39,9 @@ export const certificateHeadersCanBeRead: Rule = ({ config }) => {
     }
   }
   const usual = USUAL_FORMATS.get(foldHeaderName(name));
-  if (usual !== undefined && usual !== format) {
+  // nginx writes PEM, often into a header of the standard's name.
+  const isOfNginx = usual === 'rfc9440' && format === 'pem';
+  if (usual !== undefined && usual !== format && !isOfNginx) {
     problems.push(
       warning([...path, 'format'], `proxies write \`${name}\` as ${usual}: in another form it is refused`, {
         hint: `write \`format: ${usual}\`, or the name of the header that your proxy sets`,
