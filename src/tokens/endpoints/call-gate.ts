@@ -9,8 +9,8 @@ export interface CallGate {
   resize(most: number): void;
 }
 
-/** Lets `most` through at a time, and of one client address (or IPv6 network) an eighth of that, at least one. */
-export function createCallGate(most: number): CallGate {
+/** Lets `most` through at a time, and of one client address (or IPv6 network) a part of that, at least one. Default: an eighth. */
+export function createCallGate(most: number, part = 1 / 8): CallGate {
   let limit = most;
   const waiting = new Map<string, number>();
   let all = 0;
@@ -18,7 +18,7 @@ export function createCallGate(most: number): CallGate {
     enter(address) {
       const key = networkOf(address);
       const own = waiting.get(key) ?? 0;
-      if (all >= limit || own >= Math.max(1, Math.floor(limit / 8))) return false;
+      if (all >= limit || own >= Math.max(1, Math.floor(limit * part))) return false;
       all += 1;
       waiting.set(key, own + 1);
       return true;

@@ -16,8 +16,8 @@ export interface EndpointPool {
   acquire(settings: EndpointSettings): ProviderEndpoint;
   /** Closes the endpoint after its last user; calls that run end by themselves. */
   release(endpoint: ProviderEndpoint): void;
-  /** Limits the calls of one endpoint, the same ones across reloads, whatever its settings. */
-  gate(owner: EndpointOwner, most: number): CallGate;
+  /** Limits the calls of one endpoint, the same ones across reloads, whatever its settings. `part` is that of one client address. */
+  gate(owner: EndpointOwner, most: number, part?: number): CallGate;
   stats(owner: EndpointOwner): CallStats;
   readonly scheduler: Scheduler;
 }
@@ -99,8 +99,8 @@ export function createEndpointPool(options: EndpointPoolOptions = {}): EndpointP
       endpoint.close();
       shared.closeTransport();
     },
-    gate(owner, most) {
-      const gate = gates.get(nameOf(owner)) ?? createCallGate(most);
+    gate(owner, most, part) {
+      const gate = gates.get(nameOf(owner)) ?? createCallGate(most, part);
       gates.set(nameOf(owner), gate);
       gate.resize(most);
       return gate;

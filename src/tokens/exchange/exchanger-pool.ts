@@ -37,7 +37,9 @@ interface Shared {
 }
 
 /** So many tokens are exchanged at once for an upstream, so that a slow endpoint holds no more requests than these. */
-const MAX_RUNNING = 64;
+const MAX_RUNNING = 128;
+/** One client address has half of them: many callers may share one, and none takes all. */
+const PART_OF_ADDRESS = 1 / 2;
 
 /** Makes an empty pool; each generation of the configuration acquires its exchangers from it. */
 export function createExchangerPool({
@@ -62,7 +64,7 @@ export function createExchangerPool({
       const exchanger = createTokenExchanger({
         ask: askForToken(endpoint, request),
         // The same one across reloads.
-        gate: endpoints.gate(settings, MAX_RUNNING),
+        gate: endpoints.gate(settings, MAX_RUNNING, PART_OF_ADDRESS),
         maxBytes,
         clock,
         scheduler: endpoints.scheduler,

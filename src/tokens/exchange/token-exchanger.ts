@@ -39,8 +39,6 @@ export interface TokenExchangerOptions {
 
 /** A cached token is not used in its last seconds: it must still hold when the backend looks at it. */
 const MARGIN_SECONDS = 30;
-/** Long enough that a client that tries again and again does not reach the endpoint, short enough that nobody looks for a consent just given. */
-const REFUSED_MS = 5_000;
 
 const FULL = refuse('exchange_full', 'token exchange: too many requests to the endpoint already run', {
   retryAfterSeconds: 1,
@@ -48,8 +46,8 @@ const FULL = refuse('exchange_full', 'token exchange: too many requests to the e
 
 /**
  * Makes the exchanger of an upstream. Tokens are cached by the SHA-256 of the caller's whole token and its issuer, and what is asked for
- * never changes during its life, so a cached one serves nobody else and nothing else. That the endpoint refuses a caller is kept for
- * seconds; a failure is not, nor is what a new login would change. Requests with one token that come at once ask once.
+ * never changes during its life, so a cached one serves nobody else and nothing else. Refusals are not cached: a consent given, or a
+ * role granted, counts for the next request. Requests with one token that come at once ask once.
  */
 export function createTokenExchanger(options: TokenExchangerOptions): TokenExchanger {
   const { ask, gate, clock, scheduler } = options;
@@ -68,14 +66,11 @@ export function createTokenExchanger(options: TokenExchangerOptions): TokenExcha
     const asked = now();
     try {
       const token = await ask(rawToken);
-      if (isRefusal(token)) {
-        if (token.code === 'exchange_refused') cache.keepRefused(digest, token, later(asked, REFUSED_MS));
-        return token;
-      }
+      if (isRefusal(token)) return token;
       const credential: ExchangedCredential = ['authorization', `Bearer ${token.accessToken}`];
       const usableMs = ((token.lifetimeSeconds ?? 0) - MARGIN_SECONDS) * 1000;
       const { ms, mono } = later(asked, usableMs);
-      if (usableMs > 0) cache.keepToken(digest, credential, { ms: Math.min(ms, rejectedFromMs), mono });
+      if (usableMs > 0) cache.keep(digest, credential, { ms: Math.min(ms, rejectedFromMs), mono });
       return credential;
     } finally {
       running.delete(digest);

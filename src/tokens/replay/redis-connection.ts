@@ -90,7 +90,7 @@ function makeClient(url: string, timeoutMs: number) {
   return createClient({
     url,
     disableOfflineQueue: true,
-    // The client's own attempts wait without end for a server that accepts and says nothing.
+    // The client's own attempts wait without end for a server that accepts and stays silent.
     socket: { connectTimeout: timeoutMs, reconnectStrategy: false },
   });
 }

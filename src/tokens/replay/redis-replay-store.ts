@@ -211,7 +211,7 @@ export function createRedisReplayStore(
   }
 }
 
-/** Of a server that does not say which one it is: each connection may be to another. */
+/** Of a server that does not name itself: each connection may be to another. */
 const HIDDEN = 'hidden';
 
 function runOf(info: string): string {

@@ -73,10 +73,10 @@ t.test('so many tokens are exchanged at once, and no more', async (t) => {
   });
   const { respond, release } = held();
   endpoint.respond = respond;
-  const tokens = Array.from({ length: 64 }, (_, at) => token({ sub: `u${at}` }));
+  const tokens = Array.from({ length: 128 }, (_, at) => token({ sub: `u${at}` }));
   const first = tokens.map((own, at) => get('/orders', own, from(Math.floor(at / 8))));
-  await until(() => endpoint.requests.length === 64);
-  const refused = await get('/orders', token({ sub: 'late' }), from(8));
+  await until(() => endpoint.requests.length === 128);
+  const refused = await get('/orders', token({ sub: 'late' }), from(16));
   t.equal(refused.status, 503);
   t.match(await refused.json(), { code: 'overloaded' });
   t.equal(refused.headers.get('retry-after'), '1');
@@ -87,27 +87,27 @@ t.test('so many tokens are exchanged at once, and no more', async (t) => {
   endpoint.respond = issue({ access_token: 'late' });
   t.equal((await get('/orders', token({ sub: 'late' }))).status, 200);
   // One is that of the route without exchange.
-  t.equal(new Set(seen()).size, 66, 'each caller has a token of its own');
+  t.equal(new Set(seen()).size, 130, 'each caller has a token of its own');
 });
 
-t.test('one address has an eighth of the places, so that it blocks nobody else', async (t) => {
+t.test('one address has half of the places, so that it blocks nobody else', async (t) => {
   const { endpoint, token, get } = await startExchange(t, {
     exchange: { timeout: '60s' },
     file: BEHIND_PROXY,
   });
   const { respond, release } = held();
   endpoint.respond = respond;
-  const flood = Array.from({ length: 20 }, (_, at) => get('/orders', token({ jti: `${at}` }), from(1)));
+  const flood = Array.from({ length: 70 }, (_, at) => get('/orders', token({ jti: `${at}` }), from(1)));
   const codes: number[] = [];
   for (const one of flood) void one.then(({ status }) => codes.push(status));
-  await until(() => codes.length === 12);
-  t.equal(endpoint.requests.length, 8);
+  await until(() => codes.length === 6);
+  t.equal(endpoint.requests.length, 64);
   const other = get('/orders', token({ sub: 'bob' }), from(2));
-  await until(() => endpoint.requests.length === 9);
+  await until(() => endpoint.requests.length === 65);
   release();
   t.equal((await other).status, 200);
   await Promise.all(flood);
-  t.strictSame(codes.sort(), [...Array(8).fill(200), ...Array(12).fill(503)]);
+  t.strictSame(codes.sort(), [...Array(64).fill(200), ...Array(6).fill(503)]);
 });
 
 t.test('what is cached, and until when', async (t) => {

@@ -102,50 +102,20 @@ function refusing(cause: Cause, { maxBytes = 1024 ** 2 } = {}) {
   return { time, exchanger, get, asked: () => asked };
 }
 
-t.test('that a caller is refused is kept for five seconds by either clock', async (t) => {
-  for (const cause of ['exchange_refused', 'exchange_consent_missing'] as const) {
-    for (const move of ['advance', 'jump'] as const) {
-      const { time, get, asked, exchanger } = refusing(cause);
-      const waiting = [get(), get()];
-      t.equal(waiting[0], waiting[1]);
-      t.match(await waiting[0], { code: 'exchange_refused' });
-      time[move](4_999);
-      t.match(get(), { code: 'exchange_refused' }, 'no promise');
-      t.equal(asked(), 1);
-      t.match(await get('other'), { code: 'exchange_refused' });
-      t.equal(asked(), 2, 'another token is asked about');
-      time[move](1);
-      t.ok(get() instanceof Promise);
-      t.equal(asked(), 3, move);
-      t.match(exchanger.stats(), { hits: 1, entries: 1 });
-    }
-  }
-});
-
-t.test('a failure is not kept, nor what a new login changes', async (t) => {
-  for (const cause of ['insufficient_claims', 'exchange_failed', 'exchange_client_refused'] as const) {
+t.test('neither a refusal nor a failure is kept', async (t) => {
+  for (const cause of [
+    'exchange_refused',
+    'exchange_consent_missing',
+    'insufficient_claims',
+    'exchange_failed',
+    'exchange_client_refused',
+  ] as const) {
     const { get, asked, exchanger } = refusing(cause);
     await get();
     await get();
     t.equal(asked(), 2, cause);
     t.equal(exchanger.stats().entries, 0);
   }
-});
-
-t.test('refused callers have an eighth of the memory and evict no token', async (t) => {
-  const time = freezeTime();
-  const exchanger = createTokenExchanger({
-    ask: async (rawToken) =>
-      rawToken === 'good' ? { accessToken: 't', lifetimeSeconds: 90 } : refuse('exchange_refused', 'no'),
-    gate: createCallGate(64),
-    maxBytes: 16 * 1024,
-    clock: time.clock,
-    scheduler: time.scheduler,
-  });
-  await exchanger.exchange(callers('good', Infinity));
-  for (let at = 0; at < 200; at += 1) await exchanger.exchange(callers(`bad-${at}`, Infinity));
-  t.strictSame(exchanger.exchange(callers('good', Infinity)), ['authorization', 'Bearer t']);
-  t.equal(exchanger.stats().entries, 5);
 });
 
 t.test('one opaque text of two issuers is two tokens', async (t) => {
