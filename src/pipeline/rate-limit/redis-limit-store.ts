@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createClient } from '@redis/client';
 import type { RateLimitStoreConfig } from '../../config/schema/config.ts';
+import { within } from '../../core/within.ts';
 import { COUNT_SCRIPT, type Count, type RateQuota, readScriptReply } from './gcra.ts';
 import type { LimitStore } from './limit-store.ts';
 
@@ -95,15 +96,4 @@ export function createRedisLimitStore(
     isDown = false;
     onState('up');
   }
-}
-
-/** A command that was sent cannot be taken back; a late reply is dropped. */
-function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`the store did not reply within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { ErrorReply } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
+import { NoReplyError, within } from '../../core/within.ts';
 import { openRedisConnection, type RedisClient } from './redis-connection.ts';
 import { digestOf, MAX_OF_KEY, type ProofUse, type ReplayOutcome, type ReplayStore } from './replay-store.ts';
-import { NoReplyError, within } from './within.ts';
 
 const PREFIX = 'sealgate:dpop:';
 const MARK_KEY = `${PREFIX}mark`;

@@ -1,5 +1,5 @@
+import { within } from '../../core/within.ts';
 import type { ProofUse, ReplayOutcome, ReplayStore } from './replay-store.ts';
-import { within } from './within.ts';
 
 /** What one process asks of the one that remembers the proofs of all. Secrets are in base64url. */
 export interface RemoteReplayMemory {
