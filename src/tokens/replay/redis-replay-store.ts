@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { ErrorReply } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
 import { NoReplyError, within } from '../../core/within.ts';
-import { openRedisConnection, type RedisClient } from './redis-connection.ts';
+import { openRedisConnection, type RedisClient } from '../redis-connection.ts';
 import { digestOf, MAX_OF_KEY, type ProofUse, type ReplayOutcome, type ReplayStore } from './replay-store.ts';
 
 const PREFIX = 'sealgate:dpop:';
