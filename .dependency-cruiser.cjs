@@ -42,6 +42,7 @@ const ROOMS = {
     dpop: ['jwt', 'keys', 'cache', 'replay'],
     endpoints: ['jwt', 'keys'],
     exchange: ['cache', 'endpoints'],
+    revocation: ['jwt', 'keys'],
     introspection: ['jwt', 'cache', 'endpoints'],
     issuers: ['jwt', 'keys', 'endpoints', 'dpop'],
   },

@@ -57,6 +57,7 @@ export async function compileForMicro({ keys, routes, cacheSize }: Shape): Promi
       isWorker: false,
       keyStores: createKeyStorePool(),
       limitStore: createMemoryLimitStore(),
+      revocations: undefined,
       assertionKeys: 'preview' as const,
     };
     const { generation } = await compileGeneration({

@@ -219,6 +219,8 @@ export const ADVICE = {
   audience_unreadable: 'let the provider write `aud` as a text or a list of texts',
   token_prefix:
     'send a token of an issuer that the route accepts, or see that `introspection.prefix` is how tokens of the issuer begin',
+  token_revoked:
+    'let the client get a new token, or the user sign in again; if the entry is a mistake, take it back with DELETE /revocations on the admin listener',
   token_inactive:
     'get a new token: the provider states that this one is not active: expired, revoked or not its own; some providers state it also for tokens that this client may not ask about',
   introspection_unclear:
@@ -437,6 +439,8 @@ export const ADVICE = {
   event_loop_behind: 'add CPU or workers, or raise `listen.overload`',
   messages_too_many:
     'try again later; the messages of MCP that wait in memory may take 64 MiB in all: see which callers send large ones, or lower `bodyLimit`',
+  revocation_unavailable:
+    'look at the Redis of `revocation.store`, and at the log lines about it; `revocation.onFailure: open` lets tokens pass by what is known meanwhile',
   replay_store_down:
     'look at the Redis of `dpop.replay`, and at the log lines about it: without it no proof is accepted, and after it has lost its entries no old one',
   replay_store_full: 'raise `dpop.replay.maxEntries`, or the memory of the Redis, or lower `dpop.maxAge`',

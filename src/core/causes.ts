@@ -151,6 +151,7 @@ export const CAUSES = {
   certificate_missing: 'token_bound',
   certificate_mismatch: 'token_bound',
   binding_required: 'binding_required',
+  token_revoked: 'token_revoked',
 
   // What the provider responds about the token
   token_prefix: 'token_malformed',
@@ -276,6 +277,7 @@ export const CAUSES = {
 
   // The gateway and what it depends on
   keys_unavailable: 'keys_unavailable',
+  revocation_unavailable: 'revocation_unavailable',
   introspection_offline: 'introspection_unavailable',
   introspection_unreachable: 'introspection_unavailable',
   introspection_timeout: 'introspection_unavailable',

@@ -148,6 +148,12 @@ export const REFUSALS = {
     challenge: 'use_dpop_nonce',
   },
 
+  token_revoked: {
+    status: 401,
+    source: 'client',
+    title: 'The token was revoked',
+    challenge: 'invalid_token',
+  },
   token_inactive: {
     status: 401,
     source: 'client',
@@ -234,6 +240,11 @@ export const REFUSALS = {
     status: 503,
     source: 'gateway',
     title: 'The token cannot be introspected',
+  },
+  revocation_unavailable: {
+    status: 503,
+    source: 'gateway',
+    title: 'Whether the token was revoked is not known',
   },
   replay_unavailable: {
     status: 503,

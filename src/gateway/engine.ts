@@ -16,6 +16,11 @@ import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
 import { createExchangerPool } from '../tokens/exchange/exchanger-pool.ts';
 import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/keys/key-store-pool.ts';
 import type { ReplayStore } from '../tokens/replay/replay-store.ts';
+import {
+  createRevocations,
+  type ProcessRevocations,
+  type Revocations,
+} from '../tokens/revocation/revocations.ts';
 import { createDecisionListeners, type DecisionAddresses } from './decisions/decision-listeners.ts';
 import { compileGeneration, type Generation, type GenerationSource, type SharedState } from './generation.ts';
 import { describeGateway } from './reports/gateway-metrics.ts';
@@ -29,6 +34,7 @@ import { createListener, urlOf } from './server/listener.ts';
 import { applyLimits } from './server/listener-limits.ts';
 import { renewListenerTls } from './server/listener-tls.ts';
 import { guardOverload } from './server/overload.ts';
+import { createRevocationCut } from './serving/cut-revoked.ts';
 import { createMessageMemory } from './serving/message-memory.ts';
 import { openLimitStore } from './serving/open-limit-store.ts';
 import { createServing, type ServeContext } from './serving/serve.ts';
@@ -47,6 +53,8 @@ export interface Engine {
   refreshKeys(issuer: string | undefined): Promise<void>;
   /** What this process remembers of the proofs for tokens with this `iss`; undefined where it remembers none. */
   proofMemory(iss: string): ReplayStore | undefined;
+  /** Undefined where another process keeps them. */
+  revocations(): Revocations | undefined;
   /** From now on responses ask clients to close. */
   beginDrain(): void;
   /** Stops accepting, lets what runs finish, and breaks off what is left after `graceMs`. */
@@ -70,6 +78,8 @@ export interface EngineOptions {
   readonly worker?: number | undefined;
   /** Where proofs are remembered, other than in this process. */
   readonly proofs?: Pick<ProofPoolOptions, 'remote'>;
+  /** What another process knows of revocations. Default: this process keeps them itself. */
+  readonly revocations?: ProcessRevocations | undefined;
 }
 
 /** After its connection has closed, a request has this long to report its end itself, with details. */
@@ -88,8 +98,11 @@ export async function createEngine({
   keys,
   worker,
   proofs,
+  revocations: known,
 }: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly PathProblem[] }> {
   const endpoints = createEndpointPool({ log, scheduler });
+  const owned = known === undefined ? createRevocations({ clock, scheduler, log }) : undefined;
+  const revocations = known ?? (owned as Revocations);
   const shared: SharedState = {
     clock,
     keyStores: createKeyStorePool({ clock, log, ...keys }),
@@ -99,14 +112,19 @@ export async function createEngine({
     isWorker: worker !== undefined,
     proofs: createProofPool({ clock, log, remote: proofs?.remote }),
     limitStore: await openLimitStore(source.config.rateLimitStore, { clock, log }),
+    revocations,
     assertionKeys: worker === undefined ? 'rotate' : 'follow',
   };
   const first = await compileGeneration({ source, shared });
-  if (first.generation === undefined) return { problems: first.problems };
+  if (first.generation === undefined) {
+    await revocations.close();
+    return { problems: first.problems };
+  }
 
   let current = first.generation;
   current.proofs.activate();
   current.keyRotation?.start({ log });
+  revocations.follow(current.revocation);
   let isDraining = false;
   let running: FastifyInstance | undefined;
   const observation = createObservation({
@@ -119,6 +137,8 @@ export async function createEngine({
   upstreams.take(current.upstreams.values());
 
   const transactions = createTransactions(observation);
+  const cut = createRevocationCut({ transactions, revocations, scheduler });
+  revocations.onChanges(cut.changed);
   const tunnels = createTunnels();
   const overload = guardOverload({ limitMs: () => current.config.listen.overload.eventLoopDelay });
   const serveContext: ServeContext = {
@@ -181,6 +201,7 @@ export async function createEngine({
     upstreams.take(next.upstreams.values());
     current = next;
     next.proofs.activate();
+    revocations.follow(next.revocation);
     before.keyRotation?.close();
     next.keyRotation?.start({ log });
     if (running !== undefined) watch(next);
@@ -215,6 +236,7 @@ export async function createEngine({
       current.introspection?.start();
       current.fronts.start();
       current.exchanges.start();
+      await revocations.opened();
       try {
         const asked = await listeners?.listen();
         await app.listen({ host, port });
@@ -256,6 +278,7 @@ export async function createEngine({
     metrics: () => [...observation.requests.metrics(), ...describeGateway(report(), current.config)],
     refreshKeys: (issuer) => current.verifier.refresh(issuer),
     proofMemory: (iss) => shared.proofs.memoryOf(iss),
+    revocations: () => owned,
     beginDrain() {
       isDraining = true;
     },
@@ -278,6 +301,8 @@ export async function createEngine({
       current.exchanges.close();
       current.proofs.close();
       current.keyRotation?.close();
+      cut.stop();
+      await revocations.close();
       await shared.limitStore.close();
       await Promise.all(upstreams.all().map((upstream) => upstream.destroy()));
       return outcome;

@@ -29,6 +29,8 @@ import {
 } from '../tokens/introspection/ask-provider.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { createKeyStorePool, type KeyStorePool } from '../tokens/keys/key-store-pool.ts';
+import { compileRevocation } from '../tokens/revocation/compile-revocation.ts';
+import type { ProcessRevocations, RevocationSettings } from '../tokens/revocation/revocations.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
 import { countWorkers } from './count-workers.ts';
 import { compileCertificateSource, type FindCertificate } from './server/client-certificate.ts';
@@ -57,6 +59,7 @@ export interface Generation {
   readonly fronts: Fronts;
   /** Of tokens, for upstreams. */
   readonly exchanges: Exchanges;
+  readonly revocation: RevocationSettings;
   /** Of the keys that sign assertions; undefined where there are none to rotate. */
   readonly keyRotation: KeyRotation | undefined;
   readonly upstreams: ReadonlyMap<string, Upstream>;
@@ -86,6 +89,8 @@ export interface SharedState {
   readonly endpoints: EndpointPool;
   readonly proofs: ProofPool;
   readonly limitStore: LimitStore;
+  /** Undefined where nothing is served. */
+  readonly revocations: ProcessRevocations | undefined;
   /** Whether other processes serve the same file, so that limits of calls are shared with them. */
   readonly isWorker: boolean;
   /** `follow` in workers: the primary rotates the keys of assertions for all. */
@@ -146,6 +151,7 @@ export async function compilePreview(
     isWorker: false,
     proofs: createSimulatedProofPool(),
     limitStore: createMemoryLimitStore(),
+    revocations: undefined,
     assertionKeys: 'preview',
   };
   const { generation, simulatedGate: gate, issuers, problems } = await compile({ source, shared });
@@ -209,6 +215,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     limitStore: shared.limitStore,
     exchangers: exchanges.exchangers,
     proofs: proofs.byIssuer,
+    revocations: shared.revocations,
     clock: shared.clock,
   });
   const upstreams = compileUpstreams(config, {
@@ -239,6 +246,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       pool: shared.providers,
     }),
     exchanges,
+    revocation: compileRevocation(config),
     keyRotation: assertion.rotation,
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),

@@ -10,6 +10,7 @@ import { SPELLINGS } from '../http/target.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import type { IssuerProofs } from '../tokens/dpop/issuer-proofs.ts';
 import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
+import type { RevocationCheck } from '../tokens/revocation/revocation-check.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import { loadConditionCompiler } from './access/cel/condition.ts';
 import {
@@ -66,6 +67,8 @@ export interface GateOptions {
   readonly certificateHeader?: CertificateHeaderReader | undefined;
   /** Outlives the gate, so that a reload resets no count. Default: one in memory. */
   readonly limitStore?: LimitStore;
+  /** Default: nothing is revoked. */
+  readonly revocations?: RevocationCheck | undefined;
   /** For rules that depend on the time. Default: that of the system. */
   readonly clock?: Clock;
   /** By issuer with `dpop`. Default: none. */
@@ -103,7 +106,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     routes.flatMap(credentialHeaders),
     config.listen.clientCertHeader?.name,
   );
-  const { assertion, certificateHeader, ownEndpoints = [] } = options;
+  const { assertion, certificateHeader, revocations, ownEndpoints = [] } = options;
   const own = [
     ...(assertion === undefined ? [] : [keysEndpoint(assertion)]),
     ...compiler.resources.endpoints,
@@ -117,6 +120,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     headerFilter,
     verifier,
     certificateHeader,
+    revocations,
     assertion,
     proofs: compiler.proofs.size > 0 ? 'used' : undefined,
     exchanges: compiler.exchangers.size > 0 ? 'requested' : undefined,
@@ -136,6 +140,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     simulatedGate: {
       ...gate,
       table,
+      revocations: undefined,
       appliesLimits: false,
       proofs: gate.proofs && 'simulated',
       exchanges: gate.exchanges && 'simulated',

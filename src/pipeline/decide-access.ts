@@ -88,6 +88,12 @@ function decideAuthorized(
   trace: Trace | undefined,
 ): Decision {
   const { route } = matched;
+  const { revocations } = gate;
+  if (revocations !== undefined) {
+    const revoked = revocations.refuse(token);
+    if (revoked !== undefined) return { ...refusedBy(route, 'revocation', revoked, trace), token };
+    trace?.add({ step: 'revocation', ok: true, got: 'no entry for this token' });
+  }
   const request = withoutToken(matched);
 
   // 6. Authorize; in report mode what only the rules refuse passes

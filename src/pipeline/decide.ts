@@ -3,6 +3,7 @@ import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import type { Trace } from '../core/trace.ts';
 import { parseHost } from '../http/host.ts';
 import { parseTarget } from '../http/target.ts';
+import type { RevocationCheck } from '../tokens/revocation/revocation-check.ts';
 import {
   checkUpgradeOrigin,
   corsHeaders,
@@ -33,6 +34,30 @@ import { matchRoute } from './routing/match-route.ts';
  * what the next one needs or ends the decision with its refusal. A promise only where keys must be waited for.
  */
 export function decide(gate: Gate, request: RequestFacts, trace?: Trace): Decision | Promise<Decision> {
+  const { revocations } = gate;
+  const revision = revocations?.revision;
+  const decision = decideInTurn(gate, request, trace);
+  if (revocations === undefined || !(decision instanceof Promise)) return decision;
+  return decision.then((made) =>
+    revocations.revision === revision ? made : decideAgain(made, revocations, trace),
+  );
+}
+
+/** While something was waited for, the token may have been revoked. */
+function decideAgain(decision: Decision, revocations: RevocationCheck, trace: Trace | undefined): Decision {
+  const { outcome, route, token } = decision;
+  if (isRefusal(outcome) || route === undefined || token === undefined) return decision;
+  const revoked = revocations.refuse(token);
+  return revoked === undefined
+    ? decision
+    : { ...decision, ...refusedBy(route, 'revocation', revoked, trace) };
+}
+
+function decideInTurn(
+  gate: Gate,
+  request: RequestFacts,
+  trace: Trace | undefined,
+): Decision | Promise<Decision> {
   const decision = decideRequest(gate, request, trace);
   const decided =
     request.isUpgrade === true ? after(decision, (made) => decideUpgrade(made, trace)) : decision;

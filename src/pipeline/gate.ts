@@ -1,5 +1,6 @@
 import type { Refusal } from '../core/refusals.ts';
 import type { CertificateHeaderReader } from '../http/certificates/certificate-header.ts';
+import type { RevocationCheck } from '../tokens/revocation/revocation-check.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import type { AssertionSigner } from './identity/assertion/assertion.ts';
@@ -31,6 +32,8 @@ export interface Gate {
   readonly verifier: TokenVerifier;
   /** Reads the client certificate that a trusted proxy passes on; undefined in files that name no header for it. */
   readonly certificateHeader: CertificateHeaderReader | undefined;
+  /** Undefined for simulated requests, unless entries were read for them. */
+  readonly revocations: RevocationCheck | undefined;
   /** Undefined in files that ask for no assertion. */
   readonly assertion: AssertionSigner | undefined;
   /** Whether proofs of keys are used up. Those of simulated requests are not; undefined in files that accept none. */

@@ -515,6 +515,7 @@ const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Ca
     'introspected_issuer',
     'introspected_type',
   ],
+  'tokens/revocation/revocations.test.ts': ['token_revoked', 'revocation_unavailable'],
   'gateway/serving/introspection.test.ts': [
     'introspection_timeout',
     'introspection_credentials',

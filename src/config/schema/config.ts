@@ -5,6 +5,7 @@ import { issuer, issuerNames } from './issuers.ts';
 import { admin, decisions, listen, type listenerTls, log, readiness, shutdown } from './listener.ts';
 import type { mcp } from './mcp.ts';
 import type { resource } from './resource.ts';
+import { revocation } from './revocation.ts';
 import { type cors, type rateLimit, rateLimitStore, route, type tokenSource } from './routes.ts';
 import { type claimName, name, size } from './scalars.ts';
 import { fileTest } from './tests.ts';
@@ -62,6 +63,7 @@ export const configSchema = z
           'Caches verified tokens, so that each is verified once. Times and keys are checked at every use; `off` verifies every time.',
         examples: ['off', { maxBytes: '64MiB' }],
       }),
+    revocation: revocation.prefault({}),
     issuers: z.record(name, issuer).default({}).meta({ description: 'Trusted issuers by name.' }),
     upstreams: z.record(name, upstreamSchema).default({}).meta({ description: 'Backends by name.' }),
     policies: z.record(name, policy).default({}).meta({ description: 'Rules by name, shared by routes.' }),

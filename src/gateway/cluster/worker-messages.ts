@@ -1,6 +1,7 @@
 import type { Config } from '../../config/schema/config.ts';
 import type { KeyRecord } from '../../tokens/keys/key-generation.ts';
 import type { ProofUse } from '../../tokens/replay/replay-store.ts';
+import type { KnownChange } from '../../tokens/revocation/revocations.ts';
 import type { Addresses } from '../engine.ts';
 
 /** What a worker serves. It reads no file itself, so that it can never serve another configuration than the primary. */
@@ -22,9 +23,17 @@ export type WorkerRequest =
   | { readonly ask: 'metrics' }
   /** Fetch the keys of this issuer from the primary again. */
   | { readonly ask: 'keys'; readonly issuer: string }
+  | RevocationNews
   | { readonly ask: 'drain' }
   /** The reply is `clean` or `cut`; then the worker ends. */
   | { readonly ask: 'end'; readonly graceMs: number };
+
+/** Comes before the worker listens, too. */
+export type RevocationNews =
+  /** Apply these changes to what is revoked. */
+  | { readonly ask: 'revocations'; readonly changes: readonly KnownChange[] }
+  /** For how long entries may have been missing in the primary, in milliseconds; undefined where none can be. */
+  | { readonly ask: 'revocationsComplete'; readonly silentMs: number | undefined };
 
 /** What a worker asks of the primary. */
 export type PrimaryRequest =
@@ -43,7 +52,16 @@ export type PrimaryRequest =
   /** The reply is the `ReplayOutcome`. */
   | { readonly ask: 'useProof'; readonly iss: string; readonly use: ProofUse }
   /** The reply is the secret in base64url. */
-  | { readonly ask: 'nonceSecret'; readonly iss: string; readonly epoch: number };
+  | { readonly ask: 'nonceSecret'; readonly iss: string; readonly epoch: number }
+  /** From now on the worker is sent changes. The reply is a `RevocationPage` of the active entries. */
+  | { readonly ask: 'revocationsFrom'; readonly page: number };
+
+/** Some of the active entries. */
+export interface RevocationPage {
+  readonly changes: readonly KnownChange[];
+  readonly isLast: boolean;
+  readonly silentMs: number | undefined;
+}
 
 /** The keys of an issuer, or why there are none. */
 export type KeyReply = { readonly record: KeyRecord } | { readonly error: string };

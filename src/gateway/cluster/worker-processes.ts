@@ -4,11 +4,13 @@ import { isError } from '../../config/problem.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metric } from '../../telemetry/metric.ts';
+import type { Revocations } from '../../tokens/revocation/revocations.ts';
 import { type Addresses, createEngine } from '../engine.ts';
 import type { Generation, GenerationSource } from '../generation.ts';
 import { describeReplayMemory } from '../reports/gateway-metrics.ts';
 import { createKeyBroker } from './key-broker.ts';
 import { serveReplayMemory } from './replay-memory.ts';
+import { createRevocationFeed } from './revocation-feed.ts';
 import { connectRpc, type Rpc } from './rpc.ts';
 import type { CreatedProcesses, ServingProcesses } from './serving-processes.ts';
 import type { PrimaryRequest, WorkerFile, WorkerRequest } from './worker-messages.ts';
@@ -56,6 +58,7 @@ export async function createWorkerProcesses({
   });
   if (engine === undefined) return { problems };
   const broker = createKeyBroker(engine, clock);
+  const feed = createRevocationFeed(engine.revocations() as Revocations);
   let active = workerFile(engine.current(), source, size);
   let ending = false;
   let restarts = 0;
@@ -108,6 +111,8 @@ export async function createWorkerProcesses({
           case 'useProof':
           case 'nonceSecret':
             return serveReplayMemory((iss) => engine?.proofMemory(iss), request);
+          case 'revocationsFrom':
+            return feed.page(link, request.page);
           case 'failed':
             return reject(
               Object.assign(new Error(request.error), { code: request.code, port: request.port }),
@@ -130,6 +135,7 @@ export async function createWorkerProcesses({
       if (worker.isConnected()) worker.once('disconnect', () => link.close());
       else link.close();
       member?.pulse.stop();
+      feed.leave(link);
       reject(new Error('the worker ended before it listened'));
       if (member === undefined || !members.delete(member) || ending) return;
       restarts += 1;
@@ -198,6 +204,8 @@ export async function createWorkerProcesses({
     async listen() {
       cluster.setupPrimary({ serialization: 'advanced' });
       void engine.current().verifier.start();
+      // Workers are fed from it.
+      await (engine.revocations() as Revocations).opened();
       const [addresses] = await Promise.all(Array.from({ length: size }, start));
       return addresses as Addresses;
     },
@@ -219,6 +227,7 @@ export async function createWorkerProcesses({
     beginDrain: () => notifyAll({ ask: 'drain' }),
     async end(graceMs) {
       ending = true;
+      feed.stop();
       const outcomes = await Promise.all([...members].map((member) => endMember(member, graceMs)));
       await engine.end(0);
       return outcomes.includes('cut') ? 'cut' : 'clean';

@@ -8,11 +8,19 @@ import { collectProcessMetrics } from '../../telemetry/exposition.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { type LoadedKeys, restoreKeys } from '../../tokens/keys/key-generation.ts';
+import type { RevocationReplica } from '../../tokens/revocation/revocation-replica.ts';
 import { createEngine, type Engine } from '../engine.ts';
 import type { GenerationSource } from '../generation.ts';
 import { replayMemoryOfPrimary } from './replay-memory.ts';
+import { followRevocations } from './revocation-feed.ts';
 import { connectRpc } from './rpc.ts';
-import type { KeyReply, PrimaryRequest, WorkerFile, WorkerRequest } from './worker-messages.ts';
+import type {
+  KeyReply,
+  PrimaryRequest,
+  RevocationNews,
+  WorkerFile,
+  WorkerRequest,
+} from './worker-messages.ts';
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 2_000;
@@ -26,6 +34,7 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
   });
   const supplied = new Set<string>();
   let engine: Engine | undefined;
+  let revocations: RevocationReplica | undefined;
   let applied: Promise<unknown> = Promise.resolve();
 
   const primary = connectRpc(
@@ -34,13 +43,20 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
       onMessage: (listener) => process.on('message', listener),
     },
     async (request) => {
+      const asked = request as WorkerRequest;
+      if (isRevocationNews(asked)) return followRevocationNews(asked);
       if (engine === undefined) throw new Error('the worker is not ready');
-      return reply(engine, request as WorkerRequest);
+      return reply(engine, asked);
     },
   );
   const notify = (request: PrimaryRequest): Promise<unknown> => primary.ask(request);
 
-  async function reply(running: Engine, request: WorkerRequest): Promise<unknown> {
+  function followRevocationNews(news: RevocationNews): void {
+    if (news.ask === 'revocations') revocations?.apply(news.changes);
+    else revocations?.heard(news.silentMs);
+  }
+
+  async function reply(running: Engine, request: Exclude<WorkerRequest, RevocationNews>): Promise<unknown> {
     switch (request.ask) {
       case 'apply': {
         // In the order in which they were sent: the last one stays active.
@@ -101,6 +117,7 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
   try {
     const file = await primary.ask<WorkerFile>({ ask: 'file' } satisfies PrimaryRequest);
     log.level = file.config.log.level;
+    revocations = followRevocations(systemClock, (request) => primary.ask(request));
     const made = await createEngine({
       source: sourceOf(file),
       log,
@@ -108,6 +125,7 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
       keys: { load },
       proofs: { remote: (iss) => replayMemoryOfPrimary(iss, (request) => primary.ask(request)) },
       worker: cluster.worker?.id,
+      revocations,
     });
     engine = made.engine;
     if (engine === undefined) throw new Error(made.problems.map(({ message }) => message).join('; '));
@@ -122,6 +140,10 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
   const outcome = await ended;
   process.disconnect?.();
   return outcome;
+}
+
+function isRevocationNews(request: WorkerRequest): request is RevocationNews {
+  return request.ask === 'revocations' || request.ask === 'revocationsComplete';
 }
 
 function sourceOf({ config, folder, contents }: WorkerFile): GenerationSource {

@@ -222,6 +222,7 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
       upstream: upstreamPlan.upstream,
       tunnels: context.tunnels,
       expiresAtMs: permit.token?.rejectedFromMs,
+      opened: (tunnel) => transaction.tunnelled(tunnel),
       observer: {
         asked: (upstream, address) => transaction.asked(upstream, address),
         refused: (refusal, upstreamMs) => {

@@ -15,6 +15,7 @@ import type { Permit } from '../../pipeline/permit.ts';
 import type { Route } from '../../pipeline/route.ts';
 import type { ForwardObserver, ForwardResult } from '../../proxy/forward-job.ts';
 import type { Upstream } from '../../proxy/upstream/upstream.ts';
+import { TOKEN_REVOKED, type Tunnel } from '../../proxy/websocket/tunnel.ts';
 import { loggedPath } from '../../telemetry/access-log.ts';
 import type { RequestRecord } from '../../telemetry/request-record.ts';
 import type { RequestSpans } from '../../telemetry/tracing.ts';
@@ -91,6 +92,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
   #upstreamAddress: string | undefined = undefined;
   #message: MessageBody | undefined = undefined;
   #mcpMethod: string | undefined = undefined;
+  #tunnel: Tunnel | undefined = undefined;
 
   constructor(start: TransactionStart) {
     this.method = start.method;
@@ -203,6 +205,30 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
       this.note(refusal);
       this.connection.reset();
     }
+  }
+
+  /** Undefined unless the request was permitted with a token. */
+  get permittedToken(): VerifiedToken | undefined {
+    return this.#permit?.token;
+  }
+
+  get isRevoked(): boolean {
+    return this.#refusal?.code === 'token_revoked';
+  }
+
+  /** Ends a permitted request: its token was revoked. What has begun cannot be taken for whole. */
+  revoked(refusal: Refusal): void {
+    if (this.#tunnel !== undefined) {
+      this.note(refusal);
+      this.#tunnel.close(TOKEN_REVOKED);
+    } else if (this.#res === undefined) this.note(refusal);
+    else if (!this.#res.writableFinished) this.refused(refusal);
+  }
+
+  /** The backend has accepted the handshake. */
+  tunnelled(tunnel: Tunnel): void {
+    this.#tunnel = tunnel;
+    if (this.isRevoked) tunnel.close(TOKEN_REVOKED);
   }
 
   /** The client does not read its response. An earlier refusal stays in the record. */

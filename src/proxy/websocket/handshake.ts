@@ -9,6 +9,7 @@ import type { ResponseEnd } from '../response/response-end.ts';
 import type { ResponseHead } from '../response/response-parser.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { type ResponseWriter, UpstreamAttempt } from '../upstream-attempt.ts';
+import type { Tunnel } from './tunnel.ts';
 import type { Tunnels } from './tunnels.ts';
 
 export interface HandshakeJob {
@@ -24,6 +25,8 @@ export interface HandshakeJob {
   readonly tunnels: Tunnels;
   /** The moment from which the token is no longer accepted, in milliseconds since the epoch; undefined is never. */
   readonly expiresAtMs: number | undefined;
+  /** Called when the backend has accepted. */
+  readonly opened: (tunnel: Tunnel) => void;
   /** `refused` leaves the socket to the caller; `finished` is called when the tunnel, or a response other than 101, is over. */
   readonly observer: ForwardObserver;
 }
@@ -71,17 +74,18 @@ export class Handshake implements ResponseWriter {
   }
 
   upgrade(upstream: Socket): void {
-    const { plan, socket, takeHead, tunnels, expiresAtMs } = this.#job;
+    const { plan, socket, takeHead, tunnels, expiresAtMs, opened } = this.#job;
     this.#isTunnel = true;
     const head = takeHead();
     if (head.length > 0) socket.unshift(head);
-    tunnels.open({
+    const tunnel = tunnels.open({
       client: socket,
       upstream,
       idleMs: plan.timeouts.idleMs,
       expiresAtMs,
       ended: () => this.#attempt.close({ isComplete: true }),
     });
+    opened(tunnel);
   }
 
   write(chunk: BodyChunk, release?: Release): boolean {

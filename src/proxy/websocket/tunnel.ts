@@ -6,9 +6,13 @@ import { closeFrame, FrameBoundary } from './frame-boundary.ts';
 export interface TunnelEnd {
   readonly code: number;
   readonly reason: string;
+  /** Until the connections end, in milliseconds. Default: a second. */
+  readonly withinMs?: number;
 }
 
 const TOKEN_EXPIRED: TunnelEnd = { code: 4001, reason: 'token expired' };
+/** Half a second is left for the news to arrive: all is over within one. */
+export const TOKEN_REVOKED: TunnelEnd = { code: 4001, reason: 'token revoked', withinMs: 500 };
 export const GOING_AWAY: TunnelEnd = { code: 1001, reason: 'gateway is shutting down' };
 const IDLE: TunnelEnd = { code: 1001, reason: 'idle' };
 
@@ -59,11 +63,11 @@ export class Tunnel {
     upstream.resume();
   }
 
-  /** Ends the tunnel: a Close frame at the next boundary of the backend's frames, both connections closed a second later. */
+  /** Ends the tunnel: a Close frame at the next boundary of the backend's frames, then both connections. */
   close(end: TunnelEnd): void {
     if (this.#ended || this.#wanted !== undefined || this.#closed) return;
     this.#wanted = end;
-    this.#cut = setTimeout(() => this.destroy(), CLOSE_MS);
+    this.#cut = setTimeout(() => this.destroy(), end.withinMs ?? CLOSE_MS);
     if (this.#boundary.isHere) this.#sendClose();
   }
 

@@ -3,7 +3,7 @@ import { GOING_AWAY, Tunnel, type TunnelOptions } from './tunnel.ts';
 /** The open tunnels of a gateway, so that it can end them all. */
 export interface Tunnels {
   readonly size: number;
-  open(options: TunnelOptions): void;
+  open(options: TunnelOptions): Tunnel;
   /** Sends every client a Close frame (1001) and closes a second later; new tunnels are closed as they open. */
   drain(): void;
 }
@@ -26,6 +26,7 @@ export function createTunnels(): Tunnels {
       });
       tunnels.add(tunnel);
       if (draining) tunnel.close(GOING_AWAY);
+      return tunnel;
     },
     drain() {
       draining = true;

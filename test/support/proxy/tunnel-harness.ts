@@ -52,6 +52,7 @@ export async function startTunnelHarness(
       reset: () => socket.resetAndDestroy(),
       upstream,
       tunnels,
+      opened: () => undefined,
       expiresAtMs: expiresAtMs(),
       plan: {
         method: 'GET',

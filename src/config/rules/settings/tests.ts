@@ -34,6 +34,8 @@ const BEYOND_TESTS: ReadonlySet<string> = new Set<RefusalCode>([
   'upstream_unhealthy',
   'keys_unavailable',
   'introspection_unavailable',
+  'revocation_unavailable',
+  'token_revoked',
   'replay_unavailable',
   'overloaded',
   'shutting_down',

@@ -1,0 +1,230 @@
+import type { Clock } from '../../core/clock.ts';
+import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import {
+  countBySource,
+  type RevocationChange,
+  type RevocationEntry,
+  type RevocationSource,
+  type RevocationTarget,
+} from './entry.ts';
+import { type RevocationCheck, refuseRevoked, refuseToken } from './revocation-check.ts';
+import { createRevocationIndex, type IndexLimits } from './revocation-index.ts';
+import type { KeepOutcome, PlaceSettings, RevocationPlace } from './revocation-place.ts';
+
+/** `revocation` of the file, with its defaults. */
+export interface RevocationSettings extends IndexLimits {
+  readonly places: readonly PlaceSettings[];
+  /** Whether tokens are refused while entries of the store may be missing. */
+  readonly isClosed: boolean;
+}
+
+/** What became of entries that were to be added: `kept` means that they are in every place of the file. */
+export type AddResult = KeepOutcome;
+
+export interface RevocationReport {
+  readonly entries: number;
+  readonly maxEntries: number;
+  /** Active entries, by where they came from. */
+  readonly sources: Readonly<Record<RevocationSource, number>>;
+  /** Entries that arrived since the start and counted, by source. */
+  readonly arrived: Readonly<Record<RevocationSource, number>>;
+  /** Entries that found no room, by source. */
+  readonly refused: Readonly<Record<RevocationSource, number>>;
+  /** Seconds since all that the store has was known here; null without a store, and before that was so for the first time. */
+  readonly storeSilentSeconds: number | null;
+}
+
+/** The revocations of one process. They outlive configurations. */
+export interface ProcessRevocations extends RevocationCheck {
+  /** Counts by these settings from now on; entries stay. */
+  follow(settings: RevocationSettings): void;
+  /** Resolves once what is known elsewhere counts here, or nobody should wait for it any longer. */
+  opened(): Promise<void>;
+  /** Hears of each change that counts, in order. */
+  onChanges(listener: (changes: readonly KnownChange[]) => void): void;
+  close(): Promise<void>;
+}
+
+/** Those of the process that keeps them for its gateway. */
+export interface Revocations extends ProcessRevocations {
+  /** All or none. They count here at once; the result shows whether they also outlive this process. */
+  add(entries: readonly RevocationEntry[], source: RevocationSource): Promise<AddResult>;
+  /** With `before`, only where the entry reaches no further. */
+  takeBack(
+    targets: readonly { readonly target: RevocationTarget; readonly before: number | undefined }[],
+  ): Promise<AddResult>;
+  /** The active entries, as changes, for a process that joins. */
+  active(): readonly KnownChange[];
+  /** Milliseconds since it was last known that nothing is missing; undefined where nothing can be. */
+  silentMs(): number | undefined;
+  report(): RevocationReport;
+}
+
+/** A change with where it came from. */
+export interface KnownChange {
+  readonly change: RevocationChange;
+  readonly source: RevocationSource;
+}
+
+export interface RevocationLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+export interface RevocationsOptions {
+  readonly clock: Clock;
+  readonly scheduler?: Scheduler;
+  readonly log?: RevocationLog | undefined;
+}
+
+/** How long the store may be silent before entries count as missing. */
+export const MAX_SILENCE_MS = 5_000;
+const TICK_MS = 1_000;
+/** A wall clock that differs by more from the monotonic one than a tick before has jumped. */
+const JUMP_MS = 5_000;
+
+/** Until the first file is followed, which is before the first entry. */
+const NO_SETTINGS: RevocationSettings = { keepMs: 0, maxEntries: 0, places: [], isClosed: true };
+
+/** Makes the revocations of a gateway, empty. */
+export function createRevocations(options: RevocationsOptions): Revocations {
+  const { clock, scheduler = systemScheduler, log } = options;
+  let settings = NO_SETTINGS;
+  const index = createRevocationIndex({ ...settings, clock, monotonicMs: scheduler.monotonicMs });
+  const places = new Map<string, RevocationPlace & Pick<PlaceSettings, 'kind'>>();
+  const arrived = countBySource();
+  const refused = countBySource();
+  const listeners: ((changes: readonly KnownChange[]) => void)[] = [];
+  let isIncomplete: (() => boolean) | undefined;
+  let revision = 0;
+  let isFull = false;
+  let drift = clock() - scheduler.monotonicMs();
+  let cancel = scheduler.after(TICK_MS, tick);
+
+  function tick(): void {
+    cancel = scheduler.after(TICK_MS, tick);
+    index.prune();
+    if (index.size < settings.maxEntries) isFull = false;
+    const before = drift;
+    drift = clock() - scheduler.monotonicMs();
+    if (Math.abs(drift - before) <= JUMP_MS) return;
+    log?.warn({ jumpMs: Math.round(drift - before) }, 'the clock has jumped; revocations are read again');
+    for (const place of places.values()) place.readAgain();
+  }
+
+  function openPlaces(): void {
+    const wanted = new Set(settings.places.map(({ key }) => key));
+    for (const [key, place] of places) {
+      if (wanted.has(key)) continue;
+      places.delete(key);
+      void place.close();
+    }
+    for (const { kind, key, open } of settings.places) {
+      if (places.has(key)) continue;
+      const active = (): readonly RevocationEntry[] => index.entries();
+      const place = open({ onChanges: (changes) => arrive(changes, kind), active });
+      places.set(key, { ...place, kind });
+      // What is known already has to be there, too.
+      if (index.size > 0) void place.keep(index.entries().map((entry) => ({ change: 'added', entry })));
+    }
+    const watched = [...places.values()].filter(({ silentMs }) => silentMs !== undefined);
+    const isSilent = (): boolean => watched.some(({ silentMs }) => (silentMs?.() ?? 0) >= MAX_SILENCE_MS);
+    isIncomplete = settings.isClosed && watched.length > 0 ? isSilent : undefined;
+  }
+
+  /** What a place reports. Entries of the file go on to the store, for the other gateways. */
+  function arrive(changes: readonly RevocationChange[], source: 'file' | 'store'): void {
+    const counted = apply(changes, source);
+    if (source === 'store' || counted.length === 0) return;
+    for (const place of places.values()) if (place.kind === 'store') void place.keep(counted);
+  }
+
+  /** Applies changes and gives those that made a difference. */
+  function apply(changes: readonly RevocationChange[], source: RevocationSource): RevocationChange[] {
+    const counted = changes.filter((change) => {
+      if (change.change === 'takenBack') return index.remove(change.target, change.before);
+      const outcome = index.add(change.entry, source);
+      if (outcome === 'full') noteFull(1, source);
+      if (outcome === 'added') arrived[source] += 1;
+      return outcome === 'added';
+    });
+    if (counted.length === 0) return counted;
+    revision += 1;
+    const known = counted.map((change) => ({ change, source }));
+    for (const listener of listeners) listener(known);
+    return counted;
+  }
+
+  function noteFull(entries: number, source: RevocationSource): void {
+    refused[source] += entries;
+    if (isFull) return;
+    isFull = true;
+    log?.error(
+      { entries: index.size, maxEntries: settings.maxEntries, source },
+      'revocations are refused: revocation.maxEntries are active',
+    );
+  }
+
+  async function keep(changes: readonly RevocationChange[]): Promise<AddResult> {
+    const outcomes = await Promise.all([...places.values()].map((place) => place.keep(changes)));
+    return outcomes.find((outcome) => outcome !== 'kept') ?? 'kept';
+  }
+
+  const silentMs = (): number | undefined => {
+    const silences = [...places.values()].flatMap((place) => place.silentMs?.() ?? []);
+    return silences.length === 0 ? undefined : Math.max(...silences);
+  };
+
+  return {
+    refuse: (token) => refuseToken({ index, isIncomplete }, token),
+    refuseRevoked: (token) => refuseRevoked(index, token),
+    get revision() {
+      return revision;
+    },
+    follow(next) {
+      const isSame = next.keepMs === settings.keepMs && next.maxEntries === settings.maxEntries;
+      settings = next;
+      if (!isSame) index.limit(next);
+      openPlaces();
+    },
+    async opened() {
+      await Promise.all([...places.values()].map((place) => place.opened));
+    },
+    async add(entries, source) {
+      if (!index.hasRoomFor(entries)) {
+        noteFull(entries.length, source);
+        return 'full';
+      }
+      const changes = entries.map((entry): RevocationChange => ({ change: 'added', entry }));
+      apply(changes, source);
+      return keep(changes);
+    },
+    async takeBack(targets) {
+      const changes = targets.map(
+        ({ target, before }): RevocationChange => ({ change: 'takenBack', target, before }),
+      );
+      apply(changes, 'admin');
+      return keep(changes);
+    },
+    onChanges: (listener) => void listeners.push(listener),
+    active: () => index.known().map(({ entry, source }) => ({ change: { change: 'added', entry }, source })),
+    silentMs,
+    report() {
+      const silence = silentMs();
+      const isKnown = silence !== undefined && Number.isFinite(silence);
+      return {
+        entries: index.size,
+        maxEntries: settings.maxEntries,
+        sources: index.counts(),
+        arrived: { ...arrived },
+        refused: { ...refused },
+        storeSilentSeconds: isKnown ? silence / 1000 : null,
+      };
+    },
+    async close() {
+      cancel();
+      await Promise.all([...places.values()].map((place) => place.close()));
+    },
+  };
+}
