@@ -8,7 +8,7 @@ export interface RedisConnectionOptions {
   readonly timeoutMs: number;
   /** What has to work before a new connection is used. */
   readonly greet?: (client: RedisClient) => Promise<void>;
-  readonly onReady: () => void;
+  readonly onReady?: () => void;
   /** At each failure. The error never has the URL's password. */
   readonly onFailed: (error: Error) => void;
 }
@@ -52,7 +52,7 @@ export function openRedisConnection(
     if (opened !== client) return;
     failures = 0;
     ready = client;
-    onReady();
+    onReady?.();
   }
 
   function leave(client: RedisClient, error: Error): void {

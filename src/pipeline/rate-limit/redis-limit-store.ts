@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import { createClient } from '@redis/client';
 import type { RateLimitStoreConfig } from '../../config/schema/config.ts';
-import { within } from '../../core/within.ts';
+import { NoReplyError, within } from '../../core/within.ts';
+import { openRedisConnection, type RedisClient } from '../../tokens/redis-connection.ts';
 import { COUNT_SCRIPT, type Count, type RateQuota, readScriptReply } from './gcra.ts';
 import type { LimitStore } from './limit-store.ts';
 
 const SCRIPT_SHA1 = createHash('sha1').update(COUNT_SCRIPT).digest('hex');
 
 const KEY_PREFIX = 'sealgate:limit:';
-/** No request waits for a store that failed less than this ago. */
+/** No request waits for a store that failed less than this ago: a new connection does not show that a slow one is fast again. */
 const PAUSE_MS = 1000;
-const LONGEST_RECONNECT_MS = 2000;
+const LEAST_CONNECT_TIMEOUT_MS = 1000;
 
 export interface RedisLimitStoreContext {
   /** Counts for this gateway alone while the shared store is down and the file sets `onFailure: open`. */
@@ -27,27 +27,19 @@ export function createRedisLimitStore(
   config: RateLimitStoreConfig,
   { local, onState }: RedisLimitStoreContext,
 ): LimitStore {
-  const client = createClient({
-    url: config.url,
-    disableOfflineQueue: true,
-    socket: {
-      connectTimeout: Math.max(config.timeout, 1000),
-      reconnectStrategy: (attempts) => Math.min(50 * 2 ** Math.min(attempts, 10), LONGEST_RECONNECT_MS),
-    },
-  });
   let isDown = false;
   let pausedUntilMs = 0;
-  client.on('error', (error: Error) => failed(error));
-  client.on('ready', () => {
-    pausedUntilMs = 0;
+  // The requests do not wait for the first connection, which may never be.
+  const connection = openRedisConnection(config.url, {
+    timeoutMs: Math.max(config.timeout, LEAST_CONNECT_TIMEOUT_MS),
+    onFailed: failed,
   });
-  // Resolves with the first connection, which may be never; the requests do not wait for it.
-  client.connect().catch(failed);
 
   return {
     take(key, quota) {
-      if (!client.isReady || performance.now() < pausedUntilMs) return instead(key, quota);
-      return run(key, quota).then(
+      const { client } = connection;
+      if (client === undefined || performance.now() < pausedUntilMs) return instead(key, quota);
+      return run(client, key, quota).then(
         (count) => {
           worked();
           return count;
@@ -55,17 +47,18 @@ export function createRedisLimitStore(
         (error: Error) => {
           pausedUntilMs = performance.now() + PAUSE_MS;
           failed(error);
+          if (error instanceof NoReplyError) connection.leave(client, error);
           return instead(key, quota);
         },
       );
     },
     async close() {
-      client.destroy();
+      connection.close();
       await local.close();
     },
   };
 
-  async function run(key: string, quota: RateQuota): Promise<Count> {
+  async function run(client: RedisClient, key: string, quota: RateQuota): Promise<Count> {
     const digest = createHash('sha256').update(key).digest('base64url');
     const options = {
       keys: [`${KEY_PREFIX}${digest}`],

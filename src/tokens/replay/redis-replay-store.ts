@@ -84,12 +84,14 @@ export function createRedisReplayStore(
   /** Before a connection is used, so that no proof is taken for new by a store that has lost what this process knows of. */
   async function greet(client: RedisClient): Promise<void> {
     const found = { server: runOf(await infoOf(client, 'server')), mark: await readMark(client) };
+    const memory = await infoOf(client, 'memory');
+    // Nothing is awaited from here on: who reads in the log that the store is back finds it so.
     worked();
     // Started again, it has what was saved at some moment, and the mark with it; a replica in its place may have less.
     const isOther = server !== undefined && (found.server !== server || found.server === HIDDEN);
     server = found.server;
     follow(found.mark, isOther);
-    if (mayEvict(await infoOf(client, 'memory'))) onState('evicts');
+    if (mayEvict(memory)) onState('evicts');
   }
 
   /** The first to connect makes it. */

@@ -6,6 +6,7 @@ import type { Count } from '../../../src/pipeline/rate-limit/gcra.ts';
 import { createMemoryLimitStore } from '../../../src/pipeline/rate-limit/limit-store.ts';
 import { createRedisLimitStore } from '../../../src/pipeline/rate-limit/redis-limit-store.ts';
 import { hasRedisServer, startRedisServer } from '../../support/peers/redis-server.ts';
+import { startRelay } from '../../support/peers/relay.ts';
 
 const MINUTE = 60_000;
 const skip = hasRedisServer() ? false : 'redis-server is not installed';
@@ -135,6 +136,88 @@ t.test('a store that comes back is used again', { skip }, async (t) => {
   await ready();
   t.match(await take('a'), { allowed: true, remaining: 2 });
   t.strictSame(states, ['down', 'up']);
+});
+
+t.test('a store that was paused is used again, with what it has counted', { skip }, async (t) => {
+  const server = await startRedisServer();
+  t.teardown(() => server.stop());
+  const { take, ready, states } = await connect(t, server.url, { timeout: 100 });
+  await ready();
+  t.match(await take('a'), { allowed: true, remaining: 2 });
+  server.process.kill('SIGSTOP');
+  t.equal(await take('b'), undefined);
+  server.process.kill('SIGCONT');
+  await ready();
+  t.match(await take('a'), { allowed: true, remaining: 1 });
+  t.strictSame(states, ['down', 'up']);
+});
+
+t.test('a connection whose other end is gone is left for a new one', { skip }, async (t) => {
+  const server = await startRedisServer();
+  t.teardown(() => server.stop());
+  const relay = await startRelay(t, server.url);
+  const { take, ready, states } = await connect(t, relay.url, { timeout: 100 });
+  await ready();
+  t.match(await take('a'), { allowed: true, remaining: 2 });
+  relay.mute();
+  const failures: (Count | undefined)[] = await Promise.all(Array.from({ length: 20 }, () => take('b')));
+  t.ok(
+    failures.every((count) => count === undefined),
+    'those on the way fail with it',
+  );
+  await ready();
+  t.match(await take('a'), { allowed: true, remaining: 1 }, 'the store is the same');
+  t.strictSame(states, ['down', 'up']);
+});
+
+t.test('a store that refuses keeps its connection', { skip }, async (t) => {
+  const server = await startRedisServer();
+  t.teardown(() => server.stop());
+  const relay = await startRelay(t, server.url);
+  const { take, ready, states } = await connect(t, relay.url);
+  await ready();
+  const { createClient } = await import('@redis/client');
+  const client = await createClient({ url: server.url }).connect();
+  t.teardown(() => client.destroy());
+  await client.configSet('maxmemory', '1');
+  t.equal(await take('a'), undefined);
+  await client.configSet('maxmemory', '0');
+  await ready();
+  t.equal(relay.connections(), 1);
+  t.strictSame(states, ['down', 'up']);
+});
+
+t.test('a store that is paused while a gateway starts is used once it goes on', { skip }, async (t) => {
+  const server = await startRedisServer();
+  t.teardown(() => server.stop());
+  server.process.kill('SIGSTOP');
+  const { take, ready, states, state } = await connect(t, server.url, { timeout: 100 });
+  const isDown = state('down');
+  t.equal(await take('a'), undefined);
+  t.strictSame(states, [], 'the request did not wait for it');
+  await isDown;
+  server.process.kill('SIGCONT');
+  await ready();
+  t.strictSame(states, ['down', 'up']);
+});
+
+t.test('a new connection alone does not show that a slow store is fast again', { skip }, async (t) => {
+  const server = await startRedisServer();
+  t.teardown(() => server.stop());
+  const relay = await startRelay(t, server.url, 150);
+  const { store } = await connect(t, relay.url, { timeout: 100, onFailure: 'open' });
+  const quota = { max: 1_000_000, windowMs: MINUTE };
+  // Only the shared store is waited for.
+  const isAsked = () => store.take('a', quota) instanceof Promise;
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 5));
+  while (!isAsked()) await pause();
+  const startedMs = performance.now();
+  await store.take('a', quota);
+  let asked = 0;
+  for (; performance.now() < startedMs + 1000; await pause()) asked += Number(isAsked());
+  t.equal(asked, 0, 'not for a second');
+  t.equal(relay.connections(), 2);
+  while (!isAsked()) await pause();
 });
 
 t.test('a store that is no Redis, or refuses the password, is a store that is down', async (t) => {

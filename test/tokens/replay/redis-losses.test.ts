@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import { connect as connectTo, createServer, type Socket } from 'node:net';
 import t from 'tap';
 import { createNonces } from '../../../src/tokens/replay/nonces.ts';
 import { admin, connect, serve, until } from '../../support/dpop/redis-replay.ts';
 import { hasRedisServer } from '../../support/peers/redis-server.ts';
+import { startRelay } from '../../support/peers/relay.ts';
 
 const skip = hasRedisServer() ? false : 'redis-server is not installed';
 
@@ -85,27 +84,10 @@ t.test('made-up nonces ask the store once a second at most', { skip }, async (t)
 
 t.test('a connection whose other end is gone is left for a new one', { skip }, async (t) => {
   const server = await serve(t);
-  const sockets: Socket[] = [];
-  const muted = new Set<Socket>();
-  const proxy = createServer((socket) => {
-    sockets.push(socket);
-    const own = connectTo(Number(new URL(server.url).port), '127.0.0.1');
-    for (const [from, to] of [
-      [socket, own],
-      [own, socket],
-    ] as const) {
-      from.on('data', (piece) => muted.has(socket) || to.write(piece));
-      from.on('error', () => {});
-      from.on('close', () => to.destroy());
-    }
-  }).listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  t.teardown(() => proxy.close());
-  const url = new URL(server.url);
-  url.port = String((proxy.address() as { port: number }).port);
-  const { use, stored, states } = connect(t, url.href);
+  const relay = await startRelay(t, server.url);
+  const { use, stored, states } = connect(t, relay.url);
   t.equal(await use('a'), 'stored');
-  for (const socket of sockets) muted.add(socket);
+  relay.mute();
   t.equal(await use('b'), 'down');
   t.equal(await stored(), 'stored');
   t.equal(await use('a'), 'seen', 'the store is the same');

@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import type { Test } from 'tap';
+
+export interface Relay {
+  /** That of the server, by way of the relay. */
+  readonly url: string;
+  /** Drops what the connections opened until now still send, and keeps them open: as a network that has lost the other end. */
+  mute(): void;
+  /** How many have been opened. */
+  connections(): number;
+}
+
+/** Passes on connections to a server of the loopback, each piece after `delayMs`. Stops with the test. */
+export async function startRelay(t: Test, serverUrl: string, delayMs = 0): Promise<Relay> {
+  const url = new URL(serverUrl);
+  const serverPort = Number(url.port);
+  const clients = new Set<Socket>();
+  const muted = new WeakSet<Socket>();
+  let connections = 0;
+  const listener = createServer((client) => {
+    clients.add(client);
+    connections += 1;
+    const server = connect(serverPort, url.hostname);
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      from.on('data', (piece) => {
+        if (muted.has(client)) return;
+        if (delayMs === 0) to.write(piece);
+        else setTimeout(() => to.write(piece), delayMs);
+      });
+      from.on('error', () => {});
+      from.on('close', () => to.destroy());
+    }
+    client.on('close', () => clients.delete(client));
+  }).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  t.teardown(() => {
+    for (const client of clients) client.destroy();
+    listener.close();
+  });
+  url.port = String((listener.address() as { port: number }).port);
+  return {
+    url: url.href,
+    connections: () => connections,
+    mute() {
+      for (const client of clients) muted.add(client);
+    },
+  };
+}
