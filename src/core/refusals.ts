@@ -257,6 +257,9 @@ export const REFUSALS = {
   internal: { status: 500, source: 'gateway', title: 'The gateway failed' },
 } as const satisfies Record<string, RefusalRow>;
 
+/** The schemes of `Authorization` that the tokens of an alternative can come under, as far as challenges offer them. */
+export type TokenSchemes = 'Bearer' | 'DPoP' | 'both';
+
 export type RefusalCode = keyof typeof REFUSALS;
 
 /** A refusal as a value: phases return it, one writer (`http/problem.ts`) sends it. */
@@ -276,6 +279,8 @@ export interface Refusal {
    * there is no challenge without them.
    */
   readonly scopes?: readonly string[];
+  /** The schemes that the challenge offers, in place of those of the route's access. */
+  readonly schemes?: TokenSchemes;
   /** Further parameters of the challenge, by name. */
   readonly parameters?: Readonly<Record<string, string>>;
   /** Methods that the path accepts, for `Allow` (RFC 9110 §15.5.6). */

@@ -28,18 +28,12 @@ const DPOP_ERRORS: ReadonlySet<unknown> = new Set([
   'use_dpop_nonce',
 ] satisfies ChallengeError[]);
 
-/**
- * The beginnings of challenges of the scheme `DPoP` (RFC 9449 §7.1): those that concern the proof, or, where nothing but bound tokens
- * is accepted, all of them. `algorithms` are those of proofs.
- */
-export function dpopChallengeHeads(
-  algorithms: readonly string[],
-  { isRequired }: { readonly isRequired: boolean },
-): ChallengeHeads {
+/** The beginning of the challenge of each code, by the scheme `DPoP` (RFC 9449 §7.1). `algorithms` are those of proofs. */
+export function dpopChallengeHeads(algorithms: readonly string[]): ChallengeHeads {
   const algs = `algs=${quote(algorithms.join(' '))}`;
   return Object.fromEntries(
     Object.entries<RefusalRow>(REFUSALS).flatMap(([code, { challenge, title }]) => {
-      if (challenge === undefined || !(isRequired || isOfDpop(challenge))) return [];
+      if (challenge === undefined) return [];
       if (challenge === 'none') return [[code, `DPoP ${algs}`]];
       return [[code, `DPoP error="${challenge}", ${algs}, error_description=${quote(title)}`]];
     }),

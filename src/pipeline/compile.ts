@@ -20,7 +20,8 @@ import {
   type RouteChallenge,
 } from './access/challenge.ts';
 import { type AccessRules, type AccessSurroundings, compileAccess } from './access/compile-access.ts';
-import { compileRouteProofs, type RouteProofs } from './binding/route-proofs.ts';
+import { createDpopChallenges, type DpopChallenges } from './access/dpop-challenge.ts';
+import { compileRouteProofs } from './binding/route-proofs.ts';
 import { compileCors } from './cors/cors.ts';
 import { compileTokenSources } from './credentials/token-sources.ts';
 import type { Gate } from './gate.ts';
@@ -93,6 +94,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     policies: new Map(),
     challengeHeads: challengeHeads(realmOf(config)),
     challenges: new Map(),
+    dpopChallenges: createDpopChallenges(options.issuers),
     resources: compileResources({ config, issuers }),
     exchangers: options.exchangers ?? new Map(),
   };
@@ -157,6 +159,7 @@ interface RouteCompiler extends Pick<AccessSurroundings, 'config' | 'issuers' | 
   /** Policies without a problem, by the text of what they were compiled from. */
   readonly policies: Map<string, RoutePolicy>;
   readonly challengeHeads: ChallengeHeads;
+  readonly dpopChallenges: DpopChallenges;
   /** Of routes that belong to no protected resource. */
   readonly challenges: Map<AccessRules, RouteChallenge | undefined>;
   readonly resources: CompiledResources;
@@ -218,7 +221,7 @@ function compileRoute(
     proofs,
     identity,
     resource,
-    challenge: challengeOf(compiler, access, resource ?? NO_RESOURCE, proofs),
+    challenge: challengeOf(compiler, access, resource ?? NO_RESOURCE),
     cors:
       route.cors === undefined
         ? undefined
@@ -258,12 +261,11 @@ function compileRoutePolicy(
 
 /** Routes with equal access share their challenges, unless each names its own resource. */
 function challengeOf(
-  { challengeHeads: heads, challenges }: RouteCompiler,
+  { challengeHeads: heads, dpopChallenges: dpop, challenges }: RouteCompiler,
   access: AccessRules,
   resource: ResourceChallenge,
-  proofs: RouteProofs | undefined,
 ): RouteChallenge | undefined {
-  const compiled = () => compileChallenge(access, { heads, resource, algorithms: proofs?.algorithms });
+  const compiled = () => compileChallenge(access, { heads, resource, dpop });
   if (resource !== NO_RESOURCE) return compiled();
   const challenge = challenges.get(access) ?? compiled();
   challenges.set(access, challenge);

@@ -7,7 +7,7 @@ import { passesInReportMode } from './access/report-mode.ts';
 import { authorizeToken } from './authorize-token.ts';
 import type { KeyProof } from './binding/key-proof.ts';
 import { provePossession } from './binding/prove-possession.ts';
-import { extractToken, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
+import { extractToken, isOfDpopScheme, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
 import type { PresentedToken } from './credentials/presented-token.ts';
 import { refuseMissing } from './credentials/refuse-missing-token.ts';
 import { stripToken } from './credentials/strip-token.ts';
@@ -137,8 +137,8 @@ function permitPublic(matched: Matched, trace: Trace | undefined): Decision {
 }
 
 function decideWithoutToken(matched: Matched, trace: Trace | undefined): Decision {
-  const { route } = matched;
-  if (route.access.token === 'optional') {
+  const { route, headers } = matched;
+  if (route.access.token === 'optional' && !headers.authorizations.some(isOfDpopScheme)) {
     trace?.add({ step: 'token', ok: true, expected: 'optional', got: 'none' });
     return { route, outcome: permitAnonymous(matched) };
   }

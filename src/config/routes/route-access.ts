@@ -1,3 +1,5 @@
+import type { TokenSchemes } from '../../core/refusals.ts';
+import { certificateSource } from '../client-certificates.ts';
 import { MCP_MAPS, type McpMap } from '../mcp/mcp-methods.ts';
 import type { PlacedValue } from '../places.ts';
 import type { ConfigPath } from '../problem.ts';
@@ -148,4 +150,14 @@ type Binding = NonNullable<PolicyConfig['binding']>;
 /** Whether tokens that are bound in this way, and no other, can have all of these bindings; or whether this is one of them. */
 export function takesBound(bindings: readonly Binding[], way: 'dpop' | 'mtls'): boolean {
   return bindings.includes(way) || bindings.every((binding) => binding === 'any');
+}
+
+/** The schemes that tokens with all of these bindings come under. Where no client shows a certificate, `any` leaves keys alone. */
+export function schemesOf(
+  bindings: readonly Binding[],
+  config: Pick<Config, 'listen' | 'decisions'>,
+): TokenSchemes {
+  if (!takesBound(bindings, 'dpop')) return 'Bearer';
+  if (bindings.includes('dpop')) return 'DPoP';
+  return bindings.includes('any') && certificateSource(config) === 'none' ? 'DPoP' : 'both';
 }

@@ -1,15 +1,9 @@
-import { REFUSALS, type Refusal, type RefusalRow } from '../../core/refusals.ts';
+import { REFUSALS, type Refusal, type RefusalRow, type TokenSchemes } from '../../core/refusals.ts';
 import { prefixedScopes, SCOPE_TOKEN } from '../../core/scopes.ts';
-import {
-  type ChallengeHeads,
-  challengeParameters,
-  challengeTail,
-  dpopChallenge,
-  dpopChallengeHeads,
-  isOfDpop,
-} from '../../http/challenge.ts';
+import { type ChallengeHeads, challengeParameters, challengeTail, isOfDpop } from '../../http/challenge.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import type { AcceptedIssuer, AccessBlock, AccessRules } from './compile-access.ts';
+import type { DpopChallenge, DpopChallenges } from './dpop-challenge.ts';
 
 /** What a protected resource adds to the challenges of its routes. */
 export interface ResourceChallenge {
@@ -24,10 +18,12 @@ export const NO_RESOURCE: ResourceChallenge = { resourceMetadata: undefined, isC
 
 /** The challenges of a route. What a refusal needs of them is rendered at load, and equal parts are shared. */
 export interface RouteChallenge extends ResourceChallenge {
-  /** Of all routes of a file, and for bound tokens of all routes with the same algorithms of proofs. */
+  /** Of all routes of a file. */
   readonly heads: ChallengeHeads;
-  /** The challenge for bound tokens, where they are accepted beside others. */
-  readonly beside: string;
+  /** By issuer of the file that takes proofs. */
+  readonly dpopOf: ReadonlyMap<string, DpopChallenge>;
+  /** For all issuers of the route. */
+  readonly dpop: DpopChallenge | undefined;
   /** In the order of the file; at least one. */
   readonly alternatives: readonly AlternativeChallenge[];
 }
@@ -35,6 +31,9 @@ export interface RouteChallenge extends ResourceChallenge {
 interface AlternativeChallenge {
   /** The same array as in refusals of this alternative. */
   readonly scopes: readonly string[];
+  readonly schemes: TokenSchemes;
+  /** For all its issuers; undefined where none takes proofs. */
+  readonly dpop: DpopChallenge | undefined;
   readonly issuers: ReadonlyMap<string, AcceptedIssuer>;
   /** The rest of the challenge, with the prefix of the first accepted issuer. */
   readonly tail: string;
@@ -53,32 +52,36 @@ export function compileChallenge(
   {
     heads,
     resource,
-    algorithms,
+    dpop,
   }: {
     readonly heads: ChallengeHeads;
     readonly resource: ResourceChallenge;
-    /** Of proofs; undefined where bound tokens are refused. */
-    readonly algorithms: readonly string[] | undefined;
+    readonly dpop: DpopChallenges;
   },
 ): RouteChallenge | undefined {
   if (blocks.length === 0) return undefined;
   const { resourceMetadata, isCumulative } = resource;
-  const alternatives = blocks.map((block) => compileAlternative(block, resourceMetadata));
-  if (algorithms === undefined) return { heads, beside: '', alternatives, resourceMetadata, isCumulative };
-  const isRequired = blocks.every(({ bindings }) => bindings.includes('dpop'));
+  const alternatives = blocks.map(
+    (block): AlternativeChallenge => ({
+      ...compileTails(block, resourceMetadata),
+      schemes: block.schemes,
+      dpop: dpop.ofAll([...block.issuers.keys()]),
+    }),
+  );
   return {
-    heads: { ...heads, ...dpopChallengeHeads(algorithms, { isRequired }) },
-    beside: isRequired ? '' : dpopChallenge(algorithms),
+    heads,
+    dpopOf: dpop.byIssuer,
+    dpop: dpop.ofAll(blocks.flatMap(({ issuers }) => [...issuers.keys()])),
     alternatives,
     resourceMetadata,
     isCumulative,
   };
 }
 
-function compileAlternative(
+function compileTails(
   { issuers, neededScopes: scopes }: AccessBlock,
   resourceMetadata: string | undefined,
-): AlternativeChallenge {
+): Omit<AlternativeChallenge, 'schemes' | 'dpop'> {
   const [first] = issuers.values();
   const tail = challengeTail(prefixedScopes(first?.scopePrefix, scopes), resourceMetadata);
   const others = [...issuers].filter(([, { scopePrefix }]) => scopePrefix !== first?.scopePrefix);
@@ -101,15 +104,19 @@ export function challengeFor(
   refusal: Refusal,
   token: Pick<VerifiedToken, 'scopes'> | undefined,
 ): string | undefined {
-  const beginning = challenge?.heads[refusal.code];
-  if (challenge === undefined || beginning === undefined) return undefined;
-  const { scopes, issuer, parameters } = refusal;
-  const head = beginning + challengeParameters(parameters);
-  const { challenge: kind }: RefusalRow = REFUSALS[refusal.code];
-  const beside = isOfDpop(kind) ? '' : challenge.beside;
+  const { code, scopes, issuer, parameters } = refusal;
+  const { challenge: kind }: RefusalRow = REFUSALS[code];
+  if (challenge === undefined || kind === undefined) return undefined;
   const lacksScopes = kind === 'insufficient_scope';
   if (lacksScopes && scopes === undefined) return undefined;
   const alternative = findAlternative(challenge, scopes, issuer);
+  const schemes = isOfDpop(kind) ? 'DPoP' : (refusal.schemes ?? alternative.schemes);
+  const dpop = findDpop(challenge, alternative, { schemes, issuer });
+  const isAlone = schemes === 'DPoP' && dpop !== undefined;
+  const beginning = (isAlone ? dpop : challenge).heads[code];
+  if (beginning === undefined) return undefined;
+  const head = beginning + challengeParameters(parameters);
+  const beside = isAlone || dpop === undefined ? '' : dpop.beside;
   const held = lacksScopes && challenge.isCumulative && token !== undefined ? presentable(token.scopes) : [];
   if (held.length === 0 && (scopes === undefined || scopes === alternative.scopes))
     return head + tailFor(alternative, issuer) + beside;
@@ -130,6 +137,19 @@ function findAlternative(
   const own = scopes && alternatives.find((alternative) => alternative.scopes === scopes);
   if (own !== undefined || issuer === undefined) return own ?? first;
   return alternatives.find(({ issuers }) => issuers.has(issuer)) ?? first;
+}
+
+/** What offers tokens that are bound to a key: for the issuer of the token, where it is known; undefined where they would not help. */
+function findDpop(
+  { dpopOf, dpop }: RouteChallenge,
+  alternative: AlternativeChallenge,
+  { schemes, issuer }: { readonly schemes: TokenSchemes; readonly issuer: string | undefined },
+): DpopChallenge | undefined {
+  if (schemes === 'Bearer') return undefined;
+  const isKnown = issuer !== undefined && alternative.issuers.has(issuer);
+  const own = isKnown ? dpopOf.get(issuer) : alternative.dpop;
+  // Where nothing else would help, those of another issuer do.
+  return schemes === 'both' ? own : (own ?? alternative.dpop ?? dpop);
 }
 
 function tailFor({ tail, otherTails }: AlternativeChallenge, issuer: string | undefined): string {

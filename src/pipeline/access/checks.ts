@@ -54,7 +54,10 @@ export const RULES: readonly Check[] = [
     step: 'binding',
     expected: ({ bindings }) => describeAll(bindings),
     got: (_, { token }) => token.claims.cnf ?? null,
-    check: ({ bindings }, { token }) => checkBinding(bindings, token),
+    check: ({ bindings, neededScopes: scopes }, { token }) => {
+      const refusal = checkBinding(bindings, token);
+      return refusal && { ...refusal, scopes };
+    },
   },
   {
     step: 'scopes',

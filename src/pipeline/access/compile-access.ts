@@ -8,10 +8,13 @@ import {
   type AccessAlternative,
   acceptedIssuers,
   accessAlternatives,
+  bindingsOf,
   policyOf,
+  schemesOf,
 } from '../../config/routes/route-access.ts';
 import type { Config, PolicyConfig, RouteConfig } from '../../config/schema/config.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { TokenSchemes } from '../../core/refusals.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { nameClaim, type Scalar, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import type { RequiredBinding } from '../binding/check-binding.ts';
@@ -36,6 +39,8 @@ export interface AccessBlock {
   readonly issuers: ReadonlyMap<string, AcceptedIssuer>;
   /** What the token must be bound to: all of them. */
   readonly bindings: readonly RequiredBinding[];
+  /** Those that such tokens come under. */
+  readonly schemes: TokenSchemes;
   readonly scopes: readonly Wanted[];
   /** What a client requests to have the scopes: all of `all`, and the first of each `any`. */
   readonly neededScopes: readonly string[];
@@ -140,9 +145,11 @@ function compileBlock(
     ];
   });
   const scopes = parts.flatMap(({ rules }) => compileWanted(rules.scopes));
+  const bindings = bindingsOf(block, config);
   return {
     issuers: new Map(accepted),
-    bindings: parts.flatMap(({ rules }) => rules.binding ?? []),
+    bindings,
+    schemes: schemesOf(bindings, config),
     scopes,
     neededScopes: neededScopes(scopes),
     roles: parts.flatMap(({ rules }) => compileWanted(rules.roles)),

@@ -9,8 +9,6 @@ export interface RouteProofs {
   readonly origin: string;
   /** By issuer that the route accepts with proofs. */
   readonly byIssuer: ReadonlyMap<string, IssuerProofs>;
-  /** The algorithms of all of them, for `algs` of challenges (RFC 9449 §7.1). */
-  readonly algorithms: readonly string[];
 }
 
 /** Compiles the proofs of a route. Undefined where it accepts no issuer with `dpop`. */
@@ -30,8 +28,7 @@ export function compileRouteProofs(
   if (proofs.size === 0) return undefined;
   const byIssuer = new Map([...proofs].filter(([name]) => accepted.has(name)));
   if (byIssuer.size === 0) return undefined;
-  const algorithms = [...byIssuer.values()].flatMap(({ policy }) => policy.advertised);
-  return { origin: originOf(route, config), byIssuer, algorithms: [...new Set(algorithms)] };
+  return { origin: originOf(route, config), byIssuer };
 }
 
 /** Scheme and port are those of the public URL, also for a route with its own host. A file with neither does not serve. */

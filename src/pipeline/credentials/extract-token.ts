@@ -75,10 +75,15 @@ function isBearer(credential: string): boolean {
   return BEARER.test(credential);
 }
 
+/** Whether a credential is a token for gateways that take proofs. Those of other schemes may be the backend's. */
+export function isOfDpopScheme(credential: string): boolean {
+  return DPOP.test(credential);
+}
+
 /** The scheme of a credential, if tokens come under it on this route. */
 function schemeOf(credential: string, { readsDpop }: TokenSources): PresentedToken['scheme'] | undefined {
   if (isBearer(credential)) return 'Bearer';
-  return readsDpop && DPOP.test(credential) ? 'DPoP' : undefined;
+  return readsDpop && isOfDpopScheme(credential) ? 'DPoP' : undefined;
 }
 
 /** The token of a credential; undefined for another scheme, which is no token at all. */

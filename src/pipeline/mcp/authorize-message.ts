@@ -1,5 +1,5 @@
 import type { McpKind } from '../../config/mcp/mcp-methods.ts';
-import { type Refusal, refuse } from '../../core/refusals.ts';
+import { REFUSALS, type Refusal, refuse } from '../../core/refusals.ts';
 import type { Trace } from '../../core/trace.ts';
 import type { VerifiedToken } from '../../tokens/verified-token.ts';
 import { authorize, checkAddressing, findHeld } from '../access/authorize.ts';
@@ -119,24 +119,31 @@ function authorizeCaller(
     const refusal = refuse(
       'token_missing',
       `a rule of \`${step}\` needs a token, and the request carries none`,
-      {
-        scopes: joinScopes(access.blocks[0], rule.blocks[0]?.neededScopes),
-      },
+      joinNeeds(access.blocks[0], rule.blocks[0]),
     );
     trace?.add({ step: 'token', ok: false, got: refusal.reason });
     return refusal;
   }
   const caller = { token, request };
   const refusal = checkAddressing(rule, caller, trace) ?? authorize(rule, caller, trace);
-  if (refusal?.scopes === undefined) return refusal;
+  // Only another token or consent would need anything.
+  if (refusal === undefined || (REFUSALS[refusal.code].status === 403 && refusal.scopes === undefined))
+    return refusal;
   const held = findHeld(access, caller);
-  const scopes = joinScopes(held, refusal.scopes);
+  const joined = { ...refusal, ...joinNeeds(held, rule.blocks[0]) };
   const { parameters } = refusal;
-  return parameters === undefined
-    ? { ...refusal, scopes }
-    : { ...refusal, scopes, parameters: joinStepUps(parameters, held?.stepUp) };
+  return parameters === undefined ? joined : { ...joined, parameters: joinStepUps(parameters, held?.stepUp) };
 }
 
-function joinScopes(held: AccessBlock | undefined, scopes: readonly string[] = []): readonly string[] {
-  return [...new Set([...(held?.neededScopes ?? []), ...scopes])];
+/** What a token must have for both: a rule of a map is one block. */
+function joinNeeds(
+  route: AccessBlock | undefined,
+  rule: AccessBlock | undefined,
+): Pick<Refusal, 'scopes' | 'schemes'> {
+  const blocks = [route, rule].filter((block) => block !== undefined);
+  const schemes = blocks.map((block) => block.schemes);
+  return {
+    scopes: [...new Set(blocks.flatMap(({ neededScopes }) => neededScopes))],
+    schemes: (['DPoP', 'Bearer'] as const).find((scheme) => schemes.includes(scheme)) ?? 'both',
+  };
 }

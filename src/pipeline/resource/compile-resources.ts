@@ -6,6 +6,7 @@ import {
   accessAlternatives,
   bindingsOf,
   policyOf,
+  schemesOf,
   takesBound,
 } from '../../config/routes/route-access.ts';
 import { error } from '../../config/rules/rule.ts';
@@ -127,7 +128,9 @@ function describeDpop(
     .flatMap(({ block }) => acceptedIssuers(block, config))
     .flatMap((name) => issuers.get(name)?.dpop?.advertised ?? []);
   if (algorithms.length === 0) return {};
-  const isRequired = alternatives.every(({ block }) => bindingsOf(block, config).includes('dpop'));
+  const isRequired = alternatives.every(
+    ({ block }) => schemesOf(bindingsOf(block, config), config) === 'DPoP',
+  );
   return {
     ...(isRequired && { dpop_bound_access_tokens_required: true }),
     dpop_signing_alg_values_supported: unique(algorithms),

@@ -3,6 +3,7 @@ import type { RefusalCode } from '../../../src/core/refusals.ts';
 import { refuse } from '../../../src/core/refusals.ts';
 import { challengeHeads } from '../../../src/http/challenge.ts';
 import { challengeFor, compileChallenge } from '../../../src/pipeline/access/challenge.ts';
+import { createDpopChallenges } from '../../../src/pipeline/access/dpop-challenge.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { refusalOf, scopesOf } from '../../support/pipeline/challenges.ts';
 import {
@@ -161,7 +162,7 @@ async function compiled(access: Access, resource: { isCumulative: boolean; resou
   const challenge = compileChallenge(route.access, {
     heads: challengeHeads('r'),
     resource: { resourceMetadata: undefined, ...resource },
-    algorithms: undefined,
+    dpop: createDpopChallenges([]),
   });
   const [block] = route.access.blocks;
   const lack = refuse('insufficient_scope', 'x', { scopes: block?.neededScopes ?? [], issuer: 'entra' });

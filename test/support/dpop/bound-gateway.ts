@@ -35,6 +35,7 @@ export interface Asked {
   readonly proofs?: readonly string[];
   /** Names and values in turn. */
   readonly headers?: readonly string[];
+  readonly body?: string;
 }
 
 export interface BoundGateway {
@@ -132,12 +133,13 @@ export function clientOf(
     boundToken,
     proof,
     ask(asked = {}) {
-      const { path = '/orders', method = 'GET', scheme = 'DPoP', headers = [] } = asked;
+      const { path = '/orders', method = 'GET', scheme = 'DPoP', headers = [], body = '' } = asked;
       const own = asked.token ?? boundToken();
       const proofs = asked.proofs ?? [proof({ ...asked, token: own })];
       return send(url, {
         method,
         path,
+        body,
         headers: [
           ...['host', 'api.example.com', 'authorization', `${scheme} ${own}`],
           ...proofs.flatMap((text) => ['dpop', text]),
@@ -151,7 +153,12 @@ export function clientOf(
 /** Sends exactly these fields. */
 export function send(
   url: string,
-  { method, path, headers }: { method: string; path: string; headers: readonly string[] },
+  {
+    method,
+    path,
+    headers,
+    body: sentBody = '',
+  }: { method: string; path: string; headers: readonly string[]; body?: string },
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method, path, headers: [...headers], agent: false }, (response) => {
@@ -167,6 +174,6 @@ export function send(
       });
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(sentBody);
   });
 }
