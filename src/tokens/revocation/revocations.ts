@@ -7,6 +7,7 @@ import {
   type RevocationSource,
   type RevocationTarget,
 } from './entry.ts';
+import { createEventCounts, type EventCounts, type EventReport } from './event-counts.ts';
 import { type RevocationCheck, refuseRevoked, refuseToken } from './revocation-check.ts';
 import { createRevocationIndex, type IndexLimits } from './revocation-index.ts';
 import type { KeepOutcome, PlaceSettings, RevocationPlace } from './revocation-place.ts';
@@ -32,6 +33,8 @@ export interface RevocationReport {
   readonly refused: Readonly<Record<RevocationSource, number>>;
   /** Seconds since all that the store has was known here; null without a store, and before that was so for the first time. */
   readonly storeSilentSeconds: number | null;
+  /** What providers have pushed to this gateway, by issuer and kind. */
+  readonly events: readonly EventReport[];
 }
 
 /** The revocations of one process. They outlive configurations. */
@@ -57,6 +60,8 @@ export interface Revocations extends ProcessRevocations {
   active(): readonly KnownChange[];
   /** Milliseconds since it was last known that nothing is missing; undefined where nothing can be. */
   silentMs(): number | undefined;
+  /** Counts what providers push. */
+  readonly events: EventCounts;
   report(): RevocationReport;
 }
 
@@ -95,6 +100,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
   const places = new Map<string, RevocationPlace & Pick<PlaceSettings, 'kind'>>();
   const arrived = countBySource();
   const refused = countBySource();
+  const events = createEventCounts();
   const listeners: ((changes: readonly KnownChange[]) => void)[] = [];
   let isIncomplete: (() => boolean) | undefined;
   let revision = 0;
@@ -210,6 +216,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     onChanges: (listener) => void listeners.push(listener),
     active: () => index.known().map(({ entry, source }) => ({ change: { change: 'added', entry }, source })),
     silentMs,
+    events,
     report() {
       const silence = silentMs();
       const isKnown = silence !== undefined && Number.isFinite(silence);
@@ -220,6 +227,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
         arrived: { ...arrived },
         refused: { ...refused },
         storeSilentSeconds: isKnown ? silence / 1000 : null,
+        events: events.report(),
       };
     },
     async close() {
