@@ -90,9 +90,9 @@ export function readChange(json: unknown, reading: EntryReading): RevocationChan
   if (takenBack !== true) return '`takenBack` can only be true';
   const entry = readEntry(members, { ...reading, isNew: true });
   if (typeof entry === 'string') return entry;
-  const { issuer, kind, value } = entry;
+  const { issuer, kind, value, at } = entry;
   const before = members.before === undefined ? undefined : entry.before;
-  return { change: 'takenBack', target: { issuer, kind, value }, before };
+  return { change: 'takenBack', target: { issuer, kind, value }, before, at };
 }
 
 /** Writes a change so that `readChange` reads the same. `at` is when it was written. */

@@ -29,7 +29,13 @@ export interface RevocationEntry extends RevocationTarget {
 /** What sources report: an entry that arrived, or one that was taken back. */
 export type RevocationChange =
   | { readonly change: 'added'; readonly entry: RevocationEntry }
-  | { readonly change: 'takenBack'; readonly target: RevocationTarget; readonly before: number | undefined };
+  | {
+      readonly change: 'takenBack';
+      readonly target: RevocationTarget;
+      readonly before: number | undefined;
+      /** When; undefined means now. */
+      readonly at?: number | undefined;
+    };
 
 /** Longer values are kept as digests, so that an entry has a largest size. */
 const LONGEST_VALUE = 128;

@@ -37,8 +37,8 @@ export interface RevocationIndex {
   add(entry: RevocationEntry, source: RevocationSource): AddOutcome;
   /** Whether an entry that is not there yet would find room. */
   hasRoomFor(entries: readonly RevocationEntry[]): boolean;
-  /** With `before` only an entry that reaches no further. Returns whether one is gone. */
-  remove(target: RevocationTarget, before: number | undefined): boolean;
+  /** With `before` only an entry that reaches no further, with `at` only one that arrived no later. Returns whether one is gone. */
+  remove(target: RevocationTarget, before: number | undefined, at?: number): boolean;
   /** Counts from now on; active entries stay, even where there are more than before. */
   limit(limits: IndexLimits): void;
   /** Forgets entries whose time has passed. */
@@ -73,6 +73,7 @@ type ByKind = Readonly<Record<RevocationKind, Map<string, Kept>>>;
 
 /** Entries are looked through for those that are over in groups that end together. */
 const GROUP_SECONDS = 60;
+const STORE_SHARE = 10;
 
 /** Makes an empty index. */
 export function createRevocationIndex({
@@ -103,6 +104,11 @@ export function createRevocationIndex({
     const others = groups.get(group);
     if (others === undefined) groups.set(group, [kept]);
     else others.push(kept);
+  }
+
+  /** Of the store, which has a limit as well, a few more: it and this index forget at different moments. */
+  function roomFor(source: RevocationSource): number {
+    return source === 'store' ? maxEntries + Math.ceil(maxEntries / STORE_SHARE) : maxEntries;
   }
 
   function mapOf({ issuer, kind }: RevocationTarget): Map<string, Kept> {
@@ -172,8 +178,9 @@ export function createRevocationIndex({
       }
       if (kept !== undefined) drop(kept);
       if (nowSeconds() >= endOf(entry)) return 'over';
-      if (size >= maxEntries) prune();
-      if (size >= maxEntries) return 'full';
+      const room = roomFor(source);
+      if (size >= room) prune();
+      if (size >= room) return 'full';
       const { issuer, kind, value, before, at, until } = entry;
       const added: Kept = { issuer, kind, value, before, at, until, source, staysUntil: 0 };
       mapOf(entry).set(value, added);
@@ -187,9 +194,9 @@ export function createRevocationIndex({
       if (size + entries.length > maxEntries) prune();
       return size + entries.length <= maxEntries || size + entries.filter(isNew).length <= maxEntries;
     },
-    remove(target, before) {
+    remove(target, before, at) {
       const kept = keptOf(target);
-      if (kept === undefined) return false;
+      if (kept === undefined || (at !== undefined && kept.at > at)) return false;
       if (before !== undefined && kept.before !== undefined && kept.before > before) return false;
       drop(kept);
       return true;
@@ -233,6 +240,9 @@ function strengthen(
   if (isLater) {
     kept.at = at;
     kept.until = until;
+  } else if (kept.until !== undefined && at > kept.at) {
+    // Where it says nothing of the end, the later arrival counts against one that is taken back.
+    kept.at = at;
   }
   if (reachesFurther) kept.before = before;
   return isLater || reachesFurther;

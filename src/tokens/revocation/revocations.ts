@@ -10,7 +10,13 @@ import {
 import { createEventCounts, type EventCounts, type EventReport } from './event-counts.ts';
 import { type RevocationCheck, refuseRevoked, refuseToken } from './revocation-check.ts';
 import { createRevocationIndex, type IndexLimits } from './revocation-index.ts';
-import type { KeepOutcome, PlaceSettings, RevocationPlace } from './revocation-place.ts';
+import type {
+  KeepOutcome,
+  PlaceSettings,
+  RevocationLog,
+  RevocationPlace,
+  StoreReport,
+} from './revocation-place.ts';
 
 /** `revocation` of the file, with its defaults. */
 export interface RevocationSettings extends IndexLimits {
@@ -31,10 +37,10 @@ export interface RevocationReport {
   readonly arrived: Readonly<Record<RevocationSource, number>>;
   /** Entries that found no room, by source. */
   readonly refused: Readonly<Record<RevocationSource, number>>;
-  /** Seconds since all that the store has was known here; null without a store, and before that was so for the first time. */
-  readonly storeSilentSeconds: number | null;
   /** What providers have pushed to this gateway, by issuer and kind. */
   readonly events: readonly EventReport[];
+  /** Null without a store. */
+  readonly store: StoreReport | null;
 }
 
 /** The revocations of one process. They outlive configurations. */
@@ -69,12 +75,6 @@ export interface Revocations extends ProcessRevocations {
 export interface KnownChange {
   readonly change: RevocationChange;
   readonly source: RevocationSource;
-}
-
-export interface RevocationLog {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
 }
 
 export interface RevocationsOptions {
@@ -128,11 +128,21 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     }
     for (const { kind, key, open } of settings.places) {
       if (places.has(key)) continue;
-      const active = (): readonly RevocationEntry[] => index.entries();
-      const place = open({ onChanges: (changes) => arrive(changes, kind), active });
+      const place = open({
+        clock,
+        scheduler,
+        log,
+        settings: () => settings,
+        onChanges: (changes) => arrive(changes, kind),
+        active: () => index.entries(),
+      });
       places.set(key, { ...place, kind });
       // What is known already has to be there, too.
-      if (index.size > 0) void place.keep(index.entries().map((entry) => ({ change: 'added', entry })));
+      if (index.size > 0)
+        void place.keep(
+          index.entries().map((entry) => ({ change: 'added', entry })),
+          'known',
+        );
     }
     const watched = [...places.values()].filter(({ silentMs }) => silentMs !== undefined);
     const isSilent = (): boolean => watched.some(({ silentMs }) => (silentMs?.() ?? 0) >= MAX_SILENCE_MS);
@@ -140,16 +150,31 @@ export function createRevocations(options: RevocationsOptions): Revocations {
   }
 
   /** What a place reports. Entries of the file go on to the store, for the other gateways. */
-  function arrive(changes: readonly RevocationChange[], source: 'file' | 'store'): void {
-    const counted = apply(changes, source);
-    if (source === 'store' || counted.length === 0) return;
-    for (const place of places.values()) if (place.kind === 'store') void place.keep(counted);
+  function arrive(changes: readonly RevocationChange[], source: 'file' | 'store'): boolean {
+    const before = refused[source];
+    if (source === 'store') {
+      apply(changes, source);
+    } else {
+      const stores = [...places.values()].filter(({ kind }) => kind === 'store');
+      const isTakenBack = (change: RevocationChange): boolean =>
+        change.change === 'added' && stores.some((store) => store.hasTakenBack?.(change.entry));
+      const counted = apply(
+        stores.length === 0 ? changes : changes.filter((change) => !isTakenBack(change)),
+        source,
+      );
+      if (counted.length > 0) for (const store of stores) void store.keep(counted, 'known');
+    }
+    return refused[source] === before;
   }
 
   /** Applies changes and gives those that made a difference. */
   function apply(changes: readonly RevocationChange[], source: RevocationSource): RevocationChange[] {
     const counted = changes.filter((change) => {
-      if (change.change === 'takenBack') return index.remove(change.target, change.before);
+      if (change.change === 'takenBack') {
+        const { target, before, at } = change;
+        // The lines of a file have an order. In the store, what arrived later stays.
+        return index.remove(target, before, source === 'store' ? at : undefined);
+      }
       const outcome = index.add(change.entry, source);
       if (outcome === 'full') noteFull(1, source);
       if (outcome === 'added') arrived[source] += 1;
@@ -173,7 +198,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
   }
 
   async function keep(changes: readonly RevocationChange[]): Promise<AddResult> {
-    const outcomes = await Promise.all([...places.values()].map((place) => place.keep(changes)));
+    const outcomes = await Promise.all([...places.values()].map((place) => place.keep(changes, 'new')));
     return outcomes.find((outcome) => outcome !== 'kept') ?? 'kept';
   }
 
@@ -218,16 +243,15 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     silentMs,
     events,
     report() {
-      const silence = silentMs();
-      const isKnown = silence !== undefined && Number.isFinite(silence);
+      const [store = null] = [...places.values()].flatMap((place) => place.report?.() ?? []);
       return {
         entries: index.size,
         maxEntries: settings.maxEntries,
         sources: index.counts(),
         arrived: { ...arrived },
         refused: { ...refused },
-        storeSilentSeconds: isKnown ? silence / 1000 : null,
         events: events.report(),
+        store,
       };
     },
     async close() {

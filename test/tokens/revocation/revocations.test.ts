@@ -260,8 +260,8 @@ t.test('the form of entries', async (t) => {
   const changes: readonly RevocationChange[] = [
     { change: 'added', entry: entry({ jti: 'a', until: now + 5 }, now) },
     { change: 'added', entry: entry({ subject: 'j'.repeat(500), before: 5, at: 7 }, now) },
-    { change: 'takenBack', target: { issuer: 'corp', kind: 'sid', value: 's' }, before: undefined },
-    { change: 'takenBack', target: { issuer: 'corp', kind: 'subject', value: 's' }, before: 9 },
+    { change: 'takenBack', target: { issuer: 'corp', kind: 'sid', value: 's' }, before: undefined, at: now },
+    { change: 'takenBack', target: { issuer: 'corp', kind: 'subject', value: 's' }, before: 9, at: now },
   ];
   for (const change of changes) {
     t.same(readChange(JSON.parse(writeChange(change, now)), { now: now + 9, isNew: false }), change);
