@@ -93,3 +93,50 @@ t.test('a connection whose other end is gone is left for a new one', { skip }, a
   t.equal(await use('a'), 'seen', 'the store is the same');
   t.strictSame(states, ['down', 'up']);
 });
+
+t.test('emptied, it is noticed by the gateway that had made the mark', { skip }, async (t) => {
+  const { url } = await serve(t);
+  const now = Date.now();
+  const { use, states } = connect(t, url, () => now);
+  t.equal(await use('a'), 'stored');
+  await (await admin(t, url)).flushAll();
+  t.equal(await use('a'), 'down');
+  t.strictSame(states, ['emptied']);
+});
+
+t.test('emptied, it is noticed by who has done nothing but connect', { skip }, async (t) => {
+  const { url } = await serve(t);
+  const client = await admin(t, url);
+  const now = Date.now();
+  const { use, states } = connect(t, url, () => now);
+  // It looks for the mark, makes it, and reads it.
+  while (!/^cmdstat_get:calls=2,/m.test(await client.info('commandstats'))) await turn();
+  await client.flushAll();
+  t.equal(await use('a'), 'down');
+  t.strictSame(states, ['emptied']);
+});
+
+t.test('of a server that does not name itself each connection may be to another', { skip }, async (t) => {
+  const server = await serve(t);
+  await (await admin(t, server.url)).sendCommand(['ACL', 'SETUSER', 'default', '-info']);
+  const relay = await startRelay(t, server.url);
+  const now = Date.now();
+  const { use, states } = connect(t, relay.url, () => now);
+  t.equal(await use('a'), 'stored');
+  relay.mute();
+  t.equal(await use('b'), 'down');
+  await until(() => states.includes('emptied'));
+  t.strictSame(states, ['down', 'up', 'emptied']);
+});
+
+t.test('a connection by which the mark cannot be read is not used', { skip }, async (t) => {
+  const { url } = await serve(t);
+  await (await admin(t, url)).sendCommand(['ACL', 'SETUSER', 'default', '-get']);
+  const { use, states } = connect(t, url);
+  t.equal(await use('a'), 'down');
+  t.strictSame(states, ['down']);
+});
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 10));
+}

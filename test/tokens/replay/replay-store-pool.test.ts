@@ -52,8 +52,32 @@ t.test('memory that is new to an issuer refuses what may have been used elsewher
   const back = await follow();
   for (const issuedMs of [START, time.ms, time.ms + 30_000]) t.equal(back(`b ${issuedMs}`, issuedMs), 'down');
   t.equal(back('c', time.ms + 30_001), 'stored');
+  t.equal((await follow())('d', time.ms + 30_000), 'down', 'after a further reload, too');
   const added = await follow({ issuers: ['https://other.example', 'https://corp.example'] });
   t.equal(added('d'), 'down', 'two of one memory');
+});
+
+t.test('each `iss` of an issuer keeps what was remembered of it', async (t) => {
+  const { follow } = open(t);
+  const both = await follow({ issuers: ['https://other.example', 'https://corp.example'] });
+  t.equal(both('a'), 'stored');
+  t.equal((await follow())('a'), 'down', 'remembered by the name of the other');
+});
+
+t.test('a store that was closed meanwhile may have lost what it held', async (t) => {
+  const lines: object[] = [];
+  const log = { info: (details: object, message: string) => lines.push({ details, message }), warn() {} };
+  const pool = createReplayStorePool({ clock: () => START, log });
+  for (const expected of [
+    [],
+    [{ details: { issuer: 'corp' }, message: /^used proofs of an issuer are remembered elsewhere/ }],
+  ]) {
+    const store = await pool.acquire({ ...SETTINGS, memory: NOWHERE });
+    pool.activate(store);
+    pool.release(store);
+    t.match(lines, expected);
+    t.equal(lines.length, expected.length);
+  }
 });
 
 t.test('an issuer that gets `dpop` by a reload serves at once', async (t) => {
