@@ -20,6 +20,18 @@ routes:
   - { name: named, path: /named, upstream: http://127.0.0.1:1, access: { when: 'request.certificate.uris == ["spiffe://a/b"]' } }
   - { name: listed, path: /listed, upstream: http://127.0.0.1:1, access: { when: 'claims.list == request.certificate.uris' } }
 `;
+const SPELLED = {
+  index: 'request["certificate"].uris.size() > 0',
+  indexes: "request['certificate']['uris'].size() > 0",
+  field: 'request . certificate["uris"].size() > 0',
+  part: '(request)\n["certificate"] . uris.size() > 0',
+  macro: '[request].exists(each, each.certificate.uris.size() > 0)',
+  text: '"request.certificate" != "" && claims["request"].certificate.uris == []',
+};
+const spelledRoutes = Object.entries(SPELLED).map(
+  ([name, when]) =>
+    `  - { name: ${name}, path: /${name}, upstream: http://127.0.0.1:1, access: { when: ${JSON.stringify(when)} } }\n`,
+);
 const TLS = 'tls: { cert: tls.crt, key: tls.key, clientCa: ca.pem }';
 
 t.test('explain decides on a request with a client certificate', { skip }, async (t) => {
@@ -41,6 +53,7 @@ t.test('explain decides on a request with a client certificate', { skip }, async
   const path = await folderWith(
     {
       'tls.yaml': file(TLS),
+      'spelled.yaml': file(TLS) + spelledRoutes.join(''),
       'header.yaml': file('clientCertHeader: { name: client-cert, format: rfc9440, ca: ca.pem }'),
       'bare.yaml': file('clientCertHeader: { name: client-cert, format: rfc9440 }')
         .replace(/^ {2}- \{ name: (?:named|listed).*\n/gm, '')
@@ -115,6 +128,11 @@ t.test('explain decides on a request with a client certificate', { skip }, async
     const without = await explain(name, undefined, '/named');
     t.match(without, { exit: 3, code: 'condition_failed' });
     t.match(without.steps.at(-1).got, /reads the client certificate, and the request came without one/);
+  }
+  for (const name of Object.keys(SPELLED)) {
+    const { steps } = await explain('spelled', undefined, `/${name}`);
+    const lack = name === 'text' ? /could not be evaluated/ : /reads the client certificate, and the request/;
+    t.match(steps.at(-1).got, lack, name);
   }
   t.match(
     (await explain('tls', undefined, '/listed', 'client.pem')).steps.at(-1).got,

@@ -33,8 +33,8 @@ export interface CheckedCondition {
   readonly fields: readonly VariableField[];
   /** The variables that it uses as a whole, by any of their fields. */
   readonly wholes: ReadonlySet<string>;
-  /** The fields of records that it reads, such as `request.certificate.uris`, however it came to the record. */
-  readonly reads: ReadonlySet<string>;
+  /** The fields of records that it reads, such as `request.certificate.uris`, however it writes them; by the id of the expression. */
+  readonly reads: ReadonlyMap<bigint, string>;
   /** What it means and was most likely not meant to. */
   readonly doubts: readonly ConditionFault[];
 }
@@ -58,7 +58,7 @@ interface Checker {
   readonly speaksOf: Set<string>;
   readonly fields: VariableField[];
   readonly wholes: Set<string>;
-  readonly reads: Set<string>;
+  readonly reads: Map<bigint, string>;
   readonly doubts: ConditionFault[];
   /** Throws when a literal pattern is malformed. */
   readonly keepPattern: (pattern: string) => void;
@@ -87,7 +87,7 @@ export function checkCondition(
     speaksOf: new Set(),
     fields: [],
     wholes: new Set(),
-    reads: new Set(),
+    reads: new Map(),
     doubts: [],
   };
   try {
@@ -181,7 +181,7 @@ function fieldOf({ reads }: Checker, type: ConditionType, field: string, at: big
   if (type.kind === 'dyn') return DYN;
   if (type.kind === 'map') return type.value;
   if (type.kind !== 'record') throw new Fault({ fault: `a ${nameType(type)} has no field \`${field}\``, at });
-  reads.add(`${type.name}.${field}`);
+  reads.set(at, `${type.name}.${field}`);
   const found = Object.hasOwn(type.fields, field) ? type.fields[field] : undefined;
   if (found !== undefined) return found;
   const known = Object.keys(type.fields);
@@ -220,7 +220,13 @@ const OPERATORS: Readonly<Record<string, (call: Call, checker: Checker) => Condi
     const key = args[1]?.exprKind;
     const name = key?.case === 'constExpr' ? key.value.constantKind : undefined;
     if (operand.kind === 'list') return operand.element;
-    if (name?.case === 'stringValue') return fieldOf(checker, operand, name.value, id);
+    if (name?.case === 'stringValue') {
+      const type = fieldOf(checker, operand, name.value, id);
+      // The engine reports a field that is not there at what is indexed.
+      const read = checker.reads.get(id);
+      if (read !== undefined && args[0] !== undefined) checker.reads.set(args[0].id, read);
+      return type;
+    }
     return operand.kind === 'map' ? operand.value : DYN;
   },
   '@in': ({ types: [value = DYN, range = DYN], id }) => {

@@ -1,6 +1,5 @@
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
 import type { FilteredRequest } from '../../messages/request.ts';
-import { readsCertificate } from './certificate-reads.ts';
 import { type ConditionFault, checkCondition, type VariableField } from './check-condition.ts';
 import { meterMacros } from './condition-macros.ts';
 import { type Meter, meterFunctions, STEP_BUDGET } from './condition-meter.ts';
@@ -90,6 +89,7 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
     const run = attempt(() => cel.plan(metered, meterMacros(parsed.expr)));
     if (run instanceof Error) return { problems: [{ severity: 'error', message: run.message }] };
 
+    const { speaksOf, fields, wholes, reads, doubts } = checked;
     const resultFor = (bindings: Parameters<typeof run>[0], holdsInexact: boolean): ConditionResult => {
       meter.stepsLeft = STEP_BUDGET;
       meter.holdsInexact = holdsInexact;
@@ -101,11 +101,10 @@ export async function loadConditionCompiler(): Promise<ConditionCompiler> {
       return {
         kind: 'broken',
         near: id === undefined ? 'the condition' : place(id),
-        atCertificate: id !== undefined && readsCertificate(source, offsetOf(id)),
+        atCertificate: id !== undefined && isOfCertificate(reads.get(id)),
         detail: value instanceof Error ? value.message : 'it is neither true nor false',
       };
     };
-    const { speaksOf, fields, wholes, reads, doubts } = checked;
     const needed: Needed = {
       speaksOf,
       requestFields: wholes.has('request')
@@ -207,9 +206,13 @@ function describeConstant(result: ConditionResult): ConditionProblem {
 
 const CERTIFICATE = 'request.certificate';
 
-function findAskedCertificate(reads: ReadonlySet<string>): Condition['asksCertificate'] {
-  if (!reads.has(CERTIFICATE)) return undefined;
-  const isOfNames = (field: string): boolean =>
-    field.startsWith(`${CERTIFICATE}.`) && field !== `${CERTIFICATE}.sha256`;
-  return [...reads].some(isOfNames) ? 'names' : 'fingerprint';
+function isOfCertificate(read: string | undefined): boolean {
+  return read === CERTIFICATE || read?.startsWith(`${CERTIFICATE}.`) === true;
+}
+
+function findAskedCertificate(reads: ReadonlyMap<bigint, string>): Condition['asksCertificate'] {
+  const ofCertificate = [...reads.values()].filter(isOfCertificate);
+  if (ofCertificate.length === 0) return undefined;
+  const isOfNames = (read: string): boolean => read !== CERTIFICATE && read !== `${CERTIFICATE}.sha256`;
+  return ofCertificate.some(isOfNames) ? 'names' : 'fingerprint';
 }
