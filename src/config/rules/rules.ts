@@ -35,7 +35,7 @@ import {
 } from './identity/identity.ts';
 import { identityHeadersMeanNothingElse } from './identity/other-meanings.ts';
 import { audiencesCanMatch } from './issuers/audiences.ts';
-import { proofsHaveTheirUri } from './issuers/dpop.ts';
+import { proofAlgorithmsDiffer, proofsHaveTheirUri } from './issuers/dpop.ts';
 import {
   introspectionCanBeAsked,
   introspectionHasEffect,
@@ -97,6 +97,7 @@ import { testTokensCanBeMade } from './settings/test-tokens.ts';
 import { testsCanPass, testsNameTheirIssuer, testsSendMessages } from './settings/tests.ts';
 import {
   assertionsAreSigned,
+  exchangedTokensAreOfTheProvider,
   exchangedTokensStandAlone,
   exchangesCanBeRequested,
 } from './upstreams/exchange.ts';
@@ -173,8 +174,10 @@ const RULES: readonly Rule[] = [
   opaqueTokensHaveOneIssuer,
   frontsCanServe,
   proofsHaveTheirUri,
+  proofAlgorithmsDiffer,
   upstreamsLeadToBackends,
   exchangesCanBeRequested,
+  exchangedTokensAreOfTheProvider,
   exchangedTokensStandAlone,
   assertionsAreSigned,
   routesOfDecisionsAreAskedAbout,

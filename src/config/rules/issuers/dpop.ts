@@ -24,6 +24,16 @@ export const proofsHaveTheirUri: Rule = ({ config }) => {
   });
 };
 
+/** The list is a set: a name that stands there twice was meant to be another. */
+export const proofAlgorithmsDiffer: Rule = ({ config }) =>
+  Object.entries(config.issuers).flatMap(([name, { dpop }]) =>
+    (dpop?.algorithms ?? []).flatMap((algorithm, at, all) =>
+      all.indexOf(algorithm) < at
+        ? [warning(['issuers', name, 'dpop', 'algorithms', at], `\`${algorithm}\` is listed twice`)]
+        : [],
+    ),
+  );
+
 function boundIssuerOf(
   { access }: RouteConfig,
   config: Config,

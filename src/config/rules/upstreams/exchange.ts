@@ -2,7 +2,7 @@ import { isLoopbackHost } from '../../../core/ip.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { acceptedIssuers, accessAlternatives } from '../../routes/route-access.ts';
 import type { ExchangeConfig } from '../../schema/config.ts';
-import { error, type Rule, warning } from '../rule.ts';
+import { error, note, type Rule, warning } from '../rule.ts';
 
 /** The endpoint is one that a secret and callers' tokens may be sent to, and the request has what its grant needs and nothing else. */
 export const exchangesCanBeRequested: Rule = ({ config }) =>
@@ -113,6 +113,26 @@ export const assertionsAreSigned: Rule = ({ config }) =>
             { hint: 'let the provider issue JWTs, or exchange by `token-exchange` if it knows that' },
           ),
         ];
+  });
+
+/** The provider of an exchange trusts its own tokens, and others only where it was set up to. */
+export const exchangedTokensAreOfTheProvider: Rule = ({ config }) =>
+  Object.entries(config.upstreams).flatMap(([name, { exchange }]) => {
+    if (exchange === undefined) return [];
+    const accepted = config.routes
+      .filter(({ upstream }) => upstream === name)
+      .flatMap(({ access }) => accessAlternatives(access, []))
+      .flatMap(({ block }) => acceptedIssuers(block, config));
+    const issuers = [...new Set(accepted)];
+    if (issuers.length < 2) return [];
+    const named = issuers.map((issuer) => `\`${issuer}\``);
+    const message = `one provider gets the tokens of ${issuers.length} issuers here: ${named.join(', ')}`;
+    return [
+      note(['upstreams', name, 'exchange'], message, {
+        at: 'key',
+        hint: 'it must trust each of them; if it does not, name its own in `issuers` of the routes, or use an upstream for each',
+      }),
+    ];
   });
 
 /** Where a token is exchanged, that of the caller stays at the gateway. */

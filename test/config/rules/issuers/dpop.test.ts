@@ -52,3 +52,17 @@ t.test('a public URL with a path is compared without it', async (t) => {
     'where it arrives whole, it is compared whole',
   );
 });
+
+t.test('an algorithm of proofs stands once in its list', async (t) => {
+  const of = (algorithms: readonly string[]) =>
+    problemsOf((file) => {
+      const { issuers } = file as unknown as { issuers: Record<string, object> };
+      Object.assign(issuers.corp as object, { dpop: { algorithms } });
+      Object.assign(file, { listen: { publicUrl: 'https://api.example.com' } });
+    });
+  t.match(of(['ES256', 'EdDSA', 'ES256', 'ES256']), [
+    /^warning issuers\.corp\.dpop\.algorithms\[2\]: `ES256` is listed twice/,
+    /^warning issuers\.corp\.dpop\.algorithms\[3\]: `ES256` is listed twice/,
+  ]);
+  t.same(of(['ES256', 'EdDSA', 'Ed25519']), []);
+});

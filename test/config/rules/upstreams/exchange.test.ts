@@ -88,6 +88,36 @@ routes:
   ]);
 });
 
+t.test('tokens of several issuers at one provider are worth a look', async (t) => {
+  const of = (routes: string) =>
+    loadText(`
+issuers:
+  corp: { issuer: https://id.example.com, audiences: [api] }
+  partner: { issuer: https://partner.example.com, audiences: [api] }
+  guest: { issuer: https://guest.example.com, audiences: [api] }
+upstreams:
+  orders:
+    url: http://orders:3000
+    ${EXCHANGE}
+  plain: { url: http://plain:3000 }
+routes:
+  - { name: plain, path: /plain, upstream: plain, access: { issuers: any } }
+  - { name: open, path: /open, upstream: orders, access: public }
+${routes}
+`).problems.flatMap(({ severity, path, message, hint }) =>
+      message.startsWith('one provider') ? [`${severity} ${path}: ${message} (${hint})`] : [],
+    );
+  const route = (name: string, access: string) =>
+    `  - { name: ${name}, path: /${name}, upstream: orders, access: ${access} }\n`;
+  const both = [
+    /^note upstreams\.orders\.exchange: one provider gets the tokens of 2 issuers here: `corp`, `partner` \(it must trust/,
+  ];
+  t.match(of(route('a', '{ issuers: [corp, partner] }')), both);
+  t.match(of(route('a', '[{ issuers: [corp] }, { issuers: [partner] }]')), both);
+  t.match(of(route('a', '{ issuers: [corp] }') + route('b', '{ issuers: [partner, corp] }')), both);
+  t.strictSame(of(route('a', '{ issuers: [corp] }') + route('b', '[{ issuers: [corp] }]')), []);
+});
+
 t.test('an upstream in place has no exchange, and nothing is left of it as a later key', async (t) => {
   const { problems } = loadText(`
 issuers: { corp: { issuer: https://id.example.com, audiences: [api] } }
