@@ -1,13 +1,16 @@
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Clock } from '../core/clock.ts';
 import { escapeLines } from '../core/escape.ts';
 import { METRICS_CONTENT_TYPE } from '../telemetry/exposition.ts';
-import { createAdminGuard } from './guard.ts';
+import { createAdminGuard, refuseWithoutToken } from './guard.ts';
 import { ADMIN_SERVER_LIMITS, boundConnections } from './limits.ts';
 import { NO_SCHEMAS } from './no-schemas.ts';
 import { PAGE_HEADERS, renderPage } from './page.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
+import { refuse } from './problem.ts';
 import type { IssuerReport } from './report.ts';
+import { addRevocationRoutes, type RevocationSources } from './revocation-routes.ts';
 import type { GatewayStatus, RecentDecision } from './status.ts';
 
 /** What the admin listener shows; promises, because some of it comes from workers. */
@@ -21,6 +24,11 @@ export interface AdminSources {
   readonly metrics: () => Promise<string>;
   /** Fetches the keys of one issuer, or of all, and returns their state; undefined for an unknown issuer. */
   readonly refreshKeys: (issuer: string | undefined) => Promise<readonly IssuerReport[] | undefined>;
+  /** What is revoked, in the process that keeps it. */
+  readonly revocations: () => RevocationSources;
+  /** The configured names of the issuers of the active file. */
+  readonly issuerNames: () => readonly string[];
+  readonly nowMs: Clock;
   /** `admin.token` of the active file. */
   readonly token: () => string | undefined;
 }
@@ -66,12 +74,12 @@ export function createAdmin(sources: AdminSources): FastifyInstance {
     return sources.metrics();
   });
   refuseOtherMethods();
-  app.register(async (inner) => guarded(inner, sources));
+  app.register((inner) => guarded(inner, sources));
   return app;
 }
 
 /** Only for the machine itself and for clients with the token. */
-function guarded(app: FastifyInstance, sources: AdminSources): void {
+async function guarded(app: FastifyInstance, sources: AdminSources): Promise<void> {
   let token = sources.token();
   let guard = createAdminGuard(token);
   app.addHook('onRequest', async (request, reply) => {
@@ -101,6 +109,12 @@ function guarded(app: FastifyInstance, sources: AdminSources): void {
   app.get('/page.css', async (_request, reply) => reply.type('text/css; charset=utf-8').send(PAGE_STYLE));
   app.get('/page.js', async (_request, reply) =>
     reply.type('text/javascript; charset=utf-8').send(PAGE_SCRIPT),
+  );
+  await app.register((inner) =>
+    addRevocationRoutes(inner, {
+      ...sources,
+      refusalOf: (request) => refuseWithoutToken(sources.token(), facts(request)),
+    }),
   );
   refuseOtherMethods();
 }
@@ -135,18 +149,3 @@ function facts({ method, headers, socket }: FastifyRequest) {
     authorization: headers.authorization,
   };
 }
-
-function refuse(reply: FastifyReply, status: number, detail: string): FastifyReply {
-  return reply
-    .status(status)
-    .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title: TITLES[status], status, detail }));
-}
-
-const TITLES: Readonly<Record<number, string>> = {
-  401: 'Not authorized',
-  403: 'Forbidden',
-  404: 'Not found',
-  405: 'Method not allowed',
-  500: 'Internal error',
-};

@@ -56,6 +56,25 @@ export function createAdminGuard(
   };
 }
 
+/** What revokes tokens needs the token, also from the machine itself: a process on it may not be trusted with that. Runs behind the guard, which has compared it. */
+export function refuseWithoutToken(
+  token: string | undefined,
+  { authorization }: Pick<AdminRequest, 'authorization'>,
+): AdminRefusal | undefined {
+  if (token === undefined) {
+    return {
+      status: 403,
+      detail:
+        'Revocations need a token: set `admin.token` in the file and send it as `Authorization: Bearer`.',
+    };
+  }
+  if (authorization !== undefined) return undefined;
+  return {
+    status: 401,
+    detail: 'Send the token of `admin.token` as `Authorization: Bearer`, also from this machine.',
+  };
+}
+
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

@@ -59,6 +59,9 @@ export function createAdminSources(options: AdminSourcesOptions): AdminSources {
       await processes.refreshKeys(issuer);
       return processes.issuers().filter(({ name }) => issuer === undefined || name === issuer);
     },
+    revocations: () => processes.revocations(),
+    issuerNames: () => Object.keys(processes.current().config.issuers),
+    nowMs: clock,
     token: () => processes.current().config.admin.token,
   };
 }

@@ -185,7 +185,7 @@ export const admin = z
       .meta({ description: 'Port of the admin listener; 0 takes a free one.' }),
     token: text.optional().meta({
       description:
-        'Lets other machines that send it as `Authorization: Bearer` see status and decisions and refresh keys; without it they see health and metrics only.',
+        'Lets other machines that send it as `Authorization: Bearer` see status and decisions and refresh keys; without it they see health and metrics only. Revocations need it also from the machine itself.',
       examples: ['${file:/run/secrets/admin-token}'],
     }),
   })

@@ -24,6 +24,22 @@ export interface JsonReading {
  * where two were the same, one is gone.
  */
 export function readStrictObject(text: string, reading: JsonReading): Record<string, unknown> | JsonFlaw {
+  return read(text, reading, false) as Record<string, unknown> | JsonFlaw;
+}
+
+/** The same for an object or a list. */
+export function readStrictObjectOrList(
+  text: string,
+  reading: JsonReading,
+): Record<string, unknown> | unknown[] | JsonFlaw {
+  return read(text, reading, true);
+}
+
+function read(
+  text: string,
+  reading: JsonReading,
+  allowsList: boolean,
+): Record<string, unknown> | unknown[] | JsonFlaw {
   const scan = scanJson(text, reading.maxDepth);
   if (typeof scan === 'string') return scan;
   const marks = scan.inexact !== undefined && reading.inexact !== undefined;
@@ -33,9 +49,13 @@ export function readStrictObject(text: string, reading: JsonReading): Record<str
   } catch {
     return 'not JSON';
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not a JSON object';
+  if (typeof value !== 'object' || value === null) return 'not a JSON object';
+  const isList = Array.isArray(value);
+  if (isList && !allowsList) return 'not a JSON object';
   const count = { names: 0, inexact: reading.inexact };
-  const hardened = hardenObject(value as Record<string, unknown>, count);
+  const hardened = isList
+    ? (harden(value, count) as unknown[])
+    : hardenObject(value as Record<string, unknown>, count);
   return count.names === scan.names ? hardened : 'duplicate names';
 }
 

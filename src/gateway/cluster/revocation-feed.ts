@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.ts';
 import {
   createRevocationReplica,
@@ -12,25 +13,32 @@ export interface RevocationFeed {
   /** A page of the active entries. With the first one a worker begins to get what changes. */
   page(worker: Rpc, page: number): RevocationPage;
   leave(worker: Rpc): void;
+  /** Resolves once what has changed until now counts in every worker that responds. */
+  delivered(): Promise<void>;
   stop(): void;
 }
 
 const PAGE_ENTRIES = 5_000;
 /** Well below the silence after which entries count as missing. */
 const WORD_MS = 1_000;
+const LONGEST_DELIVERY_MS = 1_000;
 
 /** Makes the feed of the primary. Changes and pages go the same way in order, and changes may come twice. */
 export function createRevocationFeed(revocations: Revocations): RevocationFeed {
   const workers = new Map<Rpc, readonly KnownChange[]>();
 
-  function send(request: WorkerRequest): void {
-    for (const worker of workers.keys()) worker.ask(request).catch(() => undefined);
+  let confirmed: Promise<unknown> = Promise.resolve();
+
+  function send(request: WorkerRequest): Promise<unknown>[] {
+    return [...workers.keys()].map((worker) => worker.ask(request).catch(() => undefined));
   }
 
   revocations.onChanges((changes) => {
+    const sent: Promise<unknown>[] = [confirmed];
     for (let from = 0; from < changes.length; from += PAGE_ENTRIES) {
-      send({ ask: 'revocations', changes: changes.slice(from, from + PAGE_ENTRIES) });
+      sent.push(...send({ ask: 'revocations', changes: changes.slice(from, from + PAGE_ENTRIES) }));
     }
+    confirmed = Promise.all(sent);
   });
   const word = setInterval(() => {
     send({ ask: 'revocationsComplete', silentMs: revocations.silentMs() });
@@ -46,6 +54,10 @@ export function createRevocationFeed(revocations: Revocations): RevocationFeed {
       return { changes: known.slice(from, from + PAGE_ENTRIES), isLast, silentMs: revocations.silentMs() };
     },
     leave: (worker) => void workers.delete(worker),
+    async delivered() {
+      // One that hangs serves nobody either.
+      await Promise.race([confirmed, delay(LONGEST_DELIVERY_MS, undefined, { ref: false })]);
+    },
     stop: () => clearInterval(word),
   };
 }

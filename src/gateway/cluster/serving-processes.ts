@@ -1,7 +1,9 @@
 import type { GatewayReport, IssuerReport } from '../../admin/report.ts';
+import type { RevocationSources } from '../../admin/revocation-routes.ts';
 import type { PathProblem } from '../../config/problem.ts';
 import { collectProcessMetrics } from '../../telemetry/exposition.ts';
 import type { Metric } from '../../telemetry/metric.ts';
+import type { Revocations } from '../../tokens/revocation/revocations.ts';
 import { type Addresses, createEngine, type EngineOptions } from '../engine.ts';
 import type { Generation, GenerationSource } from '../generation.ts';
 
@@ -17,6 +19,8 @@ export interface ServingProcesses {
   /** One list for each process. */
   metrics(): Promise<readonly (readonly Metric[])[]>;
   refreshKeys(issuer: string | undefined): Promise<void>;
+  /** Those of the process that keeps them for all. */
+  revocations(): RevocationSources;
   beginDrain(): void;
   end(graceMs: number): Promise<'clean' | 'cut'>;
   size(): number;
@@ -46,6 +50,7 @@ export async function createLocalProcess(
     reports: async () => [engine.report()],
     metrics: async () => [[...engine.metrics(), ...(await collectProcessMetrics())]],
     refreshKeys: (issuer) => engine.refreshKeys(issuer),
+    revocations: () => engine.revocations() as Revocations,
     beginDrain: () => engine.beginDrain(),
     end: (graceMs) => engine.end(graceMs),
     size: () => 1,

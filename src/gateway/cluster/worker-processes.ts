@@ -1,10 +1,11 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { GatewayReport } from '../../admin/report.ts';
+import type { RevocationSources } from '../../admin/revocation-routes.ts';
 import { isError } from '../../config/problem.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metric } from '../../telemetry/metric.ts';
-import type { Revocations } from '../../tokens/revocation/revocations.ts';
+import type { AddResult, Revocations } from '../../tokens/revocation/revocations.ts';
 import { type Addresses, createEngine } from '../engine.ts';
 import type { Generation, GenerationSource } from '../generation.ts';
 import { describeReplayMemory } from '../reports/gateway-metrics.ts';
@@ -58,7 +59,8 @@ export async function createWorkerProcesses({
   });
   if (engine === undefined) return { problems };
   const broker = createKeyBroker(engine, clock);
-  const feed = createRevocationFeed(engine.revocations() as Revocations);
+  const revocations = engine.revocations() as Revocations;
+  const feed = createRevocationFeed(revocations);
   let active = workerFile(engine.current(), source, size);
   let ending = false;
   let restarts = 0;
@@ -200,12 +202,24 @@ export async function createWorkerProcesses({
     return outcome;
   }
 
+  /** What is confirmed counts in the workers, too. */
+  async function onceDelivered(result: Promise<AddResult>): Promise<AddResult> {
+    await feed.delivered();
+    return result;
+  }
+
+  const confirmedRevocations: RevocationSources = {
+    add: (entries, from) => onceDelivered(revocations.add(entries, from)),
+    takeBack: (targets) => onceDelivered(revocations.takeBack(targets)),
+    report: () => revocations.report(),
+  };
+
   const processes: ServingProcesses = {
     async listen() {
       cluster.setupPrimary({ serialization: 'advanced' });
       void engine.current().verifier.start();
       // Workers are fed from it.
-      await (engine.revocations() as Revocations).opened();
+      await revocations.opened();
       const [addresses] = await Promise.all(Array.from({ length: size }, start));
       return addresses as Addresses;
     },
@@ -224,6 +238,7 @@ export async function createWorkerProcesses({
       describeReplayMemory(engine.report().proofs),
     ],
     refreshKeys: (issuer) => engine.refreshKeys(issuer),
+    revocations: () => confirmedRevocations,
     beginDrain: () => notifyAll({ ask: 'drain' }),
     async end(graceMs) {
       ending = true;

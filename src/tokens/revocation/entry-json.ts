@@ -35,7 +35,7 @@ export function readEntry(json: unknown, reading: EntryReading): RevocationEntry
   if (target.kind !== 'subject') return { ...target, at, until, before: undefined };
   if (before === undefined && times.at === undefined && !reading.isNew)
     return 'a `subject` needs `before` or `at`';
-  return { ...target, at, until, before: before ?? at };
+  return { ...target, at, until, before: before ?? (reading.isNew ? reading.now : at) };
 }
 
 function readTarget(

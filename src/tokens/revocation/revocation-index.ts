@@ -241,7 +241,7 @@ function strengthen(
     kept.at = at;
     kept.until = until;
   } else if (kept.until !== undefined && at > kept.at) {
-    // Where it says nothing of the end, the later arrival counts against one that is taken back.
+    // Where it names no end, the later arrival counts against one that is taken back.
     kept.at = at;
   }
   if (reachesFurther) kept.before = before;

@@ -25,8 +25,11 @@ export interface RevocationSettings extends IndexLimits {
   readonly isClosed: boolean;
 }
 
-/** What became of entries that were to be added: `kept` means that they are in every place of the file. */
-export type AddResult = KeepOutcome;
+/**
+ * What became of entries that were to be added. `kept`: they are in every place of the file. `full`: none counts, for want of room.
+ * `failed`: they count here, but a place has not kept them.
+ */
+export type AddResult = 'kept' | 'full' | { readonly failed: string; readonly place: PlaceSettings['kind'] };
 
 export interface RevocationReport {
   readonly entries: number;
@@ -198,7 +201,9 @@ export function createRevocations(options: RevocationsOptions): Revocations {
   }
 
   async function keep(changes: readonly RevocationChange[]): Promise<AddResult> {
-    const outcomes = await Promise.all([...places.values()].map((place) => place.keep(changes, 'new')));
+    const outcomes = await Promise.all(
+      [...places.values()].map(async (place) => toResult(await place.keep(changes, 'new'), place.kind)),
+    );
     return outcomes.find((outcome) => outcome !== 'kept') ?? 'kept';
   }
 
@@ -259,4 +264,9 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       await Promise.all([...places.values()].map((place) => place.close()));
     },
   };
+}
+
+function toResult(outcome: KeepOutcome, place: PlaceSettings['kind']): AddResult {
+  if (outcome === 'kept') return 'kept';
+  return { failed: outcome === 'full' ? 'it has no room' : outcome.failed, place };
 }

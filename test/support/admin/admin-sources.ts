@@ -1,9 +1,11 @@
 import type { AdminSources } from '../../../src/admin/app.ts';
 import type { GatewayReport, IssuerReport } from '../../../src/admin/report.ts';
+import type { RevocationSources } from '../../../src/admin/revocation-routes.ts';
 import { describeStatus, type ProcessFacts } from '../../../src/admin/status.ts';
 import { REQUEST_BOUNDS_MS } from '../../../src/telemetry/duration-histogram.ts';
 import type { RecentDecision } from '../../../src/telemetry/recent-decisions.ts';
 import { SLICE_MS } from '../../../src/telemetry/traffic-history.ts';
+import { countBySource } from '../../../src/tokens/revocation/entry.ts';
 
 const NOW = Date.parse('2026-03-04T10:20:30.000Z');
 
@@ -182,6 +184,21 @@ export const ASKED_FACTS: ProcessFacts = {
   ),
 };
 
+/** Keeps nothing. */
+export const NO_REVOCATIONS: RevocationSources = {
+  add: async () => 'kept',
+  takeBack: async () => 'kept',
+  report: () => ({
+    entries: 0,
+    maxEntries: 1_000_000,
+    sources: countBySource(),
+    arrived: countBySource(),
+    refused: countBySource(),
+    events: [],
+    store: null,
+  }),
+};
+
 /** Sources of an admin listener that shows `report` and `facts`. */
 export function adminSources(
   change: Partial<AdminSources> & { report?: GatewayReport; facts?: ProcessFacts } = {},
@@ -197,6 +214,9 @@ export function adminSources(
       const issuers = report.issuers.filter(({ name }) => issuer === undefined || name === issuer);
       return issuers.length === 0 ? undefined : issuers;
     },
+    revocations: () => NO_REVOCATIONS,
+    issuerNames: () => report.issuers.map(({ name }) => name),
+    nowMs: () => NOW,
     token: () => undefined,
     ...sources,
   };

@@ -11,7 +11,7 @@ type Tap = Parameters<typeof startGatewayProcess>[0];
 const KEY = signingKey('ES256');
 
 /** Workers behind one listener, an issuer and a backend. */
-export async function startWorkers(t: Tap, workers = 3) {
+export async function startWorkers(t: Tap, workers = 3, admin = 'port: 0') {
   const issuer = await createKeyServer();
   issuer.publish(KEY);
   const upstream = await startCountingUpstream((_req, res) => res.end('fine'));
@@ -20,7 +20,7 @@ export async function startWorkers(t: Tap, workers = 3) {
     await issuer.close();
   });
   const textOf = (more = '') => `listen: { port: 0 }
-admin: { port: 0 }
+admin: { ${admin} }
 workers: ${workers}
 shutdown: { grace: 5s }
 issuers: { corp: { issuer: '${issuer.issuer()}', audiences: [api] } }

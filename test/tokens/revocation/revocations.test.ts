@@ -202,7 +202,7 @@ t.test('file and store', async (t) => {
   t.same([file.kept.length, store.kept.length], [1, 2], 'what the store brings has its place');
   t.match(revocations.report().sources, { admin: 1, file: 1, store: 1 });
   store.state.outcome = { failed: 'down' };
-  t.same(await revocations.add([entry({ jti: 'd' }, now)], 'admin'), { failed: 'down' });
+  t.same(await revocations.add([entry({ jti: 'd' }, now)], 'admin'), { failed: 'down', place: 'store' });
   t.match(
     revocations.refuse(tokenWith({ jti: 'd' })),
     { code: 'token_revoked' },
