@@ -30,6 +30,7 @@ import {
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { createKeyStorePool, type KeyStorePool } from '../tokens/keys/key-store-pool.ts';
 import { compileRevocation } from '../tokens/revocation/compile-revocation.ts';
+import { checkRevocationFile } from '../tokens/revocation/file/check-revocation-file.ts';
 import type { ProcessRevocations, RevocationSettings } from '../tokens/revocation/revocations.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
 import { countWorkers } from './count-workers.ts';
@@ -232,6 +233,10 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     section: 'decisions',
   });
   const trustedProxies = compileTrustedProxies(config.listen.trustedProxies);
+  // Workers are fed by the primary, which has read it.
+  const revocationFile = shared.isWorker
+    ? []
+    : await checkRevocationFile(config, { resolvePath, clock: shared.clock });
   const generation: Generation = {
     config,
     gate,
@@ -246,7 +251,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       pool: shared.providers,
     }),
     exchanges,
-    revocation: compileRevocation(config),
+    revocation: compileRevocation(config, { resolvePath }),
     keyRotation: assertion.rotation,
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),
@@ -286,6 +291,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       ...exchange.problems,
       ...listener.problems,
       ...asked.problems,
+      ...revocationFile,
     ],
   };
 }

@@ -91,6 +91,7 @@ import {
   settingsHaveTheirOccasion,
 } from './settings/ineffective-settings.ts';
 import { storesCanBeOpened } from './settings/redis-urls.ts';
+import { entriesOutlastTokens } from './settings/revocation.ts';
 import { riskySettingsAreMeant } from './settings/risky-settings.ts';
 import { sizesMakeSense } from './settings/sizes.ts';
 import { testTokensCanBeMade } from './settings/test-tokens.ts';
@@ -163,6 +164,7 @@ const RULES: readonly Rule[] = [
   durationsMakeSense,
   sizesMakeSense,
   storesCanBeOpened,
+  entriesOutlastTokens,
   issuersAreSpelledAsInTokens,
   audiencesCanMatch,
   tokenTypesCanCome,

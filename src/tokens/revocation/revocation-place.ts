@@ -17,6 +17,8 @@ export interface RevocationPlace {
   hasTakenBack?(entry: RevocationEntry): boolean;
   /** Left out where there is nothing to show. */
   report?(): StoreReport;
+  /** How many lines with a mistake were read, which do not count; left out where there are no lines. */
+  wrongLines?(): number;
   close(): Promise<void>;
 }
 

@@ -44,6 +44,8 @@ export interface RevocationReport {
   readonly events: readonly EventReport[];
   /** Null without a store. */
   readonly store: StoreReport | null;
+  /** Lines of the file with a mistake, which do not count; null without a file. */
+  readonly wrongLines: number | null;
 }
 
 /** The revocations of one process. They outlive configurations. */
@@ -222,6 +224,8 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       const isSame = next.keepMs === settings.keepMs && next.maxEntries === settings.maxEntries;
       settings = next;
       if (!isSame) index.limit(next);
+      // What was over, or found no room, may count now.
+      if (!isSame) for (const place of places.values()) place.readAgain();
       openPlaces();
     },
     async opened() {
@@ -249,6 +253,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     events,
     report() {
       const [store = null] = [...places.values()].flatMap((place) => place.report?.() ?? []);
+      const [wrongLines = null] = [...places.values()].flatMap((place) => place.wrongLines?.() ?? []);
       return {
         entries: index.size,
         maxEntries: settings.maxEntries,
@@ -257,6 +262,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
         refused: { ...refused },
         events: events.report(),
         store,
+        wrongLines,
       };
     },
     async close() {

@@ -141,6 +141,12 @@ const ROWS: readonly Row[] = [
   ['shutdown/grace', '0s', 'fine'],
   ['defaults/issuers', ['nobody'], 'error', /unknown issuer/],
   ['defaults/issuers', 'any', 'warning', /added later/],
+  ['revocation/file', 'revoked.jsonl', 'fine'],
+  ['revocation/keep', '0s', 'error', /more than 0/],
+  ['revocation/keep', '30s', 'warning', /unusually short/],
+  ['revocation/keep', '90d', 'fine'],
+  ['revocation/file', 'https://a.example/x', 'error', /takes the path of a file/],
+  ['revocation/file', '{"issuer":"corp","jti":"a"}', 'error', /the content of a file/],
   ['rateLimitStore', 'redis://a:6379', 'warning', /no route has a `rateLimit`/],
   ['rateLimitStore', 'http://a:6379', 'error', /redis/],
   ['rateLimitStore', { url: 'redis://a', timeout: '0s' }, 'error', /more than 0/],
@@ -1031,6 +1037,8 @@ function fileWith(key: string, value: unknown): string {
     Object.assign((file.routes as object[])[0] as object, { resource: true });
     file.listen = { publicUrl: 'https://api.example.com' };
   }
+  if (key.startsWith('revocation'))
+    Object.assign((file.issuers as { corp: object }).corp, { maxTokenAge: '1h' });
   if (/^(?:identity\/assertion|issuers\/corp\/dpop)/.test(key))
     file.listen = { publicUrl: 'https://api.example.com' };
   return stringify(file);

@@ -196,6 +196,7 @@ export const NO_REVOCATIONS: RevocationSources = {
     refused: countBySource(),
     events: [],
     store: null,
+    wrongLines: null,
   }),
 };
 

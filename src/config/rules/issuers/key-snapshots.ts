@@ -20,6 +20,7 @@ const READ = [
   'upstreams.*.tls.cert',
   'upstreams.*.tls.key',
   'identity.assertion.keys',
+  'revocation.file',
 ];
 
 export interface FilesOfConfig {

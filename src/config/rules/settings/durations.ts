@@ -48,6 +48,10 @@ const TIMES: Readonly<Record<string, Bounds>> = {
     least: 1,
     usual: [5, 10 * SECOND, 'every limited request waits that long while the store is down'],
   },
+  'revocation.keep': {
+    least: 1,
+    usual: [5 * MINUTE, 366 * DAY, 'revoked tokens count again that soon, or entries take memory that long'],
+  },
   'issuers.*.clockTolerance': { usual: [0, 10 * MINUTE, 'tokens are accepted that long after they expire'] },
   'issuers.*.maxTokenAge': {
     least: 1,
@@ -115,6 +119,7 @@ const NO_TIMER: ReadonlySet<string> = new Set([
   'issuers.*.introspection.cache.active',
   'issuers.*.introspection.cache.inactive',
   'issuers.*.clockTolerance',
+  'revocation.keep',
   'issuers.*.maxTokenAge',
   'upstreams.*.timeouts.keepAlive',
   'upstreams.*.health.interval',

@@ -3,7 +3,7 @@ import type { TextRule } from './text-rule.ts';
 
 /** Keys that name a file, by the end of their path. */
 const FILE_KEY =
-  /\.(?:tls\.(?:cert|key|ca|clientCa)|clientCertHeader\.ca|keys\.(?:ca|snapshot)|exchange\.ca|jwks\.file|auth\.privateKey|assertion\.keys)$/;
+  /\.(?:tls\.(?:cert|key|ca|clientCa)|clientCertHeader\.ca|keys\.(?:ca|snapshot)|exchange\.ca|jwks\.file|auth\.privateKey|assertion\.keys|revocation\.file)$/;
 
 /** The content of a file in place of its path would be looked up as a path, and show up in messages. */
 export const filesAreNamed: TextRule = ({ path, text, isKey }) => {
