@@ -43,6 +43,7 @@ const ROOMS = {
     endpoints: ['jwt', 'keys'],
     exchange: ['cache', 'endpoints'],
     revocation: ['jwt', 'keys'],
+    events: ['jwt', 'keys', 'revocation'],
     introspection: ['jwt', 'cache', 'endpoints'],
     issuers: ['jwt', 'keys', 'endpoints', 'dpop'],
   },

@@ -51,6 +51,9 @@ export const ADVICE = {
     'read the metadata and the authorization endpoint of a front with GET, and send POST to its token and registration endpoints',
   front_request:
     'see what the client of the front sends: the reason names the parameter, and docs/oauth-proxy.md has the rules for each',
+  event_refused:
+    'see the log line of the logout token or security event: it shows what was wrong; docs/revocation.md has the rules for both',
+  event_method: 'push logout tokens and security events with POST',
   question_field:
     'let the asking proxy send each field of its way of asking exactly once, as its file in config/examples/decisions does',
   question_spoofed:
@@ -65,6 +68,7 @@ export const ADVICE = {
     'send the requests of this route through the gateway: an asking proxy shows no bodies; or take `mcp` off the route',
   proxy_not_trusted:
     'add the address of the asking proxy to `decisions.trustedProxies`; nobody else should reach that listener',
+  event_body: 'push one logout token or security event at a time: none needs more',
   front_body: 'send the front only what a token or registration request needs',
   keys_read_only: "read the gateway's own keys with GET or HEAD",
   metadata_read_only: 'read metadata with GET or HEAD',
@@ -439,6 +443,10 @@ export const ADVICE = {
   event_loop_behind: 'add CPU or workers, or raise `listen.overload`',
   messages_too_many:
     'try again later; the messages of MCP that wait in memory may take 64 MiB in all: see which callers send large ones, or lower `bodyLimit`',
+  event_unavailable:
+    'let the provider try again; see the log for the keys that cannot be fetched, or the file or store of `revocation` that does not keep entries',
+  event_full:
+    'raise `revocation.maxEntries`, or see why a provider pushes so much; what is refused so, transmitters push again',
   revocation_unavailable:
     'look at the Redis of `revocation.store`, and at the log lines about it; `revocation.onFailure: open` lets tokens pass by what is known meanwhile',
   replay_store_down:

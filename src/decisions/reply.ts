@@ -1,7 +1,7 @@
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
 import { UNMET_EXPECTATION } from '../http/expectation.ts';
 import type { Decision } from '../pipeline/gate.ts';
-import { isDirectResponse, isFrontCall } from '../pipeline/messages/direct-response.ts';
+import { isDirectResponse, isServedHere } from '../pipeline/messages/direct-response.ts';
 import type { Permit } from '../pipeline/permit.ts';
 import type { AskedRequest } from './asked-request.ts';
 
@@ -47,7 +47,7 @@ export function replyTo(outcome: Decision['outcome'], asked: AskedRequest): Allo
     return outcome.directResponse === 'preflight'
       ? { set: NOTHING, cut: NOTHING, toClient: outcome.headers }
       : SERVED_HERE;
-  if (isFrontCall(outcome)) return SERVED_HERE;
+  if (isServedHere(outcome)) return SERVED_HERE;
   if (outcome.mcp !== undefined) return MCP_ASKED;
   const { method, isUpgrade } = asked.facts;
   // The proxy refuses these two when it forwards.

@@ -12,7 +12,9 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metric } from '../telemetry/metric.ts';
 import { findTracing } from '../telemetry/tracing.ts';
 import { createProofPool, type ProofPoolOptions } from '../tokens/dpop/proof-pool.ts';
+import { createCallGate } from '../tokens/endpoints/call-gate.ts';
 import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
+import { createEventReceiver } from '../tokens/events/event-receiver.ts';
 import { createExchangerPool } from '../tokens/exchange/exchanger-pool.ts';
 import { createKeyStorePool, type KeyStorePoolOptions } from '../tokens/keys/key-store-pool.ts';
 import type { ReplayStore } from '../tokens/replay/replay-store.ts';
@@ -23,6 +25,7 @@ import {
 } from '../tokens/revocation/revocations.ts';
 import { createDecisionListeners, type DecisionAddresses } from './decisions/decision-listeners.ts';
 import { compileGeneration, type Generation, type GenerationSource, type SharedState } from './generation.ts';
+import { openLimitStore } from './open-limit-store.ts';
 import { describeGateway } from './reports/gateway-metrics.ts';
 import { reportGateway, reportIssuers, toReadiness } from './reports/gateway-report.ts';
 import { createObservation } from './reports/observation.ts';
@@ -36,8 +39,8 @@ import { renewListenerTls } from './server/listener-tls.ts';
 import { guardOverload } from './server/overload.ts';
 import { createRevocationCut } from './serving/cut-revoked.ts';
 import { createMessageMemory } from './serving/message-memory.ts';
-import { openLimitStore } from './serving/open-limit-store.ts';
 import { createServing, type ServeContext } from './serving/serve.ts';
+import { MOST_EVENTS, type ReceiveEvent } from './serving/serve-event.ts';
 import { createTransactions } from './serving/transactions.ts';
 
 /** The part of a gateway that serves requests: one per process that listens. */
@@ -55,6 +58,8 @@ export interface Engine {
   proofMemory(iss: string): ReplayStore | undefined;
   /** Undefined where another process keeps them. */
   revocations(): Revocations | undefined;
+  /** Receives a logout token or security event. */
+  readonly receiveEvent: ReceiveEvent;
   /** From now on responses ask clients to close. */
   beginDrain(): void;
   /** Stops accepting, lets what runs finish, and breaks off what is left after `graceMs`. */
@@ -80,6 +85,8 @@ export interface EngineOptions {
   readonly proofs?: Pick<ProofPoolOptions, 'remote'>;
   /** What another process knows of revocations. Default: this process keeps them itself. */
   readonly revocations?: ProcessRevocations | undefined;
+  /** Receives logout tokens and security events for that process. */
+  readonly receiveEvent?: ReceiveEvent | undefined;
 }
 
 /** After its connection has closed, a request has this long to report its end itself, with details. */
@@ -99,6 +106,7 @@ export async function createEngine({
   worker,
   proofs,
   revocations: known,
+  receiveEvent: passOn,
 }: EngineOptions): Promise<{ readonly engine?: Engine; readonly problems: readonly PathProblem[] }> {
   const endpoints = createEndpointPool({ log, scheduler });
   const owned = known === undefined ? createRevocations({ clock, scheduler, log }) : undefined;
@@ -125,6 +133,8 @@ export async function createEngine({
   current.proofs.activate();
   current.keyRotation?.start({ log });
   revocations.follow(current.revocation);
+  owned?.events.follow(current.events.sources);
+  const receiveEvent = passOn ?? receiveHere();
   let isDraining = false;
   let running: FastifyInstance | undefined;
   const observation = createObservation({
@@ -148,6 +158,8 @@ export async function createEngine({
     tunnels,
     transactions,
     messages: createMessageMemory(),
+    eventCalls: createCallGate(MOST_EVENTS, 1 / 2),
+    receiveEvent,
     scheduler,
     tracing: await findTracing(),
     log,
@@ -187,6 +199,11 @@ export async function createEngine({
     for (const transaction of transactions) if (transaction.connection === connection) transaction.end();
   }
 
+  function receiveHere(): ReceiveEvent {
+    const receiver = createEventReceiver({ revocations: owned as Revocations, clock, scheduler, log });
+    return (request) => receiver.receive(request, current.events);
+  }
+
   function watch({ upstreams }: Generation): void {
     for (const upstream of upstreams.values()) {
       upstream.watch(
@@ -202,6 +219,7 @@ export async function createEngine({
     current = next;
     next.proofs.activate();
     revocations.follow(next.revocation);
+    owned?.events.follow(next.events.sources);
     before.keyRotation?.close();
     next.keyRotation?.start({ log });
     if (running !== undefined) watch(next);
@@ -214,6 +232,7 @@ export async function createEngine({
       before.introspection?.close();
       before.fronts.close();
       before.exchanges.close();
+      before.events.close();
       before.proofs.close();
       upstreams.release(before.upstreams.values());
     });
@@ -236,6 +255,7 @@ export async function createEngine({
       current.introspection?.start();
       current.fronts.start();
       current.exchanges.start();
+      current.events.start();
       await revocations.opened();
       try {
         const asked = await listeners?.listen();
@@ -252,6 +272,7 @@ export async function createEngine({
         current.introspection?.close();
         current.fronts.close();
         current.exchanges.close();
+        current.events.close();
         current.proofs.close();
         current.keyRotation?.close();
         throw error;
@@ -267,6 +288,7 @@ export async function createEngine({
       // The keys of a new issuer come before the first request that needs them; known ones are warm.
       compiled.generation.fronts.start();
       compiled.generation.exchanges.start();
+      compiled.generation.events.start();
       compiled.generation.introspection?.start();
       await compiled.generation.verifier.start();
       activate(compiled.generation);
@@ -276,9 +298,12 @@ export async function createEngine({
     report,
     issuers: () => reportIssuers(current),
     metrics: () => [...observation.requests.metrics(), ...describeGateway(report(), current.config)],
-    refreshKeys: (issuer) => current.verifier.refresh(issuer),
+    async refreshKeys(issuer) {
+      await Promise.all([current.verifier.refresh(issuer), current.events.refresh(issuer)]);
+    },
     proofMemory: (iss) => shared.proofs.memoryOf(iss),
     revocations: () => owned,
+    receiveEvent,
     beginDrain() {
       isDraining = true;
     },
@@ -299,6 +324,7 @@ export async function createEngine({
       current.introspection?.close();
       current.fronts.close();
       current.exchanges.close();
+      current.events.close();
       current.proofs.close();
       current.keyRotation?.close();
       cut.stop();

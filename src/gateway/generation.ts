@@ -20,6 +20,7 @@ import type { CompiledRules } from '../simulate/file-tests.ts';
 import type { CompiledProofs } from '../tokens/dpop/issuer-proofs.ts';
 import { createSimulatedProofPool, type ProofPool } from '../tokens/dpop/proof-pool.ts';
 import { createEndpointPool, type EndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
+import { type CompiledEvents, compileEvents } from '../tokens/events/compile-events.ts';
 import { compileExchanges } from '../tokens/exchange/compile-exchanges.ts';
 import { createExchangerPool, type ExchangerPool } from '../tokens/exchange/exchanger-pool.ts';
 import { acquireExchanges, type Exchanges } from '../tokens/exchange/exchanges.ts';
@@ -61,6 +62,8 @@ export interface Generation {
   /** Of tokens, for upstreams. */
   readonly exchanges: Exchanges;
   readonly revocation: RevocationSettings;
+  /** Logout tokens and security events. */
+  readonly events: CompiledEvents;
   /** Of the keys that sign assertions; undefined where there are none to rotate. */
   readonly keyRotation: KeyRotation | undefined;
   readonly upstreams: ReadonlyMap<string, Upstream>;
@@ -127,6 +130,7 @@ export async function compileGeneration(options: CompileOptions): Promise<Compil
   introspection?.close();
   fronts.close();
   generation.exchanges.close();
+  generation.events.close();
   proofs.close();
   return { generation: undefined, problems };
 }
@@ -156,11 +160,12 @@ export async function compilePreview(
     assertionKeys: 'preview',
   };
   const { generation, simulatedGate: gate, issuers, problems } = await compile({ source, shared });
-  const { config, verifier, introspection, fronts, exchanges, upstreams } = generation;
+  const { config, verifier, introspection, fronts, exchanges, events, upstreams } = generation;
   verifier.close();
   introspection?.close();
   fronts.close();
   exchanges.close();
+  events.close();
   await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
   return { config, gate, issuers, problems, clock: shared.clock };
 }
@@ -252,6 +257,12 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     }),
     exchanges,
     revocation: compileRevocation(config, { resolvePath }),
+    events: compileEvents({
+      config,
+      issuers: issuers.issuers,
+      // The primary checks what its workers receive.
+      pool: shared.isWorker ? undefined : shared.keyStores,
+    }),
     keyRotation: assertion.rotation,
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),

@@ -1,5 +1,5 @@
 import { type Refusal, refuse } from '../core/refusals.ts';
-import { parseForm } from './form.ts';
+import { parseForm } from '../http/form.ts';
 import { type FrontResponse, redirectTo } from './front-response.ts';
 import { adaptParameters, type FrontRules, isParameterFault } from './parameters.ts';
 import type { ProviderMetadata } from './provider-metadata.ts';

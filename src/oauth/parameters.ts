@@ -1,4 +1,4 @@
-import type { Form } from './form.ts';
+import type { Form } from '../http/form.ts';
 import type { RedirectUris } from './redirect-uris.ts';
 
 /** What the requests of a front are held to. */

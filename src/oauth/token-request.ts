@@ -1,4 +1,4 @@
-import { parseForm } from './form.ts';
+import { parseForm } from '../http/form.ts';
 import { type FrontResponse, respondWithError } from './front-response.ts';
 import { adaptParameters, type FrontRules, isParameterFault, type Use } from './parameters.ts';
 

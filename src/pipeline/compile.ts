@@ -34,6 +34,7 @@ import {
   isLookedAt,
   type RequestHeaderFilter,
 } from './messages/request-header-filter.ts';
+import { eventEndpoints } from './own/event-endpoints.ts';
 import { frontEndpoints } from './own/front-endpoints.ts';
 import { compileOwnPaths, hideOwn } from './own/own-paths.ts';
 import { createMemoryLimitStore, type LimitStore } from './rate-limit/limit-store.ts';
@@ -113,6 +114,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
     ...(assertion === undefined ? [] : [keysEndpoint(assertion)]),
     ...compiler.resources.endpoints,
     ...frontEndpoints(config, compiler.limitStore),
+    ...eventEndpoints(config),
     ...ownEndpoints,
   ];
   const gate: Gate = {

@@ -4,7 +4,7 @@ import type { RevocationCheck } from '../tokens/revocation/revocation-check.ts';
 import type { VerifiedToken } from '../tokens/verified-token.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
 import type { AssertionSigner } from './identity/assertion/assertion.ts';
-import type { DirectResponse, FrontCall } from './messages/direct-response.ts';
+import type { ServedHere } from './messages/direct-response.ts';
 import type { RequestHeaderFilter } from './messages/request-header-filter.ts';
 import type { OwnPaths } from './own/own-paths.ts';
 import type { Permit } from './permit.ts';
@@ -14,7 +14,7 @@ import type { RouteTable } from './routing/match-route.ts';
 export interface Decision {
   /** The route that was matched, for logs and metrics, also when it refuses. */
   readonly route: Route | undefined;
-  readonly outcome: Permit | Refusal | DirectResponse | FrontCall;
+  readonly outcome: Permit | Refusal | ServedHere;
   /** The verified token, also where the route refuses it; for the log. Undefined where there is none. */
   readonly token?: VerifiedToken;
   /** Fields of every response to the request, the gateway's own included: CORS and RateLimit, names and values in turn. */

@@ -39,6 +39,7 @@ issuers:
     issuer: https://fronted.example
     audiences: [api]
     oauthProxy: { path: /oauth, clientId: c, redirectUris: [https://app.example/callback] }
+    logout: { clientId: c }
   gone: { issuer: https://gone.example, audiences: [api], jwksUri: http://127.0.0.1:1/keys }
   tenants:
     preset: entra-multitenant
@@ -162,6 +163,7 @@ const EXPLAINED: readonly (readonly [cause: Cause, words: readonly string[], rea
   ['method_never_forwarded', ['/get', '--method', 'TRACE'], /do not accept/],
   ['method_never_forwarded', ['/nowhere', '--method', 'TRACE'], /never forwarded/],
   ['front_method', ['/oauth/token'], /token endpoint of the front for OAuth clients of fronted/],
+  ['event_method', ['/.well-known/sealgate/logout/fronted'], /logout tokens of fronted takes POST alone/],
   ['keys_read_only', ['/.well-known/sealgate/jwks.json', '--method', 'POST'], /only be read/],
   ['metadata_of_several', ['/.well-known/oauth-protected-resource'], /several protected resources/],
   ['metadata_read_only', ['/.well-known/oauth-protected-resource/tools', '--method', 'POST'], /only be read/],
@@ -570,6 +572,12 @@ const PRODUCED_ELSEWHERE: Readonly<Record<string, readonly (Cause | readonly [Ca
     ['front_request', 'no spelling of another redirect URI'],
     ['front_body', 'bodies are bounded'],
   ],
+  'gateway/serving/logout-tokens.test.ts': [
+    ['event_refused', 'what is no logout token revokes nothing'],
+    ['event_body', '413'],
+    ['event_unavailable', 'the provider has to try again'],
+  ],
+  'tokens/events/event-receiver.test.ts': [['event_full', 'no room for an entry']],
   'gateway/serving/exchange-responses.test.ts': [
     'insufficient_claims',
     'exchange_refused',

@@ -3,7 +3,6 @@ import type { ConfigPath } from '../problem.ts';
 /** Keys that a later version will have, by the mapping they belong to; `*` is any name or index. */
 const LATER_KEYS: readonly { readonly inside: readonly string[]; readonly keys: readonly string[] }[] = [
   { inside: [], keys: ['include'] },
-  { inside: ['issuers', '*'], keys: ['events', 'logout'] },
 ];
 
 /** Whether a key is no typing error, but one whose time has not come. */

@@ -36,6 +36,7 @@ import {
 import { identityHeadersMeanNothingElse } from './identity/other-meanings.ts';
 import { audiencesCanMatch } from './issuers/audiences.ts';
 import { proofAlgorithmsDiffer, proofsHaveTheirUri } from './issuers/dpop.ts';
+import { eventsCanArrive } from './issuers/events.ts';
 import {
   introspectionCanBeAsked,
   introspectionHasEffect,
@@ -175,6 +176,7 @@ const RULES: readonly Rule[] = [
   introspectionIsShared,
   opaqueTokensHaveOneIssuer,
   frontsCanServe,
+  eventsCanArrive,
   proofsHaveTheirUri,
   proofAlgorithmsDiffer,
   upstreamsLeadToBackends,

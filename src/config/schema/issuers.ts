@@ -3,6 +3,7 @@ import { SCOPE_TOKEN } from '../../core/scopes.ts';
 import { ALGORITHMS } from './algorithms.ts';
 import { dpop } from './dpop.ts';
 import { introspection } from './introspection.ts';
+import { events, logout } from './issuer-events.ts';
 import { oauthProxy } from './oauth-proxy.ts';
 import { claimName, duration, headerName, name, size, text, textList } from './scalars.ts';
 
@@ -167,5 +168,7 @@ export const issuer = z
     introspection: introspection.optional(),
     dpop: dpop.optional(),
     oauthProxy: oauthProxy.optional(),
+    logout: logout.optional(),
+    events: events.optional(),
   })
   .meta({ description: 'One trusted issuer of tokens.' });

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/schema/config.ts';
+import type { EventRequest } from '../../tokens/events/event-receiver.ts';
 import type { KeyRecord } from '../../tokens/keys/key-generation.ts';
 import type { ProofUse } from '../../tokens/replay/replay-store.ts';
 import type { KnownChange } from '../../tokens/revocation/revocations.ts';
@@ -54,7 +55,9 @@ export type PrimaryRequest =
   /** The reply is the secret in base64url. */
   | { readonly ask: 'nonceSecret'; readonly iss: string; readonly epoch: number }
   /** From now on the worker is sent changes. The reply is a `RevocationPage` of the active entries. */
-  | { readonly ask: 'revocationsFrom'; readonly page: number };
+  | { readonly ask: 'revocationsFrom'; readonly page: number }
+  /** A logout token or security event. The reply is the `EventReply`. */
+  | { readonly ask: 'receiveEvent'; readonly request: EventRequest };
 
 /** Some of the active entries. */
 export interface RevocationPage {

@@ -59,6 +59,7 @@ export async function createWorkerProcesses({
   });
   if (engine === undefined) return { problems };
   const broker = createKeyBroker(engine, clock);
+  const { receiveEvent } = engine;
   const revocations = engine.revocations() as Revocations;
   const feed = createRevocationFeed(revocations);
   let active = workerFile(engine.current(), source, size);
@@ -115,6 +116,8 @@ export async function createWorkerProcesses({
             return serveReplayMemory((iss) => engine?.proofMemory(iss), request);
           case 'revocationsFrom':
             return feed.page(link, request.page);
+          case 'receiveEvent':
+            return receiveEvent(request.request);
           case 'failed':
             return reject(
               Object.assign(new Error(request.error), { code: request.code, port: request.port }),
@@ -218,6 +221,7 @@ export async function createWorkerProcesses({
     async listen() {
       cluster.setupPrimary({ serialization: 'advanced' });
       void engine.current().verifier.start();
+      engine.current().events.start();
       // Workers are fed from it.
       await revocations.opened();
       const [addresses] = await Promise.all(Array.from({ length: size }, start));

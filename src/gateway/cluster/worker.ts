@@ -11,6 +11,7 @@ import { type LoadedKeys, restoreKeys } from '../../tokens/keys/key-generation.t
 import type { RevocationReplica } from '../../tokens/revocation/revocation-replica.ts';
 import { createEngine, type Engine } from '../engine.ts';
 import type { GenerationSource } from '../generation.ts';
+import { receiveByPrimary } from './receive-by-primary.ts';
 import { replayMemoryOfPrimary } from './replay-memory.ts';
 import { followRevocations } from './revocation-feed.ts';
 import { connectRpc } from './rpc.ts';
@@ -126,6 +127,7 @@ export async function runWorker(log: Logger): Promise<'clean' | 'cut'> {
       proofs: { remote: (iss) => replayMemoryOfPrimary(iss, (request) => primary.ask(request)) },
       worker: cluster.worker?.id,
       revocations,
+      receiveEvent: (request) => receiveByPrimary((asked) => primary.ask(asked), request),
     });
     engine = made.engine;
     if (engine === undefined) throw new Error(made.problems.map(({ message }) => message).join('; '));

@@ -1,9 +1,13 @@
-import { isRefusal } from '../../core/refusals.ts';
+import { isRefusal, refuse } from '../../core/refusals.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
-import { readBody } from '../../oauth/read-body.ts';
+import { readSmallBody } from '../../http/read-small-body.ts';
 import type { FrontCall } from '../../pipeline/messages/direct-response.ts';
 import type { ServedResponse } from '../server/listener-events.ts';
 import type { Transaction } from './transaction.ts';
+
+/** Codes and refresh tokens are a few KiB at most. */
+const MAX_BYTES = 16 * 1024;
+const TOO_LARGE = refuse('front_body', `the body is larger than ${MAX_BYTES} bytes`);
 
 interface FrontServing {
   readonly call: FrontCall;
@@ -26,7 +30,8 @@ export function serveFront({ call, req, res, transaction, failed }: FrontServing
     contentEncoding: req.headers['content-encoding'],
     readBody() {
       if (req.headers.expect !== undefined) res.writeContinue();
-      return readBody(res, { timeoutMs: generation.config.listen.limits.bodyIdle });
+      const timeoutMs = generation.config.listen.limits.bodyIdle;
+      return readSmallBody(res, { timeoutMs, maxBytes: MAX_BYTES, tooLarge: TOO_LARGE });
     },
   });
   served

@@ -8,7 +8,12 @@ import { resolveForwarded } from '../../http/forwarded.ts';
 import { peerOf } from '../../http/peer.ts';
 import { isForMessages, type PermitForMessages } from '../../pipeline/decide-message.ts';
 import type { Decision } from '../../pipeline/gate.ts';
-import { isDirectResponse, isFrontCall, isServedHere } from '../../pipeline/messages/direct-response.ts';
+import {
+  isDirectResponse,
+  isEventCall,
+  isFrontCall,
+  isServedHere,
+} from '../../pipeline/messages/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import { forward } from '../../proxy/forward.ts';
 import type { UpstreamRequestPlan } from '../../proxy/forward-job.ts';
@@ -17,6 +22,7 @@ import { openTunnel } from '../../proxy/websocket/open-tunnel.ts';
 import type { Tunnels } from '../../proxy/websocket/tunnels.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type Tracing, withTraceFields } from '../../telemetry/tracing.ts';
+import type { CallGate } from '../../tokens/endpoints/call-gate.ts';
 import type { Generation } from '../generation.ts';
 import { connectionOf } from '../server/client-connection.ts';
 import type { ListenerEvents, ServedResponse } from '../server/listener-events.ts';
@@ -27,6 +33,7 @@ import type { MessageBody } from './read-body.ts';
 import { traceRefusedSteps } from './refused-steps.ts';
 import { saneRequestId } from './request-id.ts';
 import { refuseFailed, runDecision } from './run-decision.ts';
+import { type ReceiveEvent, serveEvent } from './serve-event.ts';
 import { serveFront } from './serve-front.ts';
 import { serveMessage } from './serve-message.ts';
 import { Transaction } from './transaction.ts';
@@ -40,6 +47,9 @@ export interface ServeContext {
   readonly tunnels: Tunnels;
   readonly transactions: Transactions;
   readonly messages: MessageMemory;
+  /** Of logout tokens and security events. */
+  readonly eventCalls: CallGate;
+  readonly receiveEvent: ReceiveEvent;
   readonly scheduler: Scheduler;
   /** Undefined unless an OpenTelemetry SDK was preloaded. */
   readonly tracing: Tracing | undefined;
@@ -71,6 +81,11 @@ export function createServing(context: ServeContext, pass: ListenerEvents['reque
           const fail = (error: unknown) =>
             transaction.refused(failed(transaction, error, 'the front for OAuth clients failed'));
           serveFront({ call: outcome, req, res, transaction, failed: fail });
+        } else if (isEventCall(outcome)) {
+          const fail = (error: unknown) =>
+            transaction.refused(failed(transaction, error, 'a logout token or security event failed'));
+          const { eventCalls: calls, receiveEvent: receive } = context;
+          serveEvent({ call: outcome, req, res, transaction, calls, receive, failed: fail });
         } else if (isForMessages(outcome)) takeMessage({ req, res, transaction, permit: outcome });
         else passOn({ req, res, transaction, permit: outcome });
       });

@@ -10,7 +10,7 @@ import { challengeFor } from '../../pipeline/access/challenge.ts';
 import type { MessageDecision } from '../../pipeline/decide-message.ts';
 import type { Decision } from '../../pipeline/gate.ts';
 import { readMessageId } from '../../pipeline/mcp/message-id.ts';
-import { isFrontCall, isServedHere } from '../../pipeline/messages/direct-response.ts';
+import { isEventCall, isFrontCall, isServedHere } from '../../pipeline/messages/direct-response.ts';
 import type { Permit } from '../../pipeline/permit.ts';
 import type { Route } from '../../pipeline/route.ts';
 import type { ForwardObserver, ForwardResult } from '../../proxy/forward-job.ts';
@@ -137,6 +137,7 @@ export class Transaction implements ProblemContext, ForwardObserver, InFlight, S
     if (addedHeaders !== undefined) this.addedHeaders = [...this.addedHeaders, ...addedHeaders];
     if (isRefusal(outcome)) return;
     if (isFrontCall(outcome)) this.#issuer = outcome.frontCall.issuer;
+    if (isEventCall(outcome)) this.#issuer = outcome.eventCall.issuer;
     if (isServedHere(outcome)) return;
     this.#permit = outcome;
     this.#issuer = outcome.token?.issuer;

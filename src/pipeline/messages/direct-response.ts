@@ -1,3 +1,4 @@
+import type { EventSource } from '../../config/event-paths.ts';
 import type { FrontEndpointKind } from '../../config/oauth-front.ts';
 import type { Refusal } from '../../core/refusals.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
@@ -21,6 +22,14 @@ export interface FrontCall {
   readonly hasAuthorization: boolean;
 }
 
+/** A logout token or security event that a provider pushes: its signature is its credential, and no backend sees it. */
+export interface EventCall {
+  readonly eventCall: EventSource;
+}
+
+/** What the gateway itself responds to. */
+export type ServedHere = DirectResponse | FrontCall | EventCall;
+
 /** Narrows the outcome of a decision. */
 export function isDirectResponse(outcome: object): outcome is DirectResponse {
   return 'directResponse' in outcome;
@@ -31,9 +40,14 @@ export function isFrontCall(outcome: object): outcome is FrontCall {
   return 'frontCall' in outcome;
 }
 
+/** Narrows the outcome of a decision. */
+export function isEventCall(outcome: object): outcome is EventCall {
+  return 'eventCall' in outcome;
+}
+
 /** Whether the gateway itself responds to an allowed request. */
-export function isServedHere(outcome: object): outcome is DirectResponse | FrontCall {
-  return isDirectResponse(outcome) || isFrontCall(outcome);
+export function isServedHere(outcome: object): outcome is ServedHere {
+  return isDirectResponse(outcome) || isFrontCall(outcome) || isEventCall(outcome);
 }
 
 /** A path that the gateway serves itself. It is looked for before the routes, which it hides. */
@@ -50,7 +64,7 @@ export interface OwnEndpoint {
   readonly addedHeaders?: readonly string[];
   /** Limits by address of the calls of a front. */
   readonly limits?: readonly RateLimit[];
-  readonly respond: (request: OwnRequest) => DirectResponse | FrontCall | Refusal;
+  readonly respond: (request: OwnRequest) => ServedHere | Refusal;
 }
 
 /** What an own endpoint is given of its request. */

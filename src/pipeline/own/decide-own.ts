@@ -2,11 +2,10 @@ import { after } from '../../core/after.ts';
 import { isRefusal, type Refusal } from '../../core/refusals.ts';
 import type { Trace } from '../../core/trace.ts';
 import {
-  type DirectResponse,
-  type FrontCall,
   isDirectResponse,
   type OwnEndpoint,
   type OwnRequest,
+  type ServedHere,
 } from '../messages/direct-response.ts';
 import { consume } from '../rate-limit/rate-limit.ts';
 
@@ -20,7 +19,7 @@ export interface OwnDecisionOptions {
 /** A decision without a route. */
 export interface OwnDecision {
   readonly route: undefined;
-  readonly outcome: DirectResponse | FrontCall | Refusal;
+  readonly outcome: ServedHere | Refusal;
   readonly addedHeaders: readonly string[];
 }
 

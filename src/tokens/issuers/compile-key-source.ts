@@ -56,16 +56,22 @@ export function compileKeySource(
 
 /**
  * What would do nothing beside `jwks`. A front fetches metadata all the same, by the rules in `keys`, and so does introspection that
- * must find its endpoint; where the file names that, it needs the authorities alone.
+ * must find its endpoint; where the file names that, it needs the authorities alone. The keys of a transmitter of events are fetched by
+ * these rules in any case.
  */
 function findStray({
   jwksUri,
   keys,
   oauthProxy,
   introspection,
+  events,
 }: IssuerConfig): readonly string[] | undefined {
   if (jwksUri !== undefined) return ['jwksUri'];
   if (keys === undefined) return undefined;
+  if (events !== undefined) {
+    const unused = (['headers', 'snapshot'] as const).find((key) => keys[key] !== undefined);
+    return unused === undefined || oauthProxy !== undefined ? undefined : ['keys', unused];
+  }
   if (oauthProxy === undefined && introspection === undefined) return ['keys'];
   if (oauthProxy === undefined && introspection?.url !== undefined) {
     const { ca: _, ...fetching } = keys;

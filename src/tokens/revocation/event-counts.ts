@@ -1,19 +1,11 @@
-/** What providers push to this gateway: logout tokens (OpenID Connect Back-Channel Logout 1.0) and security events (RFC 8935). */
-export const EVENT_KINDS = ['logout', 'events'] as const;
-export type EventKind = (typeof EVENT_KINDS)[number];
+import type { EventSource } from '../../config/event-paths.ts';
 
 /**
- * What became of one that was received. `repeated`: it was received before. `ignored`: nothing follows from its event. `invalid`: it is
- * not what it should be. `full`: there was no room for its entry. `unavailable`: it could not be checked or kept.
+ * What became of a logout token or security event that was received. `repeated`: it was received before. `ignored`: nothing follows from
+ * its event. `invalid`: it is not what it should be. `full`: there was no room for its entry. `unavailable`: it could not be checked or kept.
  */
-export const EVENT_OUTCOMES = ['accepted', 'repeated', 'ignored', 'invalid', 'full', 'unavailable'] as const;
+const EVENT_OUTCOMES = ['accepted', 'repeated', 'ignored', 'invalid', 'full', 'unavailable'] as const;
 export type EventOutcome = (typeof EVENT_OUTCOMES)[number];
-
-/** Of which issuer, by its configured name, what is received. */
-export interface EventSource {
-  readonly issuer: string;
-  readonly kind: EventKind;
-}
 
 export interface EventReport extends EventSource {
   /** How many since the start. */
@@ -48,5 +40,5 @@ export function createEventCounts(): EventCounts {
 }
 
 function noOutcomes(): Record<EventOutcome, number> {
-  return { accepted: 0, repeated: 0, ignored: 0, invalid: 0, full: 0, unavailable: 0 };
+  return Object.fromEntries(EVENT_OUTCOMES.map((outcome) => [outcome, 0])) as Record<EventOutcome, number>;
 }

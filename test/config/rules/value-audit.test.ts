@@ -35,6 +35,14 @@ const front = (own: Record<string, unknown>) => ({
   ...own,
 });
 
+/** Security events with these keys over the usual ones. */
+const events = (own: Record<string, unknown>) => ({
+  issuer: 'https://ssf.example.com',
+  jwksUri: 'https://ssf.example.com/keys',
+  audience: 'https://api.example.com/events',
+  ...own,
+});
+
 /** An exchange with these keys over the usual ones. */
 const exchange = (own: Record<string, unknown>) => ({
   grant: 'token-exchange',
@@ -305,6 +313,30 @@ const ROWS: readonly Row[] = [
   ['issuers/corp/roleClaims', [['resource_access', '*', 'roles']], 'warning', /no wildcards/],
   ['issuers/corp/roleClaims', [['roles', '0']], 'warning', /cannot pick a member/],
   ['issuers/corp/roleClaims', [['0']], 'fine'],
+  ['issuers/corp/logout', { clientId: 'gateway' }, 'fine'],
+  ['issuers/corp/logout', { clientId: 'my gateway' }, 'error', /without spaces/],
+  ['issuers/corp/logout', { clientId: '' }, 'error', /visible/],
+  ['issuers/corp/logout', { clientId: '${CUT}' }, 'warning', /has a quote at one end/],
+  ['issuers/corp/events', events({}), 'fine'],
+  ['issuers/corp/events', events({ issuer: '' }), 'error', /non-empty/],
+  ['issuers/corp/events', events({ issuer: 'https://ssf.example.com ' }), 'error', /ends with a space/],
+  ['issuers/corp/events', events({ audience: 'a b' }), 'error', /without spaces/],
+  ['issuers/corp/events', events({ audience: 'https://${TAIL}' }), 'warning', /has a quote at one end/],
+  ['issuers/corp/events', events({ jwksUri: 'ssf.example.com/keys' }), 'error', /URL/],
+  ['issuers/corp/events', events({ jwksUri: 'http://ssf.example.com/keys' }), 'error', /plain http/],
+  [
+    'issuers/corp/events',
+    events({ jwksUri: 'https://u:p@ssf.example.com/keys' }),
+    'error',
+    /user or password/,
+  ],
+  ['issuers/corp/events', events({ jwksUri: 'https://ssf.example.com/keys#a' }), 'error', /no fragment/],
+  [
+    'issuers/corp/events',
+    events({ jwksUri: 'https://ssf.example.com/.well-known/ssf-configuration' }),
+    'error',
+    /not of keys/,
+  ],
   ['issuers/corp/oauthProxy', front({}), 'fine'],
   ['issuers/corp/oauthProxy', front({ path: 'oauth' }), 'error', /a plain path/],
   ['issuers/corp/oauthProxy', front({ path: '/' }), 'error', /a plain path/],

@@ -1,7 +1,7 @@
-import type { RateLimitStoreConfig } from '../../config/schema/config.ts';
-import type { Clock } from '../../core/clock.ts';
-import { createMemoryLimitStore, type LimitStore } from '../../pipeline/rate-limit/limit-store.ts';
-import type { Logger } from '../../telemetry/logger.ts';
+import type { RateLimitStoreConfig } from '../config/schema/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { createMemoryLimitStore, type LimitStore } from '../pipeline/rate-limit/limit-store.ts';
+import type { Logger } from '../telemetry/logger.ts';
 
 /** Opens what requests are counted in: memory, or the store of the file. Does not wait for a store that is down. */
 export async function openLimitStore(
@@ -12,7 +12,7 @@ export async function openLimitStore(
   if (config === undefined) return local;
   const { onFailure } = config;
   // Loaded only where it is asked for: most gateways count in memory.
-  const { createRedisLimitStore } = await import('../../pipeline/rate-limit/redis-limit-store.ts');
+  const { createRedisLimitStore } = await import('../pipeline/rate-limit/redis-limit-store.ts');
   return createRedisLimitStore(config, {
     local,
     onState: (state, error) => {

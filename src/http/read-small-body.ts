@@ -1,24 +1,29 @@
 import { type Refusal, refuse } from '../core/refusals.ts';
-import type { OutgoingResponse } from '../http/client-messages.ts';
+import type { OutgoingResponse } from './client-messages.ts';
 
-/** Codes and refresh tokens are a few KiB at most. */
-const MAX_BYTES = 16 * 1024;
+export interface SmallBodyLimits {
+  /** For all of it. */
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  /** The refusal of a larger one. */
+  readonly tooLarge: Refusal;
+}
 
 /** Reads the whole body of a small request; undefined when the client broke off and nothing can be sent any more. */
-export function readBody(
+export function readSmallBody(
   res: OutgoingResponse,
-  { timeoutMs }: { readonly timeoutMs: number },
+  { timeoutMs, maxBytes, tooLarge }: SmallBodyLimits,
 ): Promise<Buffer | Refusal | undefined> {
   const { req } = res;
   if (req.readableEnded) return Promise.resolve(Buffer.alloc(0));
-  if (Number(req.headers['content-length'] ?? 0) > MAX_BYTES) return Promise.resolve(TOO_LARGE);
+  if (Number(req.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve(tooLarge);
   return new Promise((settle) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     const timer = setTimeout(() => end(STALLED), timeoutMs);
     const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes > MAX_BYTES) end(TOO_LARGE);
+      if (bytes > maxBytes) end(tooLarge);
       else chunks.push(chunk);
     };
     // Node ends the body of an HTTP/2 stream that was reset, too.
@@ -39,7 +44,6 @@ export function readBody(
   });
 }
 
-const TOO_LARGE = refuse('front_body', `the body is larger than ${MAX_BYTES} bytes`);
 const STALLED = refuse('body_stalled', 'the body did not arrive in time');
 
 function ignore(): void {}
