@@ -56,3 +56,9 @@ export const CONFIG_OPTIONS = {
 export const FORMAT_OPTION = {
   format: { type: 'string', value: 'FORMAT', oneOf: ['text', 'json'], description: 'text (default) or json' },
 } as const satisfies Record<string, OptionSpec>;
+
+/** Reads a time that an option takes, ISO 8601 or seconds, as milliseconds since the epoch. */
+export function readTime(text: string): number | undefined {
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+  return Number.isFinite(ms) ? ms : undefined;
+}

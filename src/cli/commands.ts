@@ -1,6 +1,7 @@
 import { findMessageFlaw } from '../config/mcp/message-text.ts';
-import { CONFIG_OPTIONS, type Command, FORMAT_OPTION, type OptionValues } from './command.ts';
+import { CONFIG_OPTIONS, type Command, FORMAT_OPTION, type OptionValues, readTime } from './command.ts';
 import { withConfigFile, withFileName } from './config-file.ts';
+import { revokeCommand } from './revoke-command.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -200,6 +201,7 @@ export const COMMANDS: readonly Command[] = [
   explainCommand,
   routesCommand,
   keysCommand,
+  revokeCommand,
   schemaCommand,
 ];
 
@@ -209,10 +211,4 @@ function isPortOrAbsent(value: unknown): boolean {
 
 function headersOf(options: OptionValues): readonly string[] {
   return ((options.header ?? []) as readonly (string | boolean)[]).map(String);
-}
-
-/** Milliseconds since the epoch. */
-function readTime(text: string): number | undefined {
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-  return Number.isFinite(ms) ? ms : undefined;
 }
