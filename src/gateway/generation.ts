@@ -256,7 +256,7 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       pool: shared.providers,
     }),
     exchanges,
-    revocation: compileRevocation(config, { resolvePath }),
+    revocation: await compileRevocation(config, { resolvePath }),
     events: compileEvents({
       config,
       issuers: issuers.issuers,

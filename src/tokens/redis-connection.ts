@@ -6,6 +6,8 @@ export type RedisClient = ReturnType<typeof makeClient>;
 export interface RedisConnectionOptions {
   /** How long a connection may take, from its first packet to the end of `greet`. */
   readonly timeoutMs: number;
+  /** Between attempts. */
+  readonly longestPauseMs?: number;
   /** What has to work before a new connection is used. */
   readonly greet?: (client: RedisClient) => Promise<void>;
   readonly onReady?: () => void;
@@ -29,7 +31,7 @@ const LONGEST_PAUSE_MS = 2_000;
 
 export function openRedisConnection(
   url: string,
-  { timeoutMs, greet, onReady, onFailed }: RedisConnectionOptions,
+  { timeoutMs, longestPauseMs = LONGEST_PAUSE_MS, greet, onReady, onFailed }: RedisConnectionOptions,
 ): RedisConnection {
   let opened: RedisClient | undefined;
   let ready: RedisClient | undefined;
@@ -62,7 +64,7 @@ export function openRedisConnection(
     client.destroy();
     onFailed(error);
     if (isClosed) return;
-    const pauseMs = Math.min(SHORTEST_PAUSE_MS * 2 ** Math.min(failures, 10), LONGEST_PAUSE_MS);
+    const pauseMs = Math.min(SHORTEST_PAUSE_MS * 2 ** Math.min(failures, 10), longestPauseMs);
     failures += 1;
     timer = setTimeout(() => void open(), pauseMs);
     timer.unref();

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { ErrorReply } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
 import { NoReplyError, within } from '../../core/within.ts';
 import { openRedisConnection, type RedisClient } from '../redis-connection.ts';
+import { HIDDEN_RUN, mayEvict, readRun } from '../redis-info.ts';
 import { digestOf, MAX_OF_KEY, type ProofUse, type ReplayOutcome, type ReplayStore } from './replay-store.ts';
 
 const PREFIX = 'sealgate:dpop:';
@@ -83,15 +83,16 @@ export function createRedisReplayStore(
 
   /** Before a connection is used, so that no proof is taken for new by a store that has lost what this process knows of. */
   async function greet(client: RedisClient): Promise<void> {
-    const found = { server: runOf(await infoOf(client, 'server')), mark: await readMark(client) };
-    const memory = await infoOf(client, 'memory');
+    const found = { server: await readRun(client), mark: await readMark(client) };
+    // A proof that is evicted before its time would be good twice. Volatile keys are all that we have.
+    const evicts = await mayEvict(client);
     // Nothing is awaited from here on: who reads in the log that the store is back finds it so.
     worked();
     // Started again, it has what was saved at some moment, and the mark with it; a replica in its place may have less.
-    const isOther = server !== undefined && (found.server !== server || found.server === HIDDEN);
+    const isOther = server !== undefined && (found.server !== server || found.server === HIDDEN_RUN);
     server = found.server;
     follow(found.mark, isOther);
-    if (mayEvict(memory)) onState('evicts');
+    if (evicts) onState('evicts');
   }
 
   /** The first to connect makes it. */
@@ -211,29 +212,4 @@ export function createRedisReplayStore(
     secrets.set(epoch, secret);
     return secret;
   }
-}
-
-/** Of a server that does not name itself: each connection may be to another. */
-const HIDDEN = 'hidden';
-
-function runOf(info: string): string {
-  return /^run_id:(\S+)/m.exec(info)?.[1] ?? HIDDEN;
-}
-
-/** Empty where the server hides it. */
-function infoOf(client: RedisClient, section: string): Promise<string> {
-  return client.info(section).catch((error: Error) => {
-    if (error instanceof ErrorReply) return '';
-    throw error;
-  });
-}
-
-/**
- * A proof that is evicted before its time would be good twice. Volatile keys are all that we have. A store that hides its settings is
- * taken at its word.
- */
-function mayEvict(info: string): boolean {
-  const limit = /^maxmemory:(\d+)/m.exec(info)?.[1] ?? '0';
-  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
-  return limit !== '0' && policy !== 'noeviction';
 }

@@ -159,6 +159,13 @@ const ROWS: readonly Row[] = [
   ['rateLimitStore', 'http://a:6379', 'error', /redis/],
   ['rateLimitStore', { url: 'redis://a', timeout: '0s' }, 'error', /more than 0/],
   ['rateLimitStore', { url: 'redis://a', timeout: '1m' }, 'warning', /unusually long/],
+  ['revocation/store', 'redis://a:6379', 'fine'],
+  ['revocation/store', 'rediss://user:secret@a:6379/3', 'fine'],
+  ['revocation/store', 'http://a:6379', 'error', /redis/],
+  ['revocation/store', 'redis://a:6379/tokens', 'error', /number of a database/],
+  ['revocation/store', 'redis://a:6379?db=1', 'error', /query or a fragment/],
+  ['revocation/onFailure', 'open', 'warning', /no `store` that could fail/],
+  ['revocation/onFailure', 'ignore', 'error', /closed/],
   ['tokenCache/maxBytes', '1KiB', 'error', /`off` turns the cache off/],
   ['tokenCache/maxBytes', '8KiB', 'warning', /unusually small/],
 

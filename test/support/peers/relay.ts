@@ -7,6 +7,10 @@ export interface Relay {
   readonly url: string;
   /** Drops what the connections opened until now still send, and keeps them open: as a network that has lost the other end. */
   mute(): void;
+  /** Drops what all connections send, also those that are opened from now on. */
+  cut(): void;
+  /** Passes on what is sent on connections that are opened from now on. */
+  mend(): void;
   /** How many have been opened. */
   connections(): number;
 }
@@ -17,9 +21,11 @@ export async function startRelay(t: Test, serverUrl: string, delayMs = 0): Promi
   const serverPort = Number(url.port);
   const clients = new Set<Socket>();
   const muted = new WeakSet<Socket>();
+  let isCut = false;
   let connections = 0;
   const listener = createServer((client) => {
     clients.add(client);
+    if (isCut) muted.add(client);
     connections += 1;
     const server = connect(serverPort, url.hostname);
     for (const [from, to] of [
@@ -47,6 +53,13 @@ export async function startRelay(t: Test, serverUrl: string, delayMs = 0): Promi
     connections: () => connections,
     mute() {
       for (const client of clients) muted.add(client);
+    },
+    cut() {
+      isCut = true;
+      for (const client of clients) muted.add(client);
+    },
+    mend() {
+      isCut = false;
     },
   };
 }

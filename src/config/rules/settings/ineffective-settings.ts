@@ -108,6 +108,9 @@ export const settingsHaveTheirOccasion: Rule = ({ config }) => [
   ...(config.rateLimitStore !== undefined && config.routes.every(({ rateLimit }) => rateLimit === undefined)
     ? [warning(['rateLimitStore'], 'no route has a `rateLimit` that needs it', { at: 'key' })]
     : []),
+  ...(config.revocation.onFailure === 'open' && config.revocation.store === undefined
+    ? [warning(['revocation', 'onFailure'], 'there is no `store` that could fail')]
+    : []),
 ];
 
 /** Entries that nothing refers to. Not where a name is unknown: that is the problem then. */

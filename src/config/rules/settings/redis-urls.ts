@@ -4,8 +4,10 @@ import { error, type Rule, warning } from '../rule.ts';
 /** The URL of a store names a server, and at most a database: what else it holds would be ignored, or end the start with an exception. */
 export const storesCanBeOpened: Rule = ({ config }) => {
   const limits = config.rateLimitStore;
+  const revoked = config.revocation.store;
   return [
     ...(limits === undefined ? [] : flawsOf(limits.url, ['rateLimitStore'])),
+    ...(revoked === undefined ? [] : flawsOf(revoked, ['revocation', 'store'])),
     ...Object.entries(config.issuers).flatMap(([name, { dpop }]) => {
       const path = ['issuers', name, 'dpop', 'replay'];
       if (dpop === undefined) return [];
