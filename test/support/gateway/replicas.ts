@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { Pool } from 'undici';
+import { stringify } from 'yaml';
 import { freePorts } from '../backends/ports.ts';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
 
@@ -18,11 +19,22 @@ export interface Replicas {
 }
 
 export const REPLICAS = 3;
+const isLast = (index: number): boolean => index === REPLICAS - 1;
 /** Between two requests of one client. */
 const PAUSE_MS = 5;
 
-/** Starts three of `text`, which has everything but `listen.port` and `admin`; they end with the test. */
-export async function startReplicas(t: Test, text: string): Promise<Replicas> {
+export interface ReplicaOptions {
+  readonly adminToken?: string;
+  /** Of the last one; the others have one process. */
+  readonly workers?: number;
+}
+
+/** Starts three of `text`, which has everything but `listen.port`, `admin` and `workers`; they end with the test. */
+export async function startReplicas(
+  t: Test,
+  text: string,
+  { adminToken, workers = 1 }: ReplicaOptions = {},
+): Promise<Replicas> {
   const free = await freePorts(2 * REPLICAS);
   const ports = Array.from({ length: REPLICAS }, (_, index) => ({
     port: free[2 * index] as number,
@@ -30,8 +42,13 @@ export async function startReplicas(t: Test, text: string): Promise<Replicas> {
   }));
   const start = (index: number): Promise<GatewayProcess> => {
     const { port, adminPort } = ports[index] as Replica;
-    const file = `listen: { port: ${port}, trustedProxies: [127.0.0.1] }\nadmin: { port: ${adminPort} }\n${text}`;
-    return startGatewayProcess(t, file);
+    const listen = { port, trustedProxies: ['127.0.0.1'] };
+    const own = {
+      listen,
+      admin: { port: adminPort, token: adminToken },
+      workers: isLast(index) ? workers : 1,
+    };
+    return startGatewayProcess(t, `${stringify(own)}${text}`);
   };
   const gateways = await Promise.all(ports.map((_, index) => start(index)));
   return {
