@@ -9,10 +9,13 @@ import type { ClientCertificate } from '../http/certificates/client-certificate.
 import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import { compileOfflineGate } from '../simulate/offline-gate.ts';
 import { type ReadOptions, readShownCertificate } from '../simulate/read-client-certificate.ts';
+import { revocationsOfFile } from '../simulate/revocations-of-file.ts';
 import { type SimulatedDecision, type SimulatedRequest, simulate } from '../simulate/simulate.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { checkKeys } from '../tokens/keys/key-set.ts';
+import { checkRevocationFile } from '../tokens/revocation/file/check-revocation-file.ts';
+import type { RevocationCheck } from '../tokens/revocation/revocation-check.ts';
 import { ADVICE } from './advice.ts';
 import type { CommandIo } from './io.ts';
 import { colorsFor } from './io.ts';
@@ -84,7 +87,9 @@ async function explain(
   const reading = { config, resolvePath: loaded.resolvePath, clock };
   const certificate = certificateFile === undefined ? undefined : showCertificate(certificateFile, reading);
   const request = { ...sent, certificate };
+  const revocations = await readRevocations(loaded, { ...reading, showClaims });
   const { gate, verifier, close } = await compileOfflineGate({
+    revocations,
     config,
     issuers,
     clock,
@@ -101,6 +106,15 @@ async function explain(
   } finally {
     close();
   }
+}
+
+/** Those of `revocation.file`; the running gateway may have more, of other sources. */
+async function readRevocations(
+  loaded: LoadedConfig,
+  { config, showClaims, ...reading }: ReadOptions & { readonly showClaims: boolean },
+): Promise<RevocationCheck | undefined> {
+  assertNoErrors(loaded.report(await checkRevocationFile(config, reading)));
+  return revocationsOfFile(config, { ...reading, showClaims });
 }
 
 function showCertificate(file: string, reading: ReadOptions): ClientCertificate {

@@ -9,6 +9,7 @@ import { createEndpointPool } from '../tokens/endpoints/endpoint-pool.ts';
 import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import { openIntrospectionEndpoints } from '../tokens/introspection/ask-provider.ts';
 import { createKeyStorePool } from '../tokens/keys/key-store-pool.ts';
+import type { RevocationCheck } from '../tokens/revocation/revocation-check.ts';
 import { createTokenVerifier, type LiveTokenVerifier } from '../tokens/verifier.ts';
 
 /** The gate of a file for the command line: it decides like the running one, without a listener. */
@@ -24,6 +25,8 @@ export interface OfflineGateOptions {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly resolvePath: (path: string) => string;
+  /** What is revoked. Default: nothing. */
+  readonly revocations?: RevocationCheck | undefined;
   /** Whether providers are asked about opaque tokens; default false. */
   readonly introspects?: boolean;
 }
@@ -57,7 +60,7 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     verifier.close();
     introspection?.close();
   };
-  return { gate, verifier, close };
+  return { gate: { ...gate, revocations: options.revocations }, verifier, close };
 }
 
 /** Nothing is exchanged offline: the gate only needs to know where it would be. */

@@ -6,6 +6,7 @@ import { startGatewayProcess } from '../../support/gateway/gateway-process.ts';
 import { createKeyServer } from '../../support/tokens/key-server.ts';
 import { mint, signingKey } from '../../support/tokens/mint.ts';
 
+const TOKEN = 's3cret-of-the-admin-listener';
 const KEY = signingKey('ES256');
 const NOW = Math.floor(Date.now() / 1000);
 const line = (json: object): string => `${JSON.stringify({ issuer: 'corp', at: NOW, ...json })}\n`;
@@ -20,7 +21,7 @@ async function setUp(t: Test, workers = 1) {
   });
   const file = `${t.testdir()}/revoked.jsonl`;
   const text = `listen: { port: 0 }
-admin: { port: 0 }
+admin: { port: 0, token: ${TOKEN} }
 workers: ${workers}
 shutdown: { grace: 1s }
 issuers: { corp: { issuer: '${issuer.issuer()}', audiences: [api], maxTokenAge: 1h } }
@@ -55,6 +56,31 @@ t.test('entries of the file survive SIGKILL, and arrive while the gateway runs',
   rmSync(file);
   await second.line('revocation.file is gone; its entries still count');
   t.equal(await get(second.url, 'a'), 401);
+});
+
+t.test('what was confirmed before a SIGKILL is revoked after it', async (t) => {
+  const { file, text, get } = await setUp(t);
+  const first = await startGatewayProcess(t, text);
+  const confirmed: string[] = [];
+  const revoke = async (jti: string): Promise<void> => {
+    const response = await fetch(`${first.adminUrl}/revocations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ jti }),
+    }).catch(() => undefined);
+    if (response?.status === 204 && confirmed.push(jti) === 50) first.child.kill('SIGKILL');
+  };
+  const callers = Array.from({ length: 8 }, async (_, caller) => {
+    for (let at = 0; first.child.signalCode === null && at < 500; at += 1) await revoke(`${caller}-${at}`);
+  });
+  await first.ended;
+  await Promise.all(callers);
+  t.ok(confirmed.length >= 50);
+  // As if it had been killed in the middle of a line.
+  appendFileSync(file, '{"issuer":"corp","jt');
+  const second = await startGatewayProcess(t, text);
+  for (const jti of confirmed) t.equal(await get(second.url, jti), 401, jti);
+  t.equal(await get(second.url, 'another'), 200);
 });
 
 t.test('every worker knows them, from the first request on', async (t) => {

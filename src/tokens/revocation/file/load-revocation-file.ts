@@ -6,13 +6,14 @@ import { readWholeFile } from './read-whole-file.ts';
 /** Reads a file of entries once, at the time of the clock; lines with a mistake are left out. Throws where it cannot be read. */
 export async function loadRevocationFile(
   path: string,
-  {
-    clock,
-    keepMs,
-    maxEntries,
-  }: { readonly clock: Clock; readonly keepMs: number; readonly maxEntries: number },
+  { clock, keepMs }: { readonly clock: Clock; readonly keepMs: number },
 ): Promise<RevocationIndex> {
-  const index = createRevocationIndex({ keepMs, maxEntries, clock, monotonicMs: clock });
+  const index = createRevocationIndex({
+    keepMs,
+    maxEntries: Number.POSITIVE_INFINITY,
+    clock,
+    monotonicMs: clock,
+  });
   try {
     const handle = await openRegular(path, READ);
     try {

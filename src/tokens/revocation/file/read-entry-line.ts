@@ -1,5 +1,11 @@
 import { readStrictObject } from '../../../core/json/strict-json.ts';
-import type { RevocationChange, RevocationTarget } from '../entry.ts';
+import {
+  type RevocationChange,
+  type RevocationEntry,
+  type RevocationKind,
+  type RevocationTarget,
+  revokedValue,
+} from '../entry.ts';
 import { readChange } from '../entry-json.ts';
 import type { RawLine } from './read-lines.ts';
 
@@ -15,6 +21,8 @@ const MAX_DEPTH = 4;
 /** Reads a line; undefined where it is blank. */
 export function readEntryLine(line: RawLine, now: number): RevocationChange | LineFlaw | undefined {
   if (typeof line !== 'string') return { column: 1, reason: line.unreadable };
+  const usual = readUsualLine(line);
+  if (usual !== undefined) return { change: 'added', entry: usual };
   if (line.trim() === '') return undefined;
   const json = readStrictObject(line, { maxDepth: MAX_DEPTH, inexact: undefined });
   if (typeof json === 'string') return { column: columnOfFlaw(line), reason: WORDS[json] ?? json };
@@ -30,6 +38,34 @@ export function isFlaw(line: RevocationChange | LineFlaw): line is LineFlaw {
 /** The same text for the same target, and for no other. */
 export function targetKey({ kind, issuer, value }: RevocationTarget): string {
   return `${kind} ${issuer.length} ${issuer}${value}`;
+}
+
+// Texts without escapes, numbers within the bounds of entries.
+const TEXT = '"([^"\\\\\\x00-\\x1f]+)"';
+const SECONDS = '(0|[1-9]\\d{0,10})';
+const USUAL = new RegExp(
+  `^\\{"issuer":${TEXT},(?:"(jti|sid)":${TEXT}|"subject":${TEXT},"before":${SECONDS})(?:,"until":${SECONDS})?,"at":${SECONDS}\\}$`,
+);
+let lastIssuer = '';
+
+/** What gateways write, read several times as fast as any JSON: a file may have a million such lines. Undefined for other lines. */
+function readUsualLine(line: string): RevocationEntry | undefined {
+  const [, issuer, kind, claim, subject, before, until, at] = USUAL.exec(line) ?? [];
+  if (issuer === undefined) return undefined;
+  // Copies: a part of a text keeps the whole block alive.
+  if (issuer !== lastIssuer) lastIssuer = copyOf(issuer);
+  return {
+    issuer: lastIssuer,
+    kind: kind === undefined ? 'subject' : (kind as RevocationKind),
+    value: revokedValue(copyOf((claim ?? subject) as string)),
+    before: before === undefined ? undefined : Number(before),
+    at: Number(at),
+    until: until === undefined ? undefined : Number(until),
+  };
+}
+
+function copyOf(text: string): string {
+  return JSON.parse(`"${text}"`) as string;
 }
 
 const WORDS: Readonly<Record<string, string>> = {
