@@ -6,6 +6,7 @@ import { SLICE_MS, type TrafficSlice } from '../telemetry/traffic-history.ts';
 import type { ProofReport } from '../tokens/dpop/proof-pool.ts';
 import { type Html, html } from './html.ts';
 import { formatCount, formatMs, formatSeconds, formatTime } from './page-format.ts';
+import { revocationsOf } from './page-revocations.ts';
 import type { IssuerReport, UpstreamReport } from './report.ts';
 import type { EndpointStatus, GatewayStatus, RecentDecision, ReloadReport, RouteStatus } from './status.ts';
 
@@ -47,6 +48,10 @@ ${
 ${
   status.proofs &&
   html`<section data-live="proofs">${proofsOf(status.proofs)}</section>
+`
+}${
+  status.revocations &&
+  html`<section data-live="revocations">${revocationsOf(status.revocations)}</section>
 `
 }${
   status.endpoints &&

@@ -3,6 +3,7 @@ import { DECISIONS_KEPT } from '../telemetry/recent-decisions.ts';
 import type { QuestionTraffic, RouteTraffic } from '../telemetry/request-metrics.ts';
 import type { OutcomeKind, TrafficSlice } from '../telemetry/traffic-history.ts';
 import type { ProofReport } from '../tokens/dpop/proof-pool.ts';
+import type { RevocationReport } from '../tokens/revocation/revocations.ts';
 
 /** The state of one issuer's keys. */
 export interface IssuerReport {
@@ -57,6 +58,16 @@ export interface EndpointReport {
   readonly cache: CacheReport;
 }
 
+/** What is revoked, as one process knows it. */
+export interface ProcessRevocationReport {
+  /** Whether the file lets anything be revoked, or something is. */
+  readonly isUsed: boolean;
+  /** Of the process that keeps the entries; null of its workers. */
+  readonly kept: RevocationReport | null;
+  /** Requests that were ended because their token was revoked meanwhile. */
+  readonly cut: number;
+}
+
 /** One process's traffic: plain data, so that workers can send it. */
 export interface GatewayReport {
   readonly traffic: readonly RouteTraffic[];
@@ -70,6 +81,7 @@ export interface GatewayReport {
   readonly cache: CacheReport;
   /** Of the issuers with `dpop`. */
   readonly proofs: readonly ProofReport[];
+  readonly revocations: ProcessRevocationReport;
   readonly connections: number;
 }
 
@@ -137,6 +149,11 @@ export function mergeReports(reports: readonly GatewayReport[]): GatewayReport {
         memory: a.memory ?? b.memory,
       }),
     ),
+    revocations: {
+      isUsed: reports.some(({ revocations }) => revocations.isUsed),
+      kept: reports.find(({ revocations }) => revocations.kept !== null)?.revocations.kept ?? null,
+      cut: reports.reduce((sum, { revocations }) => sum + revocations.cut, 0),
+    },
     connections: reports.reduce((sum, { connections }) => sum + connections, 0),
   };
 }

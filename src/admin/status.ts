@@ -6,6 +6,7 @@ import { NO_ROUTE, type QuestionTraffic } from '../telemetry/request-metrics.ts'
 import type { TrafficSlice } from '../telemetry/traffic-history.ts';
 import type { ProofReport } from '../tokens/dpop/proof-pool.ts';
 import { CALL_BOUNDS_MS } from '../tokens/endpoints/call-stats.ts';
+import type { RevocationReport } from '../tokens/revocation/revocations.ts';
 import type { CacheReport, EndpointReport, GatewayReport, IssuerReport, UpstreamReport } from './report.ts';
 
 /** A route of the file. */
@@ -65,6 +66,11 @@ export interface EndpointStatus extends Omit<EndpointReport, 'durations' | 'dura
   readonly p95Ms: number | null;
 }
 
+/** What is revoked, and what was ended because of it. */
+export interface RevocationStatus extends RevocationReport {
+  readonly cut: number;
+}
+
 /** The body of `GET /status`. */
 export interface GatewayStatus {
   readonly status: 'ready' | 'not ready' | 'draining';
@@ -95,6 +101,8 @@ export interface GatewayStatus {
   readonly endpoints?: readonly EndpointStatus[];
   /** DPoP proofs by how they ended; absent in files without `dpop`. */
   readonly proofs?: readonly ProofReport[];
+  /** Absent while nothing is revoked and the file lets nothing be. */
+  readonly revocations?: RevocationStatus;
   readonly cache: CacheReport;
   readonly history: readonly TrafficSlice[];
 }
@@ -138,9 +146,16 @@ export function describeStatus({ facts, report, nowMs }: StatusInput): GatewaySt
     upstreams: report.upstreams,
     ...(report.endpoints.length > 0 && { endpoints: report.endpoints.map(endpointStatus) }),
     ...(report.proofs.length > 0 && { proofs: report.proofs }),
+    ...revocationStatus(report),
     cache: report.cache,
     history: report.history,
   };
+}
+
+function revocationStatus({ revocations: { isUsed, kept, cut } }: GatewayReport): {
+  readonly revocations?: RevocationStatus;
+} {
+  return isUsed && kept !== null ? { revocations: { ...kept, cut } } : {};
 }
 
 function endpointStatus({ durations, durationSumMs: _, ...report }: EndpointReport): EndpointStatus {

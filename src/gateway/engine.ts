@@ -243,6 +243,8 @@ export async function createEngine({
       generation: current,
       observation,
       proofs: shared.proofs,
+      revocations: owned?.report(),
+      cut: cut.count(),
       connections: connections.size,
       nowMs: clock(),
     });

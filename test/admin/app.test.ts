@@ -1,5 +1,7 @@
 import t from 'tap';
 import { createAdmin } from '../../src/admin/app.ts';
+import type { GatewayReport } from '../../src/admin/report.ts';
+import { countBySource } from '../../src/tokens/revocation/entry.ts';
 import {
   ASKED_FACTS,
   ASKED_REPORT,
@@ -119,6 +121,48 @@ t.test('questions of other proxies are shown by the way of asking, where the fil
   const without = (await get(proxy, '/')).body;
   t.notMatch(without, /Questions of other|via |decisions only/);
   t.notOk('questions' in (await get(proxy, '/status')).json());
+});
+
+t.test('revocations are shown where the file lets anything be revoked', async (t) => {
+  const none = countBySource();
+  const kept = {
+    entries: 1_500,
+    maxEntries: 2_000,
+    sources: { ...none, store: 1_480, admin: 20 },
+    arrived: { ...none, store: 1_600, admin: 31 },
+    refused: { ...none, events: 7 },
+    events: [
+      {
+        issuer: 'corp',
+        kind: 'logout',
+        outcomes: { accepted: 12, repeated: 1, ignored: 0, invalid: 3, full: 0, unavailable: 0 },
+      },
+    ],
+    store: { isUp: true, silentSeconds: 0.4, behind: 0, reconnects: 2 },
+    wrongLines: 2,
+  } as const;
+  const pageOf = async (revocations: GatewayReport['revocations']) => {
+    const app = createAdmin(adminSources({ report: { ...BUSY_REPORT, revocations } }));
+    t.teardown(() => app.close());
+    const status = (await app.inject({ url: '/status', headers: HOST })).json();
+    return { page: (await app.inject({ url: '/', headers: HOST })).body, status };
+  };
+  const { page, status } = await pageOf({ isUsed: true, kept, cut: 5 });
+  t.same(status.revocations, { ...kept, cut: 5 });
+  t.match(page, /Revocations[\s\S]*1,500 of 2,000[\s\S]*requests cut<\/dt><dd>5[\s\S]*current/);
+  t.match(page, 'wrong lines of the file');
+  t.match(page, /logout tokens[\s\S]*invalid<\/dt><dd>3/);
+  t.match(page, /<b>events<\/b>[\s\S]*Refused" class="num">7/);
+  t.notMatch(page, '<b>file</b>', 'no source that brought nothing');
+  const silent = await pageOf({
+    isUsed: true,
+    kept: { ...kept, entries: 2_000, store: { ...kept.store, isUp: false, silentSeconds: null } },
+    cut: 0,
+  });
+  t.match(silent.page, /pill bad">full[\s\S]*pill bad">silent[\s\S]*not yet/);
+  const unused = await pageOf({ isUsed: false, kept: { ...kept, entries: 0 }, cut: 0 });
+  t.notMatch(unused.page, 'Revocations');
+  t.notOk('revocations' in unused.status);
 });
 
 t.test('a refused file is shown', async (t) => {

@@ -27,7 +27,7 @@ t.test('the page lists the metrics of the gateway, with their labels and outcome
   const live = await startLiveGateway(
     t,
     liveText({
-      top: 'decisions: { port: 0 }\ndefaults: { issuers: [corp, opaque] }',
+      top: 'revocation: { file: revoked.jsonl }\ndecisions: { port: 0 }\ndefaults: { issuers: [corp, opaque] }',
       listen: ', publicUrl: "https://api.example.com"',
       corp: ', dpop: {}',
       issuers: `  opaque: { issuer: "${introspection.origin}", audiences: [api], jwks: none, introspection: { url: "${introspection.url}", ${auth} } }`,
@@ -78,7 +78,7 @@ t.test('the page lists the metrics of the gateway, with their labels and outcome
 });
 
 t.test('the pages of what they are about link there', async (t) => {
-  for (const name of ['introspection', 'token-exchange', 'dpop']) {
+  for (const name of ['introspection', 'token-exchange', 'dpop', 'revocation']) {
     const text = readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8');
     t.match(text, '(operations.md#metrics)', name);
   }

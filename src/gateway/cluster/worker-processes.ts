@@ -9,6 +9,7 @@ import type { AddResult, Revocations } from '../../tokens/revocation/revocations
 import { type Addresses, createEngine } from '../engine.ts';
 import type { Generation, GenerationSource } from '../generation.ts';
 import { describeReplayMemory } from '../reports/gateway-metrics.ts';
+import { describeRevocations } from '../reports/revocation-metrics.ts';
 import { createKeyBroker } from './key-broker.ts';
 import { serveReplayMemory } from './replay-memory.ts';
 import { createRevocationFeed } from './revocation-feed.ts';
@@ -236,11 +237,8 @@ export async function createWorkerProcesses({
     },
     current: () => engine.current(),
     issuers: () => engine.issuers(),
-    reports: async () => withReplayMemory(await gather<GatewayReport>('report'), engine.report()),
-    metrics: async () => [
-      ...(await gather<readonly Metric[]>('metrics')),
-      describeReplayMemory(engine.report().proofs),
-    ],
+    reports: async () => withPrimary(await gather<GatewayReport>('report'), engine.report()),
+    metrics: async () => [...(await gather<readonly Metric[]>('metrics')), describePrimary(engine.report())],
     refreshKeys: (issuer) => engine.refreshKeys(issuer),
     revocations: () => confirmedRevocations,
     beginDrain: () => notifyAll({ ask: 'drain' }),
@@ -259,15 +257,20 @@ export async function createWorkerProcesses({
   return { processes, problems };
 }
 
-/** The primary remembers proofs, and the workers count them. */
-function withReplayMemory(
+/** The primary remembers proofs and keeps revocations; the workers count what they use of them. */
+function withPrimary(
   [first, ...rest]: readonly GatewayReport[],
-  { proofs }: GatewayReport,
+  { proofs, revocations: { kept, isUsed } }: GatewayReport,
 ): readonly GatewayReport[] {
-  if (first === undefined || proofs.length === 0) return first === undefined ? [] : [first, ...rest];
+  if (first === undefined) return [];
   const memoryOf = new Map(proofs.map(({ issuer, memory }) => [issuer, memory]));
   const own = first.proofs.map((report) => ({ ...report, memory: memoryOf.get(report.issuer) ?? null }));
-  return [{ ...first, proofs: own }, ...rest];
+  const revocations = { ...first.revocations, kept, isUsed: first.revocations.isUsed || isUsed };
+  return [{ ...first, proofs: own, revocations }, ...rest];
+}
+
+function describePrimary({ proofs, revocations }: GatewayReport): Metric[] {
+  return [...describeReplayMemory(proofs), ...describeRevocations(revocations)];
 }
 
 /** The tests have been run; connections are distributed in turn, so each worker gets its share of the limit. */

@@ -4,6 +4,7 @@ import { VERSION } from '../../core/version.ts';
 import { durationSamples, histogram } from '../../telemetry/duration-histogram.ts';
 import { counter, gauge, type Metric, type Sample, single } from '../../telemetry/metric.ts';
 import { CALL_BOUNDS_MS } from '../../tokens/endpoints/call-stats.ts';
+import { describeRevocations } from './revocation-metrics.ts';
 
 const STATES = ['waiting', 'fresh', 'stale', 'expired', 'introspected'] as const;
 
@@ -61,6 +62,7 @@ export function describeGateway(report: GatewayReport, { listen }: Config): Metr
       single(cache.evictions),
     ),
     ...describeProofs(report.proofs),
+    ...describeRevocations(report.revocations),
     ...describeUpstreams(report),
     ...describeEndpoints(report),
   ];

@@ -5,6 +5,7 @@ import {
   type GatewayReport,
   type IssuerReport,
   NO_CACHE,
+  type ProcessRevocationReport,
   type UpstreamReport,
 } from '../../admin/report.ts';
 import type { RouteFacts } from '../../admin/status.ts';
@@ -13,6 +14,7 @@ import { describeAccess } from '../../pipeline/access/authorize.ts';
 import { exchangesToken } from '../../pipeline/decide-exchange.ts';
 import type { ProofPool } from '../../tokens/dpop/proof-pool.ts';
 import type { CallCacheStats, CallStats } from '../../tokens/endpoints/call-stats.ts';
+import type { RevocationReport } from '../../tokens/revocation/revocations.ts';
 import type { Generation } from '../generation.ts';
 import type { Observation } from './observation.ts';
 
@@ -21,6 +23,10 @@ export interface ReportSources {
   readonly generation: Generation;
   readonly observation: Observation;
   readonly proofs: ProofPool;
+  /** Undefined where another process keeps them. */
+  readonly revocations: RevocationReport | undefined;
+  /** Requests that were ended because their token was revoked meanwhile. */
+  readonly cut: number;
   /** Open client connections. */
   readonly connections: number;
   readonly nowMs: number;
@@ -31,6 +37,8 @@ export function reportGateway({
   generation,
   observation,
   proofs,
+  revocations,
+  cut,
   connections,
   nowMs,
 }: ReportSources): GatewayReport {
@@ -44,8 +52,21 @@ export function reportGateway({
     endpoints: reportEndpoints(generation),
     cache: reportCache(generation),
     proofs: proofs.report(generation.proofs),
+    revocations: reportRevocations(generation, revocations, cut),
     connections,
   };
+}
+
+function reportRevocations(
+  { config: { admin, issuers }, revocation }: Generation,
+  kept: RevocationReport | undefined,
+  cut: number,
+): ProcessRevocationReport {
+  const arrives =
+    admin.token !== undefined ||
+    revocation.places.length > 0 ||
+    Object.values(issuers).some(({ logout, events }) => (logout ?? events) !== undefined);
+  return { isUsed: arrives || cut > 0 || (kept?.entries ?? 0) > 0, kept: kept ?? null, cut };
 }
 
 /** The state of each issuer's keys. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t from 'tap';
-import { childrenOf, startWorkers } from '../../support/gateway/workers-harness.ts';
+import { childrenOf, metric, startWorkers } from '../../support/gateway/workers-harness.ts';
 
 const TOKEN = 's3cret-of-the-admin-listener';
 
@@ -22,6 +22,12 @@ t.test(
     t.same(await statuses(), new Set([200]));
     t.equal(await revoke('POST', { subject: 's' }), 204);
     t.same(await statuses(), new Set([401]), 'at once: confirmed is in every worker');
+
+    const status = (await (await fetch(`${gateway.adminUrl}/status`)).json()) as Record<string, unknown>;
+    t.match(status.revocations, { entries: 1, sources: { admin: 1 }, cut: 0, store: null }, 'counted once');
+    t.equal(await metric(gateway, 'sealgate_revocation_entries{source="admin"}'), 1);
+    t.equal(await metric(gateway, 'sealgate_revocation_arrived_total{source="admin"}'), 1);
+    t.equal(await metric(gateway, 'sealgate_revocation_cut_total'), 0);
 
     const [worker] = await childrenOf(gateway);
     process.kill(worker as number, 'SIGKILL');

@@ -107,6 +107,7 @@ export const BUSY_REPORT: GatewayReport = {
     },
   ],
   proofs: [],
+  revocations: { isUsed: false, kept: null, cut: 0 },
   cache: { entries: 1_840, bytes: 3_100_000, hits: 47_000, misses: 1_900, evictions: 0 },
   connections: 212,
 };
