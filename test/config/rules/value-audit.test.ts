@@ -1076,7 +1076,7 @@ function fileWith(key: string, value: unknown): string {
     Object.assign((file.routes as object[])[0] as object, { resource: true });
     file.listen = { publicUrl: 'https://api.example.com' };
   }
-  if (key.startsWith('revocation'))
+  if (/^(?:revocation|issuers\/corp\/(?:logout|events))/.test(key))
     Object.assign((file.issuers as { corp: object }).corp, { maxTokenAge: '1h' });
   if (/^(?:identity\/assertion|issuers\/corp\/dpop)/.test(key))
     file.listen = { publicUrl: 'https://api.example.com' };

@@ -1,14 +1,15 @@
 import { formatDuration } from '../../../core/units.ts';
 import type { PathProblem } from '../../problem.ts';
-import type { Config } from '../../schema/config.ts';
 import { type Rule, warning } from '../rule.ts';
 
 /** Once an entry has ended, a token that is still valid would count again. */
 export const entriesOutlastTokens: Rule = ({ config }) => {
-  if (!isRevocationUsed(config)) return [];
-  const { keep } = config.revocation;
+  const { keep, file, store } = config.revocation;
+  const isForAll = file !== undefined || store !== undefined;
   const hint = `set \`maxTokenAge\` to at most ${formatDuration(keep)}, or a longer \`revocation.keep\``;
-  return Object.entries(config.issuers).flatMap(([name, { maxTokenAge }]): readonly PathProblem[] => {
+  return Object.entries(config.issuers).flatMap(([name, issuer]): readonly PathProblem[] => {
+    const { maxTokenAge, logout, events } = issuer;
+    if (!isForAll && logout === undefined && events === undefined) return [];
     const path = ['issuers', name];
     if (maxTokenAge === undefined) {
       const message =
@@ -20,7 +21,3 @@ export const entriesOutlastTokens: Rule = ({ config }) => {
     return [warning([...path, 'maxTokenAge'], message, { hint })];
   });
 };
-
-function isRevocationUsed({ revocation }: Config): boolean {
-  return revocation.file !== undefined;
-}

@@ -7,7 +7,7 @@ const EVENTS = '{ issuer: https://ssf.example.com, jwksUri: https://ssf.example.
 
 function problemsOf(issuer: string, more = ''): readonly string[] {
   const { problems } = loadText(`issuers:
-  corp: { issuer: https://id.example.com, audiences: [api], ${issuer} }
+  corp: { issuer: https://id.example.com, audiences: [api], maxTokenAge: 1h, ${issuer} }
 routes:
   - { name: a, path: /a, upstream: "http://127.0.0.1:3000", access: authenticated }
 ${more}`);
