@@ -1,6 +1,8 @@
 import { nearest } from '../config/diagnostics/nearest.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem, isError } from '../config/problem.ts';
+import type { Config } from '../config/schema/config.ts';
+import { transmittersOf } from '../tokens/events/compile-events.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { type IssuerInspection, inspectIssuer } from '../tokens/issuers/inspect-issuer.ts';
 import type { CommandIo } from './io.ts';
@@ -14,7 +16,7 @@ export interface KeysOptions {
   readonly format: 'text' | 'json';
 }
 
-/** `sealgate keys`: the keys that each issuer publishes now. Returns 0 if every issuer has a usable key and no broken one. */
+/** `sealgate keys`: the keys that each issuer publishes now, and the transmitter of its security events. Returns 0 if every issuer has a usable key and no broken one. */
 export async function runKeys(options: KeysOptions, io: CommandIo): Promise<number> {
   const loaded = loadConfig({ file: options.file, env: io.env });
   const compiled = loaded.config && compileIssuers(loaded.config, { resolvePath: loaded.resolvePath });
@@ -37,7 +39,8 @@ export async function runKeys(options: KeysOptions, io: CommandIo): Promise<numb
     );
     return 1;
   }
-  const inspections = await Promise.all(chosen.map((issuer) => inspectIssuer(issuer, { env: io.env })));
+  const publishers = [...chosen, ...transmittersOf(chosen, loaded.config as Config)];
+  const inspections = await Promise.all(publishers.map((issuer) => inspectIssuer(issuer, { env: io.env })));
   if (options.format === 'json') {
     io.stdout.write(`${JSON.stringify({ issuers: inspections.map(toJson) }, null, 2)}\n`);
   } else io.stdout.write(keysText(inspections, colorsFor(io)));

@@ -300,9 +300,7 @@ export async function createEngine({
     report,
     issuers: () => reportIssuers(current),
     metrics: () => [...observation.requests.metrics(), ...describeGateway(report(), current.config)],
-    async refreshKeys(issuer) {
-      await Promise.all([current.verifier.refresh(issuer), current.events.refresh(issuer)]);
-    },
+    refreshKeys: (issuer) => current.verifier.refresh(issuer),
     proofMemory: (iss) => shared.proofs.memoryOf(iss),
     revocations: () => owned,
     receiveEvent,

@@ -192,3 +192,20 @@ t.test("check --online runs the file's tests, too", async (t) => {
   t.equal(code, 1);
   t.match(stdout, /failed: test "wrong": expected token_missing, got allow/);
 });
+
+t.test('the keys of security events, too', async (t) => {
+  const server = await serverOf(t);
+  const transmitter = await serverOf(t);
+  transmitter.publish(signingKey('ES256', { kid: 'of-events' }, 'events'));
+  const events = `, events: { issuer: 'https://ssf.example.com', jwksUri: '${transmitter.jwksUri}', audience: e }`;
+  const file = await fileOf(issuerLine('corp', server.issuer('/a'), events), server.origin);
+  const { code, stdout } = await run(['keys', '-c', file]);
+  t.equal(code, 0);
+  t.match(stdout, /\ncorp events {2}https:\/\/ssf\.example\.com\n {2}keys {3}http:\S+\/keys \(by jwksUri\)/);
+  t.match(stdout, /of-events +EC/);
+  const online = await run(['check', '--online', '-c', file]);
+  t.match(online.stdout, /note: issuers\.corp\.events\.jwksUri: the keys are at http:\S+\/keys: 1 usable/);
+  transmitter.mode = 'error';
+  t.equal((await run(['keys', '-c', file])).code, 1);
+  t.match((await run(['check', '--online', '-c', file])).stdout, /error: issuers\.corp\.events\.jwksUri: /);
+});

@@ -3,6 +3,7 @@ import { isForDecisionsOnly } from '../../config/routes/no-upstream.ts';
 import { error, note } from '../../config/rules/rule.ts';
 import { type UpstreamConfig, upstreamSchema } from '../../config/schema/config.ts';
 import { probeUpstream } from '../../proxy/upstream/probe-upstream.ts';
+import { transmittersOf } from '../../tokens/events/compile-events.ts';
 import { compileIssuers } from '../../tokens/issuers/compile-issuers.ts';
 import { type IssuerInspection, inspectIssuer } from '../../tokens/issuers/inspect-issuer.ts';
 import { ADVICE } from '../advice.ts';
@@ -20,6 +21,7 @@ import { checkIntrospection } from './introspection-check.ts';
 export function onlineChecks(env: CommandIo['env']): readonly ConfigCheck[] {
   return [
     checkIssuers(env),
+    checkTransmitters(env),
     checkIntrospection(env),
     checkUpstreams,
     checkFronts(env),
@@ -46,6 +48,24 @@ function checkIssuers(env: CommandIo['env']): ConfigCheck {
       return findings.some(isError) ? found : [...found, note(path, describeSuccess(inspection))];
     });
     return { problems };
+  };
+}
+
+/** The keys of security events. */
+function checkTransmitters(env: CommandIo['env']): ConfigCheck {
+  return async ({ config, resolvePath }) => {
+    const { issuers } = compileIssuers(config, { resolvePath });
+    const problems = await Promise.all(
+      issuers.map(async (issuer) => {
+        const [transmitter] = transmittersOf([issuer], config);
+        if (transmitter === undefined) return [];
+        const path = ['issuers', issuer.name, 'events', 'jwksUri'];
+        const inspection = await inspectIssuer(transmitter, { env });
+        const found = inspection.findings.map((finding) => ({ ...finding, path }));
+        return found.some(isError) ? found : [...found, note(path, describeSuccess(inspection))];
+      }),
+    );
+    return { problems: problems.flat() };
   };
 }
 

@@ -49,7 +49,9 @@ export async function createLocalProcess(
     issuers: () => engine.issuers(),
     reports: async () => [engine.report()],
     metrics: async () => [[...engine.metrics(), ...(await collectProcessMetrics())]],
-    refreshKeys: (issuer) => engine.refreshKeys(issuer),
+    async refreshKeys(issuer) {
+      await Promise.all([engine.refreshKeys(issuer), engine.current().events.refresh(issuer)]);
+    },
     revocations: () => engine.revocations() as Revocations,
     beginDrain: () => engine.beginDrain(),
     end: (graceMs) => engine.end(graceMs),

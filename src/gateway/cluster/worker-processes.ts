@@ -5,6 +5,7 @@ import { isError } from '../../config/problem.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metric } from '../../telemetry/metric.ts';
+import type { EventReply, EventRequest } from '../../tokens/events/event-receiver.ts';
 import type { AddResult, Revocations } from '../../tokens/revocation/revocations.ts';
 import { type Addresses, createEngine } from '../engine.ts';
 import type { Generation, GenerationSource } from '../generation.ts';
@@ -118,7 +119,7 @@ export async function createWorkerProcesses({
           case 'revocationsFrom':
             return feed.page(link, request.page);
           case 'receiveEvent':
-            return receiveEvent(request.request);
+            return receiveForWorker(request.request);
           case 'failed':
             return reject(
               Object.assign(new Error(request.error), { code: request.code, port: request.port }),
@@ -212,6 +213,12 @@ export async function createWorkerProcesses({
     return result;
   }
 
+  async function receiveForWorker(request: EventRequest): Promise<EventReply> {
+    const reply = await receiveEvent(request);
+    if (reply.outcome === 'accepted') await feed.delivered();
+    return reply;
+  }
+
   const confirmedRevocations: RevocationSources = {
     add: (entries, from) => onceDelivered(revocations.add(entries, from)),
     takeBack: (targets) => onceDelivered(revocations.takeBack(targets)),
@@ -239,7 +246,9 @@ export async function createWorkerProcesses({
     issuers: () => engine.issuers(),
     reports: async () => withPrimary(await gather<GatewayReport>('report'), engine.report()),
     metrics: async () => [...(await gather<readonly Metric[]>('metrics')), describePrimary(engine.report())],
-    refreshKeys: (issuer) => engine.refreshKeys(issuer),
+    async refreshKeys(issuer) {
+      await Promise.all([engine.refreshKeys(issuer), engine.current().events.refresh(issuer)]);
+    },
     revocations: () => confirmedRevocations,
     beginDrain: () => notifyAll({ ask: 'drain' }),
     async end(graceMs) {

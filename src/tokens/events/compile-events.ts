@@ -93,6 +93,17 @@ export function compileEvents({ config, issuers, pool }: CompileEventsOptions): 
   };
 }
 
+/** The transmitters of these issuers, as issuers of security events. */
+export function transmittersOf(
+  issuers: readonly CompiledIssuer[],
+  config: Pick<Config, 'issuers'>,
+): readonly CompiledIssuer[] {
+  return issuers.flatMap((issuer) => {
+    const events = config.issuers[issuer.name]?.events;
+    return events === undefined ? [] : transmitterOf(issuer, events);
+  });
+}
+
 /**
  * The issuer of security events. What `keys.headers` hold is for the provider of the tokens alone, and its snapshot is of other keys.
  */

@@ -22,7 +22,7 @@ export const KEYS = {
 } as const;
 
 /** A provider that pushes logout tokens, a transmitter that pushes security events, and the file of a gateway that receives both. */
-async function createPushers(t: Tap) {
+export async function createPushers(t: Tap) {
   const issuer = await createKeyServer();
   const transmitter = await createKeyServer();
   issuer.publish(KEYS.issuer);
@@ -52,7 +52,7 @@ ${more}
 type Pushers = Awaited<ReturnType<typeof createPushers>>;
 
 /** Sends to a gateway what providers and clients send. */
-function createSender({ iss }: Pick<Pushers, 'iss'>, url: () => string, clock: Clock = Date.now) {
+export function createSender({ iss }: Pick<Pushers, 'iss'>, url: () => string, clock: Clock = Date.now) {
   const now = (): number => Math.floor(clock() / 1000);
   const call = async (token: string): Promise<number> => {
     const headers = { authorization: `Bearer ${token}`, connection: 'close' };
