@@ -209,9 +209,9 @@ t.test('what is no logout token revokes nothing', async (t) => {
     const response = await logOut(token);
     t.equal(response.status, 400, what);
     t.equal(response.headers.get('cache-control'), 'no-store', what);
-    const body = (await response.json()) as Record<string, string>;
+    const body = JSON.parse((await response.text()) || '{}') as Record<string, string>;
     t.equal(body.error, 'invalid_request', what);
-    t.notMatch(body.error_description, /victim|evil|https?:/, `${what}: nothing of the token`);
+    t.notMatch(body.error_description ?? '', /victim|evil|https?:/, `${what}: nothing of the token`);
   }
   t.equal(await call({ sub: 'victim', sid: 'victim' }), 200, 'nothing came of it');
 });
