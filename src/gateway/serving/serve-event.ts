@@ -115,9 +115,11 @@ function responseTo({ kind }: EventSource, reply: EventReply): OwnResponse {
       : { err: error, description },
   );
   const length = String(Buffer.byteLength(body));
+  // RFC 8935 §2.3 asks for the language of descriptions.
+  const language = kind === 'events' ? ['content-language', 'en'] : [];
   return {
     status: 400,
-    headers: ['content-type', 'application/json', 'content-length', length, ...cache],
+    headers: ['content-type', 'application/json', 'content-length', length, ...language, ...cache],
     body,
   };
 }

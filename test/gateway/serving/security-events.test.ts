@@ -292,6 +292,7 @@ t.test('what is no event of this transmitter revokes nothing', async (t) => {
     t.equal(response.status, 400, what);
     t.equal(response.headers.get('cache-control'), 'no-store', what);
     t.match(response.headers.get('content-type'), /^application\/json/);
+    t.equal(response.headers.get('content-language'), 'en', 'RFC 8935 §2.3');
     const body = JSON.parse((await response.text()) || '{}') as Record<string, string>;
     t.equal(body.err, err, what);
     t.same(Object.keys(body), ['err', 'description'], what);
