@@ -1,7 +1,7 @@
 // All layers below `gateway`.
 const BELOW_GATEWAY = [
   ...['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
-  ...['proxy', 'admin', 'oauth', 'decisions', 'simulate'],
+  ...['proxy', 'admin', 'oauth', 'decisions', 'simulate', 'diff'],
 ];
 
 // Imports go down only, never up and never to a sibling (docs/architecture.md). Each layer lists what it may import.
@@ -17,6 +17,7 @@ const LAYERS = {
   oauth: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   decisions: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   simulate: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
+  diff: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'simulate'],
   gateway: BELOW_GATEWAY,
   cli: [...BELOW_GATEWAY, 'gateway'],
 };

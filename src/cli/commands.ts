@@ -1,6 +1,6 @@
 import { findMessageFlaw } from '../config/mcp/message-text.ts';
 import { CONFIG_OPTIONS, type Command, FORMAT_OPTION, type OptionValues, readTime } from './command.ts';
-import { withConfigFile, withFileName } from './config-file.ts';
+import { withConfigFile, withEnvFile, withFileName } from './config-file.ts';
 import { revokeCommand } from './revoke-command.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -182,6 +182,33 @@ const routesCommand: Command = {
   },
 };
 
+const diffCommand: Command = {
+  name: 'diff',
+  summary: 'compare two files: who gains and who loses what',
+  options: {
+    'env-file': CONFIG_OPTIONS['env-file'],
+    format: {
+      type: 'string',
+      value: 'FORMAT',
+      oneOf: ['text', 'json', 'markdown'],
+      description: 'text (default), json, or markdown for pull requests',
+    },
+    replay: {
+      type: 'string',
+      value: 'LOG',
+      description: 'access lines: how many of these requests are concerned; - reads standard input',
+    },
+  },
+  positionals: ['OLD', 'NEW'],
+  run: async (input) => {
+    const [older, newer] = input.positionals as [string, string];
+    const format = (input.options.format ?? 'text') as 'text' | 'json' | 'markdown';
+    const { runDiff } = await import('./diff.ts');
+    const replay = input.options.replay as string | undefined;
+    return withEnvFile(input, (io) => runDiff({ older, newer, format, replay }, io));
+  },
+};
+
 const schemaCommand: Command = {
   name: 'schema',
   summary: 'print the JSON Schema of the file',
@@ -201,6 +228,7 @@ export const COMMANDS: readonly Command[] = [
   explainCommand,
   routesCommand,
   keysCommand,
+  diffCommand,
   revokeCommand,
   schemaCommand,
 ];

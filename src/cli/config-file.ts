@@ -9,13 +9,18 @@ export async function withConfigFile(
   input: CommandInput,
   run: (file: string, io: CommandIo) => Promise<number>,
 ): Promise<number> {
-  const { options, io } = input;
-  return withFileName(input, async (file) => {
-    const read = readEnvFile(options['env-file'] as string | undefined);
-    if (!('problem' in read)) return run(file, { ...io, env: { ...io.env, ...read.variables } });
-    io.stderr.write(`${formatProblem(read.problem)}\n`);
-    return 1;
-  });
+  return withFileName(input, (file) => withEnvFile(input, (io) => run(file, io)));
+}
+
+/** Runs a command with the variables of `--env-file` over the environment; 1 where it cannot be read. */
+export async function withEnvFile(
+  { options, io }: CommandInput,
+  run: (io: CommandIo) => Promise<number>,
+): Promise<number> {
+  const read = readEnvFile(options['env-file'] as string | undefined);
+  if (!('problem' in read)) return run({ ...io, env: { ...io.env, ...read.variables } });
+  io.stderr.write(`${formatProblem(read.problem)}\n`);
+  return 1;
 }
 
 /** Runs a command with the file that `-c` names, else `SEALGATE_CONFIG`, else the default; 1 where none or two exist. */

@@ -12,7 +12,7 @@ import type { IssuerProofs } from '../tokens/dpop/issuer-proofs.ts';
 import type { TokenExchanger } from '../tokens/exchange/token-exchanger.ts';
 import type { RevocationCheck } from '../tokens/revocation/revocation-check.ts';
 import type { TokenVerifier } from '../tokens/verifier.ts';
-import { loadConditionCompiler } from './access/cel/condition.ts';
+import { type ConditionCompiler, loadConditionCompiler } from './access/cel/condition.ts';
 import {
   compileChallenge,
   NO_RESOURCE,
@@ -71,6 +71,8 @@ export interface GateOptions {
   readonly limitStore?: LimitStore;
   /** Default: nothing is revoked. */
   readonly revocations?: RevocationCheck | undefined;
+  /** Default: CEL, for files that have any. */
+  readonly conditions?: ConditionCompiler | undefined;
   /** For rules that depend on the time. Default: that of the system. */
   readonly clock?: Clock;
   /** By issuer with `dpop`. Default: none. */
@@ -87,7 +89,7 @@ export async function compileGate(options: GateOptions): Promise<CompiledGate> {
   const compiler: RouteCompiler = {
     config,
     issuers,
-    conditions: hasConditions(config) ? await loadConditionCompiler() : undefined,
+    conditions: options.conditions ?? (hasConditions(config) ? await loadConditionCompiler() : undefined),
     limitStore: options.limitStore ?? createMemoryLimitStore(),
     clock: options.clock ?? systemClock,
     identity: compileIdentity(config.identity, undefined, []),

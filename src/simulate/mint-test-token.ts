@@ -48,7 +48,14 @@ export async function generateTestKey(
 export async function makeTestIssuer(issuer: CompiledIssuer): Promise<TestIssuer> {
   const made = await generateTestKey(issuer.algorithms);
   if (made === undefined) throw new Error(`issuer ${issuer.name} accepts no algorithm that is known`);
-  const { alg, privateKey } = made;
+  return giveTestKey(issuer, made);
+}
+
+/** Gives an issuer this key in place of its own. */
+export function giveTestKey(
+  issuer: CompiledIssuer,
+  { alg, privateKey }: Pick<TestIssuer, 'alg' | 'privateKey'>,
+): TestIssuer {
   const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), alg, use: 'sig' };
   const checked = checkKeys(keysNamingIssuers(jwk), issuer.algorithms);
   // Without keys, no JWT of the issuer verifies, in a test either.

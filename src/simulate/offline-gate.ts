@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema/config.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ConditionCompiler } from '../pipeline/access/cel/condition.ts';
 import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import { compileAssertion } from '../pipeline/identity/assertion/assertion.ts';
@@ -29,11 +30,13 @@ export interface OfflineGateOptions {
   readonly revocations?: RevocationCheck | undefined;
   /** Whether providers are asked about opaque tokens; default false. */
   readonly introspects?: boolean;
+  /** Default: CEL. */
+  readonly conditions?: ConditionCompiler | undefined;
 }
 
 /** Compiles the gate of a valid file. Keys are fetched only when a decision needs them; providers are asked about opaque tokens only where that is wanted. Close it in the end. */
 export async function compileOfflineGate(options: OfflineGateOptions): Promise<OfflineGate> {
-  const { config, issuers, clock, env, resolvePath } = options;
+  const { config, issuers, clock, env, resolvePath, conditions } = options;
   const introspection = options.introspects
     ? openIntrospectionEndpoints({ issuers, pool: createEndpointPool({ env }), processes: 1 })
     : undefined;
@@ -53,6 +56,7 @@ export async function compileOfflineGate(options: OfflineGateOptions): Promise<O
     issuers,
     verifier,
     assertion: signer,
+    conditions,
     clock,
     exchangers: unaskedExchangers(config),
   });

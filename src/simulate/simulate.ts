@@ -64,7 +64,7 @@ export async function simulate(
   input: SimulatedRequest,
   { config, showClaims }: { readonly config: Config; readonly showClaims: boolean },
 ): Promise<SimulatedDecision> {
-  const request = toRequest(input, config);
+  const request = toRequestFacts(input, config);
   const steps: Step[] = [];
   const add = (step: Step) => void steps.push({ expected: EXPECTATIONS[step.step], ...step });
   const trace: Trace = { showClaims, add };
@@ -116,7 +116,8 @@ function schemeFor(names: readonly string[]): string {
   return names.includes('dpop') ? 'DPoP' : 'Bearer';
 }
 
-function toRequest(input: SimulatedRequest, { listen }: Config): RequestFacts {
+/** The facts of a request as a gateway gets them. */
+export function toRequestFacts(input: SimulatedRequest, { listen }: Config): RequestFacts {
   const url = /^https?:\/\/([^/?#]*)(.*)$/i.exec(input.target);
   const publicHost = listen.publicUrl === undefined ? 'localhost' : new URL(listen.publicUrl).host;
   const rest = input.headers ?? [];

@@ -1,0 +1,82 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { FactKey, RouteFacts } from './route-facts.ts';
+
+/** What a change means for callers. `unclear` counts as wider. */
+export type Effect = 'wider' | 'narrower' | 'unclear' | 'neutral';
+
+export interface KeyChange {
+  readonly key: FactKey;
+  readonly effect: Effect;
+}
+
+type Compare = (older: unknown, newer: unknown) => Effect;
+
+/** True is more than false. */
+const flag: Compare = (_, newer) => (newer === true ? 'wider' : 'narrower');
+
+/** Each member lets more in. */
+const members: Compare = (older, newer) => {
+  const [before, after] = [older, newer].map((list) => new Set(list as readonly unknown[]));
+  const isSuperset = [...(before ?? [])].every((one) => after?.has(one));
+  return isSuperset ? 'wider' : [...(after ?? [])].every((one) => before?.has(one)) ? 'narrower' : 'unclear';
+};
+
+/** Nothing is no limit. */
+const limit: Compare = (older, newer) =>
+  (newer ?? Number.POSITIVE_INFINITY) > (older ?? Number.POSITIVE_INFINITY) ? 'wider' : 'narrower';
+
+/** What restricts: to have it is less than not to have it. */
+const restriction: Compare = (older, newer) =>
+  older === null ? 'narrower' : newer === null ? 'wider' : 'unclear';
+
+/** What permits: the other way round. */
+const permission: Compare = (older, newer) =>
+  older === null ? 'wider' : newer === null ? 'narrower' : 'unclear';
+
+interface Limit {
+  readonly max: number;
+  readonly window: number;
+  readonly by: unknown;
+}
+
+/** Limits of the same callers compare by how much they let through. */
+const limits: Compare = (older, newer) => {
+  if (older === null || newer === null) return restriction(older, newer);
+  const [before, after] = [older, newer] as [readonly Limit[], readonly Limit[]];
+  if (before.length !== after.length) return 'unclear';
+  const ratios = before.map(({ max, window, by }, at) => {
+    const other = after[at];
+    if (other === undefined || !isDeepStrictEqual(by, other.by)) return Number.NaN;
+    // More at once, or more over time, is more.
+    const pair = [other.max - max, other.max / other.window - max / window];
+    return pair.every((by) => by >= 0) ? 1 : pair.every((by) => by <= 0) ? -1 : Number.NaN;
+  });
+  if (ratios.every((ratio) => ratio === 1)) return 'wider';
+  return ratios.every((ratio) => ratio === -1) ? 'narrower' : 'unclear';
+};
+
+const always =
+  (effect: Effect): Compare =>
+  () =>
+    effect;
+
+const COMPARISONS: Readonly<Record<FactKey, Compare>> = {
+  websocket: flag,
+  allow: members,
+  tokenFrom: members,
+  passAuthorization: flag,
+  forwardToken: flag,
+  rateLimit: limits,
+  bodyLimit: limit,
+  cors: permission,
+  mcp: restriction,
+  backend: always('unclear'),
+  exchange: always('unclear'),
+};
+
+/** What differs between two routes beside who may use them and what their backends learn of the caller. */
+export function compareKeys({ keys: older }: RouteFacts, { keys: newer }: RouteFacts): readonly KeyChange[] {
+  return (Object.keys(COMPARISONS) as FactKey[])
+    .filter((key) => !isDeepStrictEqual(older[key], newer[key]))
+    .map((key) => ({ key, effect: COMPARISONS[key](older[key], newer[key]) }));
+}

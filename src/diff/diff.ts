@@ -1,0 +1,122 @@
+import type { Effect } from './compare-keys.ts';
+import { type CallerDifference, createRouteComparison } from './compare-routes.ts';
+import { compareSettings, type SettingChange } from './compare-settings.ts';
+import { type AllPaths, classifyRequests, type RequestClass, type SampleRequest } from './request-classes.ts';
+import type { FactKey } from './route-facts.ts';
+import { compileSides, type Side, type ValidFile } from './side.ts';
+
+/** What the newer of two files changes. */
+export interface Diff {
+  /** `wider`: somebody gains something, or that cannot be excluded. */
+  readonly result: 'equal' | 'narrower' | 'wider';
+  readonly callers: readonly CallerChange[];
+  readonly routes: readonly RouteChange[];
+  readonly settings: readonly SettingChange[];
+  /** Why something may have been missed; empty where everything was compared. */
+  readonly doubts: readonly string[];
+  readonly sides: readonly [Side, Side];
+  /** Every path that was tried. */
+  readonly paths: AllPaths;
+  /** The classes of requests, with what changes for each, for a replay. */
+  readonly classes: readonly ComparedClass[];
+}
+
+/** Who gains or loses which requests, or is described to backends in another way. */
+export interface CallerChange extends CallerDifference {
+  readonly requests: readonly SampleRequest[];
+  /** The names of the routes that decide on them now; of those before, where there is none now. */
+  readonly routes: readonly string[];
+}
+
+/** A key of routes that differs for these requests. */
+export interface RouteChange {
+  readonly key: FactKey;
+  readonly effect: Effect;
+  readonly requests: readonly SampleRequest[];
+  readonly routes: readonly string[];
+}
+
+export interface ComparedClass extends RequestClass {
+  readonly differences: readonly CallerDifference[];
+  readonly keys: readonly { readonly key: FactKey; readonly effect: Effect }[];
+}
+
+/** Compares two valid files by deciding with both on requests that stand for all. Close the sides of the result. */
+export async function diffFiles(
+  files: readonly [ValidFile, ValidFile],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Diff> {
+  return compareSides((await compileSides(files, env)) as [Side, Side]);
+}
+
+/** Compares two files that were compiled together. */
+export async function compareSides(sides: readonly [Side, Side]): Promise<Diff> {
+  const { classes, paths, isComplete } = classifyRequests(sides);
+  const comparison = createRouteComparison(sides);
+  const callers = new Map<string, Gathered<CallerDifference>>();
+  const routes = new Map<string, Gathered<{ readonly key: FactKey; readonly effect: Effect }>>();
+  const doubts = new Set<string>(isComplete ? [] : ['too many kinds of paths to compare all']);
+  const compared: ComparedClass[] = [];
+  for (const one of classes) {
+    const difference = await comparison.compare(one);
+    compared.push({ ...one, differences: difference.callers, keys: difference.keys });
+    for (const change of difference.callers) gather(callers, keyOf(change), change, one);
+    for (const change of difference.keys) gather(routes, `${change.key} ${change.effect}`, change, one);
+    for (const doubt of difference.doubts) doubts.add(doubt);
+  }
+  const changes = {
+    callers: [...callers.values()].map(({ change, requests, routes: names }) => ({
+      ...change,
+      requests,
+      routes: [...names],
+    })),
+    routes: [...routes.values()].map(({ change, requests, routes: names }) => ({
+      ...change,
+      requests,
+      routes: [...names],
+    })),
+    settings: compareSettings(sides),
+    doubts: [...doubts],
+  };
+  return { result: resultOf(changes), ...changes, sides, paths, classes: compared };
+}
+
+interface Gathered<Change> {
+  readonly change: Change;
+  readonly requests: SampleRequest[];
+  readonly routes: Set<string>;
+}
+
+/** Changes for the same callers are one change, for all requests that it concerns. */
+function gather<Change>(
+  into: Map<string, Gathered<Change>>,
+  key: string,
+  change: Change,
+  { requests, routes: [older, newer] }: RequestClass,
+): void {
+  const gathered = into.get(key) ?? { change, requests: [], routes: new Set<string>() };
+  into.set(key, gathered);
+  gathered.requests.push(...requests);
+  const route = newer ?? older;
+  if (route !== undefined) gathered.routes.add(route.name);
+}
+
+function keyOf({ kind, caller, outcomes }: CallerDifference): string {
+  const identity = kind === 'identity' ? outcomes.map((one) => one.identity) : [];
+  return JSON.stringify([kind, caller, outcomes.map(({ code }) => code), identity]);
+}
+
+function resultOf({
+  callers,
+  routes,
+  settings,
+  doubts,
+}: Pick<Diff, 'callers' | 'routes' | 'settings' | 'doubts'>): Diff['result'] {
+  const effects = [...routes, ...settings].map(({ effect }) => effect);
+  const isWider =
+    doubts.length > 0 ||
+    callers.some(({ kind }) => kind !== 'loses') ||
+    effects.some((effect) => effect === 'wider' || effect === 'unclear');
+  if (isWider) return 'wider';
+  return callers.length > 0 || effects.includes('narrower') ? 'narrower' : 'equal';
+}
