@@ -6,7 +6,7 @@ import type { Scale } from './measure/scale.ts';
 import type { Startup } from './measure/startup.ts';
 import { haproxyJwt } from './peers/debian.ts';
 import { bareNode } from './peers/node.ts';
-import { SEALGATE } from './peers/start-peers.ts';
+import { SEALGATE, SEALGATE_REVOKING } from './peers/start-peers.ts';
 
 /** A target of the project and the measured figure. */
 export interface Goal {
@@ -68,6 +68,11 @@ export function checkGoals(evidence: Evidence): readonly Goal[] {
       'DPoP, a fresh proof: (CPU − repeated) ÷ one native ES256 verification',
       1.3,
       overVerify('DPoP', 'ES256'),
+    ),
+    atMost(
+      'repeated token, 100,000 revocations: CPU ÷ without',
+      1.02,
+      figure(SEALGATE_REVOKING.name, 'cpuMicros')('repeated') / ours('repeated'),
     ),
     atMost('no token: CPU ÷ bare Node', 0.5, refusal('no token')),
     atMost('expired: CPU ÷ bare Node', 0.5, refusal('expired')),

@@ -14,6 +14,7 @@ import { buildResponseHeaders } from '../src/proxy/response/response-headers.ts'
 import { renderAccessLine } from '../src/telemetry/access-line.ts';
 import type { RequestRecord } from '../src/telemetry/request-record.ts';
 import { createVerifyProof } from '../src/tokens/dpop/verify-proof.ts';
+import { createRevocations } from '../src/tokens/revocation/revocations.ts';
 import type { VerifiedToken } from '../src/tokens/verified-token.ts';
 import { BOUND_HOST, BOUND_PATH, makeProofs } from './load/proofs.ts';
 import { ALGORITHM_NAMES, type Algorithm, forge, tokenPool } from './load/tokens.ts';
@@ -136,6 +137,23 @@ const permit = must(
 );
 const filtered = filterHeaders(gate.headerFilter, rawHeaders);
 const caller = { token: verified, request: { ...request, target, host, headers: filtered, parameters: {} } };
+const revocations = createRevocations({ clock: Date.now });
+revocations.follow({ keepMs: 86_400_000, maxEntries: 1_000_000, places: [], isClosed: true });
+measure('is it revoked, without entries', () => revocations.refuse(verified));
+const KINDS = ['jti', 'sid', 'subject'] as const;
+const at = Math.floor(Date.now() / 1000);
+await revocations.add(
+  Array.from({ length: 100_000 }, (_, index) => {
+    const kind = KINDS[index % 3] as (typeof KINDS)[number];
+    const before = kind === 'subject' ? at : undefined;
+    return { issuer: verified.issuer, kind, value: `revoked-${index}`, before, at, until: undefined };
+  }),
+  'admin',
+);
+measure('  with 100,000 entries', () => revocations.refuse(verified));
+const others = pools.RS256.tokens.map((one) => must(verifier.verify(one, ANY_ISSUER) as VerifiedToken));
+measure(`  for ${POOL} tokens in turn`, (index) => revocations.refuse(others[index % POOL] as VerifiedToken));
+await revocations.close();
 measure('authorize', () => authorize(route.access, caller as never));
 measure('compose identity', () => composeIdentity(route.identity, caller as never));
 measure('decide, all of the above, token cached', () => decide(gate, request));

@@ -19,6 +19,8 @@ export const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.u
 export interface Size {
   readonly routes: number;
   readonly issuers: number;
+  /** Entries of its file of revocations, none of which is about a token of the load. Default: no file. */
+  readonly revocations?: number;
 }
 
 /** Sealgate as it is shipped: built, default options, access log on (read from a pipe). */
@@ -32,6 +34,12 @@ export function sealgate(name: string, size: Size): Peer {
       return startSealgate(size, ground);
     },
   };
+}
+
+/** The same with as many revocations, beside the one without: for what each request pays for them. */
+export function sealgateRevoking(name: string, size: Size): Peer {
+  const { mcp: _, ...peer } = sealgate(name, size);
+  return { ...peer, algorithms: ['RS256'] };
 }
 
 export interface RunningSealgate extends RunningPeer {
@@ -48,6 +56,8 @@ export async function startSealgate(size: Size, ground: Ground, isAsked = false)
   const ports = { port, adminPort, decisionsPort, grpcPort };
   const file = join(ground.folder, 'gateway.yaml');
   writeFileSync(file, gatewayFile(size, ground, ports));
+  if (size.revocations !== undefined)
+    writeFileSync(join(ground.folder, REVOKED), revokedLines(size.revocations));
   const argv = [ground.node, PROGRAM, 'start', '-c', file];
   const gateway = startPinned({ core: CORE.measured, argv, folder: ground.folder, drainOutput: true });
   await untilListening(port, 30_000);
@@ -69,7 +79,7 @@ async function untilReady(adminPort: number): Promise<void> {
 type Ports = Omit<RunningSealgate, keyof PinnedProcess>;
 
 /** A configuration of the given size; the load uses its first issuer and routes. */
-function gatewayFile({ routes, issuers }: Size, ground: Ground, ports: Ports): string {
+function gatewayFile({ routes, issuers, revocations }: Size, ground: Ground, ports: Ports): string {
   const { port, adminPort, decisionsPort, grpcPort } = ports;
   const { origin } = ground.issuer;
   const issuerLines = Array.from({ length: issuers }, (_, index) =>
@@ -88,8 +98,9 @@ function gatewayFile({ routes, issuers }: Size, ground: Ground, ports: Ports): s
     }),
   ).map((route) => `  - ${route}`);
   const decisions = decisionsPort === 0 ? '' : `decisions: { port: ${decisionsPort}, grpc: ${grpcPort} }\n`;
+  const revoking = revocations === undefined ? '' : `revocation: { file: ${REVOKED} }\n`;
   return `listen: { port: ${port} }
-${decisions}admin: { port: ${adminPort} }
+${revoking}${decisions}admin: { port: ${adminPort} }
 defaults: { issuers: ${JSON.stringify(Array.from({ length: issuers }, (_, index) => `issuer${index}`))} }
 issuers:
 ${issuerLines.join('\n')}
@@ -123,6 +134,18 @@ ${routeLines.join('\n')}
   - { name: bound, host: ${BOUND_HOST}, path: ${BOUND_PATH}, upstream: backend, access: { issuers: [bound], scopes: ['orders:read'] } }
   - { name: large, path: /large, upstream: backend, access: authenticated }
 `;
+}
+
+const REVOKED = 'revoked.jsonl';
+
+/** By token, session and subject in turn, so that each look-up has something to look in. */
+function revokedLines(count: number): string {
+  const at = Math.floor(Date.now() / 1000);
+  const kinds = ['jti', 'sid', 'subject'];
+  const lines = Array.from({ length: count }, (_, index) =>
+    JSON.stringify({ issuer: 'issuer0', [kinds[index % 3] as string]: `revoked-${index}`, at }),
+  );
+  return `${lines.join('\n')}\n`;
 }
 
 /** A route whose backend gets a token that was exchanged for the caller's. */
