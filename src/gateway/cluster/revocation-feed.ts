@@ -51,7 +51,11 @@ export function createRevocationFeed(revocations: Revocations): RevocationFeed {
       const from = page * PAGE_ENTRIES;
       const isLast = from + PAGE_ENTRIES >= known.length;
       workers.set(worker, isLast ? [] : known);
-      return { changes: known.slice(from, from + PAGE_ENTRIES), isLast, silentMs: revocations.silentMs() };
+      // What was taken back since the first page must not come back with a later one.
+      const changes = known
+        .slice(from, from + PAGE_ENTRIES)
+        .filter(({ change }) => change.change === 'added' && revocations.isActive(change.entry));
+      return { changes, isLast, silentMs: revocations.silentMs() };
     },
     leave: (worker) => void workers.delete(worker),
     async delivered() {

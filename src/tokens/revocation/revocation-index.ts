@@ -18,6 +18,8 @@ export interface FoundRevocation {
 export interface KnownRevocation {
   readonly entry: RevocationEntry;
   readonly source: RevocationSource;
+  /** When it ends by this index, in seconds of the wall clock. */
+  readonly ends: number;
 }
 
 /** `known`: it adds nothing to an entry that is there. `over`: its time has passed. */
@@ -45,8 +47,10 @@ export interface RevocationIndex {
   prune(): void;
   /** A snapshot of the active entries. */
   entries(): readonly RevocationEntry[];
-  /** The same, with where each came from. */
+  /** The same, with where each came from, and when it ends. */
   known(): readonly KnownRevocation[];
+  /** When the active entry with this target ends, in seconds; undefined where there is none. */
+  endOf(target: RevocationTarget): number | undefined;
   /** How many each source brought. */
   counts(): Readonly<Record<RevocationSource, number>>;
 }
@@ -95,6 +99,11 @@ export function createRevocationIndex({
   /** Both clocks must agree that it is over: neither one that jumps ahead nor one that is set back brings a token back to life. */
   function isOver(kept: Kept): boolean {
     return nowSeconds() >= endOf(kept) && monotonicSeconds() >= kept.staysUntil;
+  }
+
+  /** By the clock that ends it later. */
+  function lastsUntil(kept: Kept): number {
+    return Math.max(endOf(kept), nowSeconds() + kept.staysUntil - monotonicSeconds());
   }
 
   function stayFor(kept: Kept): void {
@@ -211,7 +220,11 @@ export function createRevocationIndex({
     known: () =>
       [...all()]
         .filter((kept) => !isOver(kept))
-        .map((kept) => ({ entry: toEntry(kept), source: kept.source })),
+        .map((kept) => ({ entry: toEntry(kept), source: kept.source, ends: lastsUntil(kept) })),
+    endOf(target) {
+      const kept = keptOf(target);
+      return kept === undefined || isOver(kept) ? undefined : lastsUntil(kept);
+    },
     counts: () => ({ ...counts }),
   };
 

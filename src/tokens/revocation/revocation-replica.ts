@@ -60,15 +60,15 @@ export function createRevocationReplica({
       return revision;
     },
     follow(settings) {
-      index.limit({ keepMs: settings.keepMs, maxEntries: Number.POSITIVE_INFINITY });
       isClosed = settings.isClosed;
       watch();
     },
     opened: () => load(replica),
     onChanges: (listener) => void listeners.push(listener),
     apply(changes) {
-      for (const { change, source } of changes) {
-        if (change.change === 'added') index.add(change.entry, source);
+      for (const { change, source, ends } of changes) {
+        // By the primary: this worker may have the settings of another file at the moment.
+        if (change.change === 'added') index.add({ ...change.entry, until: ends }, source);
         else index.remove(change.target, change.before);
       }
       revision += 1;

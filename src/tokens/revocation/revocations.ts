@@ -69,6 +69,7 @@ export interface Revocations extends ProcessRevocations {
   ): Promise<AddResult>;
   /** The active entries, as changes, for a process that joins. */
   active(): readonly KnownChange[];
+  isActive(target: RevocationTarget): boolean;
   /** Milliseconds since it was last known that nothing is missing; undefined where nothing can be. */
   silentMs(): number | undefined;
   /** Counts what providers push. */
@@ -80,6 +81,8 @@ export interface Revocations extends ProcessRevocations {
 export interface KnownChange {
   readonly change: RevocationChange;
   readonly source: RevocationSource;
+  /** When the entry ends, in seconds: only the process that keeps it decides on that. Undefined for one that was taken back. */
+  readonly ends: number | undefined;
 }
 
 export interface RevocationsOptions {
@@ -187,10 +190,22 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     });
     if (counted.length === 0) return counted;
     revision += 1;
-    const known = counted.map((change) => ({ change, source }));
-    for (const listener of listeners) listener(known);
+    notify(
+      counted.map((change) => ({
+        change,
+        source,
+        ends: change.change === 'added' ? index.endOf(change.entry) : undefined,
+      })),
+    );
     return counted;
   }
+
+  function notify(changes: readonly KnownChange[]): void {
+    for (const listener of listeners) listener(changes);
+  }
+
+  const active = (): readonly KnownChange[] =>
+    index.known().map(({ entry, source, ends }) => ({ change: { change: 'added', entry }, source, ends }));
 
   function noteFull(entries: number, source: RevocationSource): void {
     refused[source] += entries;
@@ -223,7 +238,11 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     follow(next) {
       const isSame = next.keepMs === settings.keepMs && next.maxEntries === settings.maxEntries;
       settings = next;
-      if (!isSame) index.limit(next);
+      if (!isSame) {
+        index.limit(next);
+        // They end at another moment now.
+        if (index.size > 0) notify(active());
+      }
       // What was over, or found no room, may count now.
       if (!isSame) for (const place of places.values()) place.readAgain();
       openPlaces();
@@ -248,7 +267,8 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       return keep(changes);
     },
     onChanges: (listener) => void listeners.push(listener),
-    active: () => index.known().map(({ entry, source }) => ({ change: { change: 'added', entry }, source })),
+    active,
+    isActive: (target) => index.endOf(target) !== undefined,
     silentMs,
     events,
     report() {

@@ -264,6 +264,7 @@ export async function readRecords(client: RedisClient, after: number, newMark: s
 
 function toNumber(text: string): number {
   const number = Number(text);
-  if (!Number.isFinite(number) || number < 0) throw new Error('the sequence of the store is not a number');
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new Error('the sequence of the store is not a number');
   return number;
 }
