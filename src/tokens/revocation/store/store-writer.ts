@@ -31,7 +31,7 @@ export interface StoreWriter {
 const BATCH_RECORDS = 500;
 const MAX_IN_FLIGHT = 4;
 /** Beyond so many, all that is known is shared instead: it is in memory anyway. */
-const MAX_WAITING = 100_000;
+const MAX_WAITING = 500_000;
 
 interface Item extends StoreRecord {
   age: RecordAge;
