@@ -4,7 +4,7 @@ import type { RevocationEntry, RevocationTarget } from '../tokens/revocation/ent
 import { readEntry } from '../tokens/revocation/entry-json.ts';
 
 /** Most entries of one request, so that it occupies the process for a moment only. */
-export const MAX_ENTRIES = 10_000;
+const MAX_ENTRIES = 10_000;
 export const MAX_BODY_BYTES = 4 * 1024 ** 2;
 
 /** What an entry that is read depends on. */

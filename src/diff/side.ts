@@ -137,7 +137,7 @@ async function holdsByName(config: Config): Promise<ConditionCompiler | undefine
 }
 
 /** A condition that reads parameters of the path means something else where they have other names. */
-export function conditionName(source: string, parameters: readonly string[]): string {
+function conditionName(source: string, parameters: readonly string[]): string {
   return /\bparams\b/.test(source) ? `${source} (of ${parameters.join(', ')})` : source;
 }
 

@@ -92,7 +92,7 @@ export function describeIdentity([
 }
 
 /** As a line for `tests` of a file. */
-export function showWitness({ request, token, conditions }: Witness, expect: string): string {
+function showWitness({ request, token, conditions }: Witness, expect: string): string {
   const test = { request, ...(token !== null && { token }), expect };
   const where = conditions.length === 0 ? '' : ` (depends on ${conditions.join(' and ')})`;
   return `e.g. ${escapeText(JSON.stringify(test) + where)}`;

@@ -103,6 +103,6 @@ export function writeChange(change: RevocationChange, at: number): string {
 }
 
 /** The JSON form of an entry. */
-export function entryToJson({ issuer, kind, value, before, until, at }: RevocationEntry): object {
+function entryToJson({ issuer, kind, value, before, until, at }: RevocationEntry): object {
   return { issuer, [kind]: value, before, until, at };
 }

@@ -4,8 +4,7 @@ import { createHash } from 'node:crypto';
 export type RevocationKind = 'jti' | 'sid' | 'subject';
 
 /** Where an entry came from: a file, other gateways, the admin listener, a logout token or a security event. */
-export const REVOCATION_SOURCES = ['file', 'store', 'admin', 'logout', 'events'] as const;
-export type RevocationSource = (typeof REVOCATION_SOURCES)[number];
+export type RevocationSource = 'file' | 'store' | 'admin' | 'logout' | 'events';
 
 /** What tokens an entry is for. Two entries with the same target are one. */
 export interface RevocationTarget {

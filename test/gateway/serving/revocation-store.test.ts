@@ -97,7 +97,7 @@ t.test('three gateways and one store', { skip, timeout: 120_000 }, async (t) => 
       [{ jti: 'a' }, { jti: 'b' }, { sub: 'bob' }].map(async (c) => (await late.ask(c)).code),
     ),
     ['token_revoked', 'token_revoked', 'allow'],
-    'one that starts now knows what the empty store was given back',
+    'one that starts now knows what the empty store has again',
   );
   const lines = [...gateways.flatMap((gateway) => gateway.lines), ...workers.lines];
   t.notMatch(JSON.stringify(lines), /sesame/, 'the password of the store is in no line');

@@ -186,7 +186,7 @@ export const ASKED_FACTS: ProcessFacts = {
 };
 
 /** Keeps nothing. */
-export const NO_REVOCATIONS: RevocationSources = {
+const NO_REVOCATIONS: RevocationSources = {
   add: async () => 'kept',
   takeBack: async () => 'kept',
   report: () => ({

@@ -5,7 +5,7 @@ import { type Diff, diffFiles } from '../../../src/diff/diff.ts';
 import type { ValidFile } from '../../../src/diff/side.ts';
 
 /** Loads a file from its content, which must be valid. */
-export function validFile(content: object | string): ValidFile {
+function validFile(content: object | string): ValidFile {
   const loaded = load(content);
   const { config } = loaded;
   if (config === undefined) throw new Error(loaded.problems.filter(isError).map(formatProblem).join('\n'));
