@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { SCOPE_TOKEN } from '../../core/scopes.ts';
-import { audiences, issuerNames } from './issuers.ts';
+import { audiences, issuerNames } from './issuers/issuers.ts';
 import { claimName, duration, name, scalar, text } from './scalars.ts';
 
 /* `access`, `policies` and `mode`. */

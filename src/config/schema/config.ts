@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type accessBlock, mode, policy } from './access.ts';
 import { type assertion, fileIdentity, type identity, type identitySource } from './identity.ts';
-import { issuer, issuerNames } from './issuers.ts';
+import { issuer, issuerNames } from './issuers/issuers.ts';
 import { admin, decisions, listen, type listenerTls, log, readiness, shutdown } from './listener.ts';
 import type { mcp } from './mcp.ts';
 import type { resource } from './resource.ts';
@@ -11,8 +11,8 @@ import { type claimName, name, size } from './scalars.ts';
 import { fileTest } from './tests.ts';
 import { upstreamSchema } from './upstreams.ts';
 
-export { ALGORITHMS } from './algorithms.ts';
-export { DEFAULT_KEYS, PRESETS } from './issuers.ts';
+export { ALGORITHMS } from './issuers/algorithms.ts';
+export { DEFAULT_KEYS, PRESETS } from './issuers/issuers.ts';
 export { DEFAULT_EJECTION, upstreamSchema } from './upstreams.ts';
 
 /**

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { SCOPE_TOKEN } from '../../core/scopes.ts';
-import { clientAuth } from './client-auth.ts';
+import { clientAuth } from './issuers/client-auth.ts';
 import { duration, size, text } from './scalars.ts';
 
 /* `exchange` of upstreams. */

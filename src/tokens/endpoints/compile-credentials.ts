@@ -1,6 +1,6 @@
 import type { ConfigPath, PathProblem } from '../../config/problem.ts';
 import { error } from '../../config/rules/rule.ts';
-import type { ClientAuthConfig } from '../../config/schema/client-auth.ts';
+import type { ClientAuthConfig } from '../../config/schema/issuers/client-auth.ts';
 import { isKeyPair, NO_PAIR } from '../../core/pem.ts';
 import { readAssertionKey } from './assertion-key.ts';
 import type { ClientCredentials } from './client-credentials.ts';

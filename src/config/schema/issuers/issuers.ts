@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { SCOPE_TOKEN } from '../../core/scopes.ts';
+import { SCOPE_TOKEN } from '../../../core/scopes.ts';
+import { claimName, duration, headerName, name, size, text, textList } from '../scalars.ts';
 import { ALGORITHMS } from './algorithms.ts';
 import { dpop } from './dpop.ts';
 import { introspection } from './introspection.ts';
 import { events, logout } from './issuer-events.ts';
 import { oauthProxy } from './oauth-proxy.ts';
-import { claimName, duration, headerName, name, size, text, textList } from './scalars.ts';
 
 /* `issuers`. */
 

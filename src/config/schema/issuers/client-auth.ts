@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { text } from './scalars.ts';
+import { text } from '../scalars.ts';
 
 /* How the gateway identifies itself as a client at an endpoint of a provider: `auth` of introspection and token exchange. */
 

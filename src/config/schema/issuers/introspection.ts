@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import { duration, size } from '../scalars.ts';
 import { clientAuth } from './client-auth.ts';
-import { duration, size } from './scalars.ts';
 
 /* `issuers.*.introspection`. */
 

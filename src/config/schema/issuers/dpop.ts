@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import { duration } from '../scalars.ts';
 import { ALGORITHMS } from './algorithms.ts';
-import { duration } from './scalars.ts';
 
 /* `dpop` of an issuer. */
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { text } from './scalars.ts';
+import { text } from '../scalars.ts';
 
 /* `oauthProxy` of issuers. */
 
