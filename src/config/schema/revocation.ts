@@ -32,7 +32,7 @@ export const revocation = z
       .default(1_000_000)
       .meta({
         description:
-          'Most active entries. Beyond them new ones are refused; no active one is dropped. About 250 bytes of memory each, in every process.',
+          'Most active entries. Beyond them new ones are refused; no active one is dropped. About 250 bytes of heap each, some 400 of memory, in every process.',
         examples: [100_000],
       }),
   })
