@@ -86,7 +86,7 @@ t.test('every command that reads the file takes --env-file', async (t) => {
     t.notMatch(out + err, 'AUDIENCE', `${words[0]} with it: the file goes before the environment`);
   }
   for (const { name, options } of COMMANDS) {
-    t.equal(Object.hasOwn(options, 'env-file'), Object.hasOwn(options, 'config'), name);
+    if (Object.hasOwn(options, 'config')) t.ok(Object.hasOwn(options, 'env-file'), name);
   }
 });
 

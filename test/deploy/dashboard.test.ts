@@ -5,6 +5,7 @@ import { startTokenEndpoint } from '../support/exchange/token-endpoint.ts';
 import { liveText, startLiveGateway } from '../support/gateway/live-gateway.ts';
 import { askOnce, QUESTIONS } from '../support/gateway/questions.ts';
 import { hasPrometheus, startPrometheus } from '../support/peers/prometheus.ts';
+import { startRedisServer } from '../support/peers/redis-server.ts';
 import { findTypeErrors } from './type-errors.ts';
 
 interface Panel {
@@ -76,10 +77,12 @@ t.test(
   async (t) => {
     const endpoint = await startTokenEndpoint(t);
     const exchange = `{ grant: jwt-bearer, tokenUrl: "${endpoint.url}", auth: { clientId: g, clientSecret: s }, audience: a }`;
+    const redis = await startRedisServer();
+    t.teardown(() => redis.stop());
     const file = liveText({
-      top: 'decisions: { port: 0 }',
+      top: `decisions: { port: 0 }\nrevocation: { store: "${redis.url}" }`,
       listen: ', publicUrl: "https://api.example.com"',
-      corp: ', dpop: {}',
+      corp: ', dpop: {}, logout: { clientId: g }',
       upstreams: `  own: { url: BACKEND, exchange: ${exchange} }`,
       routes: `  - { name: gone, path: /gone, upstream: "http://127.0.0.1:1", access: authenticated }
   - { name: own, path: /own, upstream: own, access: authenticated }`,
@@ -128,6 +131,7 @@ t.test(
       ] as const) {
         await (await live.get(path, own)).arrayBuffer();
       }
+      await (await fetch(new URL('/.well-known/sealgate/logout/corp', live.url), { method: 'POST' })).text();
       await askOnce(decisionsUrl, QUESTIONS['auth-request']('/a', [`Authorization: Bearer ${token}`]));
       if (round % 10 === 5) {
         live.write(`${file}# ${round}\n`);

@@ -41,5 +41,5 @@ t.test('a real Prometheus scrapes the gateway and loads its alert rules', promet
   const { data } = (await server.ask('/api/v1/rules')) as {
     data: { groups: { rules: { health: string }[] }[] };
   };
-  t.equal(data.groups[0]?.rules.length, 13);
+  t.equal(data.groups[0]?.rules.length, 17);
 });
