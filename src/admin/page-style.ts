@@ -68,6 +68,7 @@ td time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .access.open { color: var(--warn); font-weight: 600; }
 .id { font-family: var(--mono); font-size: 12px; color: var(--dim); }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 12px; }
+.cards + table { margin-top: 12px; }
 article { padding: 14px 16px; }
 article header { display: flex; justify-content: space-between; align-items: center; gap: 10px; margin-bottom: 8px; }
 article dl { display: flex; flex-wrap: wrap; gap: 6px 20px; }
