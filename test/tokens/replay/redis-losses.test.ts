@@ -73,9 +73,10 @@ t.test('made-up nonces ask the store once a second at most', { skip }, async (t)
   const nowMs = Date.now();
   const nonce = (await nonces.issue(nowMs)) ?? '';
   const calls = async () => Number(/^cmdstat_set:calls=(\d+)/m.exec(await client.info('commandstats'))?.[1]);
+  const forged = `${nonce.slice(0, -2)}${nonce.endsWith('AA') ? 'BA' : 'AA'}`;
   const [before, startedMs] = [await calls(), performance.now()];
   for (let i = 0; i < 500; i += 1) {
-    t.equal(await nonces.check(`${nonce.slice(0, -2)}AA`, nowMs), 'unknown');
+    t.equal(await nonces.check(forged, nowMs), 'unknown');
   }
   const seconds = (performance.now() - startedMs) / 1000;
   const asked = (await calls()) - before;
