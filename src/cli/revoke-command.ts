@@ -1,4 +1,5 @@
 import { type Command, type OptionValues, readTime } from './command.ts';
+import { withEnvFile } from './config-file.ts';
 
 /** The admin listener of a gateway on this machine whose file does not move it. */
 const DEFAULT_ADMIN_URL = 'http://127.0.0.1:9090';
@@ -61,23 +62,21 @@ export const revokeCommand: Command = {
       ? undefined
       : '--admin takes a URL such as http://127.0.0.1:9090, without a user';
   },
-  run: async ({ options, io }) => {
+  run: async (input) => {
+    const { options } = input;
     const { runRevoke } = await import('./revoke.ts');
     const text = (name: string) => (options[name] === undefined ? undefined : String(options[name]));
     const kind = REVOKED_BY.find((name) => options[name] !== undefined) ?? 'jti';
-    return runRevoke(
-      {
-        kind,
-        value: String(options[kind]),
-        issuer: text('issuer'),
-        before: readSeconds(options.before),
-        until: readSeconds(options.until),
-        undo: options.undo === true,
-        admin: text('admin') ?? DEFAULT_ADMIN_URL,
-        envFile: text('env-file'),
-      },
-      io,
-    );
+    const revocation = {
+      kind,
+      value: String(options[kind]),
+      issuer: text('issuer'),
+      before: readSeconds(options.before),
+      until: readSeconds(options.until),
+      undo: options.undo === true,
+      admin: text('admin') ?? DEFAULT_ADMIN_URL,
+    };
+    return withEnvFile(input, (io) => runRevoke(revocation, io));
   },
 };
 

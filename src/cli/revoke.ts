@@ -1,7 +1,5 @@
-import { formatProblem } from '../config/problem.ts';
 import { describeFetchFault } from '../tokens/keys/fetch/fetch-faults.ts';
 import type { RevocationKind } from '../tokens/revocation/entry.ts';
-import { readEnvFile } from './env-file.ts';
 import type { CommandIo } from './io.ts';
 
 export interface RevokeOptions {
@@ -17,7 +15,6 @@ export interface RevokeOptions {
   readonly undo: boolean;
   /** The admin listener. */
   readonly admin: string;
-  readonly envFile: string | undefined;
 }
 
 const TOKEN_VARIABLE = 'SEALGATE_ADMIN_TOKEN';
@@ -27,12 +24,7 @@ const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /** `sealgate revoke`: adds an entry to what a running gateway refuses, or takes it back. Returns 0 once that is confirmed. */
 export async function runRevoke(options: RevokeOptions, io: CommandIo): Promise<number> {
-  const read = readEnvFile(options.envFile);
-  if ('problem' in read) {
-    io.stderr.write(`${formatProblem(read.problem)}\n`);
-    return 1;
-  }
-  const token = read.variables[TOKEN_VARIABLE] ?? io.env[TOKEN_VARIABLE];
+  const token = io.env[TOKEN_VARIABLE];
   const failed = findTokenFlaw(token) ?? (await send(options, token as string));
   if (failed === undefined) {
     io.stdout.write(`${describeDone(options)}\n`);
