@@ -11,7 +11,7 @@ export interface Options {
   readonly wantsPeer: (peer: Peer) => boolean;
   readonly wantsCase: (one: Case) => boolean;
   /** The parts that follow the cases. */
-  readonly wantsPart: (name: 'latency' | 'decisions' | 'scale' | 'start') => boolean;
+  readonly wantsPart: (name: 'latency' | 'decisions' | 'revocations' | 'scale' | 'start') => boolean;
 }
 
 const USAGE = `npm run bench -- [options]
@@ -19,7 +19,7 @@ const USAGE = `npm run bench -- [options]
   --runs N         runs; the median counts (default 5)
   --seconds N      length of a run (default 4)
   --peer TEXT      only peers whose name contains TEXT; repeatable
-  --only TEXT      only cases and parts (latency, decisions, scale, start) whose name contains TEXT; repeatable
+  --only TEXT      only cases and parts (latency, decisions, revocations, scale, start) whose name contains TEXT; repeatable
   --node PATH      the Node that runs the peers written for Node
 `;
 

@@ -7,6 +7,7 @@ import { LOAD_PROGRAM } from './load/load.ts';
 import { CASES } from './measure/cases.ts';
 import type { Sample } from './measure/measure.ts';
 import { PROXIED, type Questions } from './measure/questions.ts';
+import type { RevocationCost } from './measure/revocations.ts';
 import type { Results } from './measure/rounds.ts';
 import type { Scale } from './measure/scale.ts';
 import type { Startup } from './measure/startup.ts';
@@ -30,6 +31,7 @@ export interface Findings {
   readonly results: Results;
   readonly latency: ReadonlyMap<string, Latency>;
   readonly questions: Questions | undefined;
+  readonly revocations: RevocationCost | undefined;
   readonly scale: readonly Scale[];
   readonly startup: Startup | undefined;
   readonly goals: readonly Goal[];
@@ -37,12 +39,13 @@ export interface Findings {
 
 /** All results, as Markdown. */
 export function writeReport(findings: Findings): string {
-  const { absent, results, latency, questions, scale, startup, goals } = findings;
+  const { absent, results, latency, questions, revocations, scale, startup, goals } = findings;
   const parts = [aboutMachine(findings.options)];
   for (const [name, row] of absent) parts.push(`Not measured: ${name} (${row}).`);
   for (const [name, row] of results) parts.push(caseTable(name, row));
   if (latency.size > 0) parts.push(latencyTable(latency));
   if (questions) parts.push(questionTable(questions));
+  if (revocations) parts.push(revocationTable(revocations));
   if (scale.length > 0) parts.push(scaleTable(scale));
   if (startup) parts.push(startupLine(startup));
   if (goals.length > 0) parts.push(goalTable(goals));
@@ -126,6 +129,20 @@ function questionTable({ rows, half }: Questions): string {
 
 A Check at half of saturation (${rate} per second): p50 ${millis(half.p50Micros)} ms, p99 ${millis(half.p99Micros)} ms. The load of Checks
 comes from @grpc/grpc-js, which needs more of its core than the gateway.`;
+}
+
+function revocationTable({ rows, ratio }: RevocationCost): string {
+  const lines = [...rows].map(([entries, { requestsPerSecond, cpuMicros, rssMiB }]) => {
+    const cells = [
+      Math.round(requestsPerSecond),
+      round(cpuMicros),
+      ratio[entries].toFixed(3),
+      Math.round(rssMiB),
+    ];
+    return `| ${[entries, ...cells].join(' | ')} |`;
+  });
+  const title = '### revocations: the same good token, in one process that gets entries and loses them';
+  return table(title, ['entries', 'requests/s', 'CPU µs', '× without', 'RSS MiB'], lines);
 }
 
 function scaleTable(rows: readonly Scale[]): string {

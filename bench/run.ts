@@ -9,6 +9,7 @@ import { startUpstream } from './load/upstream.ts';
 import { CASES, type Pools } from './measure/cases.ts';
 import { nativeVerifyMicros } from './measure/native-verify.ts';
 import { measureQuestions } from './measure/questions.ts';
+import { measureRevocations } from './measure/revocations.ts';
 import { measureInRounds } from './measure/rounds.ts';
 import { measureScale } from './measure/scale.ts';
 import { measureStartup } from './measure/startup.ts';
@@ -53,12 +54,17 @@ async function main(): Promise<string> {
   await Promise.all(started.map(({ running }) => running.close()));
 
   const gateway = options.wantsPeer(SEALGATE) && SEALGATE.missing?.() === undefined;
-  progress('decisions, scale and start');
+  progress('decisions, revocations, scale and start');
   const sized = { ground: { ...ground, folder: subfolder('scale') }, pool: pools.RS256, runs, seconds };
   const asked = { ...sized, ground: { ...ground, folder: subfolder('decisions') } };
   const questions =
     gateway && options.wantsPart('decisions')
       ? await orNothing(measureQuestions(asked), undefined)
+      : undefined;
+  const revoking = { ...sized, ground: { ...ground, folder: subfolder('revocations') } };
+  const revocations =
+    gateway && options.wantsPart('revocations')
+      ? await orNothing(measureRevocations(revoking), undefined)
       : undefined;
   const scale = gateway && options.wantsPart('scale') ? await orNothing(measureScale(sized), []) : [];
   const starting = { ...ground, folder: subfolder('start') };
@@ -68,8 +74,8 @@ async function main(): Promise<string> {
       : undefined;
 
   const nativeVerify = nativeVerifyMicros(options.node);
-  const goals = checkGoals({ results, latency, questions, scale, startup, nativeVerify });
-  return writeReport({ options, absent, results, latency, questions, scale, startup, goals });
+  const goals = checkGoals({ results, latency, questions, revocations, scale, startup, nativeVerify });
+  return writeReport({ options, absent, results, latency, questions, revocations, scale, startup, goals });
 }
 
 async function mintPools(): Promise<Pools> {

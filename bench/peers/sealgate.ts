@@ -16,11 +16,11 @@ import type { Ground, Peer, RunningPeer } from './peer.ts';
 
 export const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
+const FILE = 'gateway.yaml';
+
 export interface Size {
   readonly routes: number;
   readonly issuers: number;
-  /** Entries of its file of revocations, none of which is about a token of the load. Default: no file. */
-  readonly revocations?: number;
 }
 
 /** Sealgate as it is shipped: built, default options, access log on (read from a pipe). */
@@ -36,12 +36,6 @@ export function sealgate(name: string, size: Size): Peer {
   };
 }
 
-/** The same with as many revocations, beside the one without: for what each request pays for them. */
-export function sealgateRevoking(name: string, size: Size): Peer {
-  const { mcp: _, ...peer } = sealgate(name, size);
-  return { ...peer, algorithms: ['RS256'] };
-}
-
 export interface RunningSealgate extends RunningPeer {
   readonly adminPort: number;
   /** Where other proxies ask; 0 where they cannot. */
@@ -54,15 +48,69 @@ export async function startSealgate(size: Size, ground: Ground, isAsked = false)
   const [port, adminPort] = [await freePort(), await freePort()];
   const [decisionsPort, grpcPort] = isAsked ? [await freePort(), await freePort()] : [0, 0];
   const ports = { port, adminPort, decisionsPort, grpcPort };
-  const file = join(ground.folder, 'gateway.yaml');
+  const file = join(ground.folder, FILE);
   writeFileSync(file, gatewayFile(size, ground, ports));
-  if (size.revocations !== undefined)
-    writeFileSync(join(ground.folder, REVOKED), revokedLines(size.revocations));
   const argv = [ground.node, PROGRAM, 'start', '-c', file];
   const gateway = startPinned({ core: CORE.measured, argv, folder: ground.folder, drainOutput: true });
   await untilListening(port, 30_000);
   await untilReady(adminPort);
   return { ...gateway, ...ports };
+}
+
+/** A gateway whose file can have `revocation`, and its entries. */
+export interface RevokingSealgate extends RunningSealgate {
+  /** Puts `revocation` into the file, or takes it out. */
+  reload(isRevoking: boolean): Promise<void>;
+  /** Adds as many entries, none of which is about a token of the load. */
+  revoke(count: number): Promise<void>;
+  takeBack(count: number): Promise<void>;
+}
+
+const ADMIN_TOKEN = 'a-token-for-the-admin-listener-of-the-benchmark';
+const REVOKING = `revocation: { keep: 24h }\n`;
+const ENTRIES_OF_REQUEST = 10_000;
+
+/** Starts one without `revocation`. */
+export async function startRevokingSealgate(size: Size, ground: Ground): Promise<RevokingSealgate> {
+  const gateway = await startSealgate(size, ground);
+  const admin = `http://127.0.0.1:${gateway.adminPort}`;
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' };
+  const reloads = async (): Promise<string> => {
+    const metrics = await (await fetch(`${admin}/metrics`, { headers })).text();
+    return /sealgate_config_reloads_total\{result="applied"\} \d+/.exec(metrics)?.[0] ?? '';
+  };
+  const send = async (method: 'POST' | 'DELETE', count: number): Promise<void> => {
+    for (let first = 0; first < count; first += ENTRIES_OF_REQUEST) {
+      const body = JSON.stringify(revocations(first, Math.min(first + ENTRIES_OF_REQUEST, count)));
+      const { status } = await fetch(`${admin}/revocations`, { method, headers, body });
+      if (status !== 204) throw new Error(`${method} /revocations: ${status}`);
+    }
+  };
+  return {
+    ...gateway,
+    async reload(isRevoking) {
+      const before = await reloads();
+      const file = join(ground.folder, FILE);
+      writeFileSync(file, `${isRevoking ? REVOKING : ''}${gatewayFile(size, ground, gateway)}`);
+      process.kill(gateway.pid, 'SIGHUP');
+      const deadline = Date.now() + 30_000;
+      while ((await reloads()) === before) {
+        if (Date.now() > deadline) throw new Error('the gateway does not reload');
+        await wait(5);
+      }
+    },
+    revoke: (count) => send('POST', count),
+    takeBack: (count) => send('DELETE', count),
+  };
+}
+
+/** By token, session and subject in turn, so that each look-up has something to look in. */
+function revocations(first: number, end: number): unknown[] {
+  const kinds = ['jti', 'sid', 'subject'];
+  return Array.from({ length: end - first }, (_, index) => ({
+    issuer: 'issuer0',
+    [kinds[index % 3] as string]: `revoked-${first + index}`,
+  }));
 }
 
 /** A gateway listens before it has its keys; `/ready` shows when it has them. */
@@ -79,7 +127,7 @@ async function untilReady(adminPort: number): Promise<void> {
 type Ports = Omit<RunningSealgate, keyof PinnedProcess>;
 
 /** A configuration of the given size; the load uses its first issuer and routes. */
-function gatewayFile({ routes, issuers, revocations }: Size, ground: Ground, ports: Ports): string {
+function gatewayFile({ routes, issuers }: Size, ground: Ground, ports: Ports): string {
   const { port, adminPort, decisionsPort, grpcPort } = ports;
   const { origin } = ground.issuer;
   const issuerLines = Array.from({ length: issuers }, (_, index) =>
@@ -98,9 +146,8 @@ function gatewayFile({ routes, issuers, revocations }: Size, ground: Ground, por
     }),
   ).map((route) => `  - ${route}`);
   const decisions = decisionsPort === 0 ? '' : `decisions: { port: ${decisionsPort}, grpc: ${grpcPort} }\n`;
-  const revoking = revocations === undefined ? '' : `revocation: { file: ${REVOKED} }\n`;
   return `listen: { port: ${port} }
-${revoking}${decisions}admin: { port: ${adminPort} }
+${decisions}admin: { port: ${adminPort}, token: ${ADMIN_TOKEN} }
 defaults: { issuers: ${JSON.stringify(Array.from({ length: issuers }, (_, index) => `issuer${index}`))} }
 issuers:
 ${issuerLines.join('\n')}
@@ -134,18 +181,6 @@ ${routeLines.join('\n')}
   - { name: bound, host: ${BOUND_HOST}, path: ${BOUND_PATH}, upstream: backend, access: { issuers: [bound], scopes: ['orders:read'] } }
   - { name: large, path: /large, upstream: backend, access: authenticated }
 `;
-}
-
-const REVOKED = 'revoked.jsonl';
-
-/** By token, session and subject in turn, so that each look-up has something to look in. */
-function revokedLines(count: number): string {
-  const at = Math.floor(Date.now() / 1000);
-  const kinds = ['jti', 'sid', 'subject'];
-  const lines = Array.from({ length: count }, (_, index) =>
-    JSON.stringify({ issuer: 'issuer0', [kinds[index % 3] as string]: `revoked-${index}`, at }),
-  );
-  return `${lines.join('\n')}\n`;
 }
 
 /** A route whose backend gets a token that was exchanged for the caller's. */

@@ -6,14 +6,9 @@ import { checkPeer } from './check-peer.ts';
 import { apacheOpenidc, haproxyJwt, haproxyPlain, nginxPlain } from './debian.ts';
 import { bareHttpProxy, bareNode, express, httpProxyJose, httpProxyJwt, httpProxyMcp } from './node.ts';
 import type { Ground, Peer, RunningPeer } from './peer.ts';
-import { sealgate, sealgateRevoking } from './sealgate.ts';
+import { sealgate } from './sealgate.ts';
 
 export const SEALGATE = sealgate('Sealgate', { routes: 10, issuers: 1 });
-export const SEALGATE_REVOKING = sealgateRevoking('Sealgate, 100,000 revocations', {
-  routes: 10,
-  issuers: 1,
-  revocations: 100_000,
-});
 
 /** In the order of the table. */
 export const PEERS: readonly Peer[] = [
@@ -24,7 +19,6 @@ export const PEERS: readonly Peer[] = [
   bareNode,
   bareHttpProxy,
   SEALGATE,
-  SEALGATE_REVOKING,
   httpProxyJose,
   httpProxyJwt,
   httpProxyMcp,

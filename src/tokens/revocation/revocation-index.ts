@@ -77,6 +77,8 @@ type ByKind = Readonly<Record<RevocationKind, Map<string, Kept>>>;
 
 /** Entries are looked through for those that are over in groups that end together. */
 const GROUP_SECONDS = 60;
+/** Places in groups beyond two for each entry, before those that are left behind go. */
+const SPARE_PLACES = 1_024;
 const STORE_SHARE = 10;
 
 /** Makes an empty index. */
@@ -88,6 +90,8 @@ export function createRevocationIndex({
   let { keepMs, maxEntries } = limits;
   const issuers = new Map<string, ByKind>();
   const groups = new Map<number, Kept[]>();
+  /** In all groups: one that was taken back, or that stays longer now, leaves its place behind. */
+  let placesInGroups = 0;
   const counts = countBySource();
   let size = 0;
 
@@ -109,10 +113,22 @@ export function createRevocationIndex({
   function stayFor(kept: Kept): void {
     const left = endOf(kept) - nowSeconds();
     kept.staysUntil = Math.max(kept.staysUntil, monotonicSeconds() + left);
-    const group = Math.ceil(kept.staysUntil / GROUP_SECONDS);
+    if (placesInGroups < 2 * size + SPARE_PLACES) place(kept, groupOf(kept));
+    else placeAllAgain();
+  }
+
+  function place(kept: Kept, group: number): void {
     const others = groups.get(group);
     if (others === undefined) groups.set(group, [kept]);
     else others.push(kept);
+    placesInGroups += 1;
+  }
+
+  /** Otherwise what is added and taken back again and again would fill the memory. */
+  function placeAllAgain(): void {
+    groups.clear();
+    placesInGroups = 0;
+    for (const kept of all()) place(kept, groupOf(kept));
   }
 
   /** Of the store, which has a limit as well, a few more: it and this index forget at different moments. */
@@ -144,20 +160,16 @@ export function createRevocationIndex({
     for (const [group, members] of groups) {
       if (group > due) continue;
       groups.delete(group);
+      placesInGroups -= members.length;
       for (const kept of members) {
         if (keptOf(kept) !== kept) continue;
         if (isOver(kept)) drop(kept);
-        else if (Math.ceil(kept.staysUntil / GROUP_SECONDS) <= due) waitForClock(kept, due);
+        // The wall clock was set back: it is looked at again.
+        else if (groupOf(kept) <= due) place(kept, due + 1);
         // Else it is in a later group as well.
       }
     }
-  }
-
-  /** The wall clock was set back: it is looked at again. */
-  function waitForClock(kept: Kept, due: number): void {
-    const later = groups.get(due + 1);
-    if (later === undefined) groups.set(due + 1, [kept]);
-    else later.push(kept);
+    if (placesInGroups >= 2 * size + SPARE_PLACES) placeAllAgain();
   }
 
   function found(kept: Kept | undefined): FoundRevocation | undefined {
@@ -235,6 +247,11 @@ export function createRevocationIndex({
       yield* kinds.subject.values();
     }
   }
+}
+
+/** The number of the group that is due when it is over. */
+function groupOf({ staysUntil }: Kept): number {
+  return Math.ceil(staysUntil / GROUP_SECONDS);
 }
 
 /** A copy: what is kept changes. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import type { RevocationChange, RevocationEntry } from '../../../src/tokens/revocation/entry.ts';
 import { readChange, readEntry, writeChange } from '../../../src/tokens/revocation/entry-json.ts';
@@ -9,6 +11,9 @@ import {
 } from '../../../src/tokens/revocation/revocations.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { type FrozenTime, freezeTime } from '../../support/core/frozen-time.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const HOUR = 3_600;
 const SETTINGS: RevocationSettings = {
@@ -156,6 +161,41 @@ t.test('no room', async (t) => {
   });
   time.advance(180_000);
   t.equal(await revocations.add(two.slice(1), 'logout'), 'kept', 'where one has ended, there is room');
+});
+
+t.test('what was taken back leaves nothing behind', async (t) => {
+  const { revocations, now } = start(t, { maxEntries: 20_000 });
+  const heapMiB = (): number => {
+    collectGarbage();
+    return process.memoryUsage().heapUsed / 2 ** 20;
+  };
+  const addAndTakeBack = async (round: number): Promise<void> => {
+    const entries = Array.from({ length: 10_000 }, (_, index) =>
+      entry({ jti: `${round}-${index}`.padEnd(100, '.') }, now),
+    );
+    t.equal(await revocations.add(entries, 'admin'), 'kept');
+    await revocations.takeBack(entries.map((target) => ({ target, before: undefined })));
+  };
+  await addAndTakeBack(0);
+  const before = heapMiB();
+  for (let round = 1; round <= 30; round += 1) await addAndTakeBack(round);
+  t.ok(heapMiB() - before < 15, `${(heapMiB() - before).toFixed(1)} MiB for 300,000 entries`);
+});
+
+t.test('an entry that is strengthened again and again still ends', async (t) => {
+  const { revocations, now, time } = start(t);
+  for (let second = 1; second <= 5_000; second += 1) {
+    const outcome = await revocations.add(
+      [entry({ subject: 'a', before: now, until: now + 60 + second }, now)],
+      'logout',
+    );
+    if (outcome !== 'kept') t.fail(outcome as string);
+  }
+  time.advance(5_000_000);
+  t.match(revocations.refuse(tokenWith({ sub: 'a', iat: now })), { code: 'token_revoked' });
+  time.advance(200_000);
+  t.equal(revocations.refuse(tokenWith({ sub: 'a', iat: now })), undefined);
+  t.equal(revocations.report().entries, 0, 'and is forgotten');
 });
 
 /** A place that a test speaks for. */
