@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -11,6 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { RevocationEntry } from '../../../src/tokens/revocation/entry.ts';
@@ -260,6 +263,84 @@ t.test('where nothing can be written, that is the result', async (t) => {
   chmodSync(`${folder}/gone/revoked.jsonl`, 0o400);
   t.match(await file.add('d'), { failed: /no permission/ });
 });
+
+const cannotMount = process.getuid?.() === 0 ? false : 'only root can mount a file system';
+
+t.test('a disk that is full, and one that is read-only', { skip: cannotMount }, async (t) => {
+  const disk = mountSmallDisk(t);
+  const path = `${disk}/revoked.jsonl`;
+  const file = await open(t, path);
+  t.equal(await file.add('a'), 'kept');
+
+  fillDisk(`${disk}/filler`);
+  const many = Array.from({ length: 200 }, (_, index) => `many-${index}-${'.'.repeat(60)}`);
+  t.match(await file.add(...many), { failed: /the disk is full/ });
+  t.ok(file.has('many-199-'.padEnd(69, '.')), 'it counts, but is not confirmed');
+  t.match(await file.takeBack('a'), { failed: /the disk is full/ });
+  t.equal(file.logged.length, 1, 'logged once');
+  t.match(file.logged, [{ level: 'error' }]);
+  rmSync(`${disk}/filler`);
+  t.equal(await file.add('b'), 'kept');
+  const next = await open(t, path);
+  t.same(next.logged, [], 'no line is broken');
+  t.equal(
+    next.revocations.report().entries,
+    201,
+    'all of them are in the file, and what was taken back is over',
+  );
+  t.notOk(next.has('a'));
+
+  remount(disk, 'ro');
+  t.match(await file.add('c'), { failed: /read-only/ });
+  t.ok(file.has('c'));
+  t.match(await file.takeBack('b'), { failed: /read-only/ });
+  remount(disk, 'rw');
+  await until(() => readFileSync(path, 'utf8').includes('"c"'));
+  t.equal((await open(t, path)).of('b', 'c'), 'c', 'they are written without anybody asking again');
+});
+
+t.test(
+  'what could not be written is not written over what others wrote since',
+  { skip: cannotMount },
+  async (t) => {
+    const disk = mountSmallDisk(t);
+    const path = `${disk}/revoked.jsonl`;
+    const file = await open(t, path);
+    t.equal(await file.add('there', 'gone'), 'kept');
+    remount(disk, 'ro');
+    t.match(await file.takeBack('there'), { failed: /read-only/ });
+    t.match(await file.add('new'), { failed: /read-only/ });
+    remount(disk, 'rw');
+    appendFileSync(path, `${line({ jti: 'there', at: NOW + 60 })}${line({ jti: 'new', takenBack: true })}`);
+    await until(() => file.of('there', 'new') === 'there');
+    t.equal(await file.add('last'), 'kept');
+    t.equal((await open(t, path)).of('there', 'gone', 'new', 'last'), 'there,gone,last');
+  },
+);
+
+/** A disk of 64 KiB. */
+function mountSmallDisk(t: Test): string {
+  const disk = mkdtempSync(`${tmpdir()}/sealgate-disk-`);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+  t.teardown(() => {
+    execFileSync('umount', ['--lazy', disk]);
+    rmSync(disk, { recursive: true });
+  });
+  return disk;
+}
+
+function remount(disk: string, mode: 'ro' | 'rw'): void {
+  execFileSync('mount', ['-o', `remount,${mode}`, disk]);
+}
+
+/** Leaves a few bytes, so that a write is cut off. */
+function fillDisk(filler: string): void {
+  try {
+    for (;;) appendFileSync(filler, '.'.repeat(1_024));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
+}
 
 t.test('a file that is named later gets what it lacks', async (t) => {
   const path = `${t.testdir()}/revoked.jsonl`;

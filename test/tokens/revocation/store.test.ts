@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { hasRedisServer, startRedisServer } from '../../support/peers/redis-server.ts';
 import { startRelay } from '../../support/peers/relay.ts';
 import {
@@ -11,6 +12,16 @@ import {
 } from '../../support/tokens/revocation-stores.ts';
 
 const skip = hasRedisServer() ? false : 'redis-server is not installed';
+/** A token that no entry is about. */
+const other: VerifiedToken = {
+  issuer: 'corp',
+  header: {},
+  claims: { sub: 'somebody' },
+  audiences: undefined,
+  scopes: [],
+  roles: [],
+  rejectedFromMs: Number.POSITIVE_INFINITY,
+};
 /** It takes a second at most; but a machine that is busy has more than this to do. */
 const SOON_MS = 5_000;
 
@@ -121,6 +132,73 @@ t.test('a store that stops, and goes on', { skip }, async (t) => {
   server.process.kill('SIGCONT');
   t.ok((await msUntil(() => two.has(entryOf('a')))) < SOON_MS);
   t.ok((await msUntil(() => (one.revocations.silentMs() ?? 0) < 1_000)) < SOON_MS);
+});
+
+t.test('a store that is slow, and one that is too slow', { skip }, async (t) => {
+  const server = await startRedisServer();
+  t.teardown(() => server.stop());
+  const relay = await startRelay(t, server.url, 100);
+  const one = await useStore(t, server.url);
+  const two = await useStore(t, relay.url);
+  t.equal(await one.add(entryOf('a')), 'kept');
+  t.ok((await msUntil(() => two.has(entryOf('a')))) < SOON_MS);
+  t.equal(await two.add(entryOf('b')), 'kept');
+  t.ok((await msUntil(() => one.has(entryOf('b')))) < SOON_MS);
+  t.equal(two.revocations.refuse(other), undefined, 'it is slow, not silent');
+
+  relay.delay(700);
+  t.match(await two.add(entryOf('c')), { failed: /reply/ }, 'not confirmed');
+  t.ok(two.has(entryOf('c')), 'but it counts');
+  await msUntil(() => two.revocations.refuse(other)?.code === 'revocation_unavailable');
+  t.equal(one.revocations.refuse(other), undefined, 'the others have no part in it');
+
+  relay.delay(0);
+  t.ok((await msUntil(() => two.revocations.refuse(other) === undefined)) < SOON_MS);
+  t.ok((await msUntil(() => one.has(entryOf('c')))) < SOON_MS, 'what was not confirmed is there');
+});
+
+for (const what of ['requests', 'replies'] as const) {
+  t.test(`a network that loses ${what} alone`, { skip }, async (t) => {
+    const server = await startRedisServer();
+    t.teardown(() => server.stop());
+    const relay = await startRelay(t, server.url);
+    const one = await useStore(t, server.url);
+    const two = await useStore(t, relay.url);
+    relay.lose(what);
+    t.match(await two.add(entryOf('there')), { failed: /reply/ });
+    t.equal(await one.add(entryOf('here')), 'kept');
+    await msUntil(() => two.revocations.refuse(other)?.code === 'revocation_unavailable');
+    t.equal(one.revocations.refuse(other), undefined);
+    relay.mend();
+    const ms = await msUntil(() => two.has(entryOf('here')) && one.has(entryOf('there')));
+    t.ok(ms < SOON_MS, `both have all after ${Math.round(ms)} ms`);
+    t.ok((await msUntil(() => two.revocations.refuse(other) === undefined)) < SOON_MS);
+    t.equal(one.count(), 2, 'once each, however often it was sent');
+  });
+}
+
+t.test('gateways whose clocks differ by ten minutes', { skip }, async (t) => {
+  const server = await startRedisServer();
+  t.teardown(() => server.stop());
+  const ahead = await useStore(t, server.url, { aheadMs: 600_000 });
+  const exact = await useStore(t, server.url);
+  const behind = await useStore(t, server.url, { aheadMs: -600_000 });
+  const users = [ahead, exact, behind];
+  for (const [index, user] of users.entries()) {
+    const aheadSeconds = [600, 0, -600][index] ?? 0;
+    const entry = entryOf(`${index}`);
+    t.equal(await user.add({ ...entry, at: entry.at + aheadSeconds }), 'kept');
+    t.ok((await msUntil(() => users.every((other) => other.has(entry)))) < SOON_MS, `added at ${index}`);
+    const taker = users[(index + 1) % users.length] as StoreUser;
+    t.equal(await taker.revocations.takeBack([{ target: entry, before: undefined }]), 'kept');
+    t.ok((await msUntil(() => users.every((other) => !other.has(entry)))) < SOON_MS, 'and taken back');
+    t.equal(await user.add({ ...entry, at: entry.at + aheadSeconds }), 'kept');
+    t.ok((await msUntil(() => users.every((other) => other.has(entry)))) < SOON_MS, 'and added again');
+  }
+  const soonOver = entryOf('short', { until: Math.floor(Date.now() / 1000) + 60 });
+  t.equal(await exact.add(soonOver), 'kept');
+  await msUntil(() => behind.has(soonOver));
+  t.notOk(ahead.has(soonOver), 'by its own clock it is over there');
 });
 
 t.test('a store that has lost what it had gets it back', { skip }, async (t) => {

@@ -6,6 +6,7 @@ import { followFile } from './follow-file.ts';
 import { whyUnwritable } from './open-file.ts';
 import { createOwnLines } from './own-lines.ts';
 import { targetKey } from './read-entry-line.ts';
+import { createUnwrittenChanges } from './unwritten-changes.ts';
 
 interface Call {
   readonly changes: readonly RevocationChange[];
@@ -15,15 +16,19 @@ interface Call {
 
 /** Changes that are written, and put on the disk, together. Larger calls are written in parts of so many. */
 const BATCH_CHANGES = 5_000;
+/** When what could not be written is tried again. */
+const RETRY_MS = 5_000;
 
 /** Opens `revocation.file`: reads it, follows what is appended, and appends what is to be kept. */
 export function openRevocationFile(path: string, context: PlaceContext): RevocationPlace {
-  const { clock, log } = context;
+  const { clock, log, scheduler, settings } = context;
   const own = createOwnLines();
+  const unwritten = createUnwrittenChanges(() => settings().maxEntries);
   const queue: Call[] = [];
   let isOpen = false;
   let isClosed = false;
   let trouble: string | undefined;
+  let cancelRetry = (): void => {};
   let appended: Promise<void> | undefined;
   /** What counted before the file was opened, and was not found in it yet. */
   let lacking: Map<string, RevocationEntry> | undefined = new Map();
@@ -31,7 +36,7 @@ export function openRevocationFile(path: string, context: PlaceContext): Revocat
 
   function arrive(changes: readonly RevocationChange[]): boolean {
     if (lacking !== undefined && lacking.size > 0) for (const change of changes) findInFile(change, lacking);
-    return context.onChanges(changes);
+    return context.onChanges(unwritten.reconcile(changes));
   }
 
   const opened = follower.opened.then(() => {
@@ -68,7 +73,9 @@ export function openRevocationFile(path: string, context: PlaceContext): Revocat
     }
   }
 
-  async function append(changes: readonly RevocationChange[]): Promise<KeepOutcome> {
+  /** With what could not be written before: it counts here, and has to outlive this process as well. */
+  async function append(added: readonly RevocationChange[]): Promise<KeepOutcome> {
+    const changes = unwritten.size === 0 ? added : [...unwritten.all(), ...added];
     if (changes.length === 0) return 'kept';
     let writes = 0;
     function* linesOf(all: readonly RevocationChange[]): Iterable<string> {
@@ -92,13 +99,23 @@ export function openRevocationFile(path: string, context: PlaceContext): Revocat
       if (trouble !== reason)
         log?.error({ file: path, reason }, 'entries cannot be written to revocation.file');
       trouble = reason;
+      unwritten.note(added, Math.floor(clock() / 1000));
+      cancelRetry();
+      cancelRetry = scheduler.after(RETRY_MS, retry);
       return { failed: `revocation.file cannot be written: ${reason}` };
     } finally {
       for (; writes > 0; writes -= 1) own.endWriting();
     }
     if (trouble !== undefined) log?.info({ file: path }, 'entries are written to revocation.file again');
     trouble = undefined;
+    unwritten.clear();
+    cancelRetry();
     return 'kept';
+  }
+
+  function retry(): void {
+    queue.push({ changes: [], age: 'new', resolve: () => {} });
+    flush();
   }
 
   function activeChanges(): readonly RevocationChange[] {
@@ -122,6 +139,7 @@ export function openRevocationFile(path: string, context: PlaceContext): Revocat
     wrongLines: follower.wrongLines,
     async close() {
       isClosed = true;
+      cancelRetry();
       await follower.close();
       await opened;
       await appended;
