@@ -34,6 +34,7 @@ const ROOMS = {
     routes: ['schema', 'mcp'],
     rules: ['source', 'schema', 'diagnostics', 'routes', 'mcp'],
   },
+  diff: { conditions: [], messages: [] },
   http: { certificates: [] },
   tokens: {
     jwt: [],

@@ -1,4 +1,4 @@
-import type { AccessBlock, ClaimRule, Wanted } from '../pipeline/access/compile-access.ts';
+import type { AcceptedIssuer, AccessBlock, ClaimRule, Wanted } from '../pipeline/access/compile-access.ts';
 import type { Route } from '../pipeline/route.ts';
 import type { Scalar } from '../tokens/jwt/claim-values.ts';
 import type { Side } from './side.ts';
@@ -11,7 +11,7 @@ export interface Caller {
 export interface CallerToken {
   /** The first `iss` of its issuer. */
   readonly iss: string;
-  readonly audience: string | undefined;
+  readonly audiences: readonly string[];
   readonly scopes: readonly string[];
   readonly roles: readonly string[];
   readonly claims: readonly CallerClaim[];
@@ -19,7 +19,7 @@ export interface CallerToken {
   /** How long ago its user authenticated, in milliseconds. */
   readonly authAgeMs: number | undefined;
   readonly bound: 'dpop' | 'mtls' | undefined;
-  /** Conditions that hold for it, by name. */
+  /** Parts of conditions that hold for it, by name. */
   readonly conditions: readonly string[];
 }
 
@@ -35,22 +35,30 @@ export interface Callers {
   readonly isComplete: boolean;
 }
 
+/** What is asked of callers, and where. */
+export interface AskedOfCallers {
+  readonly route: Route;
+  readonly side: Side;
+  /** Blocks of rules on messages that must hold in addition to the route's. */
+  readonly further?: readonly AccessBlock[];
+  readonly isBindingCompared: boolean;
+}
+
 /** Of one alternative. */
 const MOST_CALLERS = 512;
-const ANY_AUDIENCE = 'https://another-audience.example';
 
 /**
  * The least callers that the rules let in: all others that they let in have what one of these has, and more. Rules only ask for more, so two
  * sets of rules let in the same callers if each lets in the least callers of the other.
  */
-export function leastCallers(
-  { access, reportsOnly }: Pick<Route, 'access' | 'reportsOnly'>,
-  side: Side,
-  isBindingCompared: boolean,
-): Callers {
-  const anonymous: readonly Caller[] = access.token === 'required' ? [] : [{ token: undefined }];
-  const blocks = reportsOnly ? access.blocks.map(withoutRules) : access.blocks;
-  const found = blocks.map((block) => leastOfBlock(block, side, isBindingCompared));
+export function leastCallers({ route, side, further = [], isBindingCompared }: AskedOfCallers): Callers {
+  const { access, reportsOnly } = route;
+  const isOpen = access.token !== 'required' && (further.length === 0 || reportsOnly);
+  const anonymous: readonly Caller[] = isOpen ? [{ token: undefined }] : [];
+  const asked = access.blocks.map((block) => [block, ...further]);
+  const found = asked.map((blocks) =>
+    leastOfBlocks(reportsOnly ? blocks.map(withoutRules) : blocks, { route, side, isBindingCompared }),
+  );
   return {
     callers: [...anonymous, ...found.flatMap(({ callers }) => callers)],
     isComplete: found.every(({ isComplete }) => isComplete),
@@ -62,49 +70,79 @@ function withoutRules(block: AccessBlock): AccessBlock {
   return { ...block, scopes: [], roles: [], claims: [], conditions: [], stepUp: undefined };
 }
 
-function leastOfBlock(block: AccessBlock, side: Side, isBindingCompared: boolean): Callers {
-  const issuers = [...block.issuers].flatMap(([name, { audiences, clockToleranceMs }]) => {
-    const iss = side.issOf.get(name);
-    if (iss === undefined) return [];
-    const accepted: readonly (string | undefined)[] = audiences === 'any' ? [ANY_AUDIENCE] : [...audiences];
-    return accepted.map((audience) => ({ iss, audience, clockToleranceMs }));
-  });
-  const { stepUp } = block;
+/** Of blocks that must hold together. */
+function leastOfBlocks(
+  blocks: readonly AccessBlock[],
+  { route, side, isBindingCompared }: AskedOfCallers,
+): Callers {
+  const sources = blocks.flatMap(({ conditions }) => conditions.map(({ source }) => source));
+  const steps = blocks.flatMap(({ stepUp }) => stepUp ?? []);
+  const ages = steps.flatMap(({ maxAgeMs }) => maxAgeMs ?? []);
+  const classes = steps.flatMap((step) => (step.classes === undefined ? [] : [step.classes]));
   const choices = [
-    issuers,
-    product(block.scopes.map(choose)),
-    product(block.roles.map(choose)),
-    product(block.claims.map(chooseClaim)),
-    stepUp?.classes ?? [undefined],
-    waysOfBinding(block, isBindingCompared),
+    product(blocks.flatMap(({ scopes }) => scopes.map(choose))),
+    product(blocks.flatMap(({ roles }) => roles.map(choose))),
+    product(blocks.flatMap(({ claims }) => claims.map(chooseClaim))),
+    classes.length === 0 ? [undefined] : inAll(classes),
+    waysOfBinding(blocks, isBindingCompared),
+    side.conditions?.formulaOf(sources, route) ?? [[]],
   ] as const;
-  const size = choices.reduce((total, { length }) => total * length, 1);
+  const issuers = commonIssuers(blocks, side);
+  const size = choices.reduce((total, { length }) => total * length, issuers.length);
   const callers: Caller[] = [];
-  const conditions = [...new Set(block.conditions.map(({ source }) => source))].sort();
-  for (const { iss, audience, clockToleranceMs } of choices[0])
-    for (const scopes of choices[1])
-      for (const roles of choices[2])
-        for (const claims of choices[3])
-          for (const acr of choices[4])
-            for (const bound of choices[5]) {
-              if (callers.length >= MOST_CALLERS) return { callers, isComplete: false };
-              const age = stepUp?.maxAgeMs;
-              callers.push({
-                token: {
-                  iss,
-                  audience,
-                  scopes: unique(scopes.flat()),
-                  roles: unique(roles.flat()),
-                  claims: joinClaims(claims),
-                  acr,
-                  // The oldest login that still passes, with a second for the comparison itself.
-                  authAgeMs: age === undefined ? undefined : Math.max(0, age + clockToleranceMs - 1_000),
-                  bound,
-                  conditions,
-                },
-              });
-            }
+  for (const { iss, audiences, clockToleranceMs } of issuers)
+    for (const scopes of choices[0])
+      for (const roles of choices[1])
+        for (const claims of choices[2])
+          for (const acr of choices[3])
+            for (const bound of choices[4])
+              for (const conditions of choices[5]) {
+                if (callers.length >= MOST_CALLERS) return { callers, isComplete: false };
+                callers.push({
+                  token: {
+                    ...{ iss, audiences, acr, bound, conditions },
+                    scopes: unique(scopes.flat()),
+                    roles: unique(roles.flat()),
+                    claims: joinClaims(claims),
+                    // The oldest login that still passes: the moment itself is too late.
+                    authAgeMs: ages.length === 0 ? undefined : Math.min(...ages) + clockToleranceMs - 1,
+                  },
+                });
+              }
   return { callers, isComplete: size <= MOST_CALLERS };
+}
+
+interface LeastIssuer {
+  readonly iss: string;
+  readonly audiences: readonly string[];
+  readonly clockToleranceMs: number;
+}
+
+/** Issuers that all blocks accept, with the audiences that their tokens need for each. */
+function commonIssuers(
+  [first, ...others]: readonly AccessBlock[],
+  { issOf, unusedName }: Side,
+): readonly LeastIssuer[] {
+  const audience = unusedName('another-audience');
+  return [...(first?.issuers ?? [])].flatMap(([name, own]) => {
+    const iss = issOf.get(name);
+    const accepted = [own, ...others.map(({ issuers }) => issuers.get(name))];
+    if (iss === undefined || !accepted.every((one) => one !== undefined)) return [];
+    return product(accepted.map(audiencesOf)).map((lists) => ({
+      iss,
+      // A token of an issuer whose audiences do not matter has one, too.
+      audiences: lists.every(({ length }) => length === 0) ? [audience] : unique(lists.flat()),
+      clockToleranceMs: own.clockToleranceMs,
+    }));
+  });
+}
+
+function audiencesOf({ audiences }: AcceptedIssuer): readonly (readonly string[])[] {
+  return audiences === 'any' ? [[]] : [...audiences].map((audience) => [audience]);
+}
+
+function inAll(lists: readonly (readonly string[])[]): readonly string[] {
+  return (lists[0] ?? []).filter((name) => lists.every((list) => list.includes(name)));
 }
 
 /** All of `all`, with each of `any` in turn. */
@@ -127,10 +165,11 @@ function joinClaims(claims: readonly CallerClaim[]): readonly CallerClaim[] {
 }
 
 /** A token is bound to nothing, to a key or to a certificate: none of them is more than another. */
-function waysOfBinding({ bindings }: AccessBlock, isCompared: boolean): readonly CallerToken['bound'][] {
-  if (bindings.length === 0) return isCompared ? [undefined, 'dpop', 'mtls'] : [undefined];
+function waysOfBinding(blocks: readonly AccessBlock[], isCompared: boolean): readonly CallerToken['bound'][] {
+  const asked = blocks.flatMap(({ bindings }) => bindings);
+  if (asked.length === 0) return isCompared ? [undefined, 'dpop', 'mtls'] : [undefined];
   return (['dpop', 'mtls'] as const).filter((way) =>
-    bindings.every((binding) => binding === 'any' || binding === way),
+    asked.every((binding) => binding === 'any' || binding === way),
   );
 }
 

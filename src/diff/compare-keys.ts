@@ -2,14 +2,16 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FactKey, RouteFacts } from './route-facts.ts';
 
 /** What a change means for callers. `unclear` counts as wider. */
-export type Effect = 'wider' | 'narrower' | 'unclear' | 'neutral';
+export type Effect = 'wider' | 'narrower' | 'unclear';
 
 export interface KeyChange {
-  readonly key: FactKey;
+  /** `identity`: headers are made in another way, and no caller of the comparison shows it. */
+  readonly key: FactKey | 'identity';
   readonly effect: Effect;
 }
 
-type Compare = (older: unknown, newer: unknown) => Effect;
+/** `neutral` where it means nothing, or is told by something else. */
+type Compare = (older: unknown, newer: unknown) => Effect | 'neutral';
 
 /** True is more than false. */
 const flag: Compare = (_, newer) => (newer === true ? 'wider' : 'narrower');
@@ -22,7 +24,7 @@ const members: Compare = (older, newer) => {
 };
 
 /** Nothing is no limit. */
-const limit: Compare = (older, newer) =>
+const limit = (older: unknown, newer: unknown): Effect =>
   (newer ?? Number.POSITIVE_INFINITY) > (older ?? Number.POSITIVE_INFINITY) ? 'wider' : 'narrower';
 
 /** What restricts: to have it is less than not to have it. */
@@ -69,7 +71,21 @@ const COMPARISONS: Readonly<Record<FactKey, Compare>> = {
   rateLimit: limits,
   bodyLimit: limit,
   cors: permission,
+  // Metadata that everybody may read, and paths that the gateway then serves itself.
+  resource: permission,
+  // The rules themselves are compared message by message.
   mcp: restriction,
+  filterLists: (older, newer) =>
+    older === null || newer === null ? 'neutral' : newer === true ? 'narrower' : 'wider',
+  // Public routes look at no token, so that also one passes which an optional one would refuse.
+  invalidTokens: (older, newer) =>
+    older === 'optional' && newer === 'public'
+      ? 'wider'
+      : older === 'public' && newer === 'optional'
+        ? 'narrower'
+        : 'neutral',
+  'identity.maxBytes': (older, newer) => (older === null || newer === null ? 'neutral' : limit(older, newer)),
+  'identity.assertion': always('unclear'),
   backend: always('unclear'),
   exchange: always('unclear'),
 };
@@ -78,5 +94,8 @@ const COMPARISONS: Readonly<Record<FactKey, Compare>> = {
 export function compareKeys({ keys: older }: RouteFacts, { keys: newer }: RouteFacts): readonly KeyChange[] {
   return (Object.keys(COMPARISONS) as FactKey[])
     .filter((key) => !isDeepStrictEqual(older[key], newer[key]))
-    .map((key) => ({ key, effect: COMPARISONS[key](older[key], newer[key]) }));
+    .flatMap((key) => {
+      const effect = COMPARISONS[key](older[key], newer[key]);
+      return effect === 'neutral' ? [] : [{ key, effect }];
+    });
 }

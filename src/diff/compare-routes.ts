@@ -1,12 +1,13 @@
-import type { IdentitySource } from '../config/schema/config.ts';
 import type { Route } from '../pipeline/route.ts';
-import { type Caller, type CallerClaim, leastCallers } from './callers.ts';
+import { type Caller, leastCallers } from './callers.ts';
 import { compareKeys, type KeyChange } from './compare-keys.ts';
-import { callersWithValues } from './condition-values.ts';
+import { callersWithValues } from './conditions/condition-values.ts';
+import { changedHeaders, learntClaims, needsOfIdentity, withClaims, withMore } from './known-claims.ts';
+import { type SampleMessage, sampleMessages } from './messages/sample-messages.ts';
 import type { RequestClass, SampleRequest } from './request-classes.ts';
-import { factsOf, identitySources, type RouteFacts } from './route-facts.ts';
+import { blocksOf, factsOf, type RouteFacts } from './route-facts.ts';
 import type { Side } from './side.ts';
-import { createTrial, type Outcome } from './trial.ts';
+import { createTrial, type Outcome, type Question } from './trial.ts';
 
 /** How two routes differ for the requests that one file gives to the one and the other file to the other. */
 export interface RouteDifference {
@@ -19,6 +20,8 @@ export interface RouteDifference {
 export interface CallerDifference {
   readonly kind: 'gains' | 'loses' | 'identity';
   readonly caller: Caller;
+  /** Where it concerns some messages to an MCP server, one that stands for them. */
+  readonly message?: SampleMessage | undefined;
   readonly outcomes: readonly [Outcome, Outcome];
   /** The caller with values for which the conditions of both files decide like that; undefined where none was found. */
   readonly example: Caller | undefined;
@@ -44,8 +47,10 @@ export function createRouteComparison(sides: readonly [Side, Side]) {
       const both = [factsAt(routes[0], 0), factsAt(routes[1], 1)] as const;
       const texts = both.map((one) => JSON.stringify(one ?? null));
       if (texts[0] === texts[1]) return Promise.resolve(NO_DIFFERENCE);
-      const key = texts.join('\n');
-      const found = known.get(key) ?? differ(routes, both, requests[0] as SampleRequest);
+      // A message comes with POST.
+      const request = requests.find(({ method }) => method === 'POST') ?? (requests[0] as SampleRequest);
+      const key = [...texts, request.method === 'POST'].join('\n');
+      const found = known.get(key) ?? differ(routes, both, request);
       known.set(key, found);
       return found;
     },
@@ -58,141 +63,148 @@ export function createRouteComparison(sides: readonly [Side, Side]) {
   ): Promise<RouteDifference> {
     const [older, newer] = facts;
     const keys = older === undefined || newer === undefined ? [] : compareKeys(older, newer);
-    if (older?.access === newer?.access && older?.identity === newer?.identity)
+    const isAlike = (key: 'access' | 'identity' | 'messages'): boolean => older?.[key] === newer?.[key];
+    if (isAlike('access') && isAlike('identity') && isAlike('messages'))
       return { callers: [], keys, doubts: [] };
-    const comparesBinding = facts.some(
-      (one) => one !== undefined && /"bindings":\["/.test(one.access.replaceAll('\\', '')),
+    const isBindingCompared = routes.some((route) =>
+      route?.access.blocks.some(({ bindings }) => bindings.length > 0),
     );
-    const comparesIdentity =
-      older?.identity !== newer?.identity || routes[0]?.access.token !== routes[1]?.access.token;
+    const comparesIdentity = !isAlike('identity') || routes[0]?.access.token !== routes[1]?.access.token;
     const differences: CallerDifference[] = [];
     const doubts = new Set<string>();
     const seen = new Set<string>();
-    for (const by of [0, 1] as const) {
-      const route = routes[by];
-      if (route === undefined) continue;
-      const { callers, isComplete } = leastCallers(route, sides[by], comparesBinding);
-      if (!isComplete) doubts.add('too many kinds of callers to compare all');
-      for (const least of callers) {
-        const caller = withClaims(least, requiredClaims(route, sides[by]));
-        const text = JSON.stringify(caller);
-        if (seen.has(text)) continue;
-        seen.add(text);
-        const outcomes = await trial.ask(caller, by, request);
-        const own = outcomes[by].code;
-        if (own !== 'allow') {
-          // A bound token of an issuer that accepts none is no caller of this route.
-          if (caller.token?.bound === undefined)
-            doubts.add(`a caller that ${route.name} should let in gets ${own}`);
-          continue;
+    await compareOperation(undefined);
+    for (const message of messagesToCompare()) await compareOperation(message);
+    return { callers: differences, keys: [...keys, ...unseenHeaders()], doubts: [...doubts] };
+
+    function messagesToCompare(): readonly SampleMessage[] {
+      const [before, after] = routes.map((route) => route?.mcp);
+      if (before === undefined || after === undefined || request.method !== 'POST') return [];
+      const found = sampleMessages([before, after], sides[0].unusedName('any'));
+      for (const doubt of found.doubts) doubts.add(doubt);
+      return found.messages;
+    }
+
+    /** Compares all requests, or those with one message. */
+    async function compareOperation(message: SampleMessage | undefined): Promise<void> {
+      for (const by of [0, 1] as const) {
+        const route = routes[by];
+        const rules = message?.rules[by] ?? [];
+        if (route === undefined || (rules === 'deny' && !route.reportsOnly)) continue;
+        const further = rules === 'deny' ? [] : rules.flatMap(({ blocks }) => blocks);
+        const asked = { route, side: sides[by], further, isBindingCompared };
+        const { callers, isComplete } = leastCallers(asked);
+        if (!isComplete) doubts.add('too many kinds of callers to compare all');
+        for (const least of callers) {
+          const caller = withClaims(least, needsOfIdentity(route, sides[by]), sides[by]);
+          await compareCaller({ caller, by, request: withMessage(request, message) }, route, message);
+          const more = withMore(caller, routes, sides);
+          if (more !== undefined)
+            await compareVariant({ caller: more, by, request: withMessage(request, message) }, message);
         }
-        if (outcomes[0].code !== outcomes[1].code) {
-          const example = await exampleOf(caller, by, outcomes);
-          differences.push({ kind: by === 0 ? 'loses' : 'gains', caller, outcomes, example });
-        } else if (comparesIdentity) differences.push(...(await identityOf(caller, by)));
       }
     }
-    return { callers: differences, keys, doubts: [...doubts] };
+
+    async function compareCaller(
+      question: Question,
+      route: Route,
+      message: SampleMessage | undefined,
+    ): Promise<void> {
+      const { caller, by } = question;
+      const text = JSON.stringify([caller, message?.text]);
+      if (seen.has(text)) return;
+      seen.add(text);
+      const outcomes = await trial.ask(question);
+      const own = outcomes[by].code;
+      if (own !== 'allow') {
+        if (!isForeignBinding(caller, sides[by]))
+          doubts.add(`a caller that ${route.name} should let in gets ${own}`);
+      } else if (outcomes[0].code !== outcomes[1].code) await addDifference(question, outcomes, message);
+      else if (comparesIdentity && message === undefined) differences.push(...(await identityOf(question)));
+    }
+
+    /** Rules that ask for a claim as a whole may refuse who has more; where all rules ask for more, this changes nothing. */
+    async function compareVariant(question: Question, message: SampleMessage | undefined): Promise<void> {
+      const outcomes = await trial.ask(question);
+      const isDifferent = outcomes[question.by].code === 'allow' && outcomes[0].code !== outcomes[1].code;
+      if (isDifferent) await addDifference(question, outcomes, message);
+    }
+
+    async function addDifference(
+      question: Question,
+      outcomes: CallerDifference['outcomes'],
+      message: SampleMessage | undefined,
+    ): Promise<void> {
+      const { caller, by } = question;
+      if (message !== undefined) {
+        // Who may not even send a request is told of already.
+        const plain = await trial.ask({ ...question, request });
+        if (plain[0].code !== plain[1].code) return;
+      }
+      const example = await exampleOf(question, outcomes);
+      differences.push({ kind: by === 0 ? 'loses' : 'gains', caller, message, outcomes, example });
+    }
 
     /** Files without conditions decide on the caller as it is. */
     async function exampleOf(
-      caller: Caller,
-      by: 0 | 1,
+      { caller, by, request: asked }: Question,
       outcomes: CallerDifference['outcomes'],
     ): Promise<Caller | undefined> {
       const sources = routes.flatMap((route) => (route === undefined ? [] : conditionsOf(route)));
       if (sources.length === 0) return caller;
       const wanted = outcomes.map(({ code }) => code === 'allow').join();
-      for (const example of [caller, ...callersWithValues(caller, sources, request)]) {
-        const exact = await trial.askExactly(example, by, request);
+      for (const example of [caller, ...callersWithValues(caller, sources, asked)]) {
+        const exact = await trial.askExactly({ caller: example, by, request: asked });
         if (exact.map(({ code }) => code === 'allow').join() === wanted) return example;
       }
       return undefined;
     }
 
     /** What backends learn of a caller that has everything they could learn. */
-    async function identityOf(caller: Caller, by: 0 | 1): Promise<readonly CallerDifference[]> {
+    async function identityOf({ caller, by }: Question): Promise<readonly CallerDifference[]> {
       if (caller.token === undefined) return [];
       const claims = routes.flatMap((route, at) =>
         route === undefined ? [] : learntClaims(route, sides[at as 0 | 1]),
       );
-      const rich = withClaims(caller, claims);
-      const outcomes = await trial.ask(rich, by, request);
+      const rich = withClaims(caller, claims, sides[by]);
+      const outcomes = await trial.ask({ caller: rich, by, request });
       const [before, after] = outcomes.map(({ code, identity }) =>
         JSON.stringify([code, Object.entries(identity).sort()]),
       );
-      return before === after
-        ? []
-        : [
-            {
-              kind: 'identity',
-              caller: rich,
-              outcomes,
-              example: rich.token?.conditions.length === 0 ? rich : undefined,
-            },
-          ];
+      if (before === after) return [];
+      const example = rich.token?.conditions.length === 0 ? rich : undefined;
+      return [{ kind: 'identity', caller: rich, outcomes, example }];
+    }
+
+    /** Headers that are made in another way, where no caller of the comparison shows a difference. */
+    function unseenHeaders(): readonly KeyChange[] {
+      if (isAlike('identity') || routes.some((route) => (route?.access.token ?? 'public') === 'public'))
+        return [];
+      const seenHeaders = differences.flatMap(({ kind, outcomes: [before, after] }) =>
+        kind !== 'identity'
+          ? []
+          : [...Object.keys(before.identity), ...Object.keys(after.identity)].filter(
+              (name) => before.identity[name] !== after.identity[name],
+            ),
+      );
+      const changed = changedHeaders(routes as readonly [Route, Route], sides);
+      const isUnseen = changed.some((name) => !seenHeaders.includes(name));
+      return isUnseen ? [{ key: 'identity', effect: 'unclear' }] : [];
     }
   }
 }
 
-function conditionsOf({ access }: Route): readonly string[] {
-  return access.blocks.flatMap(({ conditions }) => conditions.map(({ source }) => source));
+function withMessage(request: SampleRequest, message: SampleMessage | undefined): SampleRequest {
+  return message === undefined ? request : { ...request, message };
 }
 
-const SOME_VALUE = 'some-value';
-
-function withClaims(caller: Caller, paths: readonly (readonly string[])[]): Caller {
-  const { token } = caller;
-  if (token === undefined) return caller;
-  const has = (path: readonly string[]): boolean => {
-    const text = JSON.stringify(path);
-    return token.claims.some((claim) => JSON.stringify(claim.path) === text);
-  };
-  const missing = paths.filter((path) => !has(path) && !isStandard(path));
-  const added = new Map(
-    missing.map((path): [string, CallerClaim] => [JSON.stringify(path), { path, values: [SOME_VALUE] }]),
-  );
-  return added.size === 0 ? caller : { token: { ...token, claims: [...token.claims, ...added.values()] } };
+/** A bound token of an issuer that accepts none is no caller of any route. */
+function isForeignBinding({ token }: Caller, { issuers, config: { listen } }: Side): boolean {
+  if (token?.bound === undefined) return false;
+  if (token.bound === 'dpop') return issuers.get(token.iss)?.compiled.dpop === undefined;
+  return listen.tls?.clientCa === undefined && listen.clientCertHeader === undefined;
 }
 
-/** Every token of a comparison has these. */
-function isStandard(path: readonly string[]): boolean {
-  return path.length === 1 && ['iss', 'sub', 'iat', 'exp', 'aud'].includes(path[0] as string);
-}
-
-function requiredClaims(route: Route, side: Side): readonly (readonly string[])[] {
-  return Object.values(identitySources(route.config, side.config)).flatMap((source) =>
-    isRequired(source) ? claimsIn(source) : [],
-  );
-}
-
-function learntClaims(route: Route, side: Side): readonly (readonly string[])[] {
-  return [
-    ...Object.values(identitySources(route.config, side.config)).flatMap(claimsIn),
-    ...(side.config.identity.assertion?.claims ?? []).map((name) => [name]),
-  ];
-}
-
-function isRequired(source: IdentitySource): boolean {
-  return typeof source === 'object' && source !== null && !Array.isArray(source) && source.required === true;
-}
-
-/** The paths of the claims that a header is made of. */
-function claimsIn(source: IdentitySource): readonly (readonly string[])[] {
-  if (source === null) return [];
-  if (Array.isArray(source)) return [source];
-  if (typeof source === 'string') return /[{}]/.test(source) ? inTemplate(source) : named(source);
-  if (source.template !== undefined) return inTemplate(source.template);
-  const { claim } = source;
-  if (claim === undefined) return [];
-  return typeof claim === 'string' ? named(claim) : [claim];
-}
-
-function named(claim: string): readonly (readonly string[])[] {
-  if (!claim.startsWith('$')) return [[claim]];
-  return claim === '$client' ? [['client_id']] : [];
-}
-
-function inTemplate(template: string): readonly (readonly string[])[] {
-  return [...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => [name as string]);
+function conditionsOf(route: Route): readonly string[] {
+  return blocksOf(route).flatMap(({ conditions }) => conditions.map(({ source }) => source));
 }

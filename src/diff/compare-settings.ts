@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { identityHeaderNames } from '../config/identity-headers.ts';
 import type { Config, IssuerConfig } from '../config/schema/config.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import type { Effect } from './compare-keys.ts';
@@ -13,10 +14,10 @@ export interface SettingChange {
 
 /** Whatever stands below them changes nothing about who gets what, or is compared with the routes. */
 const WITHOUT_EFFECT: readonly string[] = [
-  ...['admin', 'log', 'readiness', 'shutdown', 'workers', 'tests', 'tokenCache', 'reportHeader'],
-  ...['listen.host', 'listen.port', 'listen.limits', 'listen.overload', 'listen.responseHeaders'],
-  ...['decisions.host', 'decisions.port', 'decisions.grpc'],
-  ...['routes', 'policies', 'upstreams', 'defaults', 'matching', 'mode', 'identity', 'issuers'],
+  ...['admin.port', 'log', 'readiness', 'shutdown', 'tests', 'tokenCache', 'reportHeader'],
+  ...['listen.port', 'listen.limits', 'listen.overload', 'listen.responseHeaders'],
+  ...['decisions.port', 'decisions.grpc'],
+  ...['routes', 'policies', 'upstreams', 'defaults', 'matching', 'mode', 'identity', 'issuers', 'workers'],
 ];
 
 /** Differences of both files outside of their routes. What is not known to be harmless is `unclear`. */
@@ -27,9 +28,36 @@ export function compareSettings(sides: readonly [Side, Side]): readonly SettingC
   );
   return [
     ...paths.map((path): SettingChange => ({ path, effect: 'unclear' })),
-    ...reservedHeaders(older, newer),
+    ...sizes(older, newer),
+    ...workers(older, newer),
+    ...freedHeaders(older, newer),
     ...compareIssuers(sides),
   ];
+}
+
+/** Requests that were too large for the listener, and are not any more. */
+function sizes({ listen: older }: Config, { listen: newer }: Config): readonly SettingChange[] {
+  return (['headers', 'headerBytes', 'tokenBytes'] as const).flatMap((key): readonly SettingChange[] => {
+    const [before, after] = [older.limits[key], newer.limits[key]];
+    if (before === after) return [];
+    return [{ path: `listen.limits.${key}`, effect: after > before ? 'wider' : 'narrower' }];
+  });
+}
+
+/** Each process counts by itself, unless the counts are in a store. */
+function workers(older: Config, newer: Config): readonly SettingChange[] {
+  const isCounted = newer.routes.some(({ rateLimit }) => rateLimit !== undefined);
+  const [before, after] = [older.workers, newer.workers];
+  if (before === after || !isCounted || newer.rateLimitStore !== undefined) return [];
+  if (before === 'auto' || after === 'auto') return [{ path: 'workers', effect: 'unclear' }];
+  return [{ path: 'workers', effect: after > before ? 'wider' : 'narrower' }];
+}
+
+/** Identity headers that clients may send again, since the file names them no more: a backend could believe them. */
+function freedHeaders(older: Config, newer: Config): readonly SettingChange[] {
+  const kept = identityHeaderNames(newer);
+  const freed = [...identityHeaderNames(older)].filter((name) => !kept.has(name)).sort();
+  return freed.map((name) => ({ path: `identity: clients may send ${name} again`, effect: 'unclear' }));
 }
 
 function differingPaths(older: unknown, newer: unknown, at: readonly string[]): readonly string[] {
@@ -41,12 +69,6 @@ function differingPaths(older: unknown, newer: unknown, at: readonly string[]): 
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A header that clients may send again could be believed. */
-function reservedHeaders({ identity: older }: Config, { identity: newer }: Config): readonly SettingChange[] {
-  const freed = (older.reserved ?? []).filter((name) => !(newer.reserved ?? []).includes(name));
-  return freed.length === 0 ? [] : [{ path: 'identity.reserved', effect: 'unclear' }];
 }
 
 type CompareIssuers = (older: CompiledIssuer, newer: CompiledIssuer) => Effect;

@@ -32,10 +32,12 @@ function plural(word: string, { length }: readonly unknown[]): string {
 }
 
 /** Only where there is a choice. */
-function describeAudience({ iss, audience }: CallerToken, sides: Diff['sides']): readonly string[] {
+function describeAudience({ iss, audiences }: CallerToken, sides: Diff['sides']): readonly string[] {
   const lists = sides.map(({ issuers }) => issuers.get(iss)?.compiled.audiences);
-  const isOnly = lists.every((list) => list === undefined || (list.length === 1 && list[0] === audience));
-  return isOnly || audience === undefined ? [] : [`audience ${audience}`];
+  const isOnly = (audience: string): boolean =>
+    lists.every((list) => list === undefined || (list.length === 1 && list[0] === audience));
+  const chosen = audiences.filter((audience) => !isOnly(audience));
+  return chosen.length === 0 ? [] : [`${plural('audience', chosen)} ${chosen.join(' and ')}`];
 }
 
 /** The name of an issuer in the newer file, or in the older where it is gone. */
@@ -48,6 +50,14 @@ export function nameOf({ iss }: Pick<CallerToken, 'iss'>, [older, newer]: readon
  * for a segment that no route names.
  */
 export function describeRequests(requests: readonly SampleRequest[], all: AllPaths): readonly string[] {
+  const byMessage = new Map<string, SampleRequest[]>();
+  for (const request of requests) getOrSet(byMessage, request.message?.shown ?? '', () => []).push(request);
+  return [...byMessage].flatMap(([message, of]) =>
+    describePaths(of, all).map((line) => (message === '' ? line : `${line} ${message}`)),
+  );
+}
+
+function describePaths(requests: readonly SampleRequest[], all: AllPaths): readonly string[] {
   const methods = new Map<string, Map<string, Set<string>>>();
   for (const { methods: name, host, isAnyHost, path } of requests) {
     const ofHost = getOrSet(methods, isAnyHost ? '' : host, () => new Map<string, Set<string>>());

@@ -1,8 +1,8 @@
-import type { Effect } from './compare-keys.ts';
+import type { KeyChange } from './compare-keys.ts';
+import { compareLimits } from './compare-limits.ts';
 import { type CallerDifference, createRouteComparison } from './compare-routes.ts';
 import { compareSettings, type SettingChange } from './compare-settings.ts';
 import { type AllPaths, classifyRequests, type RequestClass, type SampleRequest } from './request-classes.ts';
-import type { FactKey } from './route-facts.ts';
 import { compileSides, type Side, type ValidFile } from './side.ts';
 
 /** What the newer of two files changes. */
@@ -29,16 +29,14 @@ export interface CallerChange extends CallerDifference {
 }
 
 /** A key of routes that differs for these requests. */
-export interface RouteChange {
-  readonly key: FactKey;
-  readonly effect: Effect;
+export interface RouteChange extends KeyChange {
   readonly requests: readonly SampleRequest[];
   readonly routes: readonly string[];
 }
 
 export interface ComparedClass extends RequestClass {
   readonly differences: readonly CallerDifference[];
-  readonly keys: readonly { readonly key: FactKey; readonly effect: Effect }[];
+  readonly keys: readonly KeyChange[];
 }
 
 /** Compares two valid files by deciding with both on requests that stand for all. Close the sides of the result. */
@@ -54,14 +52,17 @@ export async function compareSides(sides: readonly [Side, Side]): Promise<Diff> 
   const { classes, paths, isComplete } = classifyRequests(sides);
   const comparison = createRouteComparison(sides);
   const callers = new Map<string, Gathered<CallerDifference>>();
-  const routes = new Map<string, Gathered<{ readonly key: FactKey; readonly effect: Effect }>>();
+  const routes = new Map<string, Gathered<KeyChange>>();
   const doubts = new Set<string>(isComplete ? [] : ['too many kinds of paths to compare all']);
   const compared: ComparedClass[] = [];
+  const limits = compareLimits(classes);
   for (const one of classes) {
     const difference = await comparison.compare(one);
-    compared.push({ ...one, differences: difference.callers, keys: difference.keys });
-    for (const change of difference.callers) gather(callers, keyOf(change), change, one);
-    for (const change of difference.keys) gather(routes, `${change.key} ${change.effect}`, change, one);
+    const keys = [...difference.keys, ...limits(one)];
+    compared.push({ ...one, differences: difference.callers, keys });
+    for (const change of difference.callers)
+      gather(callers, keyOf(change), change, withMessage(one, change.message));
+    for (const change of keys) gather(routes, `${change.key} ${change.effect}`, change, one);
     for (const doubt of difference.doubts) doubts.add(doubt);
   }
   const changes = {
@@ -99,6 +100,13 @@ function gather<Change>(
   gathered.requests.push(...requests);
   const route = newer ?? older;
   if (route !== undefined) gathered.routes.add(route.name);
+}
+
+/** The requests that can bring the message. */
+function withMessage(one: RequestClass, message: CallerDifference['message']): RequestClass {
+  if (message === undefined) return one;
+  const requests = one.requests.filter(({ method }) => method === 'POST');
+  return { ...one, requests: requests.map((request) => ({ ...request, message })) };
 }
 
 function keyOf({ kind, caller, outcomes }: CallerDifference): string {

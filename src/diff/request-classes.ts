@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isRefusal } from '../core/refusals.ts';
-import { parseTarget } from '../http/target.ts';
+import { parseTarget, type Target } from '../http/target.ts';
+import { findOwnEndpoint } from '../pipeline/own/own-paths.ts';
 import type { Route } from '../pipeline/route.ts';
 import { matchRoute } from '../pipeline/routing/match-route.ts';
 import { type PathSample, samplePaths, showShape, toTarget } from './path-samples.ts';
@@ -23,11 +24,12 @@ export interface SampleRequest {
   readonly target: string;
   /** Its path as people read it. */
   readonly path: string;
+  /** What it brings to an MCP server, where only some messages are meant. */
+  readonly message?: { readonly text: string; readonly shown: string };
 }
 
 /** Of these, the first that no route names stands for all others. */
 const OTHER_METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'BREW'] as const;
-const OTHER_HOST = 'other.example';
 
 /** By host. */
 export type AllPaths = ReadonlyMap<string, readonly string[]>;
@@ -41,8 +43,9 @@ export function classifyRequests(sides: readonly [Side, Side]): {
 } {
   const classes = new Map<string, { routes: RequestClass['routes']; requests: SampleRequest[] }>();
   const hosts = new Set(sides.flatMap(({ gate }) => gate.routes.flatMap(({ host }) => host ?? [])));
+  const otherHost = sides[0].unusedName('other.example');
   const methods = new Set(
-    sides.flatMap(({ gate }) => gate.routes.flatMap(({ config }) => config.methods ?? [])),
+    sides.flatMap(({ gate }) => gate.routes.flatMap((route) => methodsOf(route) ?? [])),
   );
   const otherMethod = OTHER_METHODS.find((name) => !methods.has(name)) ?? randomUUID();
   const paths = new Map<string, readonly string[]>();
@@ -67,32 +70,58 @@ export function classifyRequests(sides: readonly [Side, Side]): {
 
   function addSample(sample: PathSample, host: string | undefined): void {
     const target = toTarget(sample);
-    const targets = sides.map(({ gate }) => parseTarget(target, gate.allowableSpellings));
-    const match = (at: 0 | 1, method: string) => {
-      const parsed = targets[at];
-      if (parsed === undefined || isRefusal(parsed)) return undefined;
-      const found = matchRoute(sides[at].gate.table, { method, host: host ?? OTHER_HOST, target: parsed });
-      return found;
-    };
+    const places = sides.map(({ gate }) => {
+      const parsed = parseTarget(target, gate.allowableSpellings);
+      return isRefusal(parsed) ? undefined : { host: host ?? otherHost, target: parsed };
+    });
+    const match = (at: 0 | 1, method: string): Match => matchAt(sides[at], places[at], method);
     const others = [match(0, otherMethod), match(1, otherMethod)];
-    const named = others.flatMap((one) => (one !== undefined && isRefusal(one) ? (one.allow ?? []) : []));
+    const named = new Set(others.flatMap(({ named: names }) => names));
     for (const method of new Set([otherMethod, ...named])) {
-      const [older, newer] = ([0, 1] as const).map((at) => {
-        const found = match(at, method);
-        return found === undefined || isRefusal(found) ? undefined : found.route;
-      });
+      const [older, newer] = [match(0, method).route, match(1, method).route];
       if (older === undefined && newer === undefined) continue;
       const key = `${older?.index ?? ''}/${newer?.index ?? ''}`;
       const one = classes.get(key) ?? { routes: [older, newer] as const, requests: [] };
       classes.set(key, one);
       one.requests.push({
         method,
-        methods: method !== otherMethod ? method : named.length === 0 ? 'any method' : 'other methods',
-        host: host ?? OTHER_HOST,
+        methods: method !== otherMethod ? method : named.size === 0 ? 'any method' : 'other methods',
+        host: host ?? otherHost,
         isAnyHost: host === undefined,
         target,
         path: showShape(sample.shape),
       });
     }
   }
+}
+
+interface Match {
+  readonly route: Route | undefined;
+  /** Methods that this path distinguishes from others. */
+  readonly named: readonly string[];
+}
+
+const NO_MATCH: Match = { route: undefined, named: [] };
+
+/** What the gateway serves itself is for no route. */
+function matchAt(
+  { gate }: Side,
+  place: { readonly host: string; readonly target: Target } | undefined,
+  method: string,
+): Match {
+  if (place === undefined) return NO_MATCH;
+  const isOwn =
+    gate.ownPaths !== undefined &&
+    findOwnEndpoint(gate.ownPaths, { path: place.target.path, host: place.host }) !== undefined;
+  if (isOwn) return NO_MATCH;
+  const found = matchRoute(gate.table, { method, ...place });
+  if (isRefusal(found)) return { route: undefined, named: found.allow ?? [] };
+  const { route } = found;
+  const named = methodsOf(route) ?? [];
+  return { route: route.mcp === undefined || named.includes(method) ? route : undefined, named };
+}
+
+/** Undefined where the route takes all of them. */
+function methodsOf({ mcp, config }: Route): readonly string[] | undefined {
+  return mcp?.methodsOfHttp ?? config.methods;
 }

@@ -7,14 +7,17 @@ import type {
   IdentitySource,
   RouteConfig,
 } from '../config/schema/config.ts';
-import type { AccessBlock, AccessRules } from '../pipeline/access/compile-access.ts';
+import type { AccessBlock } from '../pipeline/access/compile-access.ts';
 import type { Route } from '../pipeline/route.ts';
 import type { Side } from './side.ts';
 
 /** What a route does, without what its parts are called: equal texts do the same. */
 export interface RouteFacts {
   readonly access: string;
+  /** Null on public routes, which have none. */
   readonly identity: string;
+  /** The rules on messages; null where there are none. */
+  readonly messages: string;
   /** By key of the route; null where it is not set. */
   readonly keys: Readonly<Record<FactKey, unknown>>;
 }
@@ -28,7 +31,12 @@ export type FactKey =
   | 'rateLimit'
   | 'bodyLimit'
   | 'cors'
+  | 'resource'
   | 'mcp'
+  | 'filterLists'
+  | 'invalidTokens'
+  | 'identity.maxBytes'
+  | 'identity.assertion'
   | 'backend'
   | 'exchange';
 
@@ -37,13 +45,11 @@ export function factsOf(route: Route, side: Side): RouteFacts {
   const { config } = side;
   const own = route.config;
   const { exchange, ...backend } = backendOf(own, config);
+  const isPublic = route.access.token === 'public';
   return {
-    access: JSON.stringify([route.reportsOnly, accessText(route.access, side)]),
-    identity: JSON.stringify([
-      identitySources(own, config),
-      config.identity.maxBytes,
-      config.identity.assertion,
-    ]),
+    access: JSON.stringify([route.reportsOnly, accessText(route, side)]),
+    identity: isPublic ? 'null' : JSON.stringify(identityText(route, side)),
+    messages: JSON.stringify(own.mcp === undefined ? null : resolveNames(own.mcp, side)),
     keys: {
       websocket: own.websocket,
       allow: [...(own.allow ?? [])].sort(),
@@ -53,7 +59,12 @@ export function factsOf(route: Route, side: Side): RouteFacts {
       rateLimit: own.rateLimit === undefined ? null : [own.rateLimit].flat(),
       bodyLimit: own.bodyLimit ?? null,
       cors: own.cors ?? null,
-      mcp: own.mcp === undefined ? null : resolveNames(own.mcp, side),
+      resource: own.resource ?? null,
+      mcp: own.mcp === undefined ? null : true,
+      filterLists: route.mcp?.filtersLists ?? null,
+      invalidTokens: route.access.token,
+      'identity.maxBytes': isPublic ? null : config.identity.maxBytes,
+      'identity.assertion': isPublic ? null : (config.identity.assertion ?? null),
       backend: {
         ...backend,
         rewrite: own.rewrite ?? null,
@@ -64,15 +75,16 @@ export function factsOf(route: Route, side: Side): RouteFacts {
   };
 }
 
-function accessText({ token, blocks }: AccessRules, side: Side): unknown {
+function accessText(route: Route, side: Side): unknown {
+  const { token, blocks } = route.access;
   if (token === 'public') return token;
-  return [token, blocks.map((block) => JSON.stringify(blockText(block, side))).sort()];
+  return [token, blocks.map((block) => JSON.stringify(blockText(block, route, side))).sort()];
 }
 
-function blockText(block: AccessBlock, { issOf }: Side): unknown {
+function blockText(block: AccessBlock, route: Route, side: Side): unknown {
   const { bindings, scopes, roles, claims, conditions, stepUp } = block;
   const issuers = [...block.issuers].map(([name, { audiences, clockToleranceMs }]) => [
-    issOf.get(name),
+    side.issOf.get(name),
     audiences === 'any' ? audiences : [...audiences].sort(),
     clockToleranceMs,
   ]);
@@ -84,10 +96,21 @@ function blockText(block: AccessBlock, { issOf }: Side): unknown {
     scopes: sorted(scopes),
     roles: sorted(roles),
     claims: sorted(claims.map(({ path, quantifier, values }) => [path, quantifier, values])),
-    conditions: sorted(conditions.map(({ source }) => source)),
+    conditions: side.conditions?.formulaOf(
+      conditions.map(({ source }) => source),
+      route,
+    ),
     acr: [...(stepUp?.classes ?? ['any'])].sort(),
     maxAuthAge: stepUp?.maxAgeMs ?? null,
   };
+}
+
+/** The headers as they are made, and what their issuers are called where backends learn it. */
+function identityText({ config: own, access }: Route, { config, issOf }: Side): unknown {
+  const sources = identitySources(own, config);
+  const names = access.blocks.flatMap(({ issuers }) => [...issuers.keys()]);
+  const isNamed = JSON.stringify(sources).includes('$issuerName');
+  return [sources, isNamed ? [...new Set(names)].sort().map((name) => [name, issOf.get(name)]) : null];
 }
 
 /** What each identity header is made of, the defaults and those of the file included. */
@@ -99,8 +122,26 @@ export function identitySources(
   const merged = layers.flatMap((layer) =>
     Object.entries(layer).map(([name, source]): [string, IdentitySource] => [name.toLowerCase(), source]),
   );
-  const sources = [...new Map(merged)].filter(([, source]) => source !== null);
+  const sources = [...new Map(merged)].flatMap(([name, source]): [string, IdentitySource][] =>
+    source === null ? [] : [[name, toOneForm(source)]],
+  );
   return Object.fromEntries(sources.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** A source in the longest of the forms that it may be written in. */
+function toOneForm(source: NonNullable<IdentitySource>): IdentitySource {
+  if (typeof source === 'string') return /[{}]/.test(source) ? { template: source } : { claim: source };
+  const { claim, required, ...others } = Array.isArray(source) ? { claim: source } : source;
+  const path = Array.isArray(claim) && claim.length === 1 ? claim[0] : claim;
+  const entries = { ...others, ...(path !== undefined && { claim: path }), ...(required && { required }) };
+  return Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** All blocks of rules of a route: those of its access, and those on its messages. */
+export function blocksOf({ access, mcp }: Route): readonly AccessBlock[] {
+  const maps = mcp === undefined ? [] : [mcp.methods, ...Object.values(mcp.kinds)];
+  const rules = maps.flatMap((map) => [...(map?.exact.values() ?? []), ...(map?.patterns ?? [])]);
+  return [...access.blocks, ...rules.flatMap(({ rule }) => (typeof rule === 'string' ? [] : rule.blocks))];
 }
 
 /** Where requests go: the addresses and what chooses the server behind them. How long it may take is left out. */

@@ -1,10 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { LoadedConfig } from '../config/load.ts';
 import { formatProblem, isError } from '../config/problem.ts';
 import type { Config } from '../config/schema/config.ts';
-import { systemClock } from '../core/clock.ts';
-import type { Condition, ConditionCompiler } from '../pipeline/access/cel/condition.ts';
-import { loadConditionCompiler } from '../pipeline/access/cel/condition.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import { generateTestKey, giveTestKey, type TestIssuer } from '../simulate/mint-test-token.ts';
 import { compileOfflineGate } from '../simulate/offline-gate.ts';
@@ -12,11 +8,12 @@ import { createTestProvider, type TestProvider } from '../simulate/test-provider
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { compileIssuers } from '../tokens/issuers/compile-issuers.ts';
 import { createTokenVerifier } from '../tokens/verifier.ts';
+import { type NamedConditions, nameConditions } from './conditions/named-conditions.ts';
 
 /** One of the two files, compiled as for serving, but for tokens of throw-away keys. */
 export interface Side {
   readonly config: Config;
-  /** Takes conditions for names: one holds for a token that lists it. */
+  /** Takes parts of conditions for names: one holds for a token that lists it. */
   readonly gate: Gate;
   /** Evaluates them; the same as `gate` in files without any. */
   readonly exactGate: Gate;
@@ -24,8 +21,14 @@ export interface Side {
   readonly issuers: ReadonlyMap<string, TestIssuer>;
   /** The first `iss` of an issuer by its name in the file. */
   readonly issOf: ReadonlyMap<string, string>;
+  /** Undefined in files without any. */
+  readonly conditions: NamedConditions | undefined;
   /** For tokens that are introspected; both sides ask the same. */
   readonly provider: TestProvider;
+  /** The time of all decisions, so that each age is what it is said to be. */
+  readonly nowMs: number;
+  /** The word, or one like it, that no file names: what stands for everything else. */
+  readonly unusedName: (word: string) => string;
   close(): void;
 }
 
@@ -46,7 +49,13 @@ export async function compileSides(
   const errors = compiled.flatMap(({ file, problems }) => file.report(problems).filter(isError));
   if (errors.length > 0) throw new InvalidFiles(errors.map(formatProblem).join('\n'));
   const keys = await makeKeys(compiled.flatMap(({ issuers }) => issuers));
-  const setup = { keys, provider: createTestProvider(), env };
+  const names = compiled.map(({ issuers }) => issuers.map((one) => `${one.name} is ${issOf(one)}`).sort());
+  const setup: Setup = {
+    ...{ keys, env, nowMs: Math.floor(Date.now() / 1000) * 1000 },
+    provider: createTestProvider(),
+    unusedName: unusedNames(files),
+    hasOneNaming: new Set(names.map((list) => list.join())).size === 1,
+  };
   return Promise.all(compiled.map(({ file, issuers }) => compileSide(file, issuers, setup)));
 }
 
@@ -68,28 +77,42 @@ async function makeKeys(issuers: readonly CompiledIssuer[]): Promise<ReadonlyMap
   return keys;
 }
 
+/** What all files of a comparison share. */
+interface Setup extends Pick<Side, 'provider' | 'nowMs' | 'unusedName'> {
+  readonly keys: ReadonlyMap<string, TestKey>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether issuers have the same names in all of them. */
+  readonly hasOneNaming: boolean;
+}
+
+function unusedNames(files: readonly ValidFile[]): Side['unusedName'] {
+  const text = JSON.stringify(files.map(({ config }) => config)).toLowerCase();
+  const found = new Map<string, string>();
+  return (word) => {
+    const known = found.get(word);
+    if (known !== undefined) return known;
+    let name = word;
+    for (let at = 2; text.includes(name.toLowerCase()); at += 1) name = `${word}-${at}`;
+    found.set(word, name);
+    return name;
+  };
+}
+
 async function compileSide(
   { config, resolvePath }: ValidFile,
   issuers: readonly CompiledIssuer[],
-  {
-    keys,
-    provider,
-    env,
-  }: {
-    readonly keys: ReadonlyMap<string, TestKey>;
-    readonly provider: TestProvider;
-    readonly env: Readonly<Record<string, string | undefined>>;
-  },
+  { keys, provider, env, nowMs, unusedName, hasOneNaming }: Setup,
 ): Promise<Side> {
   const ours = issuers.flatMap((issuer) => {
     const key = keys.get(issOf(issuer));
     return key === undefined ? [] : [giveTestKey(issuer, key)];
   });
   const compiled = ours.map(({ compiled: issuer }) => issuer);
-  const clock = systemClock;
+  const clock = () => nowMs;
   const options = { config, issuers: compiled, clock, env, resolvePath };
-  const conditions = await holdsByName(config);
-  const named = await compileOfflineGate({ ...options, conditions });
+  const naming = hasOneNaming ? '' : compiled.map((one) => `${one.name} is ${issOf(one)}`).join(', ');
+  const conditions = await nameConditions(config, naming);
+  const named = await compileOfflineGate({ ...options, conditions: conditions?.compiler });
   const exact = conditions === undefined ? named : await compileOfflineGate(options);
   const verifier = createTokenVerifier({
     issuers: compiled,
@@ -104,7 +127,7 @@ async function compileSide(
     exactGate: { ...exact.gate, verifier },
     issuers: new Map(ours.map((issuer) => [issOf(issuer.compiled), issuer])),
     issOf: new Map(compiled.map((issuer) => [issuer.name, issOf(issuer)])),
-    provider,
+    ...{ conditions, provider, nowMs, unusedName },
     close() {
       verifier.close();
       named.close();
@@ -115,40 +138,4 @@ async function compileSide(
 
 function issOf({ issuers, name }: CompiledIssuer): string {
   return issuers[0] ?? name;
-}
-
-/** The claim of tokens of a comparison that lists the conditions which hold for them. Random: no rule of a file can read it. */
-export const HELD_CONDITIONS = `held-${randomUUID()}`;
-
-/**
- * Conditions as names: one holds for a token that lists it. Two with one text are one, wherever they stand; of others nothing is known,
- * so that what depends on them counts as different.
- */
-async function holdsByName(config: Config): Promise<ConditionCompiler | undefined> {
-  if (!JSON.stringify([config.policies, config.routes]).includes('"when"')) return undefined;
-  const real = await loadConditionCompiler();
-  return {
-    compile(source, parameters) {
-      const { condition, problems } = real.compile(source, parameters);
-      if (condition === undefined) return { problems };
-      return { condition: { ...condition, ...byName(conditionName(source, parameters)) }, problems };
-    },
-  };
-}
-
-/** A condition that reads parameters of the path means something else where they have other names. */
-function conditionName(source: string, parameters: readonly string[]): string {
-  return /\bparams\b/.test(source) ? `${source} (of ${parameters.join(', ')})` : source;
-}
-
-function byName(name: string): Pick<Condition, 'source' | 'asksRequest' | 'evaluate' | 'show'> {
-  return {
-    source: name,
-    asksRequest: false,
-    evaluate({ claims }) {
-      const held = claims[HELD_CONDITIONS];
-      return { kind: Array.isArray(held) && held.includes(name) ? 'true' : 'false' };
-    },
-    show: () => ({}),
-  };
 }

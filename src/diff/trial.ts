@@ -2,14 +2,17 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { isRefusal } from '../core/refusals.ts';
 import { certificateOfFingerprint } from '../http/certificates/client-certificate.ts';
 import { decide } from '../pipeline/decide.ts';
-import type { Decision } from '../pipeline/gate.ts';
+import { decideMessage, isForMessages } from '../pipeline/decide-message.ts';
+import type { Decision, Gate } from '../pipeline/gate.ts';
 import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import { makeTestClient, type TestClient } from '../simulate/mint-proof.ts';
 import { makeTestClaims, signTestToken, type TestIssuer } from '../simulate/mint-test-token.ts';
 import { toRequestFacts } from '../simulate/simulate.ts';
+import { writeMessage } from '../simulate/simulated-message.ts';
 import type { Caller, CallerToken } from './callers.ts';
+import { HELD_CONDITIONS } from './conditions/named-conditions.ts';
 import type { SampleRequest } from './request-classes.ts';
-import { HELD_CONDITIONS, type Side } from './side.ts';
+import type { Side } from './side.ts';
 
 /** What a file does with a request of a caller. */
 export interface Outcome {
@@ -40,39 +43,55 @@ export function createTrial(sides: readonly [Side, Side]) {
     return known;
   }
 
+  async function askBoth(
+    gates: readonly [Gate, Gate],
+    { caller, by, request }: Question,
+  ): Promise<readonly [Outcome, Outcome]> {
+    const credentials = await present(caller, by);
+    return [
+      await askSide(sides[0], { gate: gates[0], request, credentials }),
+      await askSide(sides[1], { gate: gates[1], request, credentials }),
+    ];
+  }
+
   return {
-    /** `by` is the file whose rules the caller was made for. */
-    async ask(caller: Caller, by: 0 | 1, request: SampleRequest): Promise<readonly [Outcome, Outcome]> {
-      const credentials = await present(caller, by);
-      return [await askSide(sides[0], request, credentials), await askSide(sides[1], request, credentials)];
-    },
+    ask: (question: Question) => askBoth([sides[0].gate, sides[1].gate], question),
     /** The same, with conditions evaluated. */
-    async askExactly(
-      caller: Caller,
-      by: 0 | 1,
-      request: SampleRequest,
-    ): Promise<readonly [Outcome, Outcome]> {
-      const credentials = await present(caller, by);
-      const [older, newer] = sides.map((side) => ({ ...side, gate: side.exactGate })) as [Side, Side];
-      return [await askSide(older, request, credentials), await askSide(newer, request, credentials)];
-    },
+    askExactly: (question: Question) => askBoth([sides[0].exactGate, sides[1].exactGate], question),
   };
 }
 
+export interface Question {
+  readonly caller: Caller;
+  /** The file whose rules the caller was made for. */
+  readonly by: 0 | 1;
+  readonly request: SampleRequest;
+}
+
+interface Asked {
+  readonly gate: Gate;
+  readonly request: SampleRequest;
+  readonly credentials: Presented | undefined;
+}
+
 async function askSide(
-  { gate, config }: Side,
-  { method, target, host }: SampleRequest,
-  credentials: Presented | undefined,
+  { config, nowMs }: Side,
+  { gate, request: { method, target, host, message }, credentials }: Asked,
 ): Promise<Outcome> {
   const { rawToken, certificate, client } = credentials ?? {};
-  const base = { method, target, host, token: rawToken, certificate };
-  if (client === undefined || rawToken === undefined)
-    return outcomeOf(await decide(gate, toRequestFacts(base, config)));
-  // A proof names the address of the request as the file has it for the route.
-  const { route } = await decide(gate, toRequestFacts(base, config));
-  const uri = (route?.proofs?.origin ?? '') + target;
-  const proof = await client.prove({ method, uri, token: rawToken, nowMs: Date.now() });
-  return outcomeOf(await decide(gate, toRequestFacts({ ...base, headers: [['dpop', proof]] }, config)));
+  const input = { method, target, host, token: rawToken, certificate, mcp: message?.text };
+  const headers: (readonly [string, string])[] = [];
+  if (client !== undefined && rawToken !== undefined) {
+    // A proof names the address of the request as the file has it for the route.
+    const { route } = await decide(gate, toRequestFacts(input, config));
+    const uri = (route?.proofs?.origin ?? '') + target;
+    headers.push(['dpop', await client.prove({ method, uri, token: rawToken, nowMs })]);
+  }
+  const decision = await decide(gate, toRequestFacts({ ...input, headers }, config));
+  const { outcome } = decision;
+  if (message === undefined || isRefusal(outcome) || isServedHere(outcome) || !isForMessages(outcome))
+    return outcomeOf(decision);
+  return outcomeOf(await decideMessage(outcome, writeMessage(message.text)));
 }
 
 function outcomeOf({ outcome }: Decision): Outcome {
@@ -87,16 +106,14 @@ function outcomeOf({ outcome }: Decision): Outcome {
   return { code: 'allow', identity };
 }
 
-async function makeToken(
-  token: CallerToken,
-  { issuers, config, provider }: Side,
-): Promise<Presented | undefined> {
+async function makeToken(token: CallerToken, side: Side): Promise<Presented | undefined> {
+  const { issuers, provider } = side;
   const issuer = issuers.get(token.iss);
   if (issuer === undefined) return undefined;
   const client = token.bound === 'dpop' ? await makeTestClient(issuer.compiled) : undefined;
   const certificate =
     token.bound === 'mtls' ? certificateOfFingerprint(randomBytes(32).toString('hex')) : undefined;
-  const claims = claimsOf(token, issuer, config);
+  const claims = claimsOf(token, issuer, side);
   if (client !== undefined) claims.cnf = { jkt: client.thumbprint };
   if (certificate !== undefined) claims.cnf = { 'x5t#S256': certificate.thumbprint };
   return { rawToken: await writeToken(issuer, claims, provider), certificate, client };
@@ -123,24 +140,22 @@ async function writeToken(
 export function claimsOf(
   token: CallerToken,
   { compiled }: TestIssuer,
-  config: Side['config'],
+  { config, nowMs, unusedName }: Pick<Side, 'config' | 'nowMs' | 'unusedName'>,
 ): Record<string, unknown> {
-  const claims: Record<string, unknown> = {
-    ...makeTestClaims(
-      compiled,
-      {
-        scopes: [...token.scopes],
-        roles: [...token.roles],
-        audiences: token.audience === undefined ? [] : [token.audience],
-        ...(token.authAgeMs !== undefined && { authAge: token.authAgeMs }),
-      },
-      { config, nowMs: Date.now() },
-    ),
-  };
-  if (token.scopes.length === 0) remove(claims, compiled.scopeClaims[0]);
-  if (token.roles.length === 0) remove(claims, compiled.roleClaims[0]);
+  const { scopes, roles, audiences } = token;
+  const wanted = { scopes: [...scopes], roles: [...roles], audiences: [...audiences] };
+  const claims: Record<string, unknown> = { ...makeTestClaims(compiled, wanted, { config, nowMs }) };
+  if (scopes.length === 0) remove(claims, compiled.scopeClaims[0]);
+  if (roles.length === 0) remove(claims, compiled.roleClaims[0]);
+  // Values that no rule asks for.
+  claims.sub = unusedName('test-subject');
+  for (const name of compiled.requiredClaims) {
+    const isMadeUp = claims[name] === undefined || claims[name] === `test-${name}`;
+    if (isMadeUp) claims[name] = unusedName(`test-${name}`);
+  }
   for (const { path, values } of token.claims) place(claims, path, values.length === 1 ? values[0] : values);
   if (token.acr !== undefined) claims.acr = token.acr;
+  if (token.authAgeMs !== undefined) claims.auth_time = (nowMs - token.authAgeMs) / 1000;
   if (token.conditions.length > 0) claims[HELD_CONDITIONS] = token.conditions;
   return claims;
 }

@@ -7,6 +7,8 @@ import { claimsOf } from './trial.ts';
 /** One request of a change, in the form of the file's `tests`. */
 export interface Witness {
   readonly request: string;
+  /** The message that it brings to an MCP server. */
+  readonly mcp?: string;
   /** Null for a request without a token. */
   readonly token: WitnessToken | null;
   /** Conditions on which it depends, where no values were found for which both files decide like that; else empty. */
@@ -41,23 +43,23 @@ export function makeWitness(
   request: SampleRequest,
   sides: Diff['sides'],
 ): Witness {
-  const { method, target, host, isAnyHost } = request;
+  const { method, target, host, isAnyHost, message } = request;
   const place = isAnyHost ? target : `https://${host}${target}`;
+  const asked = { request: `${method} ${place}`, ...(message !== undefined && { mcp: message.text }) };
   const { token } = example ?? caller;
-  if (token === undefined) return { request: `${method} ${place}`, token: null, conditions: [] };
+  if (token === undefined) return { ...asked, token: null, conditions: [] };
   const [older, newer] = sides;
   const side = newer.issuers.has(token.iss) ? newer : older;
   const issuer = side.issuers.get(token.iss);
   const claims =
-    issuer === undefined
-      ? {}
-      : claimsOf({ ...token, scopes: [], roles: [], conditions: [] }, issuer, side.config);
-  const own = Object.entries(claims).filter(([name]) => !OTHERWISE_STATED.has(name));
+    issuer === undefined ? {} : claimsOf({ ...token, scopes: [], roles: [], conditions: [] }, issuer, side);
+  const chosen = new Set(token.claims.map(({ path }) => path[0]));
+  const own = Object.entries(claims).filter(([name]) => chosen.has(name) || !OTHERWISE_STATED.has(name));
   return {
-    request: `${method} ${place}`,
+    ...asked,
     token: {
       issuer: nameOf(token, sides),
-      audiences: token.audience === undefined ? [] : [token.audience],
+      audiences: token.audiences,
       ...(token.scopes.length > 0 && { scopes: token.scopes }),
       ...(token.roles.length > 0 && { roles: token.roles }),
       ...(own.length > 0 && { claims: Object.fromEntries(own) }),

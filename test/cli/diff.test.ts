@@ -35,10 +35,16 @@ const BASE: readonly Route[] = [
 const but = (name: string, changes: object, routes = BASE): readonly Route[] =>
   routes.map((route) => (route.name === name ? { ...route, ...changes } : route));
 
+const withTools = (tools: object): readonly Route[] => [
+  ...BASE,
+  { name: 'mcp', path: '/mcp', access: { scopes: ['mcp'] }, mcp: { tools } },
+];
+
 const FILES = { 'keys.json': JSON.stringify({ keys: [KEY.jwk] }) };
 
 interface Witness {
   readonly request: string;
+  readonly mcp?: string;
   readonly token: {
     readonly issuer: keyof typeof NAMES;
     readonly audiences: readonly string[];
@@ -171,12 +177,41 @@ const ROWS: readonly (readonly [string, string, string, number, readonly string[
   [
     'another condition: what it means is not known',
     fileWith(BASE),
-    fileWith(but('user', { access: { when: 'claims.sub == params.id || "admin" in token.roles' } })),
+    fileWith(but('user', { access: { when: 'claims.sub.startsWith(params.id)' } })),
     5,
     [
-      'loses: every token of corp, where `claims.sub == params.id (of id)` holds: any method /users/*/…',
-      'gains: every token of corp, where `claims.sub == params.id || "admin" in token.roles (of id)` holds: any method /users/*/…',
+      'loses: every token of corp, where `claims.sub == segment 2 of the path` holds: any method /users/*/…',
+      'gains: every token of corp, where `claims.sub.startsWith(segment 2 of the path)` holds: any method /users/*/…',
     ],
+  ],
+  [
+    'a condition with one alternative more',
+    fileWith(BASE),
+    fileWith(but('user', { access: { when: '"admin" in token.roles || claims.sub == params.id' } })),
+    5,
+    ['gains: every token of corp, where `"admin" in token.roles` holds: any method /users/*/…'],
+  ],
+  [
+    'a condition with one part more',
+    fileWith(BASE),
+    fileWith(but('user', { access: { when: "claims.sub==params.id && claims.tenant == 'a'" } })),
+    4,
+    ['loses: every token of corp, where `claims.sub == segment 2 of the path` holds: any method /users/*/…'],
+  ],
+  [
+    'a condition in another form, for a parameter of another name',
+    fileWith(but('user', { access: { when: 'claims.sub == params.id && (claims.a == 1 || claims.b)' } })),
+    fileWith(
+      but('user', {
+        path: '/users/:user',
+        access: [
+          { when: 'claims.b && (claims.sub==params.user)' },
+          { when: 'claims.sub == params.user &&\n  claims.a == 1' },
+        ],
+      }),
+    ),
+    0,
+    [],
   ],
   [
     'report mode',
@@ -221,6 +256,30 @@ const ROWS: readonly (readonly [string, string, string, number, readonly string[
     ['listen.trustedProxies unclear'],
   ],
   [
+    'the scope of one tool',
+    fileWith(withTools({ search: 'allow', 'orders_*': { scopes: ['orders:write'] } })),
+    fileWith(withTools({ search: 'allow', 'orders_*': { scopes: ['orders:admin'] } })),
+    5,
+    [
+      'gains: tokens of corp with scopes mcp orders:admin: POST /mcp/… tools/call orders_*',
+      'loses: tokens of corp with scopes mcp orders:write: POST /mcp/… tools/call orders_*',
+    ],
+  ],
+  [
+    'a tool that is allowed no more, and another name for what stays',
+    fileWith(withTools({ search: 'allow', remove: 'allow' })),
+    fileWith(withTools({ search: 'allow', 'nothing-*': 'deny' })),
+    4,
+    ['loses: tokens of corp with scope mcp: POST /mcp/… tools/call remove'],
+  ],
+  [
+    'rules of tools in another form',
+    fileWith(withTools({ search: { scopes: ['a', 'b'] }, '*': 'deny' })),
+    fileWith(withTools({ search: { policy: 'a', scopes: ['b'] } }), { policies: { a: { scopes: ['a'] } } }),
+    0,
+    [],
+  ],
+  [
     'an identity header',
     fileWith(BASE),
     fileWith(BASE, { identity: { headers: { 'x-tenant': 'tenant' } } }),
@@ -228,7 +287,7 @@ const ROWS: readonly (readonly [string, string, string, number, readonly string[
     [
       'identity: tokens of corp with scope orders:read, tenant = "some-value": GET /orders/…',
       'identity: tokens of corp with scope orders:write, tenant = "some-value": POST /orders/…',
-      'identity: tokens of corp with tenant = "some-value", where `claims.sub == params.id (of id)` holds: any method /users/*/…',
+      'identity: tokens of corp with tenant = "some-value", where `claims.sub == segment 2 of the path` holds: any method /users/*/…',
     ],
   ],
 ];
@@ -251,6 +310,7 @@ for (const [what, older, newer, code, lines] of ROWS) {
         const explained = await sealgate([
           ...['explain', '-c', run.at(file), '--method', method, '--format', 'json'],
           ...token,
+          ...(witness.mcp === undefined ? [] : ['--mcp', witness.mcp]),
           target,
         ]);
         t.equal((JSON.parse(explained.stdout) as { code: string }).code, expected, `${what}: ${file}`);

@@ -291,7 +291,7 @@ function toNaive(token: CallerToken | undefined): NaiveToken | undefined {
     token && {
       ...{
         iss: token.iss,
-        aud: token.audience ?? '',
+        aud: token.audiences[0] ?? '',
         scopes: token.scopes,
         roles: token.roles,
         acr: token.acr,

@@ -19,7 +19,6 @@ export const EFFECTS = {
   wider: 'lets more through',
   narrower: 'lets less through',
   unclear: 'changed; counts as wider',
-  neutral: 'changed',
 } as const;
 
 /** What a change means in one line. */

@@ -1,6 +1,6 @@
-import type { Scalar } from '../tokens/jwt/claim-values.ts';
-import type { Caller, CallerToken } from './callers.ts';
-import type { SampleRequest } from './request-classes.ts';
+import type { Scalar } from '../../tokens/jwt/claim-values.ts';
+import type { Caller, CallerToken } from '../callers.ts';
+import type { SampleRequest } from '../request-classes.ts';
 
 /** For one caller. */
 const MOST_TRIES = 96;
