@@ -34,7 +34,7 @@ const ROOMS = {
     routes: ['schema', 'mcp'],
     rules: ['source', 'schema', 'diagnostics', 'routes', 'mcp'],
   },
-  diff: { conditions: [], messages: [] },
+  diff: { conditions: [], keys: [], messages: [] },
   http: { certificates: [] },
   tokens: {
     jwt: [],

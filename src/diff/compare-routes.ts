@@ -1,7 +1,7 @@
 import type { Route } from '../pipeline/route.ts';
 import { type Caller, leastCallers } from './callers.ts';
-import { compareKeys, type KeyChange } from './compare-keys.ts';
 import { callersWithValues } from './conditions/condition-values.ts';
+import { compareKeys, type KeyChange } from './keys/compare-keys.ts';
 import { changedHeaders, learntClaims, needsOfIdentity, withClaims, withMore } from './known-claims.ts';
 import { type SampleMessage, sampleMessages } from './messages/sample-messages.ts';
 import type { RequestClass, SampleRequest } from './request-classes.ts';
@@ -137,7 +137,7 @@ export function createRouteComparison(sides: readonly [Side, Side]) {
     ): Promise<void> {
       const { caller, by } = question;
       if (message !== undefined) {
-        // Who may not even send a request is told of already.
+        // Who may not even send a request is reported already.
         const plain = await trial.ask({ ...question, request });
         if (plain[0].code !== plain[1].code) return;
       }

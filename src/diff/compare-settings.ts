@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { identityHeaderNames } from '../config/identity-headers.ts';
 import type { Config, IssuerConfig } from '../config/schema/config.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
-import type { Effect } from './compare-keys.ts';
+import type { Effect } from './keys/effect.ts';
 import type { Side } from './side.ts';
 
 /** A difference outside of the routes. */

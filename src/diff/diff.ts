@@ -1,7 +1,7 @@
-import type { KeyChange } from './compare-keys.ts';
-import { compareLimits } from './compare-limits.ts';
 import { type CallerDifference, createRouteComparison } from './compare-routes.ts';
 import { compareSettings, type SettingChange } from './compare-settings.ts';
+import type { KeyChange } from './keys/compare-keys.ts';
+import { compareLimits } from './keys/compare-limits.ts';
 import { type AllPaths, classifyRequests, type RequestClass, type SampleRequest } from './request-classes.ts';
 import { compileSides, type Side, type ValidFile } from './side.ts';
 

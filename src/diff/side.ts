@@ -25,7 +25,7 @@ export interface Side {
   readonly conditions: NamedConditions | undefined;
   /** For tokens that are introspected; both sides ask the same. */
   readonly provider: TestProvider;
-  /** The time of all decisions, so that each age is what it is said to be. */
+  /** The time of all decisions, so that ages are exact. */
   readonly nowMs: number;
   /** The word, or one like it, that no file names: what stands for everything else. */
   readonly unusedName: (word: string) => string;

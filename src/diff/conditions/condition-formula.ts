@@ -8,7 +8,7 @@ const MOST_ALTERNATIVES = 32;
 const OPENING = '([{';
 const CLOSING = ')]}';
 
-/** Takes a condition apart at its `&&` and `||`; one that cannot be is a single part. `isCondition` says whether a text is one by itself. */
+/** Takes a condition apart at its `&&` and `||`; one that cannot be is a single part. `isCondition` is whether a text is one by itself. */
 export function toFormula(source: string, isCondition: (part: string) => boolean): Formula {
   return takeApart(source, isCondition) ?? [[tidy(source)]];
 }

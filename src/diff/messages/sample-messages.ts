@@ -13,12 +13,12 @@ export interface SampleMessage {
   readonly rules: readonly [AppliedRules, AppliedRules];
 }
 
-/** `deny` where the message is refused whoever sends it. */
+/** `deny` where the message is refused for all callers. */
 export type AppliedRules = 'deny' | readonly Exclude<NameRule['rule'], 'allow' | 'deny'>[];
 
 export interface SampleMessages {
   readonly messages: readonly SampleMessage[];
-  /** Why not all of them could be told apart; empty where they were. */
+  /** Why not all of them were distinguished; empty where they were. */
   readonly doubts: readonly string[];
 }
 

@@ -1,6 +1,6 @@
-import type { Route } from '../pipeline/route.ts';
+import type { Route } from '../../pipeline/route.ts';
+import type { RequestClass } from '../request-classes.ts';
 import type { KeyChange } from './compare-keys.ts';
-import type { RequestClass } from './request-classes.ts';
 
 /**
  * Each route counts by itself: where one with a `rateLimit` becomes several, each of them lets through as much as it did, and where several

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { FactKey, RouteFacts } from './route-facts.ts';
-
-/** What a change means for callers. `unclear` counts as wider. */
-export type Effect = 'wider' | 'narrower' | 'unclear';
+import type { CorsConfig } from '../../config/schema/config.ts';
+import type { FactKey, RouteFacts } from '../route-facts.ts';
+import { compareCors } from './compare-cors.ts';
+import type { Effect } from './effect.ts';
 
 export interface KeyChange {
   /** `identity`: headers are made in another way, and no caller of the comparison shows it. */
@@ -10,7 +10,7 @@ export interface KeyChange {
   readonly effect: Effect;
 }
 
-/** `neutral` where it means nothing, or is told by something else. */
+/** `neutral` where it means nothing, or is reported otherwise. */
 type Compare = (older: unknown, newer: unknown) => Effect | 'neutral';
 
 /** True is more than false. */
@@ -70,7 +70,10 @@ const COMPARISONS: Readonly<Record<FactKey, Compare>> = {
   forwardToken: flag,
   rateLimit: limits,
   bodyLimit: limit,
-  cors: permission,
+  cors: (older, newer) =>
+    older === null || newer === null
+      ? permission(older, newer)
+      : compareCors(older as CorsConfig, newer as CorsConfig),
   // Metadata that everybody may read, and paths that the gateway then serves itself.
   resource: permission,
   // The rules themselves are compared message by message.
