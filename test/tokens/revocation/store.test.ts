@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { systemScheduler } from '../../../src/core/scheduler.ts';
+import { openRedisRevocationStore } from '../../../src/tokens/revocation/store/redis-revocation-store.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { hasRedisServer, startRedisServer } from '../../support/peers/redis-server.ts';
 import { startRelay } from '../../support/peers/relay.ts';
@@ -56,7 +58,37 @@ t.test('what is added at one counts at all, and what is taken back', { skip }, a
   await one.add(entryOf('b'));
   await msUntil(() => last.has(entryOf('b')));
   t.ok(last.has(entryOf('', { ...subject, before: 200 })), 'not taken back by one that reaches less far');
+  const after = await useStore(t, server.url);
+  t.ok(after.has(entryOf('', { ...subject, before: 200 })), 'and still in the store');
 });
+
+t.test(
+  'what a gateway read from a file does not bring back what was taken back since',
+  { skip },
+  async (t) => {
+    const server = await startRedisServer();
+    t.teardown(() => server.stop());
+    const one = await useStore(t, server.url);
+    const entry = entryOf('a');
+    await one.add(entry);
+    await one.revocations.takeBack([{ target: entry, before: undefined }]);
+    const settings = { keepMs: 3_600_000, maxEntries: 100, isClosed: true };
+    const place = openRedisRevocationStore(server.url, {
+      clock: Date.now,
+      scheduler: systemScheduler,
+      settings: () => settings,
+      onChanges: () => true,
+      active: () => [entry],
+    });
+    t.teardown(() => place.close());
+    await place.opened;
+    t.equal(await place.keep([{ change: 'added', entry: { ...entry, at: entry.at - 10 } }], 'known'), 'kept');
+    t.equal(await place.keep([{ change: 'added', entry: entryOf('b') }], 'new'), 'kept');
+    t.ok((await msUntil(() => one.has(entryOf('b')))) < SOON_MS);
+    t.notOk(one.has(entry));
+    t.notOk((await useStore(t, server.url)).has(entry), 'nor for one that starts later');
+  },
+);
 
 t.test('a message that is lost is noticed', { skip }, async (t) => {
   const server = await startRedisServer();
