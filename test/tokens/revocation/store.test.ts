@@ -277,6 +277,57 @@ t.test('a store that has lost what it had gets it back', { skip }, async (t) => 
   );
 });
 
+t.test(
+  'a store that was emptied, and has more than before, while one gateway was away',
+  { skip },
+  async (t) => {
+    const server = await startRedisServer();
+    t.teardown(() => server.stop());
+    const relay = await startRelay(t, server.url);
+    const away = await useStore(t, relay.url);
+    const there = await useStore(t, server.url);
+    await there.add(entryOf('a'), entryOf('b'), entryOf('c'));
+    await msUntil(() => away.count() === 3);
+    relay.cut();
+    const client = await askStore(t, server.url);
+    await client.flushAll();
+    // Their numbers are those that the entries before them had.
+    await there.add(entryOf('d'), entryOf('e'));
+    await msUntil(async () => (await client.zCard('sealgate:revocation:order')) === 5);
+    relay.mend();
+    t.ok((await msUntil(() => away.has(entryOf('d')) && away.has(entryOf('e')))) < SOON_MS);
+    t.equal(await client.zCard('sealgate:revocation:order'), 5);
+  },
+);
+
+t.test('a change is published, for those who are subscribed', { skip }, async (t) => {
+  const server = await startRedisServer();
+  t.teardown(() => server.stop());
+  const one = await useStore(t, server.url);
+  const subscriber = await askStore(t, server.url);
+  const heard: string[] = [];
+  await subscriber.subscribe('sealgate:revocation:changes:0', (message) => void heard.push(message));
+  await one.add(entryOf('a'));
+  await one.revocations.takeBack([{ target: entryOf('a'), before: undefined }]);
+  await msUntil(() => heard.length === 2);
+  t.match(heard, [/\na .*\["corp","jti","a"\]$/, /\nr .*\["corp","jti","a"\]$/]);
+});
+
+t.test(
+  'a gateway without room for what the store has knows that entries are missing',
+  { skip },
+  async (t) => {
+    const server = await startRedisServer();
+    t.teardown(() => server.stop());
+    const large = await useStore(t, server.url);
+    const small = await useStore(t, server.url, { maxEntries: 2 });
+    await large.add(entryOf('a'), entryOf('b'), entryOf('c'), entryOf('d'), entryOf('e'));
+    await msUntil(() => small.revocations.refuse(other)?.code === 'revocation_unavailable');
+    t.equal(large.revocations.refuse(other), undefined);
+    t.match(small.lines, [{ level: 'error', message: /maxEntries are active/ }]);
+  },
+);
+
 t.test('a store from an old snapshot', { skip }, async (t) => {
   const folder = t.testdir();
   const server = await startRedisServer(undefined, folder);
