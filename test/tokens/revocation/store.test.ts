@@ -366,6 +366,34 @@ t.test('a store from an old snapshot', { skip }, async (t) => {
   }
 });
 
+t.test(
+  'an old snapshot that has grown past what one gateway knew, while it was away',
+  { skip },
+  async (t) => {
+    const folder = t.testdir();
+    const server = await startRedisServer(undefined, folder);
+    t.teardown(() => server.stop());
+    const relay = await startRelay(t, server.url);
+    const away = await useStore(t, relay.url);
+    const first = await useStore(t, server.url);
+    await first.add(entryOf('a'), entryOf('b'));
+    await (await askStore(t, server.url)).sendCommand(['SAVE']);
+    await first.add(entryOf('c'), entryOf('d'), entryOf('e'));
+    await msUntil(() => away.count() === 5);
+    await first.revocations.close();
+    relay.cut();
+    await server.stop();
+    const restored = await startRedisServer(Number(new URL(server.url).port), folder);
+    t.teardown(() => restored.stop());
+    const second = await useStore(t, server.url);
+    t.equal(second.count(), 2);
+    // These have the numbers of those that are lost, and one more.
+    t.equal(await second.add(entryOf('f'), entryOf('g'), entryOf('h'), entryOf('i')), 'kept');
+    relay.mend();
+    await msUntil(() => away.count() === 9 && second.count() === 9);
+  },
+);
+
 t.test('a user with few rights, a full store, and what is not of Sealgate', { skip }, async (t) => {
   const server = await startRedisServer();
   t.teardown(() => server.stop());
