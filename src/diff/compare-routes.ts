@@ -23,6 +23,8 @@ export interface CallerDifference {
   /** Where it concerns some messages to an MCP server, one that stands for them. */
   readonly message?: SampleMessage | undefined;
   readonly outcomes: readonly [Outcome, Outcome];
+  /** False for headers that a backend gets since its route is no longer public: that is what closing it means. */
+  readonly isCounted?: boolean;
   /** The caller with values for which the conditions of both files decide like that; undefined where none was found. */
   readonly example: Caller | undefined;
 }
@@ -168,12 +170,14 @@ export function createRouteComparison(sides: readonly [Side, Side]) {
       );
       const rich = withClaims(caller, claims, sides[by]);
       const outcomes = await trial.ask({ caller: rich, by, request });
-      const [before, after] = outcomes.map(({ code, identity }) =>
+      const texts = outcomes.map(({ code, identity }) =>
         JSON.stringify([code, Object.entries(identity).sort()]),
       );
-      if (before === after) return [];
+      if (texts[0] === texts[1]) return [];
       const example = rich.token?.conditions.length === 0 ? rich : undefined;
-      return [{ kind: 'identity', caller: rich, outcomes, example }];
+      const [before, after] = routes.map((route) => route?.access.token);
+      const isCounted = before !== 'public' || after !== 'required';
+      return [{ kind: 'identity', caller: rich, outcomes, isCounted, example }];
     }
 
     /** Headers that are made in another way, where no caller of the comparison shows a difference. */

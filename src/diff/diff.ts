@@ -123,7 +123,7 @@ function resultOf({
   const effects = [...routes, ...settings].map(({ effect }) => effect);
   const isWider =
     doubts.length > 0 ||
-    callers.some(({ kind }) => kind !== 'loses') ||
+    callers.some(({ kind, isCounted = true }) => kind !== 'loses' && isCounted) ||
     effects.some((effect) => effect === 'wider' || effect === 'unclear');
   if (isWider) return 'wider';
   return callers.length > 0 || effects.includes('narrower') ? 'narrower' : 'equal';
