@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../src/config/load.ts';
-import { systemClock } from '../src/core/clock.ts';
+import { systemClock } from '../src/core/time/clock.ts';
 import { compileGeneration, type Generation } from '../src/gateway/generation.ts';
 import { createProviderPool } from '../src/oauth/provider-pool.ts';
 import { createMemoryLimitStore } from '../src/pipeline/rate-limit/limit-store.ts';

@@ -4,7 +4,7 @@ import { resolveForwarded } from '../src/http/forwarded.ts';
 import { Peer } from '../src/http/peer.ts';
 import { parseTarget } from '../src/http/target.ts';
 import { authorize } from '../src/pipeline/access/authorize.ts';
-import { decide } from '../src/pipeline/decide.ts';
+import { decide } from '../src/pipeline/decision/decide.ts';
 import { composeIdentity } from '../src/pipeline/identity/identity.ts';
 import { filterHeaders } from '../src/pipeline/messages/request-header-filter.ts';
 import type { Route } from '../src/pipeline/route.ts';

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import type { Clock } from '../core/clock.ts';
 import { escapeLines } from '../core/escape.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { METRICS_CONTENT_TYPE } from '../telemetry/exposition.ts';
 import { createAdminGuard, refuseWithoutToken } from './guard.ts';
 import { ADMIN_SERVER_LIMITS, boundConnections } from './limits.ts';

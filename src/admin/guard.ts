@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import { isLoopbackAddress, isLoopbackHost } from '../core/ip.ts';
+import { isLoopbackAddress, isLoopbackHost } from '../core/network/ip.ts';
 
 /** What the guard checks. Header names are lower case. */
 export interface AdminRequest {

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 
 /** What readiness depends on, issuer by issuer. */
 export interface IssuerReadiness {

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import type { AddResult, Revocations } from '../tokens/revocation/revocations.ts';
 import { refuse } from './problem.ts';
 import {

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isRefusal } from '../core/refusals.ts';
 import { certificateOfFingerprint } from '../http/certificates/client-certificate.ts';
-import { decide } from '../pipeline/decide.ts';
-import { decideMessage, isForMessages } from '../pipeline/decide-message.ts';
+import { decide } from '../pipeline/decision/decide.ts';
+import { decideMessage, isForMessages } from '../pipeline/decision/decide-message.ts';
 import type { Decision, Gate } from '../pipeline/gate.ts';
 import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import { makeTestClient, type TestClient } from '../simulate/mint-proof.ts';

@@ -1,7 +1,7 @@
 import type { AdminSources } from '../admin/app.ts';
 import { mergeReports } from '../admin/report.ts';
 import { describeStatus } from '../admin/status.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { renderMetrics } from '../telemetry/exposition.ts';
 import type { ServingProcesses } from './cluster/serving-processes.ts';
 import type { Reloader } from './lifecycle/reload.ts';

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { GatewayReport, IssuerReport } from '../admin/report.ts';
 import type { PathProblem } from '../config/problem.ts';
-import type { Clock } from '../core/clock.ts';
 import { createRefCount } from '../core/ref-count.ts';
 import { refuse } from '../core/refusals.ts';
-import { type Scheduler, systemScheduler } from '../core/scheduler.ts';
+import type { Clock } from '../core/time/clock.ts';
+import { type Scheduler, systemScheduler } from '../core/time/scheduler.ts';
 import { createProviderPool } from '../oauth/provider-pool.ts';
 import type { Upstream } from '../proxy/upstream/upstream.ts';
 import { createTunnels } from '../proxy/websocket/tunnels.ts';

@@ -5,7 +5,7 @@ import { createReadiness } from '../admin/readiness.ts';
 import type { ReloadReport } from '../admin/status.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
-import { type Clock, systemClock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/time/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createAdminSources } from './admin-sources.ts';
 import { createLocalProcess, type ServingProcesses } from './cluster/serving-processes.ts';

@@ -2,7 +2,7 @@ import { isError, type PathProblem } from '../config/problem.ts';
 import { declaredResources } from '../config/routes/resource.ts';
 import type { Config } from '../config/schema/config.ts';
 import { type ReadFile, readFileBounded } from '../config/source/read-file.ts';
-import { type Clock, systemClock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/time/clock.ts';
 import { compileDecisions, type Decisions } from '../decisions/compile-decisions.ts';
 import { compileCertificateHeaderOf } from '../http/certificates/compile-certificate-header.ts';
 import { compileTrustedProxies, type TrustedProxies } from '../http/trusted-proxies.ts';

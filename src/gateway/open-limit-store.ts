@@ -1,5 +1,5 @@
 import type { RateLimitStoreConfig } from '../config/schema/config.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { createMemoryLimitStore, type LimitStore } from '../pipeline/rate-limit/limit-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 

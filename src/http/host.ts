@@ -1,4 +1,4 @@
-import { normalizeHost } from '../core/host.ts';
+import { normalizeHost } from '../core/network/host.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { parseAddressRange } from '../core/ip.ts';
+import { parseAddressRange } from '../core/network/ip.ts';
 
 /** Addresses whose result is kept (docs/performance.md: "whether an address is one of the trusted proxies"). */
 const MAX_KNOWN = 1024;

@@ -1,6 +1,6 @@
 import { type Dispatcher, request } from 'undici';
 import { type Refusal, refuse } from '../core/refusals.ts';
-import type { Scheduler } from '../core/scheduler.ts';
+import type { Scheduler } from '../core/time/scheduler.ts';
 import { VERSION } from '../core/version.ts';
 import { describeFetchFault } from '../tokens/keys/fetch/fetch-faults.ts';
 import { type FrontResponse, respondWithJson } from './front-response.ts';

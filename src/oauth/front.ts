@@ -1,6 +1,6 @@
 import { after } from '../core/after.ts';
 import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
-import type { Scheduler } from '../core/scheduler.ts';
+import type { Scheduler } from '../core/time/scheduler.ts';
 import type { FrontCall } from '../pipeline/messages/direct-response.ts';
 import { type CallGate, createCallGate } from '../tokens/endpoints/call-gate.ts';
 import { askTokenEndpoint } from './ask-token-endpoint.ts';

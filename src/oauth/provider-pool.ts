@@ -1,4 +1,4 @@
-import { type Scheduler, systemScheduler } from '../core/scheduler.ts';
+import { type Scheduler, systemScheduler } from '../core/time/scheduler.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { createKeyTransport } from '../tokens/keys/fetch/key-transport.ts';
 import { createProvider, type FrontLog, type Provider } from './provider.ts';

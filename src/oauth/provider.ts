@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { after } from '../core/after.ts';
 import { type Refusal, refuse } from '../core/refusals.ts';
-import type { Scheduler } from '../core/scheduler.ts';
+import type { Scheduler } from '../core/time/scheduler.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';
 import { discoverMetadata } from '../tokens/keys/fetch/discovery.ts';
 import { FetchFailure, fetchJson } from '../tokens/keys/fetch/fetch-json.ts';

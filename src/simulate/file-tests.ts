@@ -1,7 +1,7 @@
 import type { PathProblem } from '../config/problem.ts';
 import type { Config, FileTestConfig } from '../config/schema/config.ts';
-import type { Clock } from '../core/clock.ts';
 import { isRefusal } from '../core/refusals.ts';
+import type { Clock } from '../core/time/clock.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import { isServedHere } from '../pipeline/messages/direct-response.ts';
 import type { CompiledIssuer } from '../tokens/compiled-issuer.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema/config.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import type { ConditionCompiler } from '../pipeline/access/cel/condition.ts';
 import { compileGate } from '../pipeline/compile.ts';
 import type { Gate } from '../pipeline/gate.ts';

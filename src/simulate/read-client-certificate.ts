@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { CERTIFICATE_HINT, certificateSource } from '../config/client-certificates.ts';
 import type { Config } from '../config/schema/config.ts';
 import { readFileBounded, whyUnreadable } from '../config/source/read-file.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { readAuthorities } from '../http/certificates/authorities.ts';
 import {
   type ClientCertificate,

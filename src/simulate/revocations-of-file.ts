@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema/config.ts';
-import type { Clock } from '../core/clock.ts';
 import { refuse } from '../core/refusals.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { loadRevocationFile } from '../tokens/revocation/file/load-revocation-file.ts';
 import { describeRevocation, type RevocationCheck } from '../tokens/revocation/revocation-check.ts';
 

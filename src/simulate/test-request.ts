@@ -1,5 +1,5 @@
 import type { Config, FileTestConfig } from '../config/schema/config.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import type { TestIssuer } from './mint-test-token.ts';
 import { type SimulatedRequest, simulate } from './simulate.ts';

@@ -15,7 +15,7 @@ export interface TokenHeader {
 /**
  * A token whose form, issuer, algorithm, type, key, signature, claims and times held when it was handed out.
  * Its audience is *not* validated yet, nor that its client holds the key it is bound to: that
- * comes with the request (`pipeline/decide-access.ts`).
+ * comes with the request (`pipeline/decision/decide-access.ts`).
  * Immutable, since the cache shares it between requests; a `TokenMemo` keeps what is derived from it.
  */
 export interface VerifiedToken {

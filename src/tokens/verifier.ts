@@ -1,5 +1,5 @@
 import { after } from '../core/after.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { cacheVerifications, type TokenCacheStats } from './cache/token-cache.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import type { CallCacheStats } from './endpoints/call-stats.ts';

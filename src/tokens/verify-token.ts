@@ -1,6 +1,6 @@
 import { after } from '../core/after.ts';
-import type { Clock } from '../core/clock.ts';
 import { isRefusal, type Refusal } from '../core/refusals.ts';
+import type { Clock } from '../core/time/clock.ts';
 import type { Trace } from '../core/trace.ts';
 import type { CompiledIssuer } from './compiled-issuer.ts';
 import { indexIssuers } from './issuer-index.ts';

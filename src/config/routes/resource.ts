@@ -1,4 +1,4 @@
-import { normalizeHost, parseRouteHost } from '../../core/host.ts';
+import { normalizeHost, parseRouteHost } from '../../core/network/host.ts';
 import type { Config, ResourceConfig, RouteConfig } from '../schema/config.ts';
 import { isRoutePath, parseRoutePath } from './route-path.ts';
 

@@ -1,4 +1,4 @@
-import { parseRouteHost } from '../../core/host.ts';
+import { parseRouteHost } from '../../core/network/host.ts';
 import type { Config } from '../schema/config.ts';
 import { isRoutePath, parseRoutePath, type RouteSegment } from './route-path.ts';
 

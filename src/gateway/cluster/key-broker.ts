@@ -1,5 +1,5 @@
 import { DEFAULT_KEYS } from '../../config/schema/config.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { Engine } from '../engine.ts';
 import type { KeyReply } from './worker-messages.ts';
 

@@ -1,4 +1,4 @@
-import { within } from '../../core/within.ts';
+import { within } from '../../core/time/within.ts';
 import type { EventReply, EventRequest } from '../../tokens/events/event-receiver.ts';
 import type { PrimaryRequest } from './worker-messages.ts';
 

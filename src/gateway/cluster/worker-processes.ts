@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { GatewayReport } from '../../admin/report.ts';
 import type { RevocationSources } from '../../admin/revocation-routes.ts';
 import { isError } from '../../config/problem.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metric } from '../../telemetry/metric.ts';
 import type { EventReply, EventRequest } from '../../tokens/events/event-receiver.ts';

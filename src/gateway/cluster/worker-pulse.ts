@@ -1,4 +1,4 @@
-import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import { type Scheduler, systemScheduler } from '../../core/time/scheduler.ts';
 
 /** Whether a worker responds to regular requests. */
 export interface Pulse {

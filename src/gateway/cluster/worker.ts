@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isError } from '../../config/problem.ts';
 import { takeFailedReads } from '../../config/source/read-file.ts';
-import { systemClock } from '../../core/clock.ts';
+import { systemClock } from '../../core/time/clock.ts';
 import { collectProcessMetrics } from '../../telemetry/exposition.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';

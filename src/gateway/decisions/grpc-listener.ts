@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 import { createReadiness, type IssuerReadiness } from '../../admin/readiness.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import { CODE, GrpcCall, type GrpcCalls } from '../../decisions/grpc/grpc-call.ts';
 import { keepReadingCalls } from '../../decisions/grpc/reading-calls.ts';
 import type { Generation } from '../generation.ts';

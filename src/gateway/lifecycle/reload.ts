@@ -4,7 +4,7 @@ import type { LoadedConfig } from '../../config/load.ts';
 import { formatProblem, isError, type Problem } from '../../config/problem.ts';
 import type { Config } from '../../config/schema/config.ts';
 import { takeFailedReads } from '../../config/source/read-file.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { fingerprint, isReadable, UNREADABLE } from './fingerprint.ts';
 import { findRestartOnlyChanges } from './restart-only-settings.ts';

@@ -11,7 +11,7 @@ import {
 import type { RouteFacts } from '../../admin/status.ts';
 import { VIAS, type Via } from '../../core/via.ts';
 import { describeAccess } from '../../pipeline/access/authorize.ts';
-import { exchangesToken } from '../../pipeline/decide-exchange.ts';
+import { exchangesToken } from '../../pipeline/decision/decide-exchange.ts';
 import type { ProofPool } from '../../tokens/dpop/proof-pool.ts';
 import type { CallCacheStats, CallStats } from '../../tokens/endpoints/call-stats.ts';
 import type { RevocationReport } from '../../tokens/revocation/revocations.ts';

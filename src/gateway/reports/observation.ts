@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import { createAccessLog } from '../../telemetry/access-log.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { createRecentDecisions, type RecentDecisions } from '../../telemetry/recent-decisions.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Config } from '../../config/schema/config.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import { type ClientAuthorities, isStillVerified } from '../../http/certificates/client-authorities.ts';
 import { type ClientCertificate, readClientCertificate } from '../../http/certificates/client-certificate.ts';
 import { peerOf } from '../../http/peer.ts';

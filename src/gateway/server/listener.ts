@@ -44,7 +44,7 @@ export function createListener(limits: Limits, { connections, events, tls }: Lis
     keepAliveTimeout: KEEP_ALIVE_MS,
     noDelay: true,
     insecureHTTPParser: false,
-    // `pipeline/decide.ts` validates Host, and its refusal explains.
+    // `pipeline/decision/decide.ts` validates Host, and its refusal explains.
     requireHostHeader: false,
   } satisfies ServerOptions<typeof Http1Request, typeof Http1Response>;
   const server = (tls === undefined

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { RevocationCheck } from '../../tokens/revocation/revocation-check.ts';
 import type { Transactions } from './transactions.ts';
 

@@ -1,5 +1,5 @@
 import { type Refusal, refuse } from '../../core/refusals.ts';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
 import type { MessageMemory } from './message-memory.ts';
 

@@ -1,5 +1,5 @@
 import { type Refusal, refuse } from '../../core/refusals.ts';
-import { decide } from '../../pipeline/decide.ts';
+import { decide } from '../../pipeline/decision/decide.ts';
 import type { Decision, Gate } from '../../pipeline/gate.ts';
 import type { RequestFacts } from '../../pipeline/messages/request.ts';
 import type { Logger } from '../../telemetry/logger.ts';

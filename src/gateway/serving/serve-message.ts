@@ -1,5 +1,5 @@
 import { isRefusal, type Refusal } from '../../core/refusals.ts';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { Trace } from '../../core/trace.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
 import {
@@ -7,7 +7,7 @@ import {
   decideMessage,
   type MessageDecision,
   type PermitForMessages,
-} from '../../pipeline/decide-message.ts';
+} from '../../pipeline/decision/decide-message.ts';
 import { awaitTurn } from '../../proxy/await-turn.ts';
 import { requestFraming } from '../../proxy/request/request-framing.ts';
 import type { ServedResponse } from '../server/listener-events.ts';

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { isRefusal, type Refusal } from '../../core/refusals.ts';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { IncomingRequest } from '../../http/client-messages.ts';
 import { expectsOnlyContinue, UNMET_EXPECTATION } from '../../http/expectation.ts';
 import { resolveForwarded } from '../../http/forwarded.ts';
 import { peerOf } from '../../http/peer.ts';
-import { isForMessages, type PermitForMessages } from '../../pipeline/decide-message.ts';
+import { isForMessages, type PermitForMessages } from '../../pipeline/decision/decide-message.ts';
 import type { Decision } from '../../pipeline/gate.ts';
 import {
   isDirectResponse,
@@ -58,7 +58,7 @@ export interface ServeContext {
 
 /**
  * Serves requests: lets each be decided, then forwards it or responds. The order of the steps of a decision is in
- * `pipeline/decide.ts`; here is only what needs a socket. `pass` takes a permitted request on to its `forward`.
+ * `pipeline/decision/decide.ts`; here is only what needs a socket. `pass` takes a permitted request on to its `forward`.
  */
 export function createServing(context: ServeContext, pass: ListenerEvents['request']): ListenerEvents {
   return {

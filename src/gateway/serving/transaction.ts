@@ -7,7 +7,7 @@ import { grpcResponseType } from '../../http/grpc.ts';
 import { replaceFields } from '../../http/header-pairs.ts';
 import type { ProblemContext } from '../../http/problem.ts';
 import { challengeFor } from '../../pipeline/access/challenge.ts';
-import type { MessageDecision } from '../../pipeline/decide-message.ts';
+import type { MessageDecision } from '../../pipeline/decision/decide-message.ts';
 import type { Decision } from '../../pipeline/gate.ts';
 import { readMessageId } from '../../pipeline/mcp/message-id.ts';
 import { isEventCall, isFrontCall, isServedHere } from '../../pipeline/messages/direct-response.ts';

@@ -1,6 +1,6 @@
-import type { Clock } from '../../core/clock.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import { createSieveCache, type SieveEntry, UNLINKED } from '../../core/sieve-cache.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { Authorities } from './authorities.ts';
 import {
   type ClientCertificate,

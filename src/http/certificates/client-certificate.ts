@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { Authorities } from './authorities.ts';
 import { type CertificateFields, type Period, readCertificateFields } from './certificate-fields.ts';
 

@@ -1,7 +1,7 @@
 import type { PathProblem } from '../../config/problem.ts';
 import type { Config } from '../../config/schema/config.ts';
 import { type NamedFileOptions, readNamedFile } from '../../config/source/named-file.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import { readAuthorities } from './authorities.ts';
 import { type CertificateHeaderReader, compileCertificateHeader } from './certificate-header.ts';
 

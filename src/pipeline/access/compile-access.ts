@@ -13,8 +13,8 @@ import {
   schemesOf,
 } from '../../config/routes/route-access.ts';
 import type { Config, PolicyConfig, RouteConfig } from '../../config/schema/config.ts';
-import type { Clock } from '../../core/clock.ts';
 import type { TokenSchemes } from '../../core/refusals.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { CompiledIssuer } from '../../tokens/compiled-issuer.ts';
 import { nameClaim, type Scalar, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import type { RequiredBinding } from '../binding/check-binding.ts';

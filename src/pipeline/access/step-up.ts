@@ -1,6 +1,6 @@
 import type { PolicyConfig } from '../../config/schema/config.ts';
-import type { Clock } from '../../core/clock.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import { formatDuration } from '../../core/units.ts';
 import { isAbsent } from '../../tokens/jwt/json/absent.ts';
 import type { Claims } from '../../tokens/verified-token.ts';

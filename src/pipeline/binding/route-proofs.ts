@@ -1,5 +1,5 @@
 import type { Config, RouteConfig } from '../../config/schema/config.ts';
-import { parseRouteHost } from '../../core/host.ts';
+import { parseRouteHost } from '../../core/network/host.ts';
 import type { IssuerProofs } from '../../tokens/dpop/issuer-proofs.ts';
 import { normalizeOrigin } from '../../tokens/dpop/target-uri.ts';
 

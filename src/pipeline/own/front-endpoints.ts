@@ -1,6 +1,6 @@
 import { FRONT_ENDPOINTS, type FrontEndpointKind, frontPath, frontPaths } from '../../config/oauth-front.ts';
 import type { Config } from '../../config/schema/config.ts';
-import { parseRouteHost } from '../../core/host.ts';
+import { parseRouteHost } from '../../core/network/host.ts';
 import { refuse } from '../../core/refusals.ts';
 import { ANY_ORIGIN, respondToAnyOrigin } from '../cors/any-origin.ts';
 import type { OwnEndpoint } from '../messages/direct-response.ts';

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Clock, systemClock } from '../../core/time/clock.ts';
 import { type Count, countOne, type RateQuota } from './gcra.ts';
 
 /** Where requests are counted. A refused request is not counted, so a client that waits is never locked out. */

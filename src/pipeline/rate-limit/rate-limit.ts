@@ -1,5 +1,5 @@
 import type { RateLimitConfig } from '../../config/schema/config.ts';
-import { networkOf } from '../../core/client-network.ts';
+import { networkOf } from '../../core/network/client-network.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
 import { isDistinctScalar, nameClaim, toClaimPath } from '../../tokens/jwt/claim-values.ts';
 import { readClaim, readClient } from '../../tokens/jwt/read-claims.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RateLimitStoreConfig } from '../../config/schema/config.ts';
-import { NoReplyError, within } from '../../core/within.ts';
-import { openRedisConnection, type RedisClient } from '../../tokens/redis-connection.ts';
+import { NoReplyError, within } from '../../core/time/within.ts';
+import { openRedisConnection, type RedisClient } from '../../tokens/redis/redis-connection.ts';
 import { COUNT_SCRIPT, type Count, type RateQuota, readScriptReply } from './gcra.ts';
 import type { LimitStore } from './limit-store.ts';
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { after } from '../../core/after.ts';
-import type { Clock } from '../../core/clock.ts';
 import { isRefusal } from '../../core/refusals.ts';
 import { type CacheStats, createSieveCache, type SieveEntry, UNLINKED } from '../../core/sieve-cache.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import { refuseIssuer } from '../jwt/validate-header.ts';
 import { validateLifetime } from '../jwt/validate-lifetime.ts';
 import { verifySignature } from '../jwt/verify-signature.ts';

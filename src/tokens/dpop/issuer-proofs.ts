@@ -1,6 +1,6 @@
 import { after } from '../../core/after.ts';
-import type { Clock } from '../../core/clock.ts';
 import { isRefusal, REFUSALS, type Refusal, refuse } from '../../core/refusals.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import { createReplayGuard, type NonceResult } from '../replay/replay-guard.ts';
 import type { ReplayStorePool } from '../replay/replay-store-pool.ts';
 import type { ProofCount } from './proof-count.ts';

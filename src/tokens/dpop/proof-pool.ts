@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Clock, systemClock } from '../../core/time/clock.ts';
 import type { ReplayStats, ReplayStore } from '../replay/replay-store.ts';
 import {
   createReplayStorePool,

@@ -1,4 +1,4 @@
-import { networkOf } from '../../core/client-network.ts';
+import { networkOf } from '../../core/network/client-network.ts';
 
 /** Counts the requests that wait for a provider, so that a slow one costs no more than so many of them. */
 export interface CallGate {

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { KeySettings } from '../compiled-issuer.ts';
 import { discoverMetadata } from '../keys/fetch/discovery.ts';
 import { describePlace, type FetchedJson, FetchFailure, fetchJson } from '../keys/fetch/fetch-json.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import { type Scheduler, systemScheduler } from '../../core/time/scheduler.ts';
 import { createKeyTransport } from '../keys/fetch/key-transport.ts';
 import { type CallGate, createCallGate } from './call-gate.ts';
 import { type CallCounter, type CallStats, createCallCounter } from './call-stats.ts';

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import { describePlace } from '../keys/fetch/fetch-json.ts';
 import { type Authenticate, createAuthenticate } from './authenticate.ts';
 import type { CallCounter, CallOutcome } from './call-stats.ts';

@@ -1,5 +1,5 @@
 import type { EventSource } from '../../config/event-paths.ts';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { EventOutcome } from '../revocation/event-counts.ts';
 
 /** Fits a pino logger. */

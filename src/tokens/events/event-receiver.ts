@@ -1,6 +1,6 @@
 import type { EventSource } from '../../config/event-paths.ts';
-import type { Clock } from '../../core/clock.ts';
-import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import { type Scheduler, systemScheduler } from '../../core/time/scheduler.ts';
 import type { EventOutcome } from '../revocation/event-counts.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import type { CompiledEvents } from './compile-events.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.ts';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import { revokedValue } from '../revocation/entry.ts';
 
 /** The ids of the tokens of one kind and issuer that were received. Only verified ones get here. */

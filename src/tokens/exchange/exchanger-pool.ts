@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { CallStats } from '../endpoints/call-stats.ts';
 import type { EndpointPool } from '../endpoints/endpoint-pool.ts';
 import type { EndpointSettings, ProviderEndpoint } from '../endpoints/provider-endpoint.ts';

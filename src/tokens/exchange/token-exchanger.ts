@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import type { Clock } from '../../core/clock.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { CallGate } from '../endpoints/call-gate.ts';
 import type { CallCacheStats } from '../endpoints/call-stats.ts';
 import type { VerifiedToken } from '../verified-token.ts';

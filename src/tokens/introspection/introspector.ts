@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import type { Clock } from '../../core/clock.ts';
 import { isRefusal, type Refusal } from '../../core/refusals.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { Step, Trace } from '../../core/trace.ts';
 import type { CompiledIssuer, IntrospectionSettings } from '../compiled-issuer.ts';
 import type { CallCacheStats } from '../endpoints/call-stats.ts';

@@ -1,6 +1,6 @@
 import { after } from '../../core/after.ts';
-import type { Clock } from '../../core/clock.ts';
 import { isRefusal, refuse } from '../../core/refusals.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
 import type { CallCacheStats } from '../endpoints/call-stats.ts';
 import type { TokenOutcome, VerificationRequest } from '../verify-token.ts';

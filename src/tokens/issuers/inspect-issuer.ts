@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Clock, systemClock } from '../../core/time/clock.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
 import type { KeyReport } from '../keys/check-key.ts';
 import { describePlace, FetchFailure } from '../keys/fetch/fetch-json.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.ts';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
 import { checkKeys, type KeySet, loadLocalKeySet } from './key-set.ts';
 

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { KeySettings } from '../compiled-issuer.ts';
 import { FetchFailure } from './fetch/fetch-json.ts';
 

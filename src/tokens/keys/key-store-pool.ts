@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../../core/clock.ts';
-import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import { type Clock, systemClock } from '../../core/time/clock.ts';
+import { type Scheduler, systemScheduler } from '../../core/time/scheduler.ts';
 import type { CompiledIssuer } from '../compiled-issuer.ts';
 import { createAbsentKeyStore } from './absent-key-store.ts';
 import type { RemoteSource } from './fetch/fetch-keys.ts';

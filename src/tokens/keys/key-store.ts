@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.ts';
 import { type Refusal, refuse } from '../../core/refusals.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { VerificationKey } from '../jwt/verify-signature.ts';
 import { describeKid, refuseMissingKey } from './explain-missing-key.ts';
 import {

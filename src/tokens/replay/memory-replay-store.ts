@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../core/clock.ts';
-import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import { type Scheduler, systemScheduler } from '../../core/time/scheduler.ts';
 import { type ProofUse, type ReplayOutcome, type ReplayStore, shareOfKey } from './replay-store.ts';
 
 export interface MemoryReplayStore extends ReplayStore {

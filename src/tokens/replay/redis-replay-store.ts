@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Clock } from '../../core/clock.ts';
-import { NoReplyError, within } from '../../core/within.ts';
-import { openRedisConnection, type RedisClient } from '../redis-connection.ts';
-import { HIDDEN_RUN, mayEvict, readRun } from '../redis-info.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import { NoReplyError, within } from '../../core/time/within.ts';
+import { openRedisConnection, type RedisClient } from '../redis/redis-connection.ts';
+import { HIDDEN_RUN, mayEvict, readRun } from '../redis/redis-info.ts';
 import { digestOf, MAX_OF_KEY, type ProofUse, type ReplayOutcome, type ReplayStore } from './replay-store.ts';
 
 const PREFIX = 'sealgate:dpop:';

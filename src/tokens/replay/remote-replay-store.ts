@@ -1,4 +1,4 @@
-import { within } from '../../core/within.ts';
+import { within } from '../../core/time/within.ts';
 import type { ProofUse, ReplayOutcome, ReplayStore } from './replay-store.ts';
 
 /** What one process asks of the one that remembers the proofs of all. Secrets are in base64url. */

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Clock, systemClock } from '../../core/time/clock.ts';
 import { createMemoryReplayStore, type MemoryReplayStore } from './memory-replay-store.ts';
 import type { StoreState } from './redis-replay-store.ts';
 import { isForgotten, NOTHING_FORGOTTEN, nextPast, type Past } from './replay-past.ts';

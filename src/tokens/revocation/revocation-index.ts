@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../core/time/clock.ts';
 import type { VerifiedToken } from '../verified-token.ts';
 import {
   countBySource,

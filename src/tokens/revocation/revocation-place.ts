@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.ts';
-import type { Scheduler } from '../../core/scheduler.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import type { Scheduler } from '../../core/time/scheduler.ts';
 import type { RevocationChange, RevocationEntry } from './entry.ts';
 import type { IndexLimits } from './revocation-index.ts';
 

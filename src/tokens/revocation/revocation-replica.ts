@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.ts';
-import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import { type Scheduler, systemScheduler } from '../../core/time/scheduler.ts';
 import { refuseRevoked, refuseToken } from './revocation-check.ts';
 import { createRevocationIndex } from './revocation-index.ts';
 import { type KnownChange, MAX_SILENCE_MS, type ProcessRevocations } from './revocations.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.ts';
-import { type Scheduler, systemScheduler } from '../../core/scheduler.ts';
+import type { Clock } from '../../core/time/clock.ts';
+import { type Scheduler, systemScheduler } from '../../core/time/scheduler.ts';
 import {
   countBySource,
   type RevocationChange,

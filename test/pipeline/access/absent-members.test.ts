@@ -1,6 +1,6 @@
 import t from 'tap';
 import { isRefusal } from '../../../src/core/refusals.ts';
-import { decide } from '../../../src/pipeline/decide.ts';
+import { decide } from '../../../src/pipeline/decision/decide.ts';
 import { isServedHere } from '../../../src/pipeline/messages/direct-response.ts';
 import { freezeTime } from '../../support/core/frozen-time.ts';
 import { fieldsOf, fileWith, gateOf, requestOf } from '../../support/pipeline/gate.ts';

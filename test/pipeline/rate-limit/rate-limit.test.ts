@@ -1,6 +1,6 @@
 import t from 'tap';
 import { configSchema, type RateLimitConfig } from '../../../src/config/schema/config.ts';
-import { networkOf } from '../../../src/core/client-network.ts';
+import { networkOf } from '../../../src/core/network/client-network.ts';
 import { createMemoryLimitStore, type LimitStore } from '../../../src/pipeline/rate-limit/limit-store.ts';
 import {
   compileRateLimits,

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../../../src/core/scheduler.ts';
+import type { Scheduler } from '../../../src/core/time/scheduler.ts';
 
 /** A clock and timers that stand still until a test moves them. */
 export interface FrozenTime {

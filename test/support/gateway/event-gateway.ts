@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../src/core/clock.ts';
+import type { Clock } from '../../../src/core/time/clock.ts';
 import { startCountingUpstream } from '../backends/counting-upstream.ts';
 import { createKeyServer } from '../tokens/key-server.ts';
 import { mint, type SigningKey, signingKey } from '../tokens/mint.ts';

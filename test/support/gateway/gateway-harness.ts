@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../../src/config/load.ts';
-import type { Clock } from '../../../src/core/clock.ts';
+import type { Clock } from '../../../src/core/time/clock.ts';
 import type { RequestRecord } from '../../../src/telemetry/request-record.ts';
 import { type CountingUpstream, startCountingUpstream } from '../backends/counting-upstream.ts';
 import { createKeyServer } from '../tokens/key-server.ts';

@@ -4,7 +4,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { formatProblem } from '../../../src/config/problem.ts';
 import type { Config } from '../../../src/config/schema/config.ts';
 import { readFileBounded } from '../../../src/config/source/read-file.ts';
-import type { Clock } from '../../../src/core/clock.ts';
+import type { Clock } from '../../../src/core/time/clock.ts';
 import { createGateway, type GatewayOptions } from '../../../src/gateway/gateway.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 

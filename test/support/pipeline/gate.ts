@@ -3,7 +3,7 @@ import { configSchema } from '../../../src/config/schema/config.ts';
 import { isRefusal, type Refusal, refuse } from '../../../src/core/refusals.ts';
 import type { Step } from '../../../src/core/trace.ts';
 import { type CompiledGate, compileGate, type GateOptions } from '../../../src/pipeline/compile.ts';
-import { decide } from '../../../src/pipeline/decide.ts';
+import { decide } from '../../../src/pipeline/decision/decide.ts';
 import type { Decision, Gate } from '../../../src/pipeline/gate.ts';
 import { isDirectResponse, isServedHere } from '../../../src/pipeline/messages/direct-response.ts';
 import type { RequestFacts } from '../../../src/pipeline/messages/request.ts';

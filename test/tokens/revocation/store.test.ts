@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { systemScheduler } from '../../../src/core/scheduler.ts';
+import { systemScheduler } from '../../../src/core/time/scheduler.ts';
 import { openRedisRevocationStore } from '../../../src/tokens/revocation/store/redis-revocation-store.ts';
 import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import { hasRedisServer, startRedisServer } from '../../support/peers/redis-server.ts';

@@ -1,4 +1,4 @@
-import { type AddressRange, isLoopbackAddress, parseAddressRange } from '../../../core/ip.ts';
+import { type AddressRange, isLoopbackAddress, parseAddressRange } from '../../../core/network/ip.ts';
 import { foldHeaderName, identityHeaderNames } from '../../identity-headers.ts';
 import type { PathProblem } from '../../problem.ts';
 import type { Config } from '../../schema/config.ts';

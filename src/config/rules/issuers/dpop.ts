@@ -1,4 +1,4 @@
-import { parseRouteHost } from '../../../core/host.ts';
+import { parseRouteHost } from '../../../core/network/host.ts';
 import type { PathProblem } from '../../problem.ts';
 import { acceptedIssuers, accessAlternatives } from '../../routes/route-access.ts';
 import type { Config, RouteConfig } from '../../schema/config.ts';

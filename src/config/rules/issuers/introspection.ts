@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../../../core/ip.ts';
+import { isLoopbackHost } from '../../../core/network/ip.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { acceptedIssuers, allAlternatives } from '../../routes/route-access.ts';
 import type { Config, IssuerConfig } from '../../schema/config.ts';

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../../../core/ip.ts';
+import { isLoopbackHost } from '../../../core/network/ip.ts';
 import type { PathProblem } from '../../problem.ts';
 import type { IssuerConfig } from '../../schema/config.ts';
 import { error, type Rule, unknownName, warning } from '../rule.ts';

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../../../core/ip.ts';
+import { isLoopbackHost } from '../../../core/network/ip.ts';
 import { prefixedScopes } from '../../../core/scopes.ts';
 import { frontPath, frontPaths } from '../../oauth-front.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';

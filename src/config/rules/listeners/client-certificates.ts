@@ -1,4 +1,4 @@
-import { parseAddressRange } from '../../../core/ip.ts';
+import { parseAddressRange } from '../../../core/network/ip.ts';
 import { CERTIFICATE_HINT, certificateSource, whyNoCertificateHeader } from '../../client-certificates.ts';
 import { foldHeaderName } from '../../identity-headers.ts';
 import type { PathProblem } from '../../problem.ts';

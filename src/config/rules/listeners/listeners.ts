@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { normalizeHost } from '../../../core/host.ts';
-import { parseAddressRange } from '../../../core/ip.ts';
+import { normalizeHost } from '../../../core/network/host.ts';
+import { parseAddressRange } from '../../../core/network/ip.ts';
 import { nameOfAddress, ownAddresses } from '../../own-addresses.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import type { ListenerTlsConfig } from '../../schema/config.ts';

@@ -1,5 +1,5 @@
-import { parseRouteHost } from '../../../core/host.ts';
-import { isLoopbackHost } from '../../../core/ip.ts';
+import { parseRouteHost } from '../../../core/network/host.ts';
+import { isLoopbackHost } from '../../../core/network/ip.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { type DeclaredResource, declaredResources, METADATA_ROOT } from '../../routes/resource.ts';
 import { acceptedIssuers, accessAlternatives, policyOf } from '../../routes/route-access.ts';

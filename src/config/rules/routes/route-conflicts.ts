@@ -1,4 +1,4 @@
-import { parseRouteHost } from '../../../core/host.ts';
+import { parseRouteHost } from '../../../core/network/host.ts';
 import { encloses, routePatterns } from '../../routes/route-order.ts';
 import { foldCase, isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
 import type { Config, RouteConfig } from '../../schema/config.ts';

@@ -1,4 +1,4 @@
-import { parseRouteHost } from '../../../core/host.ts';
+import { parseRouteHost } from '../../../core/network/host.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { findForeignParameter, isRoutePath, parseRoutePath } from '../../routes/route-path.ts';
 import type { Config, RouteConfig } from '../../schema/config.ts';

@@ -1,4 +1,4 @@
-import { normalizeHost, parseRouteHost } from '../../../core/host.ts';
+import { normalizeHost, parseRouteHost } from '../../../core/network/host.ts';
 import type { RefusalCode } from '../../../core/refusals.ts';
 import { findMessageFlaw } from '../../mcp/message-text.ts';
 import { error, type Rule, unknownName, warning } from '../rule.ts';

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../../../core/ip.ts';
+import { isLoopbackHost } from '../../../core/network/ip.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { acceptedIssuers, accessAlternatives } from '../../routes/route-access.ts';
 import type { ExchangeConfig } from '../../schema/config.ts';

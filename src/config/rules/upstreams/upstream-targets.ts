@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isLoopbackHost } from '../../../core/ip.ts';
+import { isLoopbackHost } from '../../../core/network/ip.ts';
 import { nameOfAddress, ownAddresses } from '../../own-addresses.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import type { Config } from '../../schema/config.ts';

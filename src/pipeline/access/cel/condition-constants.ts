@@ -2,7 +2,7 @@ import { METHODS } from 'node:http';
 import { isIP } from 'node:net';
 import type { parse } from '@bufbuild/cel';
 import { stepsOf } from '../../../config/claim-steps.ts';
-import { normalizeHost } from '../../../core/host.ts';
+import { normalizeHost } from '../../../core/network/host.ts';
 import { findAlgorithm } from '../../../tokens/jwt/algorithms.ts';
 
 type Expression = ReturnType<typeof parse>['expr'];

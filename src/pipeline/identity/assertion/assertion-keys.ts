@@ -1,5 +1,5 @@
-import type { Clock } from '../../../core/clock.ts';
-import { type Scheduler, systemScheduler } from '../../../core/scheduler.ts';
+import type { Clock } from '../../../core/time/clock.ts';
+import { type Scheduler, systemScheduler } from '../../../core/time/scheduler.ts';
 import type { Logger } from '../../../telemetry/logger.ts';
 import { type AssertionAlgorithm, type AssertionKey, readAssertionKey } from './assertion-key.ts';
 import { readKeyFile, writeKeyFile } from './key-file.ts';

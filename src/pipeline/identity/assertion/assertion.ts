@@ -7,8 +7,8 @@ import {
   readFileBounded,
   whyUnreadable,
 } from '../../../config/source/read-file.ts';
-import type { Clock } from '../../../core/clock.ts';
 import { type Refusal, refuse } from '../../../core/refusals.ts';
+import type { Clock } from '../../../core/time/clock.ts';
 import { readClient } from '../../../tokens/jwt/read-claims.ts';
 import type { VerifiedToken } from '../../../tokens/verified-token.ts';
 import type { OwnEndpoint } from '../../messages/direct-response.ts';

@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
-import { isLoopbackHost } from '../../../core/ip.ts';
+import { isLoopbackHost } from '../../../core/network/ip.ts';
 
 export interface TransportOptions {
   /** PEM text of the authorities to trust instead of the system's. */

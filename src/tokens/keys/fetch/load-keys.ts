@@ -1,5 +1,5 @@
-import type { Clock } from '../../../core/clock.ts';
-import type { Scheduler } from '../../../core/scheduler.ts';
+import type { Clock } from '../../../core/time/clock.ts';
+import type { Scheduler } from '../../../core/time/scheduler.ts';
 import { describeUseless } from '../explain-missing-key.ts';
 import type { LoadedKeys } from '../key-generation.ts';
 import { loadRemoteKeySet } from '../key-set.ts';

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { PathProblem } from '../../../config/problem.ts';
 import type { Config } from '../../../config/schema/config.ts';
 import { whyUnreadable } from '../../../config/source/read-file.ts';
-import type { Clock } from '../../../core/clock.ts';
+import type { Clock } from '../../../core/time/clock.ts';
 import type { RevocationEntry } from '../entry.ts';
 import { createRevocationIndex } from '../revocation-index.ts';
 import { isMissing, openRegular, READ, whyUnwritable } from './open-file.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/clock.ts';
+import type { Clock } from '../../../core/time/clock.ts';
 import { createRevocationIndex, type RevocationIndex } from '../revocation-index.ts';
 import { isMissing, openRegular, READ } from './open-file.ts';
 import { readWholeFile } from './read-whole-file.ts';

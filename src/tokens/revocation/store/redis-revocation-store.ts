@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { NoReplyError, within } from '../../../core/within.ts';
-import { openRedisConnection, type RedisClient } from '../../redis-connection.ts';
-import { HIDDEN_RUN, mayEvict, readRun } from '../../redis-info.ts';
+import { NoReplyError, within } from '../../../core/time/within.ts';
+import { openRedisConnection, type RedisClient } from '../../redis/redis-connection.ts';
+import { HIDDEN_RUN, mayEvict, readRun } from '../../redis/redis-info.ts';
 import type { RevocationEntry } from '../entry.ts';
 import type { PlaceContext, RevocationPlace } from '../revocation-place.ts';
 import { createSilenceLog } from './silence-log.ts';

@@ -1,4 +1,4 @@
-import type { RedisClient } from '../../redis-connection.ts';
+import type { RedisClient } from '../../redis/redis-connection.ts';
 import type { RevocationChange } from '../entry.ts';
 import type { PlaceContext, RevocationLog } from '../revocation-place.ts';
 import { readLine, readMessage, type StoreMessage } from './store-record.ts';

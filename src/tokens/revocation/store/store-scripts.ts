@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RedisClient } from '../../redis-connection.ts';
+import type { RedisClient } from '../../redis/redis-connection.ts';
 
 const PREFIX = 'sealgate:revocation:';
 

@@ -1,20 +1,20 @@
-import { after } from '../core/after.ts';
-import { isRefusal, type Refusal } from '../core/refusals.ts';
-import type { Trace } from '../core/trace.ts';
-import type { VerifiedToken } from '../tokens/verified-token.ts';
-import { checkAddressing } from './access/authorize.ts';
-import { passesInReportMode } from './access/report-mode.ts';
+import { after } from '../../core/after.ts';
+import { isRefusal, type Refusal } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
+import type { VerifiedToken } from '../../tokens/verified-token.ts';
+import { checkAddressing } from '../access/authorize.ts';
+import { passesInReportMode } from '../access/report-mode.ts';
+import type { KeyProof } from '../binding/key-proof.ts';
+import { provePossession } from '../binding/prove-possession.ts';
+import { extractToken, isOfDpopScheme, refuseSeveralAuthorizations } from '../credentials/extract-token.ts';
+import type { PresentedToken } from '../credentials/presented-token.ts';
+import { refuseMissing } from '../credentials/refuse-missing-token.ts';
+import { stripToken } from '../credentials/strip-token.ts';
+import type { Decision, Gate } from '../gate.ts';
+import { addAssertion } from '../identity/assertion/assertion.ts';
+import { type Matched, permitAnonymous, permitVerified } from '../permit.ts';
+import type { Route } from '../route.ts';
 import { authorizeToken } from './authorize-token.ts';
-import type { KeyProof } from './binding/key-proof.ts';
-import { provePossession } from './binding/prove-possession.ts';
-import { extractToken, isOfDpopScheme, refuseSeveralAuthorizations } from './credentials/extract-token.ts';
-import type { PresentedToken } from './credentials/presented-token.ts';
-import { refuseMissing } from './credentials/refuse-missing-token.ts';
-import { stripToken } from './credentials/strip-token.ts';
-import type { Decision, Gate } from './gate.ts';
-import { addAssertion } from './identity/assertion/assertion.ts';
-import { type Matched, permitAnonymous, permitVerified } from './permit.ts';
-import type { Route } from './route.ts';
 
 /**
  * Decides whether the token of a request, or its absence, lets it through a route: the steps of docs/architecture.md from the token to

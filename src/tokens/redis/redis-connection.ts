@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client';
-import { within } from '../core/within.ts';
+import { within } from '../../core/time/within.ts';
 
 export type RedisClient = ReturnType<typeof makeClient>;
 

@@ -1,12 +1,12 @@
-import { after } from '../core/after.ts';
-import { isRefusal, type Refusal } from '../core/refusals.ts';
-import type { Trace } from '../core/trace.ts';
-import { replaceFields } from '../http/header-pairs.ts';
+import { after } from '../../core/after.ts';
+import { isRefusal, type Refusal } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
+import { replaceFields } from '../../http/header-pairs.ts';
+import type { Decision, Gate } from '../gate.ts';
+import { isServedHere } from '../messages/direct-response.ts';
+import { type Permit, type PermitToProve, permitProven } from '../permit.ts';
+import { describeQuota } from '../rate-limit/rate-limit.ts';
 import { awaitsMessage } from './awaits-message.ts';
-import type { Decision, Gate } from './gate.ts';
-import { isServedHere } from './messages/direct-response.ts';
-import { type Permit, type PermitToProve, permitProven } from './permit.ts';
-import { describeQuota } from './rate-limit/rate-limit.ts';
 
 /**
  * Uses up the proof of a request that nothing else refuses: a proof that was of no use stays good. Comes behind all limits and rules,

@@ -1,12 +1,12 @@
 import t from 'tap';
-import type { Cause } from '../../src/core/causes.ts';
-import { isRefusal } from '../../src/core/refusals.ts';
-import type { Step } from '../../src/core/trace.ts';
-import { decide } from '../../src/pipeline/decide.ts';
-import { freezeTime } from '../support/core/frozen-time.ts';
-import { fileWith, gateOf, requestOf } from '../support/pipeline/gate.ts';
-import { mint, type SigningKey, signingKey } from '../support/tokens/mint.ts';
-import { verifierOf } from '../support/tokens/verifier.ts';
+import type { Cause } from '../../../src/core/causes.ts';
+import { isRefusal } from '../../../src/core/refusals.ts';
+import type { Step } from '../../../src/core/trace.ts';
+import { decide } from '../../../src/pipeline/decision/decide.ts';
+import { freezeTime } from '../../support/core/frozen-time.ts';
+import { fileWith, gateOf, requestOf } from '../../support/pipeline/gate.ts';
+import { mint, type SigningKey, signingKey } from '../../support/tokens/mint.ts';
+import { verifierOf } from '../../support/tokens/verifier.ts';
 
 const time = freezeTime();
 const now = time.clock() / 1000;

@@ -1,17 +1,17 @@
-import { after } from '../core/after.ts';
-import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
-import type { Trace } from '../core/trace.ts';
-import { passesInReportMode } from './access/report-mode.ts';
+import { after } from '../../core/after.ts';
+import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
+import { passesInReportMode } from '../access/report-mode.ts';
+import type { Decision } from '../gate.ts';
+import { checkBodyHeader } from '../mcp/admit-request.ts';
+import { authorizeMessage } from '../mcp/authorize-message.ts';
+import { checkHeaderAgreement, statedVersion } from '../mcp/header-agreement.ts';
+import { isMcpMethod, mirrorsBody } from '../mcp/mcp-vocabulary.ts';
+import { type Message, readMessage } from '../mcp/read-message.ts';
+import { isServedHere } from '../messages/direct-response.ts';
+import { type McpPermit, type Permit, type PermittedMessage, permitMessage } from '../permit.ts';
 import { exchangeToken, isToExchange } from './decide-exchange.ts';
 import { isToProve, useProof } from './decide-proof.ts';
-import type { Decision } from './gate.ts';
-import { checkBodyHeader } from './mcp/admit-request.ts';
-import { authorizeMessage } from './mcp/authorize-message.ts';
-import { checkHeaderAgreement, statedVersion } from './mcp/header-agreement.ts';
-import { isMcpMethod, mirrorsBody } from './mcp/mcp-vocabulary.ts';
-import { type Message, readMessage } from './mcp/read-message.ts';
-import { isServedHere } from './messages/direct-response.ts';
-import { type McpPermit, type Permit, type PermittedMessage, permitMessage } from './permit.ts';
 
 /** A permit of a route with `mcp`: for what it holds so far, and with the caller its messages are decided for. */
 export type PermitForMessages = Permit & { readonly mcp: McpPermit };

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { refuse } from '../../src/core/refusals.ts';
+import { refuse } from '../../../src/core/refusals.ts';
 import {
   decideNow,
   fakeVerifier,
@@ -9,7 +9,7 @@ import {
   requestOf,
   resultOf,
   tokenOf,
-} from '../support/pipeline/gate.ts';
+} from '../../support/pipeline/gate.ts';
 
 const verifier = fakeVerifier({
   good: tokenOf({ sub: 's' }, { scopes: ['read'] }),

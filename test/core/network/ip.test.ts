@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isLoopbackAddress, isLoopbackHost } from '../../src/core/ip.ts';
+import { isLoopbackAddress, isLoopbackHost } from '../../../src/core/network/ip.ts';
 
 const HOSTS: readonly (readonly [host: string, isLoopback: boolean])[] = [
   ['localhost', true],

@@ -1,9 +1,9 @@
 import t from 'tap';
-import { isRefusal, refuse } from '../../src/core/refusals.ts';
-import { decide } from '../../src/pipeline/decide.ts';
-import type { Gate } from '../../src/pipeline/gate.ts';
-import type { RequestFacts } from '../../src/pipeline/messages/request.ts';
-import type { LimitStore } from '../../src/pipeline/rate-limit/limit-store.ts';
+import { isRefusal, refuse } from '../../../src/core/refusals.ts';
+import { decide } from '../../../src/pipeline/decision/decide.ts';
+import type { Gate } from '../../../src/pipeline/gate.ts';
+import type { RequestFacts } from '../../../src/pipeline/messages/request.ts';
+import type { LimitStore } from '../../../src/pipeline/rate-limit/limit-store.ts';
 import {
   compileFile,
   decideNow,
@@ -13,7 +13,7 @@ import {
   requestOf,
   resultOf,
   tokenOf,
-} from '../support/pipeline/gate.ts';
+} from '../../support/pipeline/gate.ts';
 
 const APP = 'https://app.example.com';
 const verifier = fakeVerifier({

@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { Gate } from '../../src/pipeline/gate.ts';
-import type { VerifiedToken } from '../../src/tokens/verified-token.ts';
+import type { Gate } from '../../../src/pipeline/gate.ts';
+import type { VerifiedToken } from '../../../src/tokens/verified-token.ts';
 import {
   compileFile,
   decideNow,
@@ -12,7 +12,7 @@ import {
   requestOf,
   resultOf,
   tokenOf,
-} from '../support/pipeline/gate.ts';
+} from '../../support/pipeline/gate.ts';
 
 const ask = (path: string) => requestOf(`GET ${path}`, 'Authorization', 'Bearer good');
 

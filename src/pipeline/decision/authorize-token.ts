@@ -1,10 +1,10 @@
-import { isRefusal } from '../core/refusals.ts';
-import type { Trace } from '../core/trace.ts';
-import { createTokenMemo } from '../tokens/token-memo.ts';
-import { authorize } from './access/authorize.ts';
-import type { Caller } from './access/checks.ts';
-import { composeIdentity } from './identity/identity.ts';
-import type { RoutePolicy, TokenAuthorization } from './route.ts';
+import { isRefusal } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
+import { createTokenMemo } from '../../tokens/token-memo.ts';
+import { authorize } from '../access/authorize.ts';
+import type { Caller } from '../access/checks.ts';
+import { composeIdentity } from '../identity/identity.ts';
+import type { RoutePolicy, TokenAuthorization } from '../route.ts';
 
 /** The result of a policy for a token, the latest of a list. */
 interface PolicyResult extends TokenAuthorization {

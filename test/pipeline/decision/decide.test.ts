@@ -1,7 +1,7 @@
 import t from 'tap';
-import { isRefusal, refuse } from '../../src/core/refusals.ts';
-import { decide } from '../../src/pipeline/decide.ts';
-import type { TokenVerifier } from '../../src/tokens/verifier.ts';
+import { isRefusal, refuse } from '../../../src/core/refusals.ts';
+import { decide } from '../../../src/pipeline/decision/decide.ts';
+import type { TokenVerifier } from '../../../src/tokens/verifier.ts';
 import {
   decideNow,
   fakeVerifier,
@@ -12,7 +12,7 @@ import {
   requestOf,
   resultOf,
   tokenOf,
-} from '../support/pipeline/gate.ts';
+} from '../../support/pipeline/gate.ts';
 
 const verifier = fakeVerifier({
   good: tokenOf({ sub: 'alice', iss: 'https://corp.example' }, { scopes: ['a', 'b'] }),

@@ -1,33 +1,33 @@
-import { after } from '../core/after.ts';
-import { isRefusal, type Refusal, refuse } from '../core/refusals.ts';
-import type { Trace } from '../core/trace.ts';
-import { parseHost } from '../http/host.ts';
-import { parseTarget } from '../http/target.ts';
-import type { RevocationCheck } from '../tokens/revocation/revocation-check.ts';
+import { after } from '../../core/after.ts';
+import { isRefusal, type Refusal, refuse } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
+import { parseHost } from '../../http/host.ts';
+import { parseTarget } from '../../http/target.ts';
+import type { RevocationCheck } from '../../tokens/revocation/revocation-check.ts';
 import {
   checkUpgradeOrigin,
   corsHeaders,
   requestedMethod,
   respondToPreflight,
   VARY_BY_ORIGIN,
-} from './cors/cors.ts';
-import { explainPreflight } from './cors/explain-preflight.ts';
-import { type PathPlace, routeOfPath } from './cors/route-of-path.ts';
+} from '../cors/cors.ts';
+import { explainPreflight } from '../cors/explain-preflight.ts';
+import { type PathPlace, routeOfPath } from '../cors/route-of-path.ts';
+import type { Decision, Gate } from '../gate.ts';
+import { checkMethod, checkOrigin } from '../mcp/admit-request.ts';
+import { findCertificate } from '../messages/client-certificate.ts';
+import { type DirectResponse, isServedHere } from '../messages/direct-response.ts';
+import type { RequestFacts } from '../messages/request.ts';
+import { type FilteredHeaders, filterHeaders } from '../messages/request-header-filter.ts';
+import { decideOwn } from '../own/decide-own.ts';
+import { findOwnEndpoint } from '../own/own-paths.ts';
+import type { Matched } from '../permit.ts';
+import { consume, NOTHING_CONSUMED, type RateLimitResult } from '../rate-limit/rate-limit.ts';
+import type { Route } from '../route.ts';
+import { matchRoute } from '../routing/match-route.ts';
 import { decideAccess, refusedBy } from './decide-access.ts';
 import { decideExchange } from './decide-exchange.ts';
 import { decideProof } from './decide-proof.ts';
-import type { Decision, Gate } from './gate.ts';
-import { checkMethod, checkOrigin } from './mcp/admit-request.ts';
-import { findCertificate } from './messages/client-certificate.ts';
-import { type DirectResponse, isServedHere } from './messages/direct-response.ts';
-import type { RequestFacts } from './messages/request.ts';
-import { type FilteredHeaders, filterHeaders } from './messages/request-header-filter.ts';
-import { decideOwn } from './own/decide-own.ts';
-import { findOwnEndpoint } from './own/own-paths.ts';
-import type { Matched } from './permit.ts';
-import { consume, NOTHING_CONSUMED, type RateLimitResult } from './rate-limit/rate-limit.ts';
-import type { Route } from './route.ts';
-import { matchRoute } from './routing/match-route.ts';
 
 /**
  * Decides on one request: the steps of docs/architecture.md, in this order, and whether the route takes WebSockets. A step either gives

@@ -1,11 +1,11 @@
-import { after } from '../core/after.ts';
-import { isRefusal, type Refusal } from '../core/refusals.ts';
-import type { Trace } from '../core/trace.ts';
+import { after } from '../../core/after.ts';
+import { isRefusal, type Refusal } from '../../core/refusals.ts';
+import type { Trace } from '../../core/trace.ts';
+import type { Decision, Gate } from '../gate.ts';
+import { isServedHere } from '../messages/direct-response.ts';
+import { type Permit, type PermitToExchange, permitExchanged, withoutExchange } from '../permit.ts';
+import type { Route } from '../route.ts';
 import { awaitsMessage } from './awaits-message.ts';
-import type { Decision, Gate } from './gate.ts';
-import { isServedHere } from './messages/direct-response.ts';
-import { type Permit, type PermitToExchange, permitExchanged, withoutExchange } from './permit.ts';
-import type { Route } from './route.ts';
 
 /**
  * Obtains the token for the backend, where its upstream has an `exchange`: the last step of a decision, so that no endpoint is asked
