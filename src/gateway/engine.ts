@@ -228,12 +228,7 @@ export async function createEngine({
     renewListenerTls(app.server, next.tls);
     listeners?.follow(next);
     before.inFlight.retire(RETIREMENT_LIMIT_MS, () => {
-      before.verifier.close();
-      before.introspection?.close();
-      before.fronts.close();
-      before.exchanges.close();
-      before.events.close();
-      before.proofs.close();
+      before.close();
       upstreams.release(before.upstreams.values());
     });
   }
@@ -252,12 +247,7 @@ export async function createEngine({
   const engine: Engine = {
     async listen() {
       const { host, port } = current.config.listen;
-      // First of all: whether the gateway is ready depends on it.
-      void current.verifier.start();
-      current.introspection?.start();
-      current.fronts.start();
-      current.exchanges.start();
-      current.events.start();
+      void current.start();
       await revocations.opened();
       try {
         const asked = await listeners?.listen();
@@ -270,12 +260,7 @@ export async function createEngine({
         // What has connected meanwhile would keep them open.
         for (const connection of connections) connection.destroy();
         await closed;
-        current.verifier.close();
-        current.introspection?.close();
-        current.fronts.close();
-        current.exchanges.close();
-        current.events.close();
-        current.proofs.close();
+        current.close();
         current.keyRotation?.close();
         throw error;
       }
@@ -288,11 +273,7 @@ export async function createEngine({
       });
       if (compiled.generation === undefined) return compiled.problems;
       // The keys of a new issuer come before the first request that needs them; known ones are warm.
-      compiled.generation.fronts.start();
-      compiled.generation.exchanges.start();
-      compiled.generation.events.start();
-      compiled.generation.introspection?.start();
-      await compiled.generation.verifier.start();
+      await compiled.generation.start();
       activate(compiled.generation);
       return compiled.problems;
     },
@@ -320,12 +301,7 @@ export async function createEngine({
           : await drainServer(closeListeners, graceMs, { connections, running: transactions, refuseRunning });
       for (const transaction of transactions) transaction.end();
       overload.stop();
-      current.verifier.close();
-      current.introspection?.close();
-      current.fronts.close();
-      current.exchanges.close();
-      current.events.close();
-      current.proofs.close();
+      current.close();
       current.keyRotation?.close();
       cut.stop();
       await revocations.close();

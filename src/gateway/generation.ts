@@ -82,6 +82,10 @@ export interface Generation {
   readonly files: readonly string[];
   /** The contents of all files that were read, by absolute path, for workers. */
   readonly contents: ReadonlyMap<string, Uint8Array>;
+  /** Begins to ask providers; resolves once each key set was asked for. */
+  start(): Promise<void>;
+  /** Stops asking providers. It decides no more after that. */
+  close(): void;
 }
 
 /** What outlives a configuration: a reload gives it to the next one. */
@@ -120,18 +124,13 @@ export interface Compiled {
  */
 export async function compileGeneration(options: CompileOptions): Promise<Compiled> {
   const { generation, simulatedGate: gate, issuers, problems: found } = await compile(options);
-  const { config, verifier, introspection, fronts, proofs } = generation;
+  const { config } = generation;
   const { clock } = options.shared;
   const problems = found.some(isError)
     ? found
     : [...found, ...(await failingTests({ config, gate, issuers, clock }))];
   if (!problems.some(isError)) return { generation, problems };
-  verifier.close();
-  introspection?.close();
-  fronts.close();
-  generation.exchanges.close();
-  generation.events.close();
-  proofs.close();
+  generation.close();
   return { generation: undefined, problems };
 }
 
@@ -160,12 +159,8 @@ export async function compilePreview(
     assertionKeys: 'preview',
   };
   const { generation, simulatedGate: gate, issuers, problems } = await compile({ source, shared });
-  const { config, verifier, introspection, fronts, exchanges, events, upstreams } = generation;
-  verifier.close();
-  introspection?.close();
-  fronts.close();
-  exchanges.close();
-  events.close();
+  const { config, upstreams } = generation;
+  generation.close();
   await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
   return { config, gate, issuers, problems, clock: shared.clock };
 }
@@ -242,6 +237,18 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
   const revocationFile = shared.isWorker
     ? []
     : await checkRevocationFile(config, { resolvePath, clock: shared.clock });
+  const fronts = compileFronts({
+    config,
+    issuers: issuers.issuers,
+    resources: declaredResources(config).map(({ place }) => place.identifier),
+    pool: shared.providers,
+  });
+  const events = compileEvents({
+    config,
+    issuers: issuers.issuers,
+    // The primary checks what its workers receive.
+    pool: shared.isWorker ? undefined : shared.keyStores,
+  });
   const generation: Generation = {
     config,
     gate,
@@ -249,20 +256,10 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
     verifier,
     introspection,
     proofs,
-    fronts: compileFronts({
-      config,
-      issuers: issuers.issuers,
-      resources: declaredResources(config).map(({ place }) => place.identifier),
-      pool: shared.providers,
-    }),
+    fronts,
     exchanges,
     revocation: await compileRevocation(config, { resolvePath }),
-    events: compileEvents({
-      config,
-      issuers: issuers.issuers,
-      // The primary checks what its workers receive.
-      pool: shared.isWorker ? undefined : shared.keyStores,
-    }),
+    events,
     keyRotation: assertion.rotation,
     upstreams: upstreams.upstreams,
     upstreamPlans: compileUpstreamPlans(config, gate.routes, upstreams.upstreams),
@@ -288,6 +285,17 @@ async function compile({ source, shared, previousUpstreams }: CompileOptions): P
       ...asked.files,
     ],
     contents,
+    start() {
+      // First of all: whether the gateway is ready depends on it.
+      const keys = verifier.start();
+      introspection?.start();
+      for (const part of [fronts, exchanges, events]) part.start();
+      return keys;
+    },
+    close() {
+      introspection?.close();
+      for (const part of [verifier, fronts, exchanges, events, proofs]) part.close();
+    },
   };
   return {
     generation,
