@@ -65,24 +65,24 @@ function describePaths(requests: readonly SampleRequest[], all: AllPaths): reado
   }
   return [...methods].flatMap(([host, paths]) => {
     const names = new Map([...paths].map(([path, one]) => [path, showMethods(one)]));
-    const tried = all.get(host) ?? [];
-    const whole = new Set(
-      [...names.keys()].filter((path) =>
-        tried.every((one) => !isBelow(one, path) || names.get(one) === names.get(path)),
-      ),
-    );
+    // Those with all that was tried below them.
+    const whole = new Set(names.keys());
+    for (const path of all.get(host) ?? [])
+      for (const above of ancestorsOf(path)) if (names.get(path) !== names.get(above)) whole.delete(above);
     const isCovered = (path: string): boolean =>
-      [...whole].some(
-        (other) => other !== path && isBelow(path, other) && names.get(path) === names.get(other),
-      );
+      ancestorsOf(path).some((above) => whole.has(above) && names.get(path) === names.get(above));
     return [...names]
       .filter(([path]) => !isCovered(path))
       .map(([path, one]) => `${one} ${host}${whole.has(path) ? `${path.replace(/\/$/, '')}/…` : path}`);
   });
 }
 
-function isBelow(path: string, other: string): boolean {
-  return path === other || path.startsWith(other.endsWith('/') ? other : `${other}/`);
+/** The paths above this one, `/` included. */
+function ancestorsOf(path: string): readonly string[] {
+  const found: string[] = [];
+  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
+    found.push(path.slice(0, at));
+  return path === '/' ? [] : [...found, '/'];
 }
 
 function getOrSet<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {

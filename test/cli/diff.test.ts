@@ -371,6 +371,28 @@ t.test('text, Markdown and a log', async (t) => {
   t.match(missing, { code: 1, stdout: '', stderr: /cannot read .*none: there is no such file/ });
 });
 
+t.test('logged requests without a host are of that of their route', async (t) => {
+  const of = (scope: string) =>
+    fileWith([
+      ...BASE,
+      { name: 'api', host: 'api.example.com', path: '/orders', access: { scopes: [scope] } },
+    ]);
+  const { at } = await compare(t, of('a'), of('b'));
+  const lines = [
+    { msg: 'request', method: 'GET', path: '/orders/7', route: 'api' },
+    { msg: 'request', method: 'GET', path: '/orders/8', host: 'API.example.com' },
+    { msg: 'request', method: 'GET', path: '/orders/9', route: 'orders' },
+  ].map((line) => JSON.stringify(line));
+  const { stdout } = await sealgate(
+    ['diff', at('old.yaml'), at('new.yaml'), '--replay', '-', '--format', 'json'],
+    lines.join('\n'),
+  );
+  t.match((JSON.parse(stdout) as Json).replay, {
+    requests: 3,
+    affected: [{ count: 2, path: '/orders/7', routes: ['api', 'api'] }],
+  });
+});
+
 t.test('files that are not valid', async (t) => {
   const { at } = await compare(t, fileWith(BASE), fileWith(BASE));
   t.match(await sealgate(['diff', at('old.yaml'), at('keys.json')]), {

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
-import { describeCaller, describeRequests } from '../../../src/diff/describe.ts';
 import type { Diff } from '../../../src/diff/diff.ts';
 import { diffOf } from '../../support/diff/files.ts';
+import { linesOf } from '../../support/diff/lines.ts';
 
 interface Change {
   /** A pull request or issue: `owner/repository#number`. */
@@ -30,20 +30,6 @@ function fileOf(routes: readonly object[], further: object = {}): object {
   return { ...common, ...further, routes: routes.map((route) => ({ upstream: 'app', ...route })) };
 }
 
-function linesOf({ callers, routes, settings, doubts, paths, sides }: Diff): readonly string[] {
-  return [
-    ...callers.map(
-      ({ kind, caller, requests }) =>
-        `${kind}: ${describeCaller(caller, sides)}: ${describeRequests(requests, paths).join('; ')}`,
-    ),
-    ...routes.map(
-      ({ key, effect, requests }) => `${key} ${effect}: ${describeRequests(requests, paths).join('; ')}`,
-    ),
-    ...settings.map(({ path, effect }) => `${path} ${effect}`),
-    ...doubts,
-  ];
-}
-
 const results = new Map<Change, Diff['result']>();
 
 for (const change of changes) {
@@ -53,7 +39,7 @@ for (const change of changes) {
       fileOf(change.after, change.file?.after),
     );
     results.set(change, diff.result);
-    t.same([...linesOf(diff)].sort(), [...change.diff].sort());
+    t.same(linesOf(diff), [...change.diff].sort());
     if (change.differs === undefined) t.equal(diff.result, change.expert);
     // Where it finds more, it is never less.
     else t.equal(diff.result, 'wider');
