@@ -39,6 +39,12 @@ const ROWS: readonly (readonly [what: string, older: Parts, newer: Parts, lines:
     ['loses: tokens of corp with acr higher: any method /a/…'],
   ],
   [
+    'classes of login that a route and its tool have in common',
+    mcp({ acr: ['high', 'higher'] }, { tools: { remove: { acr: ['higher', 'highest'] } } }),
+    mcp({ acr: ['high', 'higher'] }, { tools: { remove: { acr: ['higher'] } } }),
+    [],
+  ],
+  [
     'more kinds of callers than are compared',
     a({ scopes: { any: names('s') }, roles: { any: names('r') } }),
     a({ scopes: { any: names('s') }, roles: { any: names('r').toReversed() } }),
