@@ -82,7 +82,7 @@ export function createRouteComparison(sides: readonly [Side, Side]) {
     function messagesToCompare(): readonly SampleMessage[] {
       const [before, after] = routes.map((route) => route?.mcp);
       if (before === undefined || after === undefined || request.method !== 'POST') return [];
-      const found = sampleMessages([before, after], sides[0].unusedName('any'));
+      const found = sampleMessages([before, after]);
       for (const doubt of found.doubts) doubts.add(doubt);
       return found.messages;
     }

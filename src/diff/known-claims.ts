@@ -50,8 +50,8 @@ function isStandard(path: readonly string[]): boolean {
 }
 
 /**
- * The caller with one more scope and role: undefined where no rule of a claim reads the claims in which its issuer has them, or its
- * audience, so that more of them is more for every rule.
+ * The caller with one more scope and role: undefined where no rule of a claim reads the claims in which its issuer has them, so that
+ * more of them is more for every rule.
  */
 export function withMore(
   { token }: Caller,
@@ -62,9 +62,7 @@ export function withMore(
   const names = new Set(
     sides.flatMap(({ issuers }) => {
       const compiled = issuers.get(token.iss)?.compiled;
-      return [...(compiled?.scopeClaims ?? []), ...(compiled?.roleClaims ?? []), ['aud']].map(
-        ([first]) => first,
-      );
+      return [...(compiled?.scopeClaims ?? []), ...(compiled?.roleClaims ?? [])].map(([first]) => first);
     }),
   );
   const blocks = routes.flatMap((route) => (route === undefined ? [] : blocksOf(route)));
@@ -76,7 +74,6 @@ export function withMore(
       ...token,
       scopes: [...token.scopes, unusedName('another-scope')],
       roles: [...token.roles, unusedName('another-role')],
-      audiences: [...token.audiences, unusedName('another-audience')],
     },
   };
 }

@@ -67,8 +67,8 @@ const ROWS: readonly (readonly [what: string, older: Parts, newer: Parts, lines:
   ],
   [
     'an algorithm more, which both can be tried without',
-    { ...a('authenticated'), corp: { algorithms: ['RS256'] } },
-    { ...a('authenticated'), corp: { algorithms: ['ES256', 'RS256'] } },
+    { ...a({ scopes: ['a', 'b'] }), corp: { algorithms: ['RS256'] } },
+    { ...a({ scopes: ['b', 'a'] }), corp: { algorithms: ['ES256', 'RS256'] } },
     ['issuers.corp.algorithms wider'],
   ],
   [

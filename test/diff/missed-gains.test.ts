@@ -197,6 +197,14 @@ const PAIRS: readonly (readonly [what: string, older: Parts, newer: Parts])[] = 
   ],
   ['a number and a text', a({ claims: { level: 1 } }), a({ claims: { level: [1, '1'] } })],
   [
+    'lower case',
+    { routes: [one('/a', 'public'), one('/:x', { scopes: ['s'] })] },
+    {
+      matching: { case: 'insensitive' },
+      routes: [one('/a', 'public'), one('/:x', { scopes: ['s'] })],
+    },
+  ],
+  [
     'case',
     { routes: [one('/A', 'public'), one('/:x', { scopes: ['s'] })] },
     {
@@ -290,6 +298,11 @@ const PAIRS: readonly (readonly [what: string, older: Parts, newer: Parts])[] = 
     'tools where two patterns meet',
     tools({ 'get_*': 'allow', 'get_*_secret': 'deny' }),
     tools({ 'get_*': 'allow', 'get_x*_secret': 'deny' }),
+  ],
+  [
+    'tools that begin like the word that stands for all others',
+    tools({ 'a*': 'allow' }),
+    tools({ 'a*': 'allow', '*': 'allow' }),
   ],
   ['a tool that a longer pattern denied', tools({ '*': 'allow', 'rm_*': 'deny' }), tools({ '*': 'allow' })],
   [

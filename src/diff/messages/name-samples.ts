@@ -19,7 +19,8 @@ const MOST_SAMPLES = 20_000;
  * A name for each way in which the patterns of two files can distinguish names: for each pattern of the one with each of the other, every
  * way in which their parts can follow each other, with something that no pattern names where both of them take anything.
  *
- * `filler` is that something. What matches such a name matches every name that has anything in the filler's place.
+ * `filler` is that something, of characters that no pattern has. What matches such a name matches every name that has anything in the
+ * filler's place.
  */
 export function sampleNames(
   [older, newer]: readonly [readonly string[], readonly string[]],

@@ -33,8 +33,9 @@ const NAMING: Readonly<Record<McpKind, readonly string[]>> = {
 };
 const NAMES_SOMETHING: ReadonlySet<string> = new Set(Object.values(NAMING).flat());
 
-/** A message for each way in which the rules of both files can distinguish messages. `filler` is a word that neither of them has. */
-export function sampleMessages(rules: readonly [McpRules, McpRules], filler: string): SampleMessages {
+/** A message for each way in which the rules of both files can distinguish messages. */
+export function sampleMessages(rules: readonly [McpRules, McpRules]): SampleMessages {
+  const filler = findFiller(rules);
   const doubts = new Set<string>();
   const messages = new Map<string, SampleMessage>();
   const methods = namesOf([rules[0].methods, rules[1].methods]);
@@ -88,6 +89,21 @@ export function sampleMessages(rules: readonly [McpRules, McpRules], filler: str
     if (!messages.has(key))
       messages.set(key, { text, shown, rules: [reduce(applied[0]), reduce(applied[1])] });
   }
+}
+
+/** Words first, then letters that hardly any name has. */
+const FILLERS: readonly string[] = ['any', 'other', 'x', 'z', '0', ...'αβγδεζηθικλμνξοπρστυφχψω'];
+
+/** Of characters that stand in no pattern: otherwise a part of it could be what a pattern names, and not stand for anything. */
+function findFiller(rules: readonly McpRules[]): string {
+  const maps = rules.flatMap(({ methods, kinds }) => [methods, ...Object.values(kinds)]);
+  const taken = new Set(maps.flatMap((map) => [...(map?.exact.keys() ?? []), ...patternsOf(map)]).join(''));
+  const isFree = (word: string): boolean => [...word].every((character) => !taken.has(character));
+  const found = FILLERS.find(isFree);
+  if (found !== undefined) return found;
+  let code = 0x4e00;
+  while (taken.has(String.fromCodePoint(code))) code += 1;
+  return String.fromCodePoint(code);
 }
 
 /** Not a pattern of any file. */
