@@ -212,11 +212,14 @@ const diffCommand: Command = {
 const schemaCommand: Command = {
   name: 'schema',
   summary: 'print the JSON Schema of the file',
-  options: {},
+  options: {
+    included: { type: 'boolean', description: 'of files that `include` names' },
+  },
   positionals: [],
-  run: async ({ io }) => {
-    const { editorJsonSchema } = await import('../config/schema/json-schema.ts');
-    io.stdout.write(`${JSON.stringify(editorJsonSchema(), null, 2)}\n`);
+  run: async ({ options, io }) => {
+    const { editorJsonSchema, includedJsonSchema } = await import('../config/schema/json-schema.ts');
+    const schema = options.included === true ? includedJsonSchema() : editorJsonSchema();
+    io.stdout.write(`${JSON.stringify(schema, null, 2)}\n`);
     return 0;
   },
 };

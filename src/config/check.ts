@@ -6,7 +6,7 @@ import { applyRules, applyRulesToPart } from './rules/rules.ts';
 import { applyTextRules } from './rules/texts/text-rules.ts';
 import { type Config, configSchema } from './schema/config.ts';
 import type { Substitution } from './source/substitution.ts';
-import type { SourceProblem, YamlSource } from './source/yaml-source.ts';
+import type { SourceProblem } from './source/yaml-source.ts';
 import { validate, valueAt } from './validate.ts';
 
 export interface CheckedConfig {
@@ -19,14 +19,16 @@ export interface CheckedConfig {
 /** What was read, before validation. */
 export interface PlainConfig {
   readonly value: unknown;
-  readonly source: YamlSource;
+  readonly whereIs: (path: ConfigPath) => string;
   readonly substitutions: ReadonlyMap<string, Substitution>;
   readonly early: readonly SourceProblem[];
+  /** Part of the configuration could not be read, so that nothing is known to be missing or without effect. */
+  readonly isIncomplete: boolean;
 }
 
 /** Schema first, then rules over what is valid. What follows from an error is not reported too. */
 export function check(plain: PlainConfig): CheckedConfig {
-  const { value, source, substitutions, early } = plain;
+  const { value, whereIs, substitutions, early } = plain;
   const known = new Set(early.map(({ path }) => pathKey(path)));
   const textProblems = applyTextRules(value, substitutions).filter(({ path }) => !known.has(pathKey(path)));
   const { config, leaves } = validate(value, substitutions);
@@ -36,7 +38,6 @@ export function check(plain: PlainConfig): CheckedConfig {
     policyNames: Object.keys(Object(valueAt(value, ['policies']))),
     routeNames: valuesAt(value, 'routes.*.name').map(({ value: name }) => String(name)),
   };
-  const lineOf = (path: ConfigPath): number => source.locate(path).line;
   const conclude = (found: readonly PathProblem[]): CheckedConfig => {
     const problems = explainedByText(found, textProblems);
     const places = [...early, ...problems].filter(isWrong).map(({ path }) => path);
@@ -44,7 +45,9 @@ export function check(plain: PlainConfig): CheckedConfig {
       config !== undefined && places.length === 0 ? wholeFile(config) : findSound(value, { leaves, places });
     return { config, problems, sound };
   };
-  if (config !== undefined) return conclude(applyRules({ config, ...inFile, lineOf }));
+  if (config !== undefined && !plain.isIncomplete) {
+    return conclude(applyRules({ config, ...inFile, whereIs }));
+  }
 
   const context: IssueContext = {
     schema: configSchema,
@@ -54,12 +57,16 @@ export function check(plain: PlainConfig): CheckedConfig {
   const schemaProblems = withoutEchoes(leaves.flatMap((leaf) => problemsOf(leaf, context))).filter(
     ({ path }) => !known.has(pathKey(path)),
   );
+  if (plain.isIncomplete) {
+    const problems = schemaProblems.filter(({ path }) => path.join() !== 'routes');
+    return { config: undefined, problems: explainedByText(problems, textProblems), sound: () => undefined };
+  }
   const rest = partialConfig(value, { leaves, places: [] });
   if (rest === undefined) return conclude(schemaProblems);
   const ruleProblems = applyRulesToPart({
     config: rest.config,
     ...inFile,
-    lineOf: (path) => lineOf(rest.toFilePath(path)),
+    whereIs: (path) => whereIs(rest.toFilePath(path)),
   })
     .map((problem) => ({ ...problem, path: rest.toFilePath(problem.path) }))
     .filter(({ path }) => !rest.isTouched(path));
@@ -77,7 +84,7 @@ function findSound(value: unknown, { leaves, places }: Wrongs): PartialConfig | 
     upstreamNames: Object.keys(upstreams),
     policyNames: Object.keys(policies),
     routeNames: routes.map(({ name }) => name),
-    lineOf: () => 0,
+    whereIs: () => '',
   })
     .filter(isError)
     .map(({ path }) => rest.toFilePath(path))

@@ -8,37 +8,37 @@ import {
   formatPath,
   isError,
   type PathProblem,
-  type Position,
+  type Place,
   type Problem,
   pathKey,
 } from './problem.ts';
 import { snapshotsAreFilesOfTheirOwn } from './rules/issuers/key-snapshots.ts';
 import type { Config } from './schema/config.ts';
-import { plainValues, type ReadText } from './source/plain-values.ts';
+import { type FileText, readFileValues } from './source/file-values.ts';
+import { findIncludedFiles, whyNoFile } from './source/included-files.ts';
+import { type FileValues, type MergedFiles, mergeFiles } from './source/merged-files.ts';
 import { decodeUtf8, digestOf, type ReadFile, readFileBounded, whyUnreadable } from './source/read-file.ts';
-import {
-  hasSubstitution,
-  type Substitution,
-  type SubstitutionSources,
-  substitute,
-} from './source/substitution.ts';
-import { brokenSource, parseYaml, type YamlSource } from './source/yaml-source.ts';
+import type { Substitution, SubstitutionSources } from './source/substitution.ts';
+import { brokenSource, parseYaml } from './source/yaml-source.ts';
+import { valueAt } from './validate.ts';
 
 export interface LoadedConfig {
   /** As given. */
   readonly file: string;
   /** Undefined when `problems` has an error. */
   readonly config: Config | undefined;
-  /** All of them, in the order of the file. */
+  /** All of them, in the order of the files. */
   readonly problems: readonly Problem[];
-  /** Absolute paths of the files that came in through `${file:…}`, for watching. */
+  /** Absolute paths of included files and of those that came in through `${file:…}`, and what stands for patterns, for watching. */
   readonly files: readonly string[];
-  /** Digests of the file itself and of `files`, by absolute path. */
+  /** Digests of the file itself and of `files`. */
   readonly digests: ReadonlyMap<string, string>;
   /** The place of a value, or of its key; of the nearest parent that exists when it does not. */
-  readonly locate: (path: ConfigPath, at?: 'key') => Position;
+  readonly locate: (path: ConfigPath, at?: 'key') => Place;
   /** Adds places to what later phases find. What a placeholder causes is left out. */
   readonly report: (problems: readonly PathProblem[]) => readonly Problem[];
+  /** Sorts by place: the file itself, then those it includes. */
+  readonly inOrder: (problems: readonly Problem[]) => readonly Problem[];
   /** The part of the file without errors, so that `check` can examine it further. Never served. */
   readonly sound: () => PartialConfig | undefined;
   /** The absolute path of a file named in the configuration: relative ones count from the file's folder. */
@@ -55,96 +55,159 @@ export interface LoadOptions {
 }
 
 const MAX_CONFIG_BYTES = 4 * 1024 ** 2;
+const MAX_INCLUDED_BYTES = 16 * 1024 ** 2;
 const MAX_SUBSTITUTED_BYTES = 1024 ** 2;
 
-/** Reads, parses, substitutes and validates the file, and finds every problem at once. Never throws for a bad file. */
+/** Reads, parses, substitutes and validates the file and those it includes, and finds every problem at once. Never throws for a bad file. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  const { file, readFile = readFileBounded } = options;
+  const { file } = options;
+  const own = resolve(file);
   const resolvePath = (path: string): string => resolve(dirname(file), path);
-  const digests = new Map<string, string>();
-  const reading = { readFile, digests };
-  const content = readText(resolve(file), { ...reading, maxBytes: MAX_CONFIG_BYTES });
+  const reader = createReader(options);
+  const content = reader.readText(own, MAX_CONFIG_BYTES);
   const source =
     'text' in content ? parseYaml(content.text) : brokenSource(`cannot read the file: ${content.problem}`);
-
-  const files = new Set<string>();
-  const substitutions = new Map<string, Substitution>();
-  const sources: SubstitutionSources = {
-    variable: (name) => (options.env ?? process.env)[name],
-    file: (path) => {
-      files.add(resolvePath(path));
-      const inside = readText(resolvePath(path), { ...reading, maxBytes: MAX_SUBSTITUTED_BYTES });
-      return 'text' in inside ? { text: inside.text.replace(/\r?\n$/, '') } : inside;
-    },
-  };
-  const readScalar: ReadText = (text, path, report) => {
-    if (!hasSubstitution(text)) return text;
-    const { result, problems } = substitute(text, sources);
-    substitutions.set(pathKey(path), result);
-    for (const { missing, ...problem } of problems) {
-      const tolerated = missing !== undefined && options.missingVariables === 'placeholder';
-      report({ ...problem, severity: tolerated ? 'warning' : 'error' });
-    }
-    return result.text;
-  };
+  const main = reader.readValues({ file, path: own, source });
+  const included = readIncluded(main, reader);
+  const merged = mergeFiles(main, included.files);
+  const { value, substitutions } = merged;
 
   const report = (found: readonly PathProblem[]): readonly Problem[] =>
     found
       .filter(({ path }) => !isPlaceholder(path, substitutions))
-      .map((problem) => onOneLine(withPosition(problem, { file, source, substitutions })));
-  // The values of a broken text are not worth checking.
-  const isBroken = source.problems.length > 0;
-  const { value, problems: valueProblems } = isBroken ? NO_VALUES : plainValues(source, readScalar);
-  const early = [...source.problems, ...valueProblems];
-  const checked = isBroken ? NOTHING : check({ value, source, substitutions, early });
-  const problems = [
-    ...early.map((problem) =>
-      onOneLine({
-        severity: 'error' as const,
-        ...problem,
-        file,
-        path: formatPath(problem.path),
-      }),
+      .map((problem) => onOneLine(withPosition(problem, merged)));
+  const inOrder = (problems: readonly Problem[]): readonly Problem[] =>
+    [...problems].sort((a, b) => merged.rankOf(a.file) - merged.rankOf(b.file) || byPosition(a, b));
+  const whereIs = (path: ConfigPath): string => {
+    const { file: other, line, column } = merged.locate(path);
+    return included.files.length === 0 ? `line ${line}` : `${other}:${line}:${column}`;
+  };
+  const early = merged.problems;
+  const isIncomplete = merged.isIncomplete || included.problems.some(isError);
+  const checked =
+    source.problems.length > 0 ? NOTHING : check({ value, whereIs, substitutions, early, isIncomplete });
+  const problems = inOrder([
+    ...early.map(({ ownPath, ...problem }) =>
+      onOneLine({ severity: 'error' as const, ...problem, path: formatPath(ownPath) }),
     ),
+    ...report(included.problems),
     ...report(checked.problems),
     ...report(
       checked.config === undefined
         ? []
-        : snapshotsAreFilesOfTheirOwn(checked.config, {
-            own: resolve(file),
-            substituted: files,
-            resolvePath,
-          }),
+        : snapshotsAreFilesOfTheirOwn(checked.config, { own, substituted: reader.files, resolvePath }),
     ),
-  ].sort(byPosition);
+  ]);
   return {
     file,
     config: problems.some(isError) ? undefined : checked.config,
     problems,
-    files: [...files],
-    digests,
-    locate: source.locate,
+    files: [...reader.files],
+    digests: reader.digests,
+    locate: merged.locate,
     report,
+    inOrder,
     sound: checked.sound,
     resolvePath,
   };
 }
 
-const NO_VALUES = { value: undefined, problems: [] };
 const NOTHING: CheckedConfig = { config: undefined, problems: [], sound: () => undefined };
 
-interface Place {
-  readonly file: string;
-  readonly source: YamlSource;
-  readonly substitutions: ReadonlyMap<string, Substitution>;
+interface Reader {
+  /** What was read, and what patterns stand for, besides the file itself. */
+  readonly files: Set<string>;
+  readonly digests: Map<string, string>;
+  readText(
+    path: string,
+    maxBytes: number,
+  ): { readonly text: string; readonly bytes: number } | { readonly problem: string };
+  readValues(text: FileText): FileValues;
+}
+
+function createReader({
+  readFile = readFileBounded,
+  env = process.env,
+  missingVariables = 'error',
+}: LoadOptions): Reader {
+  const files = new Set<string>();
+  const digests = new Map<string, string>();
+  const readText: Reader['readText'] = (path, maxBytes) => {
+    try {
+      const bytes = readFile(path, maxBytes);
+      digests.set(path, digestOf(bytes));
+      const text = decodeUtf8(bytes);
+      return text === undefined ? { problem: 'it is not valid UTF-8' } : { text, bytes: bytes.length };
+    } catch (error) {
+      return { problem: whyUnreadable(error) };
+    }
+  };
+  return {
+    files,
+    digests,
+    readText,
+    readValues(text) {
+      const sources: SubstitutionSources = {
+        variable: (name) => env[name],
+        file: (name) => {
+          const path = resolve(dirname(text.path), name);
+          files.add(path);
+          const inside = readText(path, MAX_SUBSTITUTED_BYTES);
+          return 'text' in inside ? { text: inside.text.replace(/\r?\n$/, '') } : inside;
+        },
+      };
+      return readFileValues(text, { sources, missingVariables });
+    },
+  };
+}
+
+interface Included {
+  readonly files: readonly FileValues[];
+  readonly problems: readonly PathProblem[];
+}
+
+/** What cannot be read is a problem of the entry of `include` that names it. */
+function readIncluded(main: FileValues, reader: Reader): Included {
+  const entries = valueAt(main.value, ['include']);
+  if (!Array.isArray(entries)) return { files: [], problems: [] };
+  const found = findIncludedFiles(entries, main.file);
+  for (const [pattern, digest] of found.listings) {
+    reader.files.add(pattern);
+    reader.digests.set(pattern, digest);
+  }
+  const files: FileValues[] = [];
+  const problems = [...found.problems];
+  let left = MAX_INCLUDED_BYTES;
+  for (const { file, path, entry } of found.files) {
+    reader.files.add(path);
+    const refused = whyNoFile(path);
+    const content =
+      refused === undefined ? reader.readText(path, Math.min(MAX_CONFIG_BYTES, left)) : { problem: refused };
+    if ('text' in content) {
+      left -= content.bytes;
+      files.push(reader.readValues({ file, path, source: parseYaml(content.text) }));
+      continue;
+    }
+    const hint =
+      left < MAX_CONFIG_BYTES
+        ? `included files have at most ${MAX_INCLUDED_BYTES} bytes together`
+        : undefined;
+    problems.push({
+      severity: 'error',
+      path: ['include', entry],
+      message: `cannot read \`${file}\`: ${content.problem}`,
+      ...(hint !== undefined && { hint }),
+    });
+  }
+  return { files, problems };
 }
 
 function withPosition(
   { path, at, hint, hintShowsValue, ...problem }: PathProblem,
-  { file, source, substitutions }: Place,
+  { substitutions, ownPlace, locate }: MergedFiles,
 ): Problem {
   const substitution = substitutions.get(pathKey(path));
-  const place = { file, path: formatPath(path), ...source.locate(path, at) };
+  const place = { path: formatPath(ownPlace(path).path), ...locate(path, at) };
   if (substitution === undefined) return { ...problem, ...(hint !== undefined && { hint }), ...place };
   // A substituted value may be a secret; the message shows what is written in the file instead.
   // Where only defaults of the file were filled in, there is nothing to hide.
@@ -168,24 +231,4 @@ function onOneLine(problem: Problem): Problem {
 
 function isPlaceholder(path: ConfigPath, substitutions: ReadonlyMap<string, Substitution>): boolean {
   return path.some((_, index) => substitutions.get(pathKey(path.slice(0, index + 1)))?.placeholder === true);
-}
-
-interface ReadContext {
-  readonly readFile: ReadFile;
-  readonly maxBytes: number;
-  readonly digests: Map<string, string>;
-}
-
-function readText(
-  path: string,
-  { readFile, maxBytes, digests }: ReadContext,
-): { readonly text: string } | { readonly problem: string } {
-  try {
-    const bytes = readFile(path, maxBytes);
-    digests.set(path, digestOf(bytes));
-    const text = decodeUtf8(bytes);
-    return text === undefined ? { problem: 'it is not valid UTF-8' } : { text };
-  } catch (error) {
-    return { problem: whyUnreadable(error) };
-  }
 }

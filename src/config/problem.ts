@@ -7,6 +7,12 @@ export interface Position {
   readonly column: number;
 }
 
+/** A place in the text of one of the files of a configuration. */
+export interface Place extends Position {
+  /** As shown to people. */
+  readonly file: string;
+}
+
 export type Severity = 'error' | 'warning' | 'note';
 
 /** A file with an error is not served. A warning is likely a mistake; a note is only worth knowing. */

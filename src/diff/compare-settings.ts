@@ -14,7 +14,7 @@ export interface SettingChange {
 
 /** Whatever stands below them changes nothing about who gets what, or is compared with the routes. */
 const WITHOUT_EFFECT: readonly string[] = [
-  ...['admin.port', 'log', 'readiness', 'shutdown', 'tests', 'tokenCache', 'reportHeader'],
+  ...['admin.port', 'log', 'readiness', 'shutdown', 'tests', 'tokenCache', 'reportHeader', 'include'],
   ...['listen.port', 'listen.limits', 'listen.overload', 'listen.responseHeaders'],
   ...['decisions.port', 'decisions.grpc'],
   ...['routes', 'policies', 'upstreams', 'defaults', 'matching', 'mode', 'identity', 'issuers', 'workers'],

@@ -1,4 +1,4 @@
-import { type Problem, problemText, type Severity } from '../../config/problem.ts';
+import { type Place, type Problem, problemText, type Severity } from '../../config/problem.ts';
 import { escapeText } from '../../core/escape.ts';
 import type { CommandIo } from '../io.ts';
 import { type Colors, colorsFor } from '../io.ts';
@@ -10,7 +10,7 @@ export interface TestOutcome {
   readonly expected: string;
   readonly got: string;
   /** Shown by the text report under a failed test: its place, and its steps. */
-  readonly line?: number;
+  readonly place?: Place;
   readonly explanation?: string;
 }
 
@@ -23,7 +23,7 @@ export interface CheckReport {
   readonly testsNotRun: number;
 }
 
-/** One JSON object; every key is always present, `hint` may be null. */
+/** One JSON object; every key is always present, `hint` and the `file` of a test may be null. */
 export function writeJsonReport({ valid, problems, tests }: CheckReport, { stdout }: CommandIo): void {
   const report = {
     valid,
@@ -67,7 +67,7 @@ function problemLines(problem: Problem, colors: Colors): readonly string[] {
 }
 
 function failedTestLines(test: TestOutcome, file: string, colors: Colors): readonly string[] {
-  const place = test.line === undefined ? file : `${file}:${test.line}:1`;
+  const place = test.place === undefined ? file : `${test.place.file}:${test.place.line}:1`;
   return [
     `${place}: ${colors.red('failed:')} test "${escapeText(test.name)}": expected ${test.expected}, got ${test.got}`,
     ...(test.explanation?.split('\n').map((line) => `    ${line}`) ?? []),

@@ -1,12 +1,5 @@
 import { loadConfig } from '../../config/load.ts';
-import {
-  byPosition,
-  type ConfigPath,
-  isError,
-  isWithin,
-  type PathProblem,
-  type Problem,
-} from '../../config/problem.ts';
+import { type ConfigPath, isError, isWithin, type PathProblem, type Problem } from '../../config/problem.ts';
 import type { Certainty, ValidConfig } from '../../simulate/test-certainty.ts';
 import { readEnvFile } from '../env-file.ts';
 import type { CommandIo } from '../io.ts';
@@ -89,7 +82,7 @@ async function examine(
     tests.push(...(found.tests ?? []));
     testsNotRun += found.testsNotRun ?? 0;
   }
-  return { problems: [...loaded.problems, ...loaded.report(later)].sort(byPosition), tests, testsNotRun };
+  return { problems: loaded.inOrder([...loaded.problems, ...loaded.report(later)]), tests, testsNotRun };
 }
 
 function withoutLeniency(problem: Problem): Problem {

@@ -22,7 +22,7 @@ export function offlineChecks(): readonly [compile: ConfigCheck, fileTests: Conf
       const outcomes = await runFileTests(await compiled(sound), sound);
       const tests = outcomes.map(({ index, failed, ...outcome }) => ({
         ...outcome,
-        line: sound.locate(sound.toFilePath(['tests', index])).line,
+        place: sound.locate(sound.toFilePath(['tests', index])),
         ...(failed && { explanation: describeDecision(failed, PLAIN).join('\n') }),
       }));
       return { tests, testsNotRun: sound.config.tests.length - tests.length };

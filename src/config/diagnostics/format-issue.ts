@@ -2,7 +2,6 @@ import type * as z from 'zod';
 import { type ConfigPath, formatPath, type PathProblem, pathKey } from '../problem.ts';
 import { describeAt, knownKeys } from '../schema/schema-shape.ts';
 import type { FlatIssue } from './flatten-issues.ts';
-import { isLaterKey } from './later-keys.ts';
 import { didYouMean } from './nearest.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -91,9 +90,6 @@ function count(limit: number | bigint, origin: string): string {
 
 function unknownKey(path: ConfigPath, { schema }: IssueContext): PathProblem {
   const key = String(path.at(-1));
-  if (isLaterKey(path)) {
-    return error(path, `\`${formatPath(path)}\` is not supported by this version`, { at: 'key' });
-  }
   const known = knownKeys(schema, path.slice(0, -1));
   const hint =
     didYouMean(key, known) ??

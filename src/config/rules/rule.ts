@@ -10,8 +10,8 @@ export interface RuleInput {
   readonly upstreamNames: readonly string[];
   readonly policyNames: readonly string[];
   readonly routeNames: readonly string[];
-  /** The line of a place in the file, for messages that name a second place. */
-  readonly lineOf: (path: ConfigPath) => number;
+  /** Where a second place is, for messages that name it: `line 7`, or file, line and column where the configuration has several files. */
+  readonly whereIs: (path: ConfigPath) => string;
 }
 
 /** Checks what needs more than one key, or more than a pattern. */

@@ -7,7 +7,7 @@ import type { mcp } from './mcp.ts';
 import type { resource } from './resource.ts';
 import { revocation } from './revocation.ts';
 import { type cors, type rateLimit, rateLimitStore, route, type tokenSource } from './routes.ts';
-import { type claimName, name, size } from './scalars.ts';
+import { type claimName, name, size, text } from './scalars.ts';
 import { fileTest } from './tests.ts';
 import { upstreamSchema } from './upstreams.ts';
 
@@ -22,6 +22,16 @@ export { DEFAULT_EJECTION, upstreamSchema } from './upstreams.ts';
 
 export const configSchema = z
   .strictObject({
+    include: z
+      .array(text)
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({
+        description:
+          'Files with further `routes`, `upstreams`, `policies` and `tests`. In each part of a path `*` is any text and `?` one character; names that start with a dot are only matched by a dot. At most 1,000 files, 4 MiB each and 16 MiB together.',
+        examples: [['routes/*.yaml']],
+      }),
     listen: listen.prefault({}),
     decisions: decisions.optional(),
     admin: admin.prefault({}),
@@ -85,6 +95,12 @@ export const configSchema = z
     }),
   })
   .meta({ title: 'Sealgate configuration' });
+
+/** For editors: what an included file may hold. The gateway validates all files as one. */
+export const includedSchema = configSchema
+  .pick({ routes: true, upstreams: true, policies: true, tests: true })
+  .partial()
+  .meta({ title: 'Part of a Sealgate configuration' });
 
 /** The validated file: data without behavior. Durations in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof configSchema>;

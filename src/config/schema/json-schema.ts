@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { configSchema } from './config.ts';
+import { configSchema, includedSchema } from './config.ts';
 
 /** The parts of JSON Schema draft 7 that the schema of the file uses. */
 export interface JsonSchema {
@@ -36,8 +36,8 @@ interface Snippet {
 }
 
 /** The schema of the file without additions for editors: the source of docs/configuration.md. */
-export function plainJsonSchema(): JsonSchema {
-  return z.toJSONSchema(configSchema, {
+export function plainJsonSchema(schema: z.ZodType = configSchema): JsonSchema {
+  return z.toJSONSchema(schema, {
     io: 'input',
     target: 'draft-7',
     // The library drops the metadata of transformed values, such as durations and sizes.
@@ -54,7 +54,15 @@ export function plainJsonSchema(): JsonSchema {
  * since its value is checked when the file is loaded.
  */
 export function editorJsonSchema(): JsonSchema {
-  const { $schema, ...schema } = plainJsonSchema();
+  return forLanguageServers(plainJsonSchema());
+}
+
+/** The same for files that `include` names. */
+export function includedJsonSchema(): JsonSchema {
+  return forLanguageServers(plainJsonSchema(includedSchema));
+}
+
+function forLanguageServers({ $schema, ...schema }: JsonSchema): JsonSchema {
   return {
     $schema,
     ...forEditors(schema, ''),

@@ -86,7 +86,7 @@ export function createReloader(options: ReloaderOptions): Reloader {
     // Taken before the files are read, so that the next attempt finds what changes meanwhile.
     const before = await fingerprint([path, ...options.activeFiles(), ...(checked?.keys() ?? [])]);
     takeFailedReads();
-    const { loaded, config } = options.read();
+    const { loaded, config } = await readUntorn(options.read);
     const problems = await check(loaded, config);
     const failed = takeFailedReads();
     const errors = problems.filter(isError);
@@ -180,6 +180,15 @@ export function createReloader(options: ReloaderOptions): Reloader {
       clearTimeout(retryTimer);
     },
   };
+}
+
+/** Several files may change together: what changed while they were read is read again, but not forever. */
+async function readUntorn(read: () => ReadFile): Promise<ReadFile> {
+  for (let left = 3; ; left -= 1) {
+    const file = read();
+    const { digests } = file.loaded;
+    if (left === 0 || isDeepStrictEqual(await fingerprint(digests.keys()), digests)) return file;
+  }
 }
 
 function isRequested(trigger: ReloadReport['trigger']): boolean {

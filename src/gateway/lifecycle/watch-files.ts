@@ -1,9 +1,10 @@
 import { type FSWatcher, readlinkSync, watch } from 'node:fs';
 import { basename, dirname, resolve, sep } from 'node:path';
+import { listMatches, patternOf } from '../../config/source/include-pattern.ts';
 import { stamp } from './fingerprint.ts';
 
 export interface FileWatch {
-  /** Watches these files from now on, and no others. */
+  /** Watches these files, and what patterns match, from now on, and no others. */
   follow(paths: readonly string[]): void;
   close(): void;
 }
@@ -34,7 +35,7 @@ export function watchFiles({
 }: FileWatchOptions): FileWatch {
   const watchers = new Map<string, FSWatcher>();
   let paths: readonly string[] = [];
-  let names: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+  let names: ReadonlyMap<string, NameTest> = new Map();
   let burstStartedAt: number | undefined;
   let settle: NodeJS.Timeout | undefined;
   let lastStamp = '';
@@ -57,7 +58,7 @@ export function watchFiles({
   }
 
   function watchFolders(): void {
-    const wanted = namesByFolder(paths);
+    const wanted = testsByFolder(paths);
     for (const [folder, watcher] of watchers) {
       if (wanted.has(folder)) continue;
       watcher.close();
@@ -68,7 +69,7 @@ export function watchFiles({
     for (const folder of wanted.keys()) {
       if (watchers.has(folder)) continue;
       const watcher = tryWatch(folder, (name) => {
-        if (name === null || names.get(folder)?.has(name)) noticed();
+        if (name === null || names.get(folder)?.(name)) noticed();
       });
       if (watcher === undefined) {
         hasUnwatched = true;
@@ -115,6 +116,23 @@ function tryWatch(folder: string, onEvent: (name: string | null) => void): FSWat
   } catch {
     return undefined;
   }
+}
+
+/** Whether an entry of a folder may decide what the paths lead to. */
+type NameTest = (name: string) => boolean;
+
+/** Of the folders of patterns every visible entry counts, of others the entries on the way to a file. */
+function testsByFolder(watched: readonly string[]): ReadonlyMap<string, NameTest> {
+  const patterns = watched.map(patternOf).filter((pattern) => pattern !== undefined);
+  const listed = new Set(patterns.flatMap((pattern) => listMatches(pattern).folders));
+  const files = watched.filter((path) => patternOf(path) === undefined);
+  const names = namesByFolder([...files, ...listed]);
+  return new Map(
+    [...new Set([...names.keys(), ...listed])].map((folder) => [
+      folder,
+      (name) => names.get(folder)?.has(name) === true || (listed.has(folder) && !name.startsWith('.')),
+    ]),
+  );
 }
 
 /** The entries that decide what the paths lead to, by folder: each file itself and every symbolic link on the way to it. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { configSchema } from '../../../src/config/schema/config.ts';
+
 import { loadText, MINIMAL, problemLines } from '../../support/config/config-text.ts';
 
 const access = (value: string): string => MINIMAL.replace('access: authenticated', `access: ${value}`);
@@ -326,59 +326,3 @@ routes:
     ],
   );
 });
-
-const RESERVED = [
-  'readiness',
-  'tests',
-  'listen.tls',
-  'admin.token',
-  'issuers.corp.preset',
-  'issuers.corp.introspection',
-  'issuers.corp.keys.snapshot',
-  'routes[0].websocket',
-  'routes[0].tokenFrom',
-  'identity.assertion',
-];
-
-t.test('a key whose time has not come is named as such, until the schema has it', async (t) => {
-  for (const path of RESERVED) {
-    const steps = path.split('.');
-    const key = steps.at(-1) ?? '';
-    const text = textWith(steps, key);
-    const lines = problemLines(text);
-    if (lines.length === 0 || !lines.some((line) => line.includes('is not supported by this version'))) {
-      t.ok(hasKey(key), `${path} is supported`);
-      continue;
-    }
-    t.match(lines, [new RegExp(`\`${path.replace(/[[\]]/g, '\\$&')}\` is not supported by this version`)]);
-  }
-});
-
-t.test('a key of a later version is refused by name, in each mapping that will have it', async (t) => {
-  const text = `include: [routes/*.yaml]
-issuers:
-  corp: { issuer: https://login.example.com, audiences: [api] }
-upstreams: { api: { url: http://127.0.0.1:3000 } }
-routes:
-  - { name: one, path: /one, upstream: api, access: { scopes: [a] } }
-`;
-  const named = problemLines(text).map(
-    (line) => /^\S+ `(.+)` is not supported by this version$/.exec(line)?.[1] ?? line,
-  );
-  t.same(named, ['include']);
-});
-
-function textWith(steps: readonly string[], key: string): string {
-  const value = '{ x: 1 }';
-  if (steps[0] === 'issuers') {
-    return steps.includes('keys') ? issuer(`keys: { ${key}: ${value} }`) : issuer(`${key}: ${value}`);
-  }
-  if (steps[0] === 'routes[0]') return route(`${key}: ${value}`);
-  return steps.length === 1
-    ? `${MINIMAL}${key}: ${value}\n`
-    : `${MINIMAL}${steps[0]}: { ${key}: ${value} }\n`;
-}
-
-function hasKey(key: string): boolean {
-  return JSON.stringify(configSchema.shape, (_, value: unknown) => value).includes(`"${key}"`);
-}

@@ -16,7 +16,7 @@ import { type Rule, warning } from '../rule.ts';
 const SHORTEST = 5;
 
 /** A scope one typing error away from another is probably that other one. */
-export const scopesAreSpelledAlike: Rule = ({ config, lineOf }) => {
+export const scopesAreSpelledAlike: Rule = ({ config, whereIs }) => {
   const uses = new Map<string, ConfigPath[]>();
   for (const { rules, path } of allRules(config)) {
     for (const [scope, place] of scopesOf(rules.scopes, [...path, 'scopes'])) {
@@ -31,7 +31,7 @@ export const scopesAreSpelledAlike: Rule = ({ config, lineOf }) => {
     const [twinPlace] = twin?.[1] ?? [];
     if (twin === undefined || place === undefined || twinPlace === undefined) return [];
     return [
-      warning(place, `scope \`${scope}\` looks like \`${twin[0]}\` (line ${lineOf(twinPlace)})`, {
+      warning(place, `scope \`${scope}\` looks like \`${twin[0]}\` (${whereIs(twinPlace)})`, {
         hint: 'leave it if both exist',
       }),
     ];

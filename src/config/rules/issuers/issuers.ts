@@ -4,7 +4,7 @@ import type { IssuerConfig } from '../../schema/config.ts';
 import { error, type Rule, unknownName, warning } from '../rule.ts';
 
 /** A token names its issuer by `iss` alone; two issuers that share one could use each other's keys. */
-export const issuersAreUnique: Rule = ({ config, lineOf }) => {
+export const issuersAreUnique: Rule = ({ config, whereIs }) => {
   const first = new Map<string, string>();
   return Object.entries(config.issuers).flatMap(([name, { issuer }]) => {
     // Those that a preset derives are compared when the issuers are compiled.
@@ -14,9 +14,9 @@ export const issuersAreUnique: Rule = ({ config, lineOf }) => {
       first.set(issuer, name);
       return [];
     }
-    const line = lineOf(['issuers', other, 'issuer']);
+    const where = whereIs(['issuers', other, 'issuer']);
     return [
-      error(['issuers', name, 'issuer'], `\`${other}\` (line ${line}) has the same \`issuer\``, {
+      error(['issuers', name, 'issuer'], `\`${other}\` (${where}) has the same \`issuer\``, {
         hint: 'an `iss` belongs to one issuer; give that one several audiences',
       }),
     ];

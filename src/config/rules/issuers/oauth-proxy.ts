@@ -10,7 +10,7 @@ import { findRedirectFlaw } from './redirect-uri.ts';
 type FrontConfig = NonNullable<IssuerConfig['oauthProxy']>;
 
 /** A front for OAuth clients sends people and codes to where the file has them go: every word of it counts. */
-export const frontsCanServe: Rule = ({ config, lineOf }) =>
+export const frontsCanServe: Rule = ({ config, whereIs }) =>
   Object.entries(config.issuers).flatMap(([name, issuer], at, all) => {
     const front = issuer.oauthProxy;
     if (front === undefined) return [];
@@ -26,7 +26,7 @@ export const frontsCanServe: Rule = ({ config, lineOf }) =>
         : [
             error(
               [...place, 'path'],
-              `the front of \`${twin[0]}\` (line ${lineOf(['issuers', twin[0]])}) has this path`,
+              `the front of \`${twin[0]}\` (${whereIs(['issuers', twin[0]])}) has this path`,
               {
                 hint: 'each front needs a path of its own',
               },

@@ -36,7 +36,7 @@ function entriesOf({ mcp }: McpRoute, path: ConfigPath): readonly (readonly Entr
 }
 
 /** Which of two patterns counts never depends on their order. */
-export const mcpPatternsDoNotTie: Rule = ({ config, lineOf }) =>
+export const mcpPatternsDoNotTie: Rule = ({ config, whereIs }) =>
   mcpRoutes(config.routes).flatMap(({ route, path }) =>
     entriesOf(route, path).flatMap((entries) =>
       entries.flatMap((entry, at) => {
@@ -46,7 +46,7 @@ export const mcpPatternsDoNotTie: Rule = ({ config, lineOf }) =>
           : [
               error(
                 entry.path,
-                `\`${entry.pattern}\` and \`${twin.pattern}\` (line ${lineOf(twin.path)}) are equally long and match the same names`,
+                `\`${entry.pattern}\` and \`${twin.pattern}\` (${whereIs(twin.path)}) are equally long and match the same names`,
                 { at: 'key', hint: 'the longer pattern counts: make one of them longer' },
               ),
             ];

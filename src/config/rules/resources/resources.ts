@@ -55,7 +55,7 @@ export const resourcesOfOthersExist: Rule = ({ config, routeNames }) => {
 };
 
 /** Clients know a resource by its identifier, and find its metadata at one place. */
-export const resourcesDiffer: Rule = ({ config, lineOf }) => {
+export const resourcesDiffer: Rule = ({ config, whereIs }) => {
   const identifiers = new Map<string, DeclaredResource>();
   const places = new Map<string, DeclaredResource>();
   return declaredResources(config).flatMap((resource) => {
@@ -66,16 +66,16 @@ export const resourcesDiffer: Rule = ({ config, lineOf }) => {
     for (const key of keys) if (!places.has(key)) places.set(key, resource);
     if (rival === undefined) return [];
     const { name } = config.routes[rival.index] as RouteConfig;
-    const line = lineOf(['routes', rival.index]);
+    const where = whereIs(['routes', rival.index]);
     const path = ['routes', resource.index, 'resource'];
     return twin === undefined
       ? [
-          error(path, `its metadata has the same place as that of route \`${name}\` (line ${line})`, {
+          error(path, `its metadata has the same place as that of route \`${name}\` (${where})`, {
             hint: 'give each route its `host`, or the URLs different paths',
           }),
         ]
       : [
-          error(path, `route \`${name}\` (line ${line}) has the same identifier`, {
+          error(path, `route \`${name}\` (${where}) has the same identifier`, {
             hint: `write \`resource: ${name}\` if both are one resource`,
           }),
         ];

@@ -9,7 +9,7 @@ import { type Rule, warning } from '../rule.ts';
  * `/Admin` is not `/admin` here, so it goes to the wider route. A backend that ignores case serves both alike, and the
  * weaker route then opens what the stricter one guards.
  */
-export const caseVariantsStayGuarded: Rule = ({ config, lineOf }) => {
+export const caseVariantsStayGuarded: Rule = ({ config, whereIs }) => {
   if (config.matching.case === 'insensitive') return [];
   const patterns = routePatterns(config);
   const byUpstream = new Map<string | undefined, PatternTree>();
@@ -29,11 +29,11 @@ export const caseVariantsStayGuarded: Rule = ({ config, lineOf }) => {
         isWeaker(candidate, strict, config),
     );
     if (weak === undefined) return [];
-    const line = lineOf(['routes', weak.index]);
+    const where = whereIs(['routes', weak.index]);
     return [
       warning(
         ['routes', strict.index, 'path'],
-        `other spellings of this path in upper or lower case go to \`${weak.name}\` (line ${line}), which requires less`,
+        `other spellings of this path in upper or lower case go to \`${weak.name}\` (${where}), which requires less`,
         { hint: 'if the backend ignores case, set `matching: { case: insensitive }`' },
       ),
     ];

@@ -5,7 +5,7 @@ import type { Config, RouteConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 /** Order never matters, so no two routes may take the same request. */
-export const routesDoNotConflict: Rule = ({ config, lineOf }) => {
+export const routesDoNotConflict: Rule = ({ config, whereIs }) => {
   const places = new Map<string, number[]>();
   return config.routes.flatMap((route, index) => {
     const place = placeOf(route, config);
@@ -18,7 +18,7 @@ export const routesDoNotConflict: Rule = ({ config, lineOf }) => {
     return [
       error(
         ['routes', index, 'path'],
-        `route \`${route.name}\` takes the same requests as \`${rival.name}\` (line ${lineOf(['routes', other])}): ${sharedMethods(route, rival)}`,
+        `route \`${route.name}\` takes the same requests as \`${rival.name}\` (${whereIs(['routes', other])}): ${sharedMethods(route, rival)}`,
         { hint: 'make their hosts, paths or methods differ' },
       ),
     ];
@@ -46,7 +46,7 @@ function sharedMethods(a: RouteConfig, b: RouteConfig | undefined): string | und
 }
 
 /** A route with a host comes first, however short its path: routes without a host that it encloses are not reached on that host. */
-export const hostsHideNothing: Rule = ({ config, lineOf }) => {
+export const hostsHideNothing: Rule = ({ config, whereIs }) => {
   const patterns = routePatterns(config);
   const withHost = patterns.filter(({ host }) => host !== undefined);
   return patterns
@@ -55,7 +55,7 @@ export const hostsHideNothing: Rule = ({ config, lineOf }) => {
       const hiding = withHost.filter((candidate) => encloses(candidate, hidden));
       if (hiding.length === 0) return [];
       const names = hiding.map(
-        ({ host, name, index }) => `\`${name}\` (${host}, line ${lineOf(['routes', index])})`,
+        ({ host, name, index }) => `\`${name}\` (${host}, ${whereIs(['routes', index])})`,
       );
       return [
         warning(

@@ -5,7 +5,7 @@ import type { Config, RouteConfig } from '../../schema/config.ts';
 import { error, type Rule, warning } from '../rule.ts';
 
 /** Host, path and rewrite of each route, and that its name is unique. */
-export const routesAreWellFormed: Rule = ({ config, lineOf }) => {
+export const routesAreWellFormed: Rule = ({ config, whereIs }) => {
   const first = new Map<string, number>();
   return config.routes.flatMap((route, index) => {
     const path: ConfigPath = ['routes', index];
@@ -17,7 +17,7 @@ export const routesAreWellFormed: Rule = ({ config, lineOf }) => {
         : [
             error(
               [...path, 'name'],
-              `another route is named \`${route.name}\` (line ${lineOf(['routes', other, 'name'])})`,
+              `another route is named \`${route.name}\` (${whereIs(['routes', other, 'name'])})`,
               {
                 hint: 'logs, metrics and explain identify routes by name',
               },
