@@ -70,7 +70,7 @@ export function check(plain: PlainConfig): CheckedConfig {
   })
     .map((problem) => ({ ...problem, path: rest.toFilePath(problem.path) }))
     .filter(({ path }) => !rest.isTouched(path));
-  return conclude([...schemaProblems, ...ruleProblems]);
+  return conclude(withoutEchoes([...schemaProblems, ...ruleProblems]));
 }
 
 /** Leaves out what is wrong, then what depends on it, such as a route whose upstream is left out. */

@@ -1,5 +1,6 @@
-import type { PathProblem } from '../config/problem.ts';
-import type { Config, FileTestConfig } from '../config/schema/config.ts';
+import { type FileTest, fileTests } from '../config/file-tests.ts';
+import type { ConfigPath, PathProblem } from '../config/problem.ts';
+import type { Config } from '../config/schema/config.ts';
 import { isRefusal } from '../core/refusals.ts';
 import type { Clock } from '../core/time/clock.ts';
 import type { Gate } from '../pipeline/gate.ts';
@@ -24,8 +25,8 @@ export interface CompiledRules {
 
 /** The result of one of the file's own `tests`. */
 export interface FileTestOutcome {
-  /** Its position in `tests`. */
-  readonly index: number;
+  /** Of the test in the file, or of the row of its table. */
+  readonly path: ConfigPath;
   readonly name: string;
   readonly ok: boolean;
   readonly expected: string;
@@ -42,9 +43,9 @@ export async function findFailingTests(rules: CompiledRules): Promise<readonly P
   const outcomes = await runFileTests(rules);
   return outcomes
     .filter(({ ok }) => !ok)
-    .map(({ index, name }) => ({
+    .map(({ path, name }) => ({
       severity: 'error',
-      path: ['tests', index],
+      path,
       message: `the file's own test "${name}" fails`,
       hint: '`sealgate check` shows what it expected and what it got',
     }));
@@ -59,8 +60,9 @@ export async function runFileTests(
   certainty: Certainty = CERTAIN,
 ): Promise<readonly FileTestOutcome[]> {
   const { config, clock } = rules;
-  if (config.tests.length === 0) return [];
-  const used = new Set(config.tests.map(({ token }) => token?.issuer ?? Object.keys(config.issuers)[0]));
+  const tests = fileTests(config);
+  if (tests.length === 0) return [];
+  const used = new Set(tests.map(({ test: { token } }) => token?.issuer ?? Object.keys(config.issuers)[0]));
   const issuers = new Map<string, TestIssuer>();
   for (const issuer of rules.issuers) {
     if (used.has(issuer.name)) issuers.set(issuer.name, await makeTestIssuer(issuer));
@@ -77,12 +79,12 @@ export async function runFileTests(
   const setup: TestSetup = { config, issuers, clock, provider, gate: { ...rules.gate, verifier } };
   try {
     const outcomes: FileTestOutcome[] = [];
-    for (const [index, test] of config.tests.entries()) {
-      if (isTestOpen(index, config, certainty)) continue;
-      const { simulated, outcome } = await runTest(test, setup);
+    for (const placed of tests) {
+      if (isTestOpen(placed, config, certainty)) continue;
+      const { simulated, outcome } = await runTest(placed.test, setup);
       const { route } = simulated.decision;
       if (route !== undefined && isRouteOpen(route.index, config, certainty)) continue;
-      outcomes.push({ index, ...outcome });
+      outcomes.push({ path: placed.path, ...outcome });
     }
     return outcomes;
   } finally {
@@ -91,11 +93,11 @@ export async function runFileTests(
 }
 
 async function runTest(
-  test: FileTestConfig,
+  test: FileTest,
   setup: TestSetup,
 ): Promise<{
   readonly simulated: SimulatedDecision;
-  readonly outcome: Omit<FileTestOutcome, 'index'>;
+  readonly outcome: Omit<FileTestOutcome, 'path'>;
 }> {
   const request = await makeTestRequest(test, setup);
   const simulated = await simulate(setup.gate, request, { config: setup.config, showClaims: true });
@@ -111,7 +113,7 @@ async function runTest(
 
 /** The first identity header that is not as the test expects. */
 function compareIdentity(
-  { identity = {} }: FileTestConfig,
+  { identity = {} }: FileTest,
   { decision }: SimulatedDecision,
 ): { readonly expected: string; readonly got: string } | undefined {
   const { outcome } = decision;

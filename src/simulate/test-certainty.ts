@@ -1,3 +1,4 @@
+import type { PlacedTest } from '../config/file-tests.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ConfigPath } from '../config/problem.ts';
 import { accessAlternatives } from '../config/routes/route-access.ts';
@@ -19,14 +20,14 @@ export interface Certainty {
 const COMMON = [['identity'], ['matching'], ['defaults'], ['mode'], ['listen']] as const;
 
 /** Whether the outcome of a test depends on errors of the file: of the test, its issuer, or what all routes share. */
-export function isTestOpen(index: number, config: Config, certainty: Certainty): boolean {
+export function isTestOpen({ test, sources }: PlacedTest, config: Config, certainty: Certainty): boolean {
   const { hasAllRoutes, isUncertain, toFilePath } = certainty;
-  const issuer = config.tests[index]?.token?.issuer ?? Object.keys(config.issuers)[0] ?? '';
+  const issuer = test.token?.issuer ?? Object.keys(config.issuers)[0] ?? '';
   return (
     !hasAllRoutes ||
     COMMON.some((path) => isUncertain(path)) ||
     isUncertain(['issuers', issuer]) ||
-    isUncertain(toFilePath(['tests', index]))
+    sources.some((path) => isUncertain(toFilePath(path)))
   );
 }
 

@@ -1,4 +1,5 @@
-import type { Config, FileTestConfig } from '../config/schema/config.ts';
+import type { FileTest } from '../config/file-tests.ts';
+import type { Config } from '../config/schema/config.ts';
 import type { Clock } from '../core/time/clock.ts';
 import type { Gate } from '../pipeline/gate.ts';
 import type { TestIssuer } from './mint-test-token.ts';
@@ -17,7 +18,7 @@ export interface TestSetup {
 }
 
 /** Makes the request of a test, with the token and what its client needs to use it. */
-export async function makeTestRequest(test: FileTestConfig, setup: TestSetup): Promise<SimulatedRequest> {
+export async function makeTestRequest(test: FileTest, setup: TestSetup): Promise<SimulatedRequest> {
   const { config, clock, issuers, provider } = setup;
   const [method = '', target = ''] = test.request.split(' ');
   const headers = Object.entries(test.headers ?? {});

@@ -1,3 +1,4 @@
+import { fileTests } from '../../config/file-tests.ts';
 import { compilePreview } from '../../gateway/generation.ts';
 import { runFileTests } from '../../simulate/file-tests.ts';
 import { colorsFor } from '../io.ts';
@@ -20,12 +21,12 @@ export function offlineChecks(): readonly [compile: ConfigCheck, fileTests: Conf
     async (sound) => ({ problems: (await compiled(sound)).problems }),
     async (sound) => {
       const outcomes = await runFileTests(await compiled(sound), sound);
-      const tests = outcomes.map(({ index, failed, ...outcome }) => ({
+      const tests = outcomes.map(({ path, failed, ...outcome }) => ({
         ...outcome,
-        place: sound.locate(sound.toFilePath(['tests', index])),
+        place: sound.locate(sound.toFilePath(path)),
         ...(failed && { explanation: describeDecision(failed, PLAIN).join('\n') }),
       }));
-      return { tests, testsNotRun: sound.config.tests.length - tests.length };
+      return { tests, testsNotRun: fileTests(sound.config).length - tests.length };
     },
   ];
 }

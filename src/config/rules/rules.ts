@@ -96,7 +96,7 @@ import { entriesOutlastTokens } from './settings/revocation.ts';
 import { riskySettingsAreMeant } from './settings/risky-settings.ts';
 import { sizesMakeSense } from './settings/sizes.ts';
 import { testTokensCanBeMade } from './settings/test-tokens.ts';
-import { testsCanPass, testsNameTheirIssuer, testsSendMessages } from './settings/tests.ts';
+import { testsAreComplete, testsCanPass, testsNameTheirIssuer, testsSendMessages } from './settings/tests.ts';
 import {
   assertionsAreSigned,
   exchangedTokensAreOfTheProvider,
@@ -154,6 +154,7 @@ const RULES: readonly Rule[] = [
   issuerClaimsCanHold,
   limitsFindWhomTheyCount,
   limitsCountCallers,
+  testsAreComplete,
   testsCanPass,
   testsSendMessages,
   testTokensCanBeMade,

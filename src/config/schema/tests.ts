@@ -46,42 +46,80 @@ const testToken = z
   })
   .meta({ description: 'A token made for the test, with a throw-away key.' });
 
+const REQUEST = z
+  .string()
+  .regex(/^[A-Z]+ (?:https?:\/\/[^\s/]+)?\/\S*$/, 'expected a method and a path or URL')
+  .optional()
+  .meta({ description: 'Method and path or URL.', examples: ['GET https://api.example.com/orders/7'] });
+
+/** What a test and a row of its table can both have. */
+const PARTS = {
+  request: REQUEST,
+  mcp: z
+    .string()
+    .regex(
+      /^[^\s\p{Cc}]+(?: [^\s\p{Cc}][^\p{Cc}]*)?$/u,
+      'expected a method of MCP, with the name or URI that it is about behind one space',
+    )
+    .optional()
+    .meta({
+      description:
+        'The message that the request brings to an MCP server: a method, and behind one space the name or URI it is about.',
+      examples: ['tools/call search', 'resources/read file:///docs/a', 'tools/list'],
+    }),
+  headers: z
+    .record(headerName, text)
+    .optional()
+    .meta({
+      description: 'Further header fields of the request.',
+      examples: [{ origin: 'https://a.example' }],
+    }),
+  expect: z
+    .enum(['allow', ...CODES])
+    .optional()
+    .meta({ description: '`allow`, or the code of the refusal.', examples: ['insufficient_scope'] }),
+  identity: z
+    .record(headerName, z.union([text, z.null()]))
+    .optional()
+    .meta({
+      description: 'Identity headers that the backend must get, or null for one that it must not get.',
+      examples: [{ 'x-user-id': 'alice' }],
+    }),
+};
+
+/** Bounds what one test of the file can cost a reload. */
+const MAX_ROWS = 5000;
+
+const testRow = z
+  .strictObject({
+    name: text.optional().meta({
+      description: 'What this row checks; by default its number.',
+      examples: ['a reader reads'],
+    }),
+    token: testToken.nullable().optional().meta({
+      description: 'The token of this row, merged over that of the test key by key; null for none.',
+    }),
+    ...PARTS,
+  })
+  .meta({ description: 'A test: what it has replaces what the test around it has.' });
+
 export const fileTest = z
   .strictObject({
     name: text.meta({ description: 'What the test checks.', examples: ['a reader reads'] }),
     token: testToken.optional().meta({ description: 'The token of the request; none when left out.' }),
-    request: z
-      .string()
-      .regex(/^[A-Z]+ (?:https?:\/\/[^\s/]+)?\/\S*$/, 'expected a method and a path or URL')
-      .meta({ description: 'Method and path or URL.', examples: ['GET https://api.example.com/orders/7'] }),
-    mcp: z
-      .string()
-      .regex(
-        /^[^\s\p{Cc}]+(?: [^\s\p{Cc}][^\p{Cc}]*)?$/u,
-        'expected a method of MCP, with the name or URI that it is about behind one space',
-      )
+    ...PARTS,
+    each: z
+      .array(testRow)
+      .min(1, 'expected at least one row')
+      .max(MAX_ROWS, `expected at most ${MAX_ROWS} rows`)
       .optional()
       .meta({
         description:
-          'The message that the request brings to an MCP server: a method, and behind one space the name or URI it is about.',
-        examples: ['tools/call search', 'resources/read file:///docs/a', 'tools/list'],
-      }),
-    headers: z
-      .record(headerName, text)
-      .optional()
-      .meta({
-        description: 'Further header fields of the request.',
-        examples: [{ origin: 'https://a.example' }],
-      }),
-    expect: z
-      .enum(['allow', ...CODES])
-      .meta({ description: '`allow`, or the code of the refusal.', examples: ['insufficient_scope'] }),
-    identity: z
-      .record(headerName, z.union([text, z.null()]))
-      .optional()
-      .meta({
-        description: 'Identity headers that the backend must get, or null for one that it must not get.',
-        examples: [{ 'x-user-id': 'alice' }],
+          'Rows: each is a test of its own, merged over the rest of this one. `token`, its `claims`, `headers` and `identity` merge key by key; everything else is replaced.',
+        examples: [[{ token: { scopes: ['orders:read'] }, expect: 'allow' }]],
       }),
   })
-  .meta({ description: 'A test of the rules of this file; `sealgate check` runs it.' });
+  .meta({
+    description:
+      'A test of the rules of this file; `sealgate check` runs it. It needs `request` and `expect`, of its own or in each row.',
+  });

@@ -1,28 +1,30 @@
 import { CERTIFICATE_HINT, certificateSource } from '../../client-certificates.ts';
+import { fileTests } from '../../file-tests.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import type { Config, FileTestConfig } from '../../schema/config.ts';
 import { error, type Rule } from '../rule.ts';
+import { reportedOnce } from './tests.ts';
 
 type TestToken = NonNullable<FileTestConfig['token']>;
+/** The place of a key of the token. */
+type PlaceOf = (key: keyof TestToken) => ConfigPath;
 
 /** What the token of a test is to be, and cannot. */
 export const testTokensCanBeMade: Rule = ({ config }) =>
-  config.tests.flatMap(({ token }, index) => {
-    if (token === undefined) return [];
-    const path = ['tests', index, 'token'];
-    return [
-      ...bindingProblems(token, path, config),
-      ...introspectionProblems(token, path, config),
-      ...replaced(token, path),
-    ];
-  });
+  reportedOnce(
+    fileTests(config).flatMap(({ test: { token }, placeOf }) => {
+      if (token === undefined) return [];
+      const at: PlaceOf = (key) => placeOf('token', key);
+      return [
+        ...bindingProblems(token, at, config),
+        ...introspectionProblems(token, at, config),
+        ...replaced(token, at),
+      ];
+    }),
+  );
 
-function bindingProblems(
-  { bound, issuer }: TestToken,
-  path: ConfigPath,
-  config: Config,
-): readonly PathProblem[] {
-  const place = [...path, 'bound'];
+function bindingProblems({ bound, issuer }: TestToken, at: PlaceOf, config: Config): readonly PathProblem[] {
+  const place = at('bound');
   if (bound === 'mtls' && certificateSource(config) === 'none')
     return [error(place, 'no request has a client certificate here', { hint: CERTIFICATE_HINT })];
   const name = issuerOf(issuer, config);
@@ -38,7 +40,7 @@ function bindingProblems(
 
 function introspectionProblems(
   { introspected, issuer }: TestToken,
-  path: ConfigPath,
+  at: PlaceOf,
   config: Config,
 ): readonly PathProblem[] {
   const name = issuerOf(issuer, config);
@@ -46,7 +48,7 @@ function introspectionProblems(
   return introspected !== undefined && named !== undefined && named.introspection === undefined
     ? [
         error(
-          [...path, 'introspected'],
+          at('introspected'),
           `issuer \`${name}\` has no \`introspection\`, so nobody is asked about this token`,
           {
             hint: 'set `introspection` on the issuer, or leave this out',
@@ -65,13 +67,17 @@ function issuerOf(name: string | undefined, { issuers }: Config): string | undef
 /** Keys that set a claim, which `claims` then replaces. */
 const CLAIMS = { authAge: 'auth_time', bound: 'cnf' } as const;
 
-function replaced(token: TestToken, path: ConfigPath): readonly PathProblem[] {
+function replaced(token: TestToken, at: PlaceOf): readonly PathProblem[] {
   return Object.entries(CLAIMS).flatMap(([key, claim]) =>
     token[key as keyof typeof CLAIMS] !== undefined && Object.hasOwn(token.claims ?? {}, claim)
       ? [
-          error([...path, key], `nothing comes of this: \`claims\` has \`${claim}\`, which replaces it`, {
-            hint: 'leave one out',
-          }),
+          error(
+            at(key as keyof TestToken),
+            `nothing comes of this: \`claims\` has \`${claim}\`, which replaces it`,
+            {
+              hint: 'leave one out',
+            },
+          ),
         ]
       : [],
   );
