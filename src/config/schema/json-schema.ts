@@ -101,6 +101,11 @@ const SNIPPETS: Readonly<Record<string, Snippet>> = {
   },
 };
 
+/** One of these sets of keys, by place; the loader has a rule for it. */
+const NEEDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'tests.*': [['request', 'expect'], ['each']],
+};
+
 function forEditors(schema: JsonSchema, place: string): JsonSchema {
   const {
     description,
@@ -113,6 +118,7 @@ function forEditors(schema: JsonSchema, place: string): JsonSchema {
     ...rest
   } = schema;
   const snippet = SNIPPETS[place];
+  const needs = NEEDS[place]?.map((required) => ({ required }));
   const branches = anyOf?.map((branch) => forEditors(branch, place));
   const shown = {
     ...(description !== undefined && { description }),
@@ -126,6 +132,7 @@ function forEditors(schema: JsonSchema, place: string): JsonSchema {
   return {
     ...shown,
     ...rest,
+    ...(needs !== undefined && { anyOf: needs }),
     ...(branches !== undefined && { anyOf: withoutNesting(branches) }),
     ...(items !== undefined && { items: forEditors(items, join(place, '*')) }),
     ...(properties !== undefined && {
