@@ -1,7 +1,7 @@
 // All layers below `gateway`.
 const BELOW_GATEWAY = [
   ...['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
-  ...['proxy', 'admin', 'oauth', 'decisions', 'simulate', 'diff'],
+  ...['proxy', 'admin', 'oauth', 'decisions', 'simulate', 'diff', 'openapi'],
 ];
 
 // Imports go down only, never up and never to a sibling (docs/architecture.md). Each layer lists what it may import.
@@ -18,6 +18,7 @@ const LAYERS = {
   decisions: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   simulate: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline'],
   diff: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'simulate'],
+  openapi: ['core', 'config', 'http', 'telemetry', 'tokens', 'pipeline', 'simulate', 'diff'],
   gateway: BELOW_GATEWAY,
   cli: [...BELOW_GATEWAY, 'gateway'],
 };
@@ -76,6 +77,12 @@ const ROOMS = {
     websocket: ['request', 'response', 'upstream'],
   },
   decisions: { grpc: [] },
+  openapi: {
+    source: [],
+    document: ['source'],
+    write: ['document'],
+    against: ['document', 'write'],
+  },
   gateway: {
     server: [],
     reports: [],

@@ -1,6 +1,7 @@
 import { findMessageFlaw } from '../config/mcp/message-text.ts';
 import { CONFIG_OPTIONS, type Command, FORMAT_OPTION, type OptionValues, readTime } from './command.ts';
 import { withConfigFile, withEnvFile, withFileName } from './config-file.ts';
+import { importCommand } from './import-command.ts';
 import { revokeCommand } from './revoke-command.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -46,11 +47,15 @@ const checkCommand: Command = {
       type: 'boolean',
       description: 'also fetch the keys of issuers, ask endpoints of providers and connect to backends',
     },
+    against: {
+      type: 'string',
+      value: 'SPEC',
+      description: 'also compare the routes with the operations of an OpenAPI document',
+    },
     'allow-missing-env': { type: 'boolean', description: 'a missing variable is only a warning' },
     ...FORMAT_OPTION,
   },
   positionals: [],
-  laterOptions: ['against'],
   run: async (input) => {
     const { options, io } = input;
     const [{ runCheck }, { offlineChecks }] = await Promise.all([
@@ -59,6 +64,10 @@ const checkCommand: Command = {
     ]);
     const online =
       options.online === true ? (await import('./check/online-check.ts')).onlineChecks(io.env) : [];
+    const against =
+      options.against === undefined
+        ? []
+        : [(await import('./check/against-check.ts')).againstCheck(String(options.against), io.env)];
     return withFileName(input, (file) =>
       runCheck(
         {
@@ -69,7 +78,7 @@ const checkCommand: Command = {
           ...(options['env-file'] === undefined ? {} : { envFile: String(options['env-file']) }),
         },
         io,
-        [...offlineChecks(), ...online],
+        [...offlineChecks(), ...online, ...against],
       ),
     );
   },
@@ -232,6 +241,7 @@ export const COMMANDS: readonly Command[] = [
   routesCommand,
   keysCommand,
   diffCommand,
+  importCommand,
   revokeCommand,
   schemaCommand,
 ];

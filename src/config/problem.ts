@@ -31,6 +31,8 @@ export interface PathProblem {
   readonly at?: 'key';
   /** The hint shows the value, so it is left out where the value was substituted: it may be a secret in the wrong place. */
   readonly hintShowsValue?: true;
+  /** The place in another file that it is about, too. */
+  readonly related?: Place;
 }
 
 /** A problem by file, line and column, for people. Holds no substituted value. */
@@ -41,6 +43,7 @@ export interface Problem extends Position {
   readonly path: string;
   readonly message: string;
   readonly hint?: string;
+  readonly related?: Place;
 }
 
 /** Writes a path for people: `routes[0].access`, `issuers.corp`, `claims["a.b"]`. */

@@ -23,11 +23,11 @@ export interface CheckReport {
   readonly testsNotRun: number;
 }
 
-/** One JSON object; every key is always present, `hint` and the `file` of a test may be null. */
+/** One JSON object; every key is always present, `hint` may be null. Only what concerns a second file has `related`. */
 export function writeJsonReport({ valid, problems, tests }: CheckReport, { stdout }: CommandIo): void {
   const report = {
     valid,
-    problems: problems.map(({ severity, file, line, column, path, message, hint = null }) => ({
+    problems: problems.map(({ severity, file, line, column, path, message, hint = null, related }) => ({
       severity,
       file,
       line,
@@ -35,6 +35,7 @@ export function writeJsonReport({ valid, problems, tests }: CheckReport, { stdou
       path,
       message,
       hint,
+      ...(related !== undefined && { related }),
     })),
     tests: tests.map(({ name, ok, expected, got }) => ({ name, ok, expected, got })),
   };

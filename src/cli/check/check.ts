@@ -22,6 +22,8 @@ export interface CheckFindings {
   readonly tests?: readonly TestOutcome[];
   /** Tests whose outcome depends on errors of the file. */
   readonly testsNotRun?: number;
+  /** Problems of another file, which the check has read. */
+  readonly foreign?: readonly Problem[];
 }
 
 /** A configuration, or the part of it without errors. */
@@ -64,6 +66,7 @@ async function examine(
   const sound = loaded.sound();
   if (sound === undefined) return { problems: loaded.problems, tests: [], testsNotRun: 0 };
   const later: PathProblem[] = [];
+  const foreign: Problem[] = [];
   const isUncertain = (path: ConfigPath): boolean =>
     sound.isTouched(path) ||
     later.some(
@@ -79,10 +82,12 @@ async function examine(
       path: sound.toFilePath(problem.path),
     }));
     later.push(...problems.filter(({ path }) => !sound.isTouched(path)));
+    foreign.push(...(found.foreign ?? []));
     tests.push(...(found.tests ?? []));
     testsNotRun += found.testsNotRun ?? 0;
   }
-  return { problems: loaded.inOrder([...loaded.problems, ...loaded.report(later)]), tests, testsNotRun };
+  const own = loaded.inOrder([...loaded.problems, ...loaded.report(later)]);
+  return { problems: [...own, ...foreign], tests, testsNotRun };
 }
 
 function withoutLeniency(problem: Problem): Problem {

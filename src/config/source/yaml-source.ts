@@ -99,8 +99,8 @@ export function brokenSource(message: string, place: Position = START): YamlSour
   };
 }
 
-/** Not the library's line counter, which misses lines after some errors. */
-function placesOf(text: string): (offset: number) => Position {
+/** Where each offset of a text is. Not the library's line counter, which misses lines after some errors. */
+export function placesOf(text: string): (offset: number) => Position {
   const starts = [0];
   for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
   return (offset) => {

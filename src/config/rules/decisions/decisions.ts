@@ -1,5 +1,8 @@
+import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { isForDecisionsOnly, NO_UPSTREAM } from '../../routes/no-upstream.ts';
-import { error, type Rule, warning } from '../rule.ts';
+import { encloses, routePatterns } from '../../routes/route-order.ts';
+import type { Config } from '../../schema/config.ts';
+import { error, note, type Rule, warning } from '../rule.ts';
 
 /** Settings of a route that only matter where its requests are forwarded. */
 const OF_FORWARDING = ['rewrite', 'timeouts', 'bodyLimit'] as const;
@@ -18,15 +21,7 @@ export const routesOfDecisionsAreAskedAbout: Rule = ({ config, upstreamNames }) 
     if (!isForDecisionsOnly(route) || upstreamNames.includes(NO_UPSTREAM)) return [];
     const { name, mcp } = route;
     return [
-      ...(config.decisions === undefined
-        ? [
-            warning(
-              ['routes', index, 'upstream'],
-              `route \`${name}\` only makes its paths 404: no proxy can ask about it`,
-              { hint: 'set `decisions`, or name an upstream' },
-            ),
-          ]
-        : []),
+      ...(config.decisions === undefined ? [onlyCloses(index, config)] : []),
       ...(mcp === undefined
         ? []
         : [
@@ -49,3 +44,23 @@ export const routesOfDecisionsAreAskedAbout: Rule = ({ config, upstreamNames }) 
     ];
   }),
 ];
+
+/** Worth a warning only where nothing would take its requests anyway. */
+function onlyCloses(index: number, config: Config): PathProblem {
+  const path: ConfigPath = ['routes', index, 'upstream'];
+  const patterns = routePatterns(config);
+  const own = patterns.find((pattern) => pattern.index === index);
+  const wider = patterns.find(
+    (pattern) =>
+      own !== undefined &&
+      pattern !== own &&
+      (pattern.host === undefined || pattern.host === own.host) &&
+      encloses(pattern, own),
+  );
+  const name = config.routes[index]?.name;
+  if (wider !== undefined)
+    return note(path, `route \`${name}\` keeps its paths from \`${wider.name}\`: they are 404`);
+  return warning(path, `route \`${name}\` only makes its paths 404: no proxy can ask about it`, {
+    hint: 'set `decisions`, or name an upstream',
+  });
+}
