@@ -91,7 +91,7 @@ const ROOMS = {
     decisions: ['server', 'serving'],
     cluster: ['serving', 'lifecycle', 'reports'],
   },
-  cli: { output: [], check: ['output'] },
+  cli: { output: [], check: ['output'], init: ['check'] },
 };
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
 import { setFlagsFromString } from 'node:v8';
+import { askOnTerminal } from './cli/ask-on-terminal.ts';
 import { COMMANDS } from './cli/commands.ts';
 import { runCli } from './cli/run.ts';
 
@@ -20,6 +21,7 @@ const exitCode = await runCli(process.argv.slice(2), COMMANDS, {
   stdout: process.stdout,
   stderr: process.stderr,
   readStdin: () => text(process.stdin),
+  ...(process.stdin.isTTY && process.stderr.isTTY ? { ask: askOnTerminal } : {}),
 });
 
 process.exitCode = exitCode;

@@ -2,6 +2,7 @@ import { findMessageFlaw } from '../config/mcp/message-text.ts';
 import { CONFIG_OPTIONS, type Command, FORMAT_OPTION, type OptionValues, readTime } from './command.ts';
 import { withConfigFile, withEnvFile, withFileName } from './config-file.ts';
 import { importCommand } from './import-command.ts';
+import { initCommand } from './init/init-command.ts';
 import { revokeCommand } from './revoke-command.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -235,6 +236,7 @@ const schemaCommand: Command = {
 
 /** Every command of `sealgate`, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+  initCommand,
   startCommand,
   checkCommand,
   explainCommand,

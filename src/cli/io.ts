@@ -9,6 +9,8 @@ export interface CommandIo {
   readonly isTTY: boolean;
   /** Reads standard input to its end. */
   readonly readStdin?: () => Promise<string>;
+  /** Asks a question on the terminal; undefined where it was left with Ctrl-C or Ctrl-D. Absent where nobody can be asked. */
+  readonly ask?: (question: string) => Promise<string | undefined>;
 }
 
 const CODES = { red: 31, green: 32, yellow: 33, dim: 2 } as const;

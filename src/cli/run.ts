@@ -7,7 +7,7 @@ import { type CommandIo, escapeOutput } from './io.ts';
 const EXIT_USAGE = 2;
 
 /** Commands of later versions, reported as such instead of as typing errors. */
-const LATER_COMMANDS: readonly string[] = ['init', 'token', 'completion'];
+const LATER_COMMANDS: readonly string[] = ['token', 'completion'];
 
 /** Runs `sealgate` with its arguments and returns the exit code: 2 for wrong arguments. */
 export async function runCli(

@@ -58,7 +58,7 @@ const MISUSES: [words: string[], problem: RegExp][] = [
   [['start'], /unknown command or option "start"\n/],
   [['--verbose'], /unknown command or option "--verbose", options come after the command/],
   [['help', 'ecco'], /unknown command or option "ecco", did you mean `echo`\?/],
-  ...['init', 'token', 'completion'].map((later): [string[], RegExp] => [
+  ...['token', 'completion'].map((later): [string[], RegExp] => [
     [later, 'x'],
     new RegExp(`the command "${later}" is not supported by this version\n`),
   ]),
