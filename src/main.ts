@@ -15,15 +15,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
-const exitCode = await runCli(process.argv.slice(2), COMMANDS, {
+// No await here: a single executable is loaded as CommonJS (scripts/build-executable.mjs).
+void runCli(process.argv.slice(2), COMMANDS, {
   env: process.env,
   isTTY: process.stdout.isTTY === true,
   stdout: process.stdout,
   stderr: process.stderr,
   readStdin: () => text(process.stdin),
   ...(process.stdin.isTTY && process.stderr.isTTY ? { ask: askOnTerminal } : {}),
+}).then((exitCode) => {
+  process.exitCode = exitCode;
+  // What a command left open must not keep the process alive.
+  setTimeout(() => process.exit(exitCode), 1000).unref();
 });
-
-process.exitCode = exitCode;
-// What a command left open must not keep the process alive.
-setTimeout(() => process.exit(exitCode), 1000).unref();

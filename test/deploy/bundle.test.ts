@@ -19,7 +19,9 @@ const sbom = JSON.parse(readFileSync(join(dirname(main), 'sbom.cdx.json'), 'utf8
   readonly components: readonly Component[];
 };
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
-  readonly packages: Readonly<Record<string, { readonly version: string; readonly dev?: boolean }>>;
+  readonly packages: Readonly<
+    Record<string, { readonly version: string; readonly dependencies?: Readonly<Record<string, string>> }>
+  >;
 };
 
 t.test('the program runs without packages, from an empty folder', async (t) => {
@@ -39,18 +41,44 @@ t.test('a reader that closes early is not a failure', async (t) => {
   t.equal(code, 0);
 });
 
-t.test('the SBOM names every direct dependency, and only what the lock file ships', async (t) => {
-  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+/** The names in the first table of docs/decisions/README.md. */
+function decidedPackages(): readonly string[] {
+  const page = readFileSync('docs/decisions/README.md', 'utf8');
+  const [, table = ''] = /## Dependencies at run time\n([\s\S]*?)\n## /.exec(page) ?? [];
+  return table
+    .split('\n')
+    .flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
+}
+
+/** The packages that these need, by the lock file. */
+function neededBy(roots: readonly string[]): ReadonlySet<string> {
+  const needed = new Set<string>();
+  const visit = (name: string): void => {
+    if (needed.has(name)) return;
+    needed.add(name);
+    for (const [path, { dependencies = {} }] of Object.entries(lock.packages)) {
+      if (path.endsWith(`node_modules/${name}`)) Object.keys(dependencies).forEach(visit);
+    }
+  };
+  roots.forEach(visit);
+  return needed;
+}
+
+t.test('the SBOM names every package of the decisions, and only what these need', async (t) => {
+  const decided = decidedPackages();
+  t.ok(decided.length > 10);
   const names = new Set(sbom.components.map(({ name }) => name));
   t.same(
-    Object.keys(dependencies).filter((name) => !names.has(name)),
+    decided.filter((name) => !names.has(name)),
     [],
   );
+  const needed = neededBy(decided);
   for (const { name, version } of sbom.components) {
+    t.ok(needed.has(name), `${name} belongs to a package of the decisions`);
     const locked = Object.entries(lock.packages).filter(([path]) => path.endsWith(`node_modules/${name}`));
     t.ok(
-      locked.some(([, entry]) => entry.version === version && entry.dev !== true),
-      `${name} ${version} is no development dependency`,
+      locked.some(([, entry]) => entry.version === version),
+      `${name} ${version} is in the lock file`,
     );
   }
 });

@@ -17,6 +17,7 @@ import { createRevocationFeed } from './revocation-feed.ts';
 import { connectRpc, type Rpc } from './rpc.ts';
 import type { CreatedProcesses, ServingProcesses } from './serving-processes.ts';
 import type { PrimaryRequest, WorkerFile, WorkerRequest } from './worker-messages.ts';
+import { workerProgram } from './worker-program.ts';
 import { type Pulse, watchPulse } from './worker-pulse.ts';
 
 export interface WorkerProcessesOptions {
@@ -227,7 +228,7 @@ export async function createWorkerProcesses({
 
   const processes: ServingProcesses = {
     async listen() {
-      cluster.setupPrimary({ serialization: 'advanced' });
+      cluster.setupPrimary({ serialization: 'advanced', ...workerProgram() });
       void engine.current().verifier.start();
       engine.current().events.start();
       // Workers are fed from it.

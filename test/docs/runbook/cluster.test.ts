@@ -133,7 +133,7 @@ function populate(cluster: Cluster): void {
   const labels = { 'app.kubernetes.io/name': 'sealgate' };
   for (const [revision, image] of [
     ['1', 'sealgate:0.0.9'],
-    ['2', 'sealgate:0.1.0'],
+    ['2', 'sealgate:0.2.0'],
   ] as const) {
     const [container] = template.spec.containers;
     const pod = { ...template.spec, containers: [{ ...container, image }] };
