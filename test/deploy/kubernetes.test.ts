@@ -32,6 +32,13 @@ t.test('kustomize lists every file, and only these', async (t) => {
   t.same([...resources].sort(), [...files].sort());
 });
 
+t.test('the Deployment leaves the number of pods to its autoscaler', async (t) => {
+  const { spec } = parse(readFileSync(`${FOLDER}/deployment.yaml`, 'utf8'));
+  const { scaleTargetRef } = parse(readFileSync(`${FOLDER}/autoscaler.yaml`, 'utf8')).spec;
+  t.match(scaleTargetRef, { kind: 'Deployment', name: 'sealgate' });
+  t.notOk('replicas' in spec);
+});
+
 t.test('the file in the ConfigMap is valid and matches the manifests', async (t) => {
   const { config, problems } = loadConfig({ file: `${FOLDER}/gateway.yaml` });
   t.same(problems, []);

@@ -113,7 +113,7 @@ function kubeconfig(server: string): string {
 /** A Deployment is rolled out as soon as it exists. */
 function settled(object: Stored): Stored {
   if (object.kind !== 'Deployment') return object;
-  const replicas = Number(object.spec?.replicas);
+  const replicas = Number(object.spec?.replicas ?? 1);
   const counts = {
     replicas,
     updatedReplicas: replicas,
