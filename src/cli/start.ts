@@ -49,17 +49,22 @@ async function runGateway(file: string, options: OptionValues, io: CommandIo): P
 
 /** Serves as a worker of another `sealgate start`, which sends it its configuration. */
 async function runStartedWorker(io: CommandIo): Promise<number> {
-  const log = openLog(io, { level: 'info', isShared: true });
+  const log = openLog(io, { level: 'info', isShared: true, worker: cluster.worker?.id });
   exitOnUncaughtException(log);
   return (await runWorker(log)) === 'clean' ? EXIT_OK : EXIT_FAILED;
 }
 
-function openLog(
-  { isTTY, env }: CommandIo,
-  { level, isShared }: { readonly level: Config['log']['level']; readonly isShared: boolean },
-): Logger {
+interface LogOptions {
+  readonly level: Config['log']['level'];
+  readonly isShared: boolean;
+  /** The number of this worker; undefined in the primary. */
+  readonly worker?: number | undefined;
+}
+
+function openLog({ isTTY, env }: CommandIo, { level, isShared, worker }: LogOptions): Logger {
   const destination = openLogDestination({ isShared });
-  return createLogger(level, isTTY ? forTerminal(destination, { color: !env.NO_COLOR }) : destination);
+  const shown = isTTY ? forTerminal(destination, { color: !env.NO_COLOR }) : destination;
+  return createLogger(level, shown, worker);
 }
 
 /** Names the key of the file where the error belongs to one of the listeners. */
