@@ -183,6 +183,12 @@ const ROWS: readonly (readonly [what: string, older: Parts, newer: Parts, lines:
     cors({ headers: ['authorization'] }),
     ['cors narrower: any method /a/…'],
   ],
+  [
+    'one header less that pages may send',
+    cors({ headers: ['Authorization', 'x-a'] }),
+    cors({ headers: ['authorization'] }),
+    ['cors narrower: any method /a/…'],
+  ],
   ['how long browsers remember', cors({}), cors({ maxAge: '1h' }), []],
   [
     'sources of headers in another form',
