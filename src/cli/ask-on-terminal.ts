@@ -9,8 +9,8 @@ export function askOnTerminal(question: string): Promise<string | undefined> {
       process.stderr.write('\n');
       terminal.close();
     });
-    terminal.question(question, (answer) => {
-      resolve(answer);
+    terminal.question(question, (reply) => {
+      resolve(reply);
       terminal.close();
     });
   });

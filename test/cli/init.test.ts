@@ -17,18 +17,18 @@ const TENANT = '9122040d-6c67-4c5b-b112-36a304b66dad';
 /** No test asks a real provider: this proxy, which everything but loopback is asked through, is closed. */
 const OFFLINE = { HTTPS_PROXY: 'http://127.0.0.1:9', HTTP_PROXY: 'http://127.0.0.1:9' };
 
-/** Runs `sealgate init` with these answers, or as without a terminal. */
-async function init(t: Test, words: readonly string[], answers?: readonly string[]) {
+/** Runs `sealgate init` with these replies, or as without a terminal. */
+async function init(t: Test, words: readonly string[], replies?: readonly string[]) {
   const inFolder = await folderWith({}, t);
   const file = inFolder('gateway.yaml');
   const [out, err, asked]: [string[], string[], string[]] = [[], [], []];
-  const left = [...(answers ?? [])];
+  const left = [...(replies ?? [])];
   const code = await runCli(['init', '-o', file, ...words], COMMANDS, {
     stdout: { write: (text) => out.push(text) },
     stderr: { write: (text) => err.push(text) },
     env: OFFLINE,
     isTTY: false,
-    ...(answers !== undefined && {
+    ...(replies !== undefined && {
       ask: async (question: string) => {
         asked.push(question);
         return left.shift();
@@ -191,7 +191,7 @@ for (const [words, problem] of REFUSED) {
   });
 }
 
-t.test('on a terminal it asks for what is missing, again where an answer does not fit', async (t) => {
+t.test('on a terminal it asks for what is missing, again where an reply does not fit', async (t) => {
   const {
     code,
     asked,
@@ -215,8 +215,8 @@ t.test('on a terminal it asks for what is missing, again where an answer does no
 });
 
 t.test('nothing is written where a question is left', async (t) => {
-  for (const answers of [[], ['okta'], ['okta', 'acme.okta.com'], ['okta', 'acme.okta.com', '']]) {
-    const { code, err, text } = await init(t, [], answers);
+  for (const replies of [[], ['okta'], ['okta', 'acme.okta.com'], ['okta', 'acme.okta.com', '']]) {
+    const { code, err, text } = await init(t, [], replies);
     t.strictSame([code, text], [1, undefined]);
     t.match(err, /nothing was written\n$/);
   }
@@ -274,7 +274,7 @@ t.test('a file that cannot be written is named', async (t) => {
 });
 
 t.test(
-  'on a pseudo-terminal the shipped command asks, and a written file can be checked as it says',
+  'on a pseudo-terminal the shipped command asks, and a written file can be checked as it suggests',
   async (t) => {
     const inFolder = await folderWith({}, t);
     const cwd = inFolder('.');
@@ -282,15 +282,15 @@ t.test(
       cwd,
       env: { ...process.env, ...OFFLINE },
     });
-    const answers = ['none\n', 'http://127.0.0.1:9\n', 'orders\n', '\n'];
+    const replies = ['none\n', 'http://127.0.0.1:9\n', 'orders\n', '\n'];
     let seen = '';
-    let answered = 0;
+    let replied = 0;
     child.stdout?.on('data', (data: string) => {
       seen += data;
       const questions = seen.match(/: |name: /g)?.length ?? 0;
-      if (questions > answered && seen.split('\n').at(-1)?.includes(': ')) {
-        child.stdin?.write(answers[answered] ?? '');
-        answered += 1;
+      if (questions > replied && seen.split('\n').at(-1)?.includes(': ')) {
+        child.stdin?.write(replies[replied] ?? '');
+        replied += 1;
       }
     });
     const code = await new Promise((resolve) => child.once('exit', resolve));

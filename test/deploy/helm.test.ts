@@ -165,7 +165,7 @@ t.test('the file arrives as it was written', { skip }, async (t) => {
   t.equal(only(resources, 'ConfigMap', 'edge-sealgate').data?.['gateway.yaml'], text);
 });
 
-t.test('a pod may drain as long as the file says', { skip }, async (t) => {
+t.test('a pod may drain as long as the file allows', { skip }, async (t) => {
   for (const [values, seconds, ...more] of [
     ['config-values.yaml', 50],
     ['config-values.yaml', 40 + 7200 + 10, '--set', 'config.shutdown.delay=40s,config.shutdown.grace=2h'],
@@ -233,7 +233,7 @@ t.test('the names of the resources stay within 63 characters', { skip }, async (
   for (const { kind, metadata } of resources) t.ok(metadata.name.length <= 63, `${kind} ${metadata.name}`);
 });
 
-/** Values, and what the refusal says. */
+/** Values, and what the refusal states. */
 const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['replicas=3', /'replicas' not allowed/],
   ['replicaCount=two', /replicaCount/],
@@ -253,7 +253,7 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['podDisruptionBudget.maxUnavailable=some', /maxUnavailable/],
   ['state.mountPath=state', /mountPath/],
   ['resources.request.cpu=1', /'request' not allowed/],
-  // What a schema cannot say.
+  // What a schema cannot express.
   ['config.routes=null', /the gateway has no file: set config/],
   ['existingConfigMap=other', /several are set: config, existingConfigMap/],
   ['config.shutdown.grace=soon', /cannot read: set terminationGracePeriodSeconds/],

@@ -7,7 +7,7 @@ import { runCheck } from '../check/check.ts';
 import { offlineChecks } from '../check/offline-checks.ts';
 import { DEFAULT_FILES } from '../command.ts';
 import type { CommandIo } from '../io.ts';
-import { collectAnswers, type Given } from './answers.ts';
+import { collectReplies, type Given } from './replies.ts';
 import { placeSchema } from './schema-line.ts';
 import { starterFile } from './starter-file.ts';
 
@@ -25,13 +25,13 @@ export async function runInit({ given, file, force }: InitOptions, io: CommandIo
     return 1;
   };
   const taken = `${file} exists: write another one with -o, or replace it with --force`;
-  // Before the questions: nobody should answer them in vain.
+  // Before the questions: nobody should reply them in vain.
   if (!force && existsSync(file)) return fail(taken);
-  const answers = await collectAnswers(given, io);
-  if (typeof answers === 'string') return fail(answers);
+  const replies = await collectReplies(given, io);
+  if (typeof replies === 'string') return fail(replies);
   try {
     const { reference, written } = placeSchema(file);
-    writeFileSync(file, starterFile(answers, reference), { flag: force ? 'w' : 'wx' });
+    writeFileSync(file, starterFile(replies, reference), { flag: force ? 'w' : 'wx' });
     io.stdout.write(`wrote ${file}${written === undefined ? '' : `, and ${written} for editors`}\n`);
   } catch (error) {
     return fail(
@@ -46,7 +46,7 @@ export async function runInit({ given, file, force }: InitOptions, io: CommandIo
   return 0;
 }
 
-/** What the provider says to the file, or why it could not be asked. */
+/** What the provider replied, or why it could not be asked. */
 async function describeProvider(file: string, { env }: CommandIo): Promise<string> {
   const { config, resolvePath } = loadConfig({ file, env });
   const [issuer] = config === undefined ? [] : compileIssuers(config, { resolvePath }).issuers;

@@ -6,7 +6,7 @@ import { isAllowedUrl } from '../../tokens/keys/fetch/key-transport.ts';
 
 export type ProviderName = (typeof PRESETS)[number] | 'none';
 
-/** What an issuer of the new file says of its provider. */
+/** What an issuer of the new file states about its provider. */
 export interface IssuerKeys {
   readonly preset?: Exclude<ProviderName, 'none'>;
   readonly issuer?: string;
@@ -17,7 +17,7 @@ export interface IssuerKeys {
   readonly project?: string;
 }
 
-/** What `init` asks about a provider, and what it makes of the answers. */
+/** What `init` asks about a provider, and what it makes of the replies. */
 export interface Provider {
   readonly title: string;
   /** Undefined for providers of which there is only one. */
@@ -25,26 +25,26 @@ export interface Provider {
     | {
         readonly question: string;
         readonly example: string;
-        /** The keys for an answer. Whether they are right, `findFlaw` says. */
-        readonly read: (answer: string) => Omit<IssuerKeys, 'preset'>;
+        /** The keys for a reply; `findFlaw` shows whether they are right. */
+        readonly read: (reply: string) => Omit<IssuerKeys, 'preset'>;
       }
     | undefined;
   readonly audience: {
     readonly question: string;
     readonly example: string;
-    /** The usual audience, where the first answer settles it. */
-    readonly derive?: (issuerAnswer: string) => string | undefined;
+    /** The usual audience, where the first reply settles it. */
+    readonly derive?: (issuerReply: string) => string | undefined;
   };
 }
 
-const isUrl = (answer: string): boolean => /^https?:/i.test(answer);
+const isUrl = (reply: string): boolean => /^https?:/i.test(reply);
 
 /** The issuer itself, or the one name it is made from. */
 function issuerOr(field: 'tenant' | 'userPool' | 'team' | 'project') {
-  return (answer: string) => (isUrl(answer) ? { issuer: answer } : { [field]: answer });
+  return (reply: string) => (isUrl(reply) ? { issuer: reply } : { [field]: reply });
 }
 
-const asWritten = (answer: string) => ({ issuer: isUrl(answer) ? answer : `https://${answer}` });
+const asWritten = (reply: string) => ({ issuer: isUrl(reply) ? reply : `https://${reply}` });
 
 const API_AUDIENCE = { question: 'Audience of your API', example: 'https://api.example.com' } as const;
 
@@ -54,8 +54,8 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
     issuer: {
       question: 'Okta domain, or issuer of your authorization server',
       example: 'https://example.okta.com/oauth2/default',
-      read: (answer) => {
-        const { issuer } = asWritten(answer);
+      read: (reply) => {
+        const { issuer } = asWritten(reply);
         return {
           issuer: /^https?:\/\/[^/]+\/?$/i.test(issuer) ? `${trimSlash(issuer)}/oauth2/default` : issuer,
         };
@@ -64,7 +64,7 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
     audience: {
       question: 'Audience of the authorization server',
       example: 'api://default',
-      derive: (answer) => (/\/oauth2\/(?!default\/?$)/.test(answer) ? undefined : 'api://default'),
+      derive: (reply) => (/\/oauth2\/(?!default\/?$)/.test(reply) ? undefined : 'api://default'),
     },
   },
   auth0: {
@@ -72,7 +72,7 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
     issuer: {
       question: 'Auth0 domain',
       example: 'example.eu.auth0.com',
-      read: (answer) => ({ issuer: `${trimSlash(asWritten(answer).issuer)}/` }),
+      read: (reply) => ({ issuer: `${trimSlash(asWritten(reply).issuer)}/` }),
     },
     audience: { question: 'Identifier of your API in Auth0', example: 'https://api.example.com' },
   },
@@ -81,7 +81,7 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
     issuer: {
       question: 'Issuer of your realm',
       example: 'https://keycloak.example.com/realms/example',
-      read: (answer) => ({ issuer: trimSlash(asWritten(answer).issuer) }),
+      read: (reply) => ({ issuer: trimSlash(asWritten(reply).issuer) }),
     },
     audience: { question: 'Audience that a mapper adds for your API', example: 'orders-api' },
   },
@@ -111,8 +111,8 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
     issuer: {
       question: 'Tenant ids that may call, with commas between',
       example: '9122040d-6c67-4c5b-b112-36a304b66dad',
-      read: (answer) => ({
-        tenants: answer
+      read: (reply) => ({
+        tenants: reply
           .split(',')
           .map((tenant) => tenant.trim())
           .filter((tenant) => tenant !== ''),
@@ -154,7 +154,7 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
     audience: {
       question: 'Audience',
       example: 'my-project-1a2b',
-      derive: (answer) => answer.slice(answer.lastIndexOf('/') + 1),
+      derive: (reply) => reply.slice(reply.lastIndexOf('/') + 1),
     },
   },
   'github-actions': {
@@ -167,7 +167,7 @@ export const PROVIDERS: Readonly<Record<ProviderName, Provider>> = {
     audience: {
       question: 'Audience that the workflow asks for',
       example: 'https://github.com/acme',
-      derive: (answer) => `https://github.com/${answer.split('/')[0]}`,
+      derive: (reply) => `https://github.com/${reply.split('/')[0]}`,
     },
   },
   kubernetes: {
@@ -209,7 +209,7 @@ const GIVEAWAYS: readonly (readonly [RegExp, ProviderName])[] = [
   [/^https:\/\/token\.actions\.githubusercontent\.com$/, 'github-actions'],
 ];
 
-/** Why the answers name no issuer that can be used, in words for who gave them; undefined where they do. */
+/** Why the replies name no issuer that can be used, in words for who gave them; undefined where they do. */
 export function findFlaw(keys: IssuerKeys, audience: string | undefined): string | undefined {
   const { preset, issuer } = keys;
   if (issuer !== undefined) {
@@ -231,6 +231,6 @@ export function findFlaw(keys: IssuerKeys, audience: string | undefined): string
   return `${problem.message}${problem.hint === undefined ? '' : ` (${problem.hint})`}`;
 }
 
-export function trimSlash(text: string): string {
+function trimSlash(text: string): string {
   return text.replace(/\/+$/, '');
 }

@@ -1,10 +1,10 @@
 import { stringify } from 'yaml';
-import type { Answers } from './answers.ts';
 import { PROVIDERS } from './providers.ts';
+import type { Replies } from './replies.ts';
 
 /** The text of a first file: commented, with tests that pass. */
-export function starterFile(answers: Answers, schema: string): string {
-  const { provider, keys, audience, upstream, repository } = answers;
+export function starterFile(replies: Replies, schema: string): string {
+  const { provider, keys, audience, upstream, repository } = replies;
   const issuerLines = Object.entries(keys).map(([key, value]) =>
     typeof value === 'object' ? `${key}: [${value.map(scalar).join(', ')}]` : `${key}: ${scalar(value)}`,
   );
@@ -84,7 +84,7 @@ ${
 }`;
 }
 
-const AUDIENCE_COMMENTS: Readonly<Partial<Record<Answers['provider'], string>>> = {
+const AUDIENCE_COMMENTS: Readonly<Partial<Record<Replies['provider'], string>>> = {
   auth0: '    # Clients must ask for it (`audience`), or Auth0 gives them a token that is no JWT.\n',
   keycloak: '    # Keycloak names it only where the client has an audience mapper for it.\n',
   cognito: '    # Access tokens of Cognito have no `aud`: this is compared with `client_id`.\n',

@@ -202,7 +202,7 @@ t.test('a failed test of the file makes it invalid and is explained', async (t) 
         ok: false,
         expected: 'allow',
         got: 'insufficient_scope',
-        line: 7,
+        place: { file: 'gateway.yaml', line: 7, column: 1 },
         explanation: 'scopes: needs a\nhas none',
       },
     ],

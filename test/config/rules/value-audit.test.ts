@@ -1041,6 +1041,43 @@ const ROWS: readonly Row[] = [
     {
       name: 'a',
       request: 'GET /',
+      each: [
+        {
+          name: ' r ',
+          request: 'GET /x',
+          expect: 'allow',
+          headers: { 'x-a': ' b ' },
+          identity: { 'x-a': 'b ' },
+          token: {
+            scopes: ['a b'],
+            roles: ['a '],
+            audiences: ['*'],
+            authAge: '5m',
+            claims: { 'a.b': 'c ' },
+          },
+        },
+      ],
+    },
+    'fine',
+  ],
+  [
+    'tests/0',
+    { name: 'a', request: 'POST /', expect: 'allow', each: [{ mcp: 'tools/call a' }] },
+    'error',
+    /no route has `mcp`/,
+  ],
+  [
+    'tests/0',
+    { name: 'a', request: 'GET /', expect: 'allow', each: [{ token: { issuer: 'nobody' } }] },
+    'error',
+    /unknown issuer/,
+  ],
+  ['include/0', 'nothing-here/*.yaml', 'warning', /no file matches/],
+  [
+    'tests/0',
+    {
+      name: 'a',
+      request: 'GET /',
       expect: 'allow',
       identity: { 'x-a': 'b ' },
       token: { scopes: ['a b'], roles: ['a '], audiences: ['*'], claims: { 'a.b': 'c ' } },

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -295,15 +295,10 @@ t.test('more than a thousand files, and more than 16 MiB of them, are refused', 
   t.end();
 });
 
-t.test(
-  'a folder that cannot be listed is an error',
-  { skip: process.geteuid?.() === 0 && 'root may list every folder' },
-  (t) => {
-    const folder = folderOf(t, { 'gateway.yaml': main(route('main')), 'routes/a.yaml': route('a') });
-    chmodSync(join(folder, 'routes'), 0o000);
-    const { problems } = loadConfig({ file: join(folder, 'gateway.yaml'), env: {} });
-    chmodSync(join(folder, 'routes'), 0o700);
-    t.match(problems, [{ path: 'include[0]', message: /cannot list the folder/ }]);
-    t.end();
-  },
-);
+t.test('a folder that cannot be listed is an error', (t) => {
+  const folder = folderOf(t, { 'gateway.yaml': main(route('main')) });
+  symlinkSync('routes', join(folder, 'routes'));
+  const { problems } = loadConfig({ file: join(folder, 'gateway.yaml'), env: {} });
+  t.match(problems, [{ path: 'include[0]', message: /cannot list the folder/ }]);
+  t.end();
+});

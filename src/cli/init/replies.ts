@@ -2,7 +2,7 @@ import { didYouMean } from '../../config/diagnostics/nearest.ts';
 import type { CommandIo } from '../io.ts';
 import { findFlaw, guessProvider, type IssuerKeys, PROVIDERS, type ProviderName } from './providers.ts';
 
-/** What the command line says; the rest is asked for. */
+/** What the command line states; the rest is asked for. */
 export interface Given {
   readonly preset: string | undefined;
   readonly issuer: string | undefined;
@@ -11,7 +11,7 @@ export interface Given {
 }
 
 /** All that the new file is made of. */
-export interface Answers {
+export interface Replies {
   readonly provider: ProviderName;
   readonly keys: IssuerKeys;
   readonly audience: string;
@@ -20,8 +20,8 @@ export interface Answers {
   readonly repository: string | undefined;
 }
 
-/** Takes what is given, and asks on a terminal for the rest. A text is why there are no answers. */
-export async function collectAnswers(given: Given, io: CommandIo): Promise<Answers | string> {
+/** Takes what is given, and asks on a terminal for the rest. A text is why there are no replies. */
+export async function collectReplies(given: Given, io: CommandIo): Promise<Replies | string> {
   const { ask } = io;
   const provider = await findProvider(given, io);
   if (provider === undefined || !Object.hasOwn(PROVIDERS, provider)) {
@@ -34,8 +34,8 @@ export async function collectAnswers(given: Given, io: CommandIo): Promise<Answe
   }
   const { issuer, audience } = PROVIDERS[provider];
   const preset = provider === 'none' ? {} : { preset: provider };
-  const derivedAudience = (answer: string | undefined) =>
-    answer === undefined && issuer !== undefined ? undefined : audience.derive?.(answer ?? '');
+  const derivedAudience = (reply: string | undefined) =>
+    reply === undefined && issuer !== undefined ? undefined : audience.derive?.(reply ?? '');
 
   if (issuer === undefined && given.issuer !== undefined && guessProvider(given.issuer) !== provider)
     return `--issuer: there is only one issuer of ${PROVIDERS[provider].title}; leave the option out`;
@@ -52,30 +52,30 @@ export async function collectAnswers(given: Given, io: CommandIo): Promise<Answe
     if (needed.length > 0) return missing(needed);
   }
 
-  const read = (answer: string): IssuerKeys => ({ ...preset, ...issuer?.read(answer) });
-  const flawOfIssuer = (answer: string) =>
+  const read = (reply: string): IssuerKeys => ({ ...preset, ...issuer?.read(reply) });
+  const flawOfIssuer = (reply: string) =>
     provider === 'github-actions'
-      ? flawOfRepository(answer)
-      : findFlaw(read(answer), usualAudience(provider, answer));
-  const issuerAnswer =
+      ? flawOfRepository(reply)
+      : findFlaw(read(reply), usualAudience(provider, reply));
+  const issuerReply =
     issuer === undefined
       ? ''
-      : await answerTo({ given: given.issuer, option: '--issuer', ...issuer, flaw: flawOfIssuer }, io);
-  if (typeof issuerAnswer !== 'string') return issuerAnswer.problem;
-  const keys = read(issuerAnswer);
-  const audienceAnswer = await answerTo(
+      : await replyTo({ given: given.issuer, option: '--issuer', ...issuer, flaw: flawOfIssuer }, io);
+  if (typeof issuerReply !== 'string') return issuerReply.problem;
+  const keys = read(issuerReply);
+  const audienceReply = await replyTo(
     {
-      given: given.audience ?? (ask === undefined ? derivedAudience(issuerAnswer) : undefined),
+      given: given.audience ?? (ask === undefined ? derivedAudience(issuerReply) : undefined),
       option: '--audience',
       ...audience,
-      usual: derivedAudience(issuerAnswer),
-      flaw: (answer) =>
-        answer === 'any' ? '`any` would accept tokens made for other APIs' : findFlaw(keys, answer),
+      usual: derivedAudience(issuerReply),
+      flaw: (reply) =>
+        reply === 'any' ? '`any` would accept tokens made for other APIs' : findFlaw(keys, reply),
     },
     io,
   );
-  if (typeof audienceAnswer !== 'string') return audienceAnswer.problem;
-  const upstream = await answerTo(
+  if (typeof audienceReply !== 'string') return audienceReply.problem;
+  const upstream = await replyTo(
     {
       given: given.upstream,
       option: '--upstream',
@@ -90,9 +90,9 @@ export async function collectAnswers(given: Given, io: CommandIo): Promise<Answe
   return {
     provider,
     keys,
-    audience: audienceAnswer,
+    audience: audienceReply,
     upstream,
-    repository: provider === 'github-actions' ? issuerAnswer : undefined,
+    repository: provider === 'github-actions' ? issuerReply : undefined,
   };
 }
 
@@ -108,14 +108,14 @@ async function findProvider(given: Given, { ask, stderr }: CommandIo): Promise<P
   }
   stderr.write('\n');
   for (;;) {
-    const answer = (await ask('Number or name: '))?.trim().toLowerCase();
-    if (answer === undefined) return undefined;
-    const chosen = names.find((name, index) => name === answer || String(index + 1) === answer);
+    const reply = (await ask('Number or name: '))?.trim().toLowerCase();
+    if (reply === undefined) return undefined;
+    const chosen = names.find((name, index) => name === reply || String(index + 1) === reply);
     if (chosen !== undefined) return chosen;
-    if (/^https?:/.test(answer)) stderr.write('  A number or name of the list first; the URL comes next.\n');
+    if (/^https?:/.test(reply)) stderr.write('  A number or name of the list first; the URL comes next.\n');
     else
       stderr.write(
-        `  ${[`"${answer}" is not in the list`, didYouMean(answer, names) ?? ''].filter(Boolean).join(', ')}\n`,
+        `  ${[`"${reply}" is not in the list`, didYouMean(reply, names) ?? ''].filter(Boolean).join(', ')}\n`,
       );
   }
 }
@@ -125,12 +125,12 @@ interface Question {
   readonly option: string;
   readonly question: string;
   readonly example: string;
-  /** Taken where the answer is empty. */
+  /** Taken where the reply is empty. */
   readonly usual?: string | undefined;
-  readonly flaw: (answer: string) => string | undefined;
+  readonly flaw: (reply: string) => string | undefined;
 }
 
-async function answerTo(
+async function replyTo(
   { given, option, question, example, usual, flaw }: Question,
   { ask, stderr }: CommandIo,
 ): Promise<string | { readonly problem: string }> {
@@ -140,29 +140,29 @@ async function answerTo(
   }
   for (;;) {
     const shown = usual === undefined ? `(such as ${example})` : `[${usual}]`;
-    const answer = await ask?.(`${question} ${shown}: `);
-    if (answer === undefined) return { problem: 'nothing was written' };
-    const text = answer.trim() || usual;
-    const problem = text === undefined ? 'an answer is needed here' : flaw(text);
+    const reply = await ask?.(`${question} ${shown}: `);
+    if (reply === undefined) return { problem: 'nothing was written' };
+    const text = reply.trim() || usual;
+    const problem = text === undefined ? 'an reply is needed here' : flaw(text);
     if (text !== undefined && problem === undefined) return text;
     stderr.write(`  ${problem}\n`);
   }
 }
 
 /** A preset may compare the audience with the issuer; before it is asked for, it is the usual one. */
-function usualAudience(provider: ProviderName, answer: string): string | undefined {
-  return PROVIDERS[provider].audience.derive?.(answer);
+function usualAudience(provider: ProviderName, reply: string): string | undefined {
+  return PROVIDERS[provider].audience.derive?.(reply);
 }
 
-function flawOfRepository(answer: string): string | undefined {
-  return /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\/[A-Za-z0-9._-]+$/.test(answer)
+function flawOfRepository(reply: string): string | undefined {
+  return /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\/[A-Za-z0-9._-]+$/.test(reply)
     ? undefined
     : 'a repository is OWNER/NAME; the issuer of GitHub Actions is always the same';
 }
 
-function flawOfUpstream(answer: string): string | undefined {
-  if (!URL.canParse(answer) || !/^https?:\/\//i.test(answer)) return 'a backend is an http: or https: URL';
-  const { username, password, search, hash } = new URL(answer);
+function flawOfUpstream(reply: string): string | undefined {
+  if (!URL.canParse(reply) || !/^https?:\/\//i.test(reply)) return 'a backend is an http: or https: URL';
+  const { username, password, search, hash } = new URL(reply);
   return username + password + search + hash === ''
     ? undefined
     : 'the URL of a backend has no user, no `?` and no `#`';
