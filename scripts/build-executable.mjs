@@ -46,7 +46,7 @@ try {
     main: join(work, 'main.cjs'),
     output: join(work, 'program.blob'),
     disableExperimentalSEAWarning: true,
-    // Compiled code belongs to exactly this Node on this architecture. It shortens a start by a third.
+    // Compiled code belongs to exactly this Node on this architecture.
     useCodeCache: true,
   };
   await writeFile(join(work, 'settings.json'), JSON.stringify(settings));

@@ -191,7 +191,7 @@ for (const [words, problem] of REFUSED) {
   });
 }
 
-t.test('on a terminal it asks for what is missing, again where an reply does not fit', async (t) => {
+t.test('on a terminal it asks for what is missing, again where a reply does not fit', async (t) => {
   const {
     code,
     asked,

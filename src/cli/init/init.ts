@@ -25,7 +25,7 @@ export async function runInit({ given, file, force }: InitOptions, io: CommandIo
     return 1;
   };
   const taken = `${file} exists: write another one with -o, or replace it with --force`;
-  // Before the questions: nobody should reply them in vain.
+  // Before the questions: nobody should type replies in vain.
   if (!force && existsSync(file)) return fail(taken);
   const replies = await collectReplies(given, io);
   if (typeof replies === 'string') return fail(replies);

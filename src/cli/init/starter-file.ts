@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { scalar } from '../../openapi/write/yaml-text.ts';
 import { PROVIDERS } from './providers.ts';
 import type { Replies } from './replies.ts';
 
@@ -93,11 +93,3 @@ const AUDIENCE_COMMENTS: Readonly<Partial<Record<Replies['provider'], string>>> 
   google:
     '    # Any Google account can log in there: add `claims: { hd: example.com }` to a route for one organization.\n',
 };
-
-/** A text as YAML that reads back as it is, within a flow list too, and in which nothing is substituted. */
-function scalar(value: string): string {
-  const literal = value.replaceAll('${', () => '$${');
-  if (/^[A-Za-z/][\w./:@-]*$/.test(literal) && !/:$/.test(literal) && stringify(literal).trim() === literal)
-    return literal;
-  return JSON.stringify(literal);
-}

@@ -29,7 +29,7 @@ export const configSchema = z
       .optional()
       .meta({
         description:
-          'Files with further `routes`, `upstreams`, `policies` and `tests`. In each part of a path `*` is any text and `?` one character; names that start with a dot are only matched by a dot. At most 1,000 files, 4 MiB each and 16 MiB together.',
+          'Files with further `routes`, `upstreams`, `policies` and `tests`. In each part of a path `*` is any text; names that start with a dot are only matched by a dot. At most 1,000 files, 4 MiB each and 16 MiB together.',
         examples: [['routes/*.yaml']],
       }),
     listen: listen.prefault({}),

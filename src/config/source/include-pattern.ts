@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { matchesGlob, parseGlob } from '../../core/glob.ts';
 import { digestOf, whyUnreadable } from './read-file.ts';
 
 export interface Listing {
@@ -13,14 +14,14 @@ export interface Listing {
 
 /** Whether an entry of `include` is a pattern, not the name of one file. */
 export function hasWildcard(text: string): boolean {
-  return /[*?]/.test(text);
+  return text.includes('*');
 }
 
 /** Why a text cannot be an entry of `include`, where it cannot. */
 export function whyNoPattern(text: string): { readonly message: string; readonly hint: string } | undefined {
-  const hint = 'in each part of the path, `*` is any text and `?` one character';
+  const hint = 'in each part of the path, `*` is any text';
   if (text.includes('**')) return { message: '`**` is not supported: folders are not searched', hint };
-  const other = /[[\]{}\\\0]/.exec(text)?.[0];
+  const other = /[?[\]{}\\\0]/.exec(text)?.[0];
   if (other !== undefined) return { message: `\`${other}\` is not supported in paths of \`include\``, hint };
   if (text.endsWith('/')) return { message: 'this is a folder', hint: `write \`${text}*.yaml\`` };
   return undefined;
@@ -76,11 +77,8 @@ export function digestOfListing({ files, failed }: Listing): string {
 }
 
 function matcherOf(step: string): (name: string) => boolean {
-  const source = step.replace(/[.+^$()|*?]/g, (character) =>
-    character === '*' ? '.*' : character === '?' ? '.' : `\\${character}`,
-  );
-  const expression = new RegExp(`^${source}$`, 'su');
-  return (name) => (step.startsWith('.') || !name.startsWith('.')) && expression.test(name);
+  const glob = parseGlob(step);
+  return (name) => (step.startsWith('.') || !name.startsWith('.')) && matchesGlob(glob, name);
 }
 
 /** A link that leads nowhere is there: it is an error, not a file less. */

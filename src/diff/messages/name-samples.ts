@@ -1,4 +1,4 @@
-import { type Glob, isLiteral, parseGlob } from '../../config/mcp/glob.ts';
+import { type Glob, isLiteral, parseGlob } from '../../core/glob.ts';
 
 /** Stands for every name that the patterns treat like it. */
 export interface NameSample {

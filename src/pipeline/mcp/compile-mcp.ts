@@ -1,8 +1,8 @@
-import { isLiteral, parseGlob } from '../../config/mcp/glob.ts';
 import { MCP_KINDS, type McpMap } from '../../config/mcp/mcp-methods.ts';
 import type { ConfigPath, PathProblem } from '../../config/problem.ts';
 import { mcpAlternatives, policyOf } from '../../config/routes/route-access.ts';
 import type { Config, McpConfig, RouteConfig } from '../../config/schema/config.ts';
+import { isLiteral, parseGlob } from '../../core/glob.ts';
 import { type AccessRules, type AccessSurroundings, compileAccess } from '../access/compile-access.ts';
 import type { McpRules, NameRule, NameRules } from './mcp-rules.ts';
 

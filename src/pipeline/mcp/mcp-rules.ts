@@ -1,5 +1,5 @@
-import { type Glob, matchesGlob } from '../../config/mcp/glob.ts';
 import type { McpKind } from '../../config/mcp/mcp-methods.ts';
+import { type Glob, matchesGlob } from '../../core/glob.ts';
 import type { AccessRules } from '../access/compile-access.ts';
 
 /** The rules of a route on the messages themselves, compiled. A kind without a map is not limited. */

@@ -62,6 +62,17 @@ ${route('a', 'upstream: shared, access: authenticated')}tests:
   },
 );
 
+t.test('names that objects have a meaning for are refused in included files, too', (t) => {
+  const odd = 'policies: { __proto__: { scopes: [read] }, constructor: { scopes: [write] } }\n';
+  const own = load(t, { 'gateway.yaml': `${main(route('main'))}${odd}` });
+  const included = load(t, { 'gateway.yaml': main(route('main')), 'routes/a.yaml': odd });
+  const policies = (lines: readonly string[]) =>
+    lines.filter((line) => line.includes('policies')).map((line) => line.replace(/^\S+ /, ''));
+  t.ok(policies(own.lines).length > 0);
+  t.same(policies(included.lines), policies(own.lines));
+  t.end();
+});
+
 t.test('a main file may leave all routes to others', (t) => {
   const { lines, names } = load(t, { 'gateway.yaml': main(), 'routes/a.yaml': route('a') });
   t.same(lines, []);
@@ -206,6 +217,7 @@ const entries: readonly [string, string, string | RegExp | undefined][] = [
   ],
   ['the file itself', '[gateway.yaml]', 'gateway.yaml:1:11 error include[0]: this is the file itself'],
   ['a search of folders', '["**/*.yaml"]', /include\[0\]: `\*\*` is not supported/],
+  ['a question mark', '["a?.yaml"]', /include\[0\]: `\?` is not supported/],
   ['brackets', '["[ab].yaml"]', /include\[0\]: `\[` is not supported/],
   ['a folder with a slash', '[routes/]', /include\[0\]: this is a folder/],
   ['a number', '[5]', /include\[0\]: expected/],
@@ -223,7 +235,7 @@ t.test('entries of include', async (t) => {
 
 t.test('hidden files and the main file do not match, and a file with two names is read once', (t) => {
   const { lines, names } = load(t, {
-    'gateway.yaml': main(route('main'), '["*.yaml", "a.*", "./*.yaml", "teams/*/r?.yaml"]'),
+    'gateway.yaml': main(route('main'), '["*.yaml", "a.*", "./*.yaml", "teams/*/r*1.yaml"]'),
     'a.yaml': route('a'),
     '.b.yaml': route('b'),
     '..2024_01/c.yaml': route('c'),

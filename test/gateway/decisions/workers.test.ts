@@ -33,10 +33,14 @@ routes: [{ name: a, path: /a, upstream: none, access: authenticated }]
     const served = () =>
       new Set(gateway.lines.filter(({ via }) => via !== undefined).map(({ worker }) => worker));
 
-    // A connection of its own each time, so that every worker gets some.
-    for (let n = 0; n < 4; n += 1)
+    // A connection of its own each time. The kernel chooses who accepts it, and a busy machine may leave one worker out for a while.
+    let rounds = 0;
+    await until(async () => {
       for (const way of HTTP_WAYS)
         t.equal((await askOnce(decisionsUrl, QUESTIONS[way]('/a', [bearer])))?.status, 200);
+      rounds += 1;
+      return rounds >= 4 && served().size === 2;
+    });
     t.equal((await askOnce(decisionsUrl, QUESTIONS['auth-request']('/a')))?.status, 401);
     t.same([...served()].sort(), [1, 2]);
     t.equal(
@@ -44,22 +48,22 @@ routes: [{ name: a, path: /a, upstream: none, access: authenticated }]
         gateway,
         'sealgate_requests_total{route="a",method="GET",status="200",code="allow",via="auth-request"}',
       ),
-      4,
+      rounds,
     );
     t.equal(issuer.fetches(), 1, 'one fetch of keys for all');
     const { questions } = (await (await fetch(`${gateway.adminUrl}/status`)).json()) as {
       questions: unknown;
     };
     t.same(questions, [
-      { via: 'forward-auth', allowed: 4, refused: 0, failed: 0 },
-      { via: 'auth-request', allowed: 4, refused: 1, failed: 0 },
-      { via: 'ext-authz', allowed: 4, refused: 0, failed: 0 },
+      { via: 'forward-auth', allowed: rounds, refused: 0, failed: 0 },
+      { via: 'auth-request', allowed: rounds, refused: 1, failed: 0 },
+      { via: 'ext-authz', allowed: rounds, refused: 0, failed: 0 },
     ]);
     const { decisions } = (await (await fetch(`${gateway.adminUrl}/status/decisions`)).json()) as {
       decisions: readonly { readonly via: string }[];
     };
-    t.equal(decisions.length, 13);
-    t.equal(decisions.filter(({ via }) => via === 'ext-authz').length, 4);
+    t.equal(decisions.length, 3 * rounds + 1);
+    t.equal(decisions.filter(({ via }) => via === 'ext-authz').length, rounds);
 
     const [pid] = await childrenOf(gateway);
     process.kill(pid as number, 'SIGKILL');

@@ -1,5 +1,5 @@
+import { coversGlob, type Glob, globsOverlap, isLiteral, parseGlob } from '../../../core/glob.ts';
 import { didYouMean } from '../../diagnostics/nearest.ts';
-import { coversGlob, type Glob, globsOverlap, isLiteral, parseGlob } from '../../mcp/glob.ts';
 import { MCP_KINDS, MCP_MAPS, MCP_MEMORY_BYTES, MCP_METHODS, type McpMap } from '../../mcp/mcp-methods.ts';
 import type { ConfigPath, PathProblem } from '../../problem.ts';
 import { acceptedIssuers, accessAlternatives, mcpAlternatives } from '../../routes/route-access.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { coversGlob, globsOverlap, matchesGlob, parseGlob } from '../../../src/config/mcp/glob.ts';
+import { coversGlob, globsOverlap, matchesGlob, parseGlob } from '../../src/core/glob.ts';
 
 const text = fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 7 });
 const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*'), maxLength: 6 });
